@@ -1,0 +1,49 @@
+"""Windows in, alerts and notifications out. Knows no broker, no archive and no classifier.
+
+    mentions ──► StreamState (all series of a partition) ──┐
+        └──────► SeriesState (one series) ── close_tick ───┴──► AlertEvent ──► delivery (terminal, file,
+        webhook)
+
+    config     the rules of a profile, checked           clock      ticks, hours of the week, forgetting
+    memory     copies of a story count once              series     panes, buffered mentions, one row per
+    series
+    stream     pooled history per kind, one row          profile    rhythm, level and tests of a kind
+    baseline   what a series expects of itself           detectors  exact tails
+    rules      evidence and judgement, with reasons      episode    firing, escalated, resolved
+    evaluate   one tick of one series                    records    the wire shape of an alert
+
+Everything here is a pure function of the mentions and ticks that went in; time is an argument.
+"""
+
+from __future__ import annotations
+
+from alerts.clock import tick_of
+from alerts.config import AlertConfig
+from alerts.errors import AlertsError, ConfigError, DeliveryError, StateError
+from alerts.evaluate import Finding, close_tick, explain
+from alerts.memory import Mention
+from alerts.records import AlertEvent, Headline, TopItem
+from alerts.rules import Evidence, Reason
+from alerts.series import SeriesState
+from alerts.stream import StreamState, kind_of
+
+__all__ = [
+    "AlertConfig",
+    "AlertEvent",
+    "AlertsError",
+    "ConfigError",
+    "DeliveryError",
+    "Evidence",
+    "Finding",
+    "Headline",
+    "Mention",
+    "Reason",
+    "SeriesState",
+    "StateError",
+    "StreamState",
+    "TopItem",
+    "close_tick",
+    "explain",
+    "kind_of",
+    "tick_of",
+]

@@ -1,0 +1,127 @@
+"""The life of an alert, per rule and series: a pure step from one state to the next.
+
+    idle ──(significant, on a new negative item)──► firing ──(critical)──► escalated
+      ▲                                               └──────────┬────────────┘
+      └── cool-down ◄── resolved ◄──(every window calm for the hold time)
+
+    opened -> ongoing* -> escalated? -> ongoing* -> resolved        one `version` each, rising from 1
+
+Hysteresis: it takes a p below the level of a test (about 1e-4) to open and a p above `resolve_level`
+(0.05), or fewer items than the minimum, in all windows, for `hold_minutes`, to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from alerts.config import EpisodeConfig, RuleConfig
+from alerts.rules import Evidence, Reason, is_critical
+
+__all__ = ["IDLE", "Episode", "calm", "close_if_calm", "cooling", "opened", "updated"]
+
+_MINUTE_MS: Final = 60_000
+_HOUR_MS: Final = 3_600_000
+
+
+class Episode(msgspec.Struct, frozen=True, array_like=True):
+    """Where the alert of one rule on one series stands. `onset_ms` names the episode; all else is its course.
+
+    `best_p` is the smallest p so far (kept after the end, for the cool-down); `calm_since_ms` is 0 unless
+    every window is calm; `told_ms` is when the last event was sent, `told_negative` the count that it gave.
+    """
+
+    is_open: bool = False
+    onset_ms: int = 0
+    window_seconds: int = 0
+    version: int = 0
+    critical: bool = False
+    escalated: bool = False
+    best_p: float = 1.0
+    calm_since_ms: int = 0
+    resolved_ms: int = 0
+    told_ms: int = 0
+    told_negative: int = 0
+
+    @property
+    def state(self) -> str:
+        if not self.is_open:
+            return "resolved"
+        return "escalated" if self.escalated else "firing"
+
+    @property
+    def severity(self) -> str:
+        return "critical" if self.critical else "warning"
+
+
+IDLE: Final = Episode()
+
+
+def cooling(episode: Episode, evidence: Evidence, tick_ms: int, settings: EpisodeConfig) -> bool:
+    """Whether the last episode is too fresh for a new one that is not far worse."""
+    if episode.resolved_ms == 0 or tick_ms >= episode.resolved_ms + settings.cool_down_hours * _HOUR_MS:
+        return False
+    return evidence.p_value > episode.best_p * settings.far_worse_factor
+
+
+def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
+    """A new episode, from the evidence that opens it."""
+    return Episode(
+        is_open=True,
+        onset_ms=tick_ms,
+        window_seconds=evidence.count.window.seconds,
+        version=1,
+        critical=is_critical(evidence, rule),
+        best_p=evidence.p_value,
+        told_ms=tick_ms,
+        told_negative=evidence.count.negative,
+    )
+
+
+def calm(looks: Sequence[Evidence], rule: RuleConfig, settings: EpisodeConfig) -> bool:
+    """Whether every window, the short and the long, is back within what is expected."""
+    return all(
+        look.count.negative < rule.minimum_negative or look.p_value > settings.resolve_level for look in looks
+    )
+
+
+def updated(
+    episode: Episode, worst: Evidence, tick_ms: int, rule: RuleConfig, settings: EpisodeConfig
+) -> tuple[Episode, Reason, bool]:
+    """A look at an open episode that is not calm: (next state, reason, whether to tell)."""
+    best = min(episode.best_p, worst.p_value)
+    if not episode.critical and is_critical(worst, rule):
+        told = _told(episode, worst, tick_ms, best)
+        return msgspec.structs.replace(told, critical=True, escalated=True), Reason.ESCALATED, True
+    due = tick_ms - episode.told_ms >= settings.update_minutes * _MINUTE_MS
+    if due and worst.count.negative != episode.told_negative:
+        return _told(episode, worst, tick_ms, best), Reason.STILL_OPEN, True
+    if best != episode.best_p or episode.calm_since_ms:
+        episode = msgspec.structs.replace(episode, best_p=best, calm_since_ms=0)
+    return episode, Reason.STILL_OPEN, False
+
+
+def _told(episode: Episode, worst: Evidence, tick_ms: int, best_p: float) -> Episode:
+    return msgspec.structs.replace(
+        episode,
+        version=episode.version + 1,
+        best_p=best_p,
+        calm_since_ms=0,
+        told_ms=tick_ms,
+        told_negative=worst.count.negative,
+    )
+
+
+def close_if_calm(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> tuple[Episode, Reason]:
+    """A look at an open episode whose windows are all calm."""
+    since = episode.calm_since_ms or tick_ms
+    if tick_ms - since < settings.hold_minutes * _MINUTE_MS:
+        if episode.calm_since_ms == 0:
+            episode = msgspec.structs.replace(episode, calm_since_ms=tick_ms)
+        return episode, Reason.CALMING
+    ended = msgspec.structs.replace(
+        episode, is_open=False, version=episode.version + 1, resolved_ms=tick_ms, told_ms=tick_ms
+    )
+    return ended, Reason.RESOLVED

@@ -1,0 +1,244 @@
+"""Closing a tick of one series: the one entrance of the core.
+
+close_tick ──► apply mentions ──► screened? ──no──► []
+                                    │ something to look at
+                                    ├─ open episode: update, escalate, calm, resolve
+                                    └─ idle: judge every rule and window, open an episode
+                                            └──► AlertEvent
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alerts.clock import HOUR_MS
+from alerts.config import SHARE, VOLUME, AlertConfig
+from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, updated
+from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id
+from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
+from alerts.series import SeriesState
+from alerts.stream import StreamState
+from alerts.wording import evidence_text
+
+__all__ = ["Finding", "close_tick", "explain"]
+
+_TOP_ITEMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a rule did (not) open an alert on a window; `evidence` is None where a cheap question settled it."""
+
+    rule: str
+    count: Count
+    reason: Reason
+    evidence: Evidence | None = None
+
+
+def close_tick(
+    series: str, kind: str, state: SeriesState, stream: StreamState, tick_ms: int, config: AlertConfig
+) -> list[AlertEvent]:
+    """Counts the mentions of a tick and answers with the changes of state of the series' alerts.
+
+    Call it in increasing order of ticks, after ``stream.close_tick(tick_ms, config)``, for every series
+    that has mentions pending at this tick or is due (`SeriesState.next_due`). A tick closed before changes
+    nothing; one more call than needed changes nothing either. The answer depends on the three states and
+    the tick alone.
+    """
+    if tick_ms <= state.tick_ms:
+        return []
+    if kind not in config.kinds:
+        state.discard(tick_ms)
+        return []
+    counted, negatives = state.apply(tick_ms, config)
+    if any(episode.is_open for episode in state.episodes.values()):
+        if not counted and tick_ms % config.check_ms:
+            return []
+    elif not negatives or state.horizon_negative() < config.fewest_negative:
+        return []
+    if tick_ms - stream.start_ms < config.warm_up_ms:
+        return []
+    return _Look(series, kind, state, stream, config).events(bool(negatives))
+
+
+def explain(
+    series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig
+) -> tuple[Reason | None, list[Finding]]:
+    """Why an alert did or did not open at the series' last closed tick, window by window; changes nothing.
+
+    The first part answers for the whole series, where one answer does: not watched, or warming up.
+    """
+    if kind not in config.kinds:
+        return Reason.NOT_WATCHED, []
+    if state.tick_ms - stream.start_ms < config.warm_up_ms:
+        return Reason.WARMING_UP, []
+    look = _Look(series, kind, state, stream, config)
+    return None, [finding for rule in config.kinds[kind].rules for finding in look.findings(rule)]
+
+
+class _Look:
+    """One look at one series at its last closed tick."""
+
+    __slots__ = ("_config", "_counts", "_expectation", "_kind", "_series", "_state", "_tick_ms", "_view")
+
+    def __init__(
+        self, series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig
+    ) -> None:
+        self._series = series
+        self._kind = kind
+        self._state = state
+        self._config = config
+        self._tick_ms = state.tick_ms
+        self._view = stream.view(kind, state.tick_ms, config)
+        self._expectation = state.expectation_at(self._view, config)
+        self._counts = state.counts(config)
+
+    def events(self, new_negative: bool) -> list[AlertEvent]:
+        """Steps every rule of the kind; the volume comes first and speaks for the share."""
+        found = []
+        for rule in self._config.kinds[self._kind].rules:
+            episode = self._state.episodes.get(rule, IDLE)
+            event = None
+            if episode.is_open:
+                event = self._follow(rule, episode)
+            elif new_negative and self._covered(rule) is None:
+                event = self._open(rule, episode)
+            if event is not None:
+                found.append(event)
+        return found
+
+    def findings(self, rule: str) -> list[Finding]:
+        """The judgement of each window."""
+        return [self._judge(rule, at) for at in range(len(self._counts))]
+
+    def _judge(self, rule: str, at: int) -> Finding:
+        count, settings = self._counts[at], self._config.rules[rule]
+        if count.negative < settings.minimum_negative:
+            return Finding(rule, count, Reason.TOO_FEW)
+        reason = screen(count, EXPECTED[rule](self._expectation, count), settings)
+        if reason is not None:
+            return Finding(rule, count, reason)
+        evidence = self._evidence(rule, at)
+        stories = len(self._state.stories_since(count.start_ms))
+        reason = judge(evidence, settings, stories)
+        if reason is Reason.OPENED:
+            reason = self._barred(rule, evidence) or reason
+        return Finding(rule, count, reason, evidence)
+
+    def _evidence(self, rule: str, at: int) -> Evidence:
+        level = level_of(rule, self._kind, at, self._view, self._config)
+        return LOOKS[rule](self._expectation, self._counts[at], level)
+
+    def _barred(self, rule: str, evidence: Evidence) -> Reason | None:
+        """An episode that is open already, or ended a short while ago."""
+        episode = self._state.episodes.get(rule, IDLE)
+        if episode.is_open:
+            return Reason.STILL_OPEN
+        covered = self._covered(rule)
+        if covered is not None:
+            return covered
+        return (
+            Reason.COOLING_DOWN if cooling(episode, evidence, self._tick_ms, self._config.episode) else None
+        )
+
+    def _covered(self, rule: str) -> Reason | None:
+        """One cause, one alert: the share says nothing while, and shortly after, the volume does."""
+        if rule != SHARE:
+            return None
+        volume = self._state.episodes.get(VOLUME, IDLE)
+        if volume.is_open:
+            return Reason.COVERED
+        cool_down_ms = self._config.episode.cool_down_hours * HOUR_MS
+        recent = volume.resolved_ms and self._tick_ms < volume.resolved_ms + cool_down_ms
+        return Reason.COOLING_DOWN if recent else None
+
+    def _open(self, rule: str, episode: Episode) -> AlertEvent | None:
+        """Opens an episode on the most surprising window that asks for one."""
+        best: Evidence | None = None
+        for at in range(len(self._counts)):
+            finding = self._judge(rule, at)
+            evidence = finding.evidence
+            if finding.reason is Reason.OPENED and evidence is not None:
+                best = evidence if best is None or evidence.surprise < best.surprise else best
+        if best is None:
+            return None
+        episode = opened(best, self._tick_ms, self._config.rules[rule])
+        self._state.episodes[rule] = episode
+        self._state.history.open_span(best.count.start_ms // HOUR_MS)
+        return self._event(rule, "opened", episode, best)
+
+    def _follow(self, rule: str, episode: Episode) -> AlertEvent | None:
+        """Updates, escalates or resolves an open episode."""
+        settings, config = self._config.rules[rule], self._config.episode
+        looks = [self._evidence(rule, at) for at in range(len(self._counts))]
+        if calm(looks, settings, config):
+            worst = next(look for look in looks if look.count.window.seconds >= episode.window_seconds)
+            episode, reason = close_if_calm(episode, self._tick_ms, config)
+            change = "resolved" if reason is Reason.RESOLVED else ""
+        else:
+            worst = min(looks, key=lambda look: look.surprise)
+            episode, reason, tell = updated(episode, worst, self._tick_ms, settings, config)
+            change = ("escalated" if reason is Reason.ESCALATED else "ongoing") if tell else ""
+        self._state.episodes[rule] = episode
+        if reason is Reason.RESOLVED:
+            self._state.history.close_span((self._tick_ms - 1) // HOUR_MS)
+        return self._event(rule, change, episode, worst) if change else None
+
+    def _event(self, rule: str, change: Change, episode: Episode, evidence: Evidence) -> AlertEvent:
+        count, interval = evidence.count, evidence.interval()
+        return AlertEvent(
+            id=alert_id(rule, self._series, episode.onset_ms),
+            version=episode.version,
+            rule=rule,
+            series=self._series,
+            kind=self._kind,
+            state=episode.state,
+            change=change,
+            severity=episode.severity,
+            onset_ms=episode.onset_ms,
+            updated_ms=self._tick_ms,
+            window=WindowSpan(count.start_ms, count.end_ms, count.window.seconds),
+            observed=Observed(count.negative, count.total),
+            expected=Expected(
+                _rounded(evidence.expected), _rounded(evidence.rate), (interval.low, interval.high)
+            ),
+            p_value=_rounded(evidence.p_value),
+            level=_rounded(evidence.level),
+            reasons=self._reasons(),
+            top_items=self._top_items(count.start_ms),
+        )
+
+    def _reasons(self) -> tuple[str, ...]:
+        """Every window, of either rule, that is beyond its level, the most surprising first."""
+        beyond = []
+        for rule in self._config.kinds[self._kind].rules:
+            settings = self._config.rules[rule]
+            for at, count in enumerate(self._counts):
+                evidence = self._evidence(rule, at)
+                if count.negative >= settings.minimum_negative and evidence.surprise <= 1:
+                    beyond.append(evidence)
+        return tuple(_sentence(evidence) for evidence in sorted(beyond, key=lambda one: one.surprise))
+
+    def _top_items(self, start_ms: int) -> tuple[TopItem, ...]:
+        stories = self._state.stories_since(start_ms)[:_TOP_ITEMS]
+        return tuple(
+            TopItem(id=identity, seen_ms=seen_ms, weight=weight) for seen_ms, identity, _, weight in stories
+        )
+
+
+def _sentence(evidence: Evidence) -> str:
+    count, interval = evidence.count, evidence.interval()
+    return evidence_text(
+        evidence.rule,
+        count.negative,
+        count.total,
+        count.window.seconds,
+        evidence.expected,
+        (interval.low, interval.high),
+        evidence.p_value,
+    )
+
+
+def _rounded(value: float) -> float:
+    """Six significant digits: enough for people, and the same text on every machine."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,127 @@
+"""What a kind of series looks like through the week: its rhythm, its level, its number of series, its number of tests.
+
+    counts per hour of the week ──► shrink to weekday/weekend ──► shrink to the whole stream's rhythm ──► flat
+                                          KindSnapshot, renewed every 6 hours of stream time
+
+Counts come in whole series of a kind together, so even a young stream has a usable rhythm; each level
+borrows from the coarser one below it in proportion to how little it has seen (an empirical-Bayes ratio of
+counts, Gelman et al., BDA3, 2.7).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.clock import DAY_CELLS, WEEK_HOURS, fold_week
+from alerts.config import AlertConfig, KindConfig
+
+__all__ = ["KindCounts", "KindSnapshot", "flat_snapshot", "snapshot"]
+
+Array = NDArray[np.float64]
+
+_CELL_EVENTS = 4.0  # pseudo-counts with which each level of the hierarchy is drawn to the coarser one
+_NEGATIVE_EVENTS = 8.0
+_WEEK_EVENTS = 10.0
+_PRIOR_SERIES = 3.0  # the configured rate counts as so many series
+_SHARE_ITEMS = 20.0
+_FEWEST_TESTS = 50.0  # a week: below it a handful of mentions would pass for a large budget
+
+_CELL_INDEX = np.concatenate((np.tile(np.arange(24), 5), np.tile(np.arange(24, DAY_CELLS), 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class KindCounts:
+    """Forgotten-to-today counts per hour of the week, shape (168,), and how many series were ever named."""
+
+    negative: Array
+    total: Array
+    series: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindSnapshot:
+    """What is believed of a kind until the next renewal.
+
+    `rhythm` has shape (168,) and mean 1 over the observed hours; `hourly` is one series' expected negative
+    items per hour of rhythm 1; `share` the negative part of all items; `tests` per window: how many
+    separate looks a week are taken at all series of the kind together.
+    """
+
+    rhythm: Array
+    hourly: float
+    share: float
+    tests: tuple[float, ...]
+
+
+def flat_snapshot(config: AlertConfig, kind: KindConfig) -> KindSnapshot:
+    """What is believed before anything was seen."""
+    nothing = np.zeros(WEEK_HOURS)
+    return snapshot(KindCounts(nothing, nothing, 0.0), nothing, nothing, config, kind)
+
+
+def snapshot(
+    counts: KindCounts, stream_total: Array, exposure: Array, config: AlertConfig, kind: KindConfig
+) -> KindSnapshot:
+    """Believes the counts as far as they go. `stream_total` and `exposure` (hours) have shape (168,)."""
+    hours = float(exposure.sum())
+    return KindSnapshot(
+        rhythm=_rhythm(counts, stream_total, exposure),
+        hourly=_hourly(counts, hours, config, kind),
+        share=_share(counts, config),
+        tests=_tests(counts, hours, config),
+    )
+
+
+def _rhythm(counts: KindCounts, stream_total: Array, exposure: Array) -> Array:
+    """Relative rates per hour of the week, shape (168,)."""
+    observed = fold_week(exposure)
+    coarse = _shrunk(fold_week(stream_total), observed, np.ones(DAY_CELLS), _CELL_EVENTS)
+    items = _shrunk(fold_week(counts.total), observed, coarse, _CELL_EVENTS)
+    negative = _shrunk(fold_week(counts.negative), observed, items, _NEGATIVE_EVENTS)
+    fine = _shrunk(counts.negative, exposure, negative[_CELL_INDEX], _WEEK_EVENTS)
+    weighed = float((fine * exposure).sum())
+    return fine * (float(exposure.sum()) / weighed) if weighed > 0 else fine
+
+
+def _shrunk(counts: Array, exposure: Array, prior: Array, events: float) -> Array:
+    """The ratio of counts to what the prior rhythm expects, drawn to 1 with the weight of `events`, times the prior."""
+    expected = exposure * prior
+    whole = float(expected.sum())
+    if whole <= 0:
+        return prior
+    expected = expected * (float(counts.sum()) / whole)
+    shrunk: Array = prior * (counts + events) / (expected + events)
+    return shrunk
+
+
+def _hourly(counts: KindCounts, hours: float, config: AlertConfig, kind: KindConfig) -> float:
+    """Negative items per hour that a series of this kind is expected to have before it was watched."""
+    prior = kind.prior_negative_per_day or config.baseline.prior_negative_per_day
+    pooled = float(counts.negative.sum()) / (hours + 1.0)
+    return (pooled + _PRIOR_SERIES * prior / 24.0) / (counts.series + _PRIOR_SERIES)
+
+
+def _share(counts: KindCounts, config: AlertConfig) -> float:
+    negative = float(counts.negative.sum()) + _SHARE_ITEMS * config.baseline.prior_share
+    return negative / (float(counts.total.sum()) + _SHARE_ITEMS)
+
+
+def _tests(counts: KindCounts, hours: float, config: AlertConfig) -> tuple[float, ...]:
+    """Separate looks a week, per window.
+
+    A window is tested when a negative item arrives, but two looks within one pane see nearly the same: what
+    counts is the number of (series, pane) pairs with a negative item, for a Poisson stream spread evenly
+    over the series (an upper bound for any other spread).
+    """
+    weekly = float(counts.negative.sum()) / (hours + 1.0) * WEEK_HOURS
+    series = max(counts.series, 1.0)
+
+    def looks(pane_ms: int) -> float:
+        panes = series * WEEK_HOURS * 3_600_000 / pane_ms
+        return max(panes * -math.expm1(-weekly / panes), _FEWEST_TESTS)
+
+    return tuple(looks(window.pane_ms) for window in config.windows)

@@ -1,0 +1,126 @@
+"""What an alert says: wire records, JSON on the topic `alerts`. All times are UTC epoch milliseconds.
+
+    AlertEvent   one change of state of one alert   {id, version, rule, series, state, …, top_items}
+      .with_headlines(…)   the same with titles, publishers and links, read from the archive by the watch
+      stage
+
+An alert's `id` hashes rule, series and onset, so that a redo names it alike. `version` rises by one with
+every event of an alert: a reader keeps the highest, and a notification's identity is (id, version).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+__all__ = [
+    "RECORD_VERSION",
+    "AlertEvent",
+    "Change",
+    "Expected",
+    "Headline",
+    "Observed",
+    "Severity",
+    "State",
+    "TopItem",
+    "WindowSpan",
+    "alert_id",
+]
+
+RECORD_VERSION = 1
+
+State = str  # "firing" | "escalated" | "resolved"
+Change = str  # "opened" | "escalated" | "ongoing" | "resolved"
+Severity = str  # "warning" | "critical"
+
+
+class WindowSpan(msgspec.Struct, frozen=True):
+    """The span that was counted, [start, end); `seconds` is the window's nominal length."""
+
+    start_ms: int
+    end_ms: int
+    seconds: int
+
+
+class Observed(msgspec.Struct, frozen=True):
+    negative: int
+    total: int
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """What the baseline expected in the same span.
+
+    `negative` is the expected number of negative items; `rate` the same per hour (rule volume) or as a
+    share of the items (rule share); `interval` the central 95 % interval of that number.
+    """
+
+    negative: float
+    rate: float
+    interval: tuple[int, int]
+
+
+class TopItem(msgspec.Struct, frozen=True):
+    """A negative item behind the alert; `weight` is its probability of being negative."""
+
+    id: str
+    seen_ms: int
+    weight: float
+    title: str = ""
+    publisher: str = ""
+    url: str = ""
+
+
+class Headline(msgspec.Struct, frozen=True):
+    """What people read of an item."""
+
+    title: str
+    publisher: str
+    url: str = ""
+
+
+class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of state of one alert (see the module's text)."""
+
+    id: str
+    version: int
+    rule: str
+    series: str
+    kind: str
+    state: State
+    change: Change
+    severity: Severity
+    onset_ms: int
+    updated_ms: int
+    window: WindowSpan
+    observed: Observed
+    expected: Expected
+    p_value: float
+    level: float
+    reasons: tuple[str, ...]
+    top_items: tuple[TopItem, ...]
+    schema: int = RECORD_VERSION
+
+    def with_headlines(self, headlines: Mapping[str, Headline]) -> AlertEvent:
+        """The same event, its top items named; an id without a headline stays as it is."""
+        named = tuple(
+            msgspec.structs.replace(item, title=line.title, publisher=line.publisher, url=line.url)
+            if (line := headlines.get(item.id))
+            else item
+            for item in self.top_items
+        )
+        return msgspec.structs.replace(self, top_items=named)
+
+    def to_json(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> AlertEvent:
+        """Raises `msgspec.ValidationError` or `msgspec.DecodeError`; unknown fields are ignored."""
+        return msgspec.json.decode(data, type=cls)
+
+
+def alert_id(rule: str, series: str, onset_ms: int) -> str:
+    """32 hex digits that name an alert: the same rule, series and onset always give the same."""
+    return hashlib.sha256(f"{rule}\x00{series}\x00{onset_ms}".encode()).hexdigest()[:32]

@@ -1,0 +1,188 @@
+"""A rule looks at one window of one series: how much was seen, how much was expected, how improbable is that.
+
+    volume   negative items against their expected number      negative-binomial tail
+    share    negative items among all items                    beta-binomial tail
+
+    count ──► expected ──► screen (cheap: too few? no rise?) ──► look (the tail) ──► judge (would it open an
+    alert?)
+
+Each decision answers with a `Reason`, for whoever asks why nothing fired. The level of a
+single test is the budget (false alarms a week) split by kind, rule and window and divided by the tests made
+in a week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from alerts.baseline import Expectation
+from alerts.clock import HOUR_MS
+from alerts.config import SHARE, VOLUME, AlertConfig, RuleConfig, Window
+from alerts.detectors import (
+    Interval,
+    share_interval,
+    share_tail,
+    size_from_dispersion,
+    volume_interval,
+    volume_tail,
+)
+from alerts.stream import KindView
+
+__all__ = [
+    "EXPECTED",
+    "LOOKS",
+    "Count",
+    "Evidence",
+    "Reason",
+    "expected_share",
+    "expected_volume",
+    "is_critical",
+    "judge",
+    "level_of",
+    "look_share",
+    "look_volume",
+    "screen",
+]
+
+COVERAGE: Final = 0.95
+UNSUSPICIOUS: Final = 1.0
+
+
+class Reason(StrEnum):
+    """Why a look at a series ended as it did."""
+
+    NOT_WATCHED = "this kind of series is not watched by the rules"
+    WARMING_UP = "the stream has less history than the warm-up asks for"
+    NOTHING_NEW = "no new negative item in this tick"
+    TOO_FEW = "fewer negative items than the minimum"
+    TOO_FEW_ITEMS = "fewer items than a share needs"
+    TOO_FEW_STORIES = "fewer different stories than the minimum"
+    NOT_A_RISE = "above the expectation, but by less than the minimum ratio"
+    AS_EXPECTED = "not improbable enough for the false-alarm budget"
+    COOLING_DOWN = "an alert ended a short while ago and this is not far worse"
+    COVERED = "an alert on the volume of this series is open and says it already"
+    OPENED = "an alert opens"
+    STILL_OPEN = "the alert stays open"
+    ESCALATED = "the open alert became critical"
+    CALMING = "back to normal, not yet for the hold time"
+    RESOLVED = "back to normal for the hold time"
+
+
+class Count(NamedTuple):
+    """What one window of a series holds at a tick: [start, end), negative and all items."""
+
+    window: Window
+    start_ms: int
+    end_ms: int
+    negative: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One rule's look at one window; `expected` is in negative items, `rate` per hour (volume) or per item (share)."""
+
+    rule: str
+    count: Count
+    expected: float
+    rate: float
+    p_value: float
+    level: float
+    interval: Callable[[], Interval]
+
+    @property
+    def ratio(self) -> float:
+        """Observed to expected negative items."""
+        return self.count.negative / max(self.expected, 1e-9)
+
+    @property
+    def surprise(self) -> float:
+        """p relative to the level: at most 1 is significant, smaller is worse; comparable between windows."""
+        return self.p_value / self.level
+
+
+def expected_volume(expectation: Expectation, count: Count) -> float:
+    """Negative items expected in this very span."""
+    return expectation.negatives(count.start_ms, count.end_ms)
+
+
+def expected_share(expectation: Expectation, count: Count) -> float:
+    """Negative items expected among so many items."""
+    alpha, beta = expectation.share(count.window)
+    return count.total * alpha / (alpha + beta)
+
+
+def look_volume(expectation: Expectation, count: Count, level: float) -> Evidence:
+    """The tail is computed only above the expectation: below it nothing is suspicious."""
+    mean = expected_volume(expectation, count)
+    size = size_from_dispersion(expectation.dispersion(count.window))
+    return Evidence(
+        rule=VOLUME,
+        count=count,
+        expected=mean,
+        rate=mean * HOUR_MS / (count.end_ms - count.start_ms),
+        p_value=volume_tail(count.negative, mean, size) if count.negative > mean else UNSUSPICIOUS,
+        level=level,
+        interval=lambda: volume_interval(mean, size, COVERAGE),
+    )
+
+
+def look_share(expectation: Expectation, count: Count, level: float) -> Evidence:
+    """As `look_volume`, for the negative part of the items."""
+    alpha, beta = expectation.share(count.window)
+    mean = expected_share(expectation, count)
+    p_value = share_tail(count.negative, count.total, alpha, beta) if count.negative > mean else UNSUSPICIOUS
+    return Evidence(
+        rule=SHARE,
+        count=count,
+        expected=mean,
+        rate=alpha / (alpha + beta),
+        p_value=p_value,
+        level=level,
+        interval=lambda: share_interval(count.total, alpha, beta, COVERAGE),
+    )
+
+
+Expected = Callable[[Expectation, Count], float]
+Look = Callable[[Expectation, Count, float], Evidence]
+
+EXPECTED: Final[dict[str, Expected]] = {VOLUME: expected_volume, SHARE: expected_share}
+LOOKS: Final[dict[str, Look]] = {VOLUME: look_volume, SHARE: look_share}
+
+
+def level_of(rule: str, kind: str, window: int, view: KindView, config: AlertConfig) -> float:
+    """The level of one test: this kind's, rule's and window's part of the budget over its tests a week."""
+    budget = config.false_alarms_per_week * config.kinds[kind].budget_share * config.rules[rule].budget_share
+    return min(budget / len(config.windows) / view.tests[window], config.most_probable_level)
+
+
+def screen(count: Count, expected: float, rule: RuleConfig) -> Reason | None:
+    """The cheap questions: why no tail needs to be computed, or None when one does."""
+    if count.negative < rule.minimum_negative:
+        return Reason.TOO_FEW
+    if count.total < rule.minimum_total:
+        return Reason.TOO_FEW_ITEMS
+    if count.negative < expected * rule.minimum_ratio:
+        return Reason.NOT_A_RISE
+    return None
+
+
+def judge(evidence: Evidence, rule: RuleConfig, stories: int) -> Reason:
+    """`OPENED` when evidence that passed the screen would open an alert, else what is missing."""
+    if evidence.p_value > evidence.level:
+        return Reason.AS_EXPECTED
+    if stories < rule.minimum_stories:
+        return Reason.TOO_FEW_STORIES
+    return Reason.OPENED
+
+
+def is_critical(evidence: Evidence, rule: RuleConfig) -> bool:
+    """Far beyond the level, and by a multiple that matters."""
+    return (
+        evidence.p_value <= evidence.level * rule.critical_p_factor
+        and evidence.count.negative >= rule.critical_negative
+        and evidence.ratio >= rule.critical_ratio
+    )

@@ -1,0 +1,255 @@
+"""One series' own state: buffered mentions, panes, memory of copies, baseline and episodes.
+
+    add ──► buffer ──(tick)──► copies collapsed ──► panes per window ──(24 h later)──► History ──► Expectation
+                                       └─► latest negative stories                       Episode per rule
+
+Everything here follows from the mentions counted and the ticks closed. Nothing decays by being looked at,
+so a series that is silent for a month costs nothing and comes back with the same numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from alerts.baseline import Expectation, History, HistoryRow
+from alerts.clock import HOUR_MS, tick_of
+from alerts.config import HORIZON_HOURS, AlertConfig
+from alerts.episode import Episode
+from alerts.errors import StateError
+from alerts.memory import Mention, admit, forget_expired
+from alerts.rules import Count
+from alerts.stream import KindView
+
+__all__ = ["RECENT_KEPT", "SeriesState"]
+
+SERIES_VERSION: Final = 1
+RECENT_KEPT: Final = 12
+NEGATIVE: Final = 1 << 32  # a packed count: negatives above, all items below
+_TOTAL_MASK: Final = NEGATIVE - 1
+
+Recent = tuple[int, str, int, float]  # seen_ms, id, signature, weight
+
+
+class _Row(msgspec.Struct, array_like=True):
+    version: int
+    tick_ms: int
+    hour: int
+    late: int
+    buffer: list[Mention]
+    lengths: tuple[int, ...]
+    panes: list[dict[int, int]]
+    horizon: dict[int, int]
+    memory: dict[int, int]
+    recent: list[Recent]
+    history: HistoryRow
+    episodes: dict[str, Episode]
+
+
+class SeriesState:
+    """The state of one series (see the module's text). `late` counts mentions that came too late to be counted.
+
+    `tick_ms` is the last tick closed; closing it, or an earlier one, again changes nothing.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_expectation",
+        "_lengths",
+        "_panes",
+        "episodes",
+        "history",
+        "horizon",
+        "hour",
+        "late",
+        "memory",
+        "recent",
+        "tick_ms",
+    )
+
+    def __init__(self) -> None:
+        self.tick_ms = 0
+        self.hour = 0
+        self.late = 0
+        self._buffer: list[Mention] = []
+        self._lengths: tuple[int, ...] = ()
+        self._panes: list[dict[int, int]] = []
+        self.horizon: dict[int, int] = {}
+        self.memory: dict[int, int] = {}
+        self.recent: list[Recent] = []
+        self.history = History()
+        self.episodes: dict[str, Episode] = {}
+        self._expectation: Expectation | None = None  # a cache: never packed
+
+    def add(self, mention: Mention) -> None:
+        """Buffers a mention until its tick is closed; the order of adds does not matter."""
+        self._buffer.append(mention)
+
+    def pending_ticks(self, config: AlertConfig) -> tuple[int, ...]:
+        """The ticks that close buffered mentions, in order; none is a tick already closed."""
+        open_tick = self.tick_ms + config.hop_ms
+        return tuple(sorted({max(tick_of(m.seen_ms, config.hop_ms), open_tick) for m in self._buffer}))
+
+    def next_due(self, config: AlertConfig) -> int | None:
+        """The next tick at which to look even without mentions: while an alert is open, else None."""
+        if not any(episode.is_open for episode in self.episodes.values()):
+            return None
+        return (self.tick_ms // config.check_ms + 1) * config.check_ms
+
+    def discard(self, tick_ms: int) -> None:
+        """Closes a tick of a series that nobody watches: its mentions are dropped."""
+        self._take(tick_ms)
+        self.tick_ms = tick_ms
+
+    def apply(self, tick_ms: int, config: AlertConfig) -> tuple[int, int]:
+        """Counts the buffered mentions seen before the tick; returns how many counted, and how many of them negative."""
+        due = self._take(tick_ms)
+        self.tick_ms = tick_ms
+        if self._lengths is not config.lengths:
+            self._align(config)
+        hour = (tick_ms - 1) // HOUR_MS
+        if hour != self.hour:
+            self._turn_hour(hour, tick_ms, config)
+        counted = negatives = 0
+        first_hour = hour - HORIZON_HOURS + 1
+        for mention in due:
+            if mention.seen_ms // HOUR_MS < first_hour:
+                self.late += 1
+            elif admit(self.memory, mention, config.collapse):
+                counted += 1
+                if mention.negative:
+                    negatives += 1
+                    self._note(mention)
+                self._count(mention.seen_ms, NEGATIVE + 1 if mention.negative else 1, config)
+        return counted, negatives
+
+    def _take(self, tick_ms: int) -> list[Mention]:
+        buffer = self._buffer
+        if len(buffer) == 1 and buffer[0].seen_ms < tick_ms:
+            self._buffer = []
+            return buffer
+        due = sorted(mention for mention in buffer if mention.seen_ms < tick_ms)
+        if due:
+            self._buffer = [mention for mention in buffer if mention.seen_ms >= tick_ms]
+        return due
+
+    def _turn_hour(self, hour: int, tick_ms: int, config: AlertConfig) -> None:
+        """Moves the hours that have left the horizon into the history."""
+        self.hour = hour
+        self.history.settle(self.horizon, hour - HORIZON_HOURS + 1, config)
+        forget_expired(self.memory, tick_ms // 1000)
+
+    def _align(self, config: AlertConfig) -> None:
+        """Windows may have been changed in the settings since the row was written: a new one starts empty."""
+        if self._lengths != config.lengths:
+            known = dict(zip(self._lengths, self._panes, strict=True))
+            self._panes = [known.get(length, {}) for length in config.lengths]
+        self._lengths = config.lengths
+
+    def _count(self, seen_ms: int, packed: int, config: AlertConfig) -> None:
+        _add(self.horizon, seen_ms // HOUR_MS, packed)
+        for panes, pane_ms in zip(self._panes, config.panes_ms, strict=True):
+            _add(panes, seen_ms // pane_ms, packed)
+            if len(panes) > 96:
+                _expire(panes, next(reversed(panes)) - 32)
+
+    def _note(self, mention: Mention) -> None:
+        """Keeps the latest negative stories, each signature once."""
+        if mention.signature:
+            for at, kept in enumerate(self.recent):
+                if kept[2] == mention.signature:
+                    del self.recent[at]
+                    break
+        self.recent.append((mention.seen_ms, mention.id, mention.signature, mention.weight))
+        if len(self.recent) > RECENT_KEPT:
+            del self.recent[0]
+
+    def horizon_negative(self) -> int:
+        """Negative items of the last 24 hours (the hours in sight)."""
+        return sum(self.horizon.values()) >> 32
+
+    def counts(self, config: AlertConfig) -> list[Count]:
+        """What each window holds at the last tick closed, in the config's order."""
+        tick_ms, found = self.tick_ms, []
+        for window, panes in zip(config.windows, self._panes, strict=True):
+            start_ms = window.start_ms(tick_ms)
+            _expire(panes, start_ms // window.pane_ms)
+            packed = sum(panes.values())
+            found.append(Count(window, start_ms, tick_ms, packed >> 32, packed & _TOTAL_MASK))
+        return found
+
+    def expectation_at(self, view: KindView, config: AlertConfig) -> Expectation:
+        """The series' beliefs at its last closed tick; kept while the hour, and so the view, stays the same."""
+        kept = self._expectation
+        if kept is None or kept.view is not view:
+            kept = self._expectation = Expectation(self.history, view, config)
+        return kept
+
+    def stories_since(self, start_ms: int) -> list[Recent]:
+        """The latest negative stories seen at or after `start_ms`, newest first."""
+        return sorted((kept for kept in self.recent if kept[0] >= start_ms), reverse=True)
+
+    def to_bytes(self) -> bytes:
+        return msgspec.msgpack.encode(
+            _Row(
+                SERIES_VERSION,
+                self.tick_ms,
+                self.hour,
+                self.late,
+                self._buffer,
+                self._lengths,
+                self._panes,
+                self.horizon,
+                self.memory,
+                self.recent,
+                self.history.row(),
+                self.episodes,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SeriesState:
+        """Raises `StateError`."""
+        row = _decode(data)
+        state = cls()
+        state.tick_ms, state.hour, state.late = row.tick_ms, row.hour, row.late
+        state._buffer, state._lengths, state._panes = row.buffer, row.lengths, row.panes
+        state.horizon, state.memory, state.recent = row.horizon, row.memory, row.recent
+        state.history = History.from_row(row.history)
+        state.episodes = row.episodes
+        return state
+
+
+def _add(panes: dict[int, int], index: int, packed: int) -> None:
+    """Counts into a pane; keeps the panes in order of time, also for a mention that came late."""
+    if index in panes:
+        panes[index] += packed
+        return
+    late = bool(panes) and index < next(reversed(panes))
+    panes[index] = packed
+    if late:
+        ordered = sorted(panes.items())
+        panes.clear()
+        panes.update(ordered)
+
+
+def _expire(panes: dict[int, int], first: int) -> None:
+    while panes:
+        index = next(iter(panes))
+        if index >= first:
+            return
+        del panes[index]
+
+
+def _decode(data: bytes) -> _Row:
+    try:
+        row = msgspec.msgpack.decode(data, type=_Row)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"the alert state of a series is damaged: {error}") from None
+    if row.version != SERIES_VERSION:
+        raise StateError(
+            f"the alert state of a series has version {row.version}, this moodwire reads {SERIES_VERSION}: "
+            "upgrade moodwire, or rebuild the state from the mentions"
+        )
+    return row

@@ -1,0 +1,255 @@
+"""What all series of a partition share: `StreamState`, the pooled history per kind of series.
+
+    add(series, seen, negative) ──► recent hours per kind ──(24 h later)──► counts per hour of the week
+                                                              view(kind, hour) ──► KindView ──► baseline of
+                                                              a series
+
+It is fed from the mentions themselves and never from a `SeriesState`, and counts enter its beliefs a day
+late, in steps of six hours. Both make it a function of what was seen before the tick alone: whoever redoes
+a run after a crash, or receives mentions in another order, believes the same at the same tick.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.clock import HOUR_MS, WEEK_HOURS, exposure_hours, fold_week, week_hour
+from alerts.config import HORIZON_HOURS, AlertConfig, KindConfig
+from alerts.errors import StateError
+from alerts.profile import KindCounts, KindSnapshot, snapshot
+
+__all__ = ["KindView", "StreamState", "kind_of"]
+
+STREAM_VERSION: Final = 1
+_STEP_HOURS: Final = 6
+_SKETCH_BITS: Final = 2048  # names are counted within 3 % up to 5,000 series, 10 % up to 12,000
+_ROUTES_KEPT: Final = 100_000
+NEGATIVE: Final = 1 << 32  # a packed count: negatives above, all items below
+
+Array = NDArray[np.float64]
+
+
+def kind_of(series: str) -> str:
+    """`entity` of `entity/AAPL`; a series without a slash (`all`) is its own kind."""
+    return series.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class KindView:
+    """A kind at one hour, in the plain numbers that a series' baseline needs (sums over hours of the baseline's span).
+
+    `rhythm` (168) and `exposure` (48, hours) are lists for cheap access; `expected_hours` (48) is exposure
+    times rhythm; `exposure_total` their sum; `hour_squares` and `day_squares` are the sums of the squared
+    rhythm of each hour, and of each day, which scale the second moments.
+    """
+
+    hour: int
+    day: int
+    rhythm: list[float]
+    exposure: list[float]
+    expected_hours: list[float]
+    exposure_total: float
+    hour_squares: float
+    day_squares: float
+    hourly: float
+    share: float
+    tests: tuple[float, ...]
+
+
+class _KindRow(msgspec.Struct, array_like=True):
+    day: int
+    negative: bytes
+    total: bytes
+    recent: dict[int, int]
+    settled: bytes
+    pending: dict[int, int]
+
+
+class _Row(msgspec.Struct, array_like=True):
+    version: int
+    start_ms: int
+    settled_hour: int
+    late: int
+    kinds: dict[str, _KindRow]
+
+
+class _Kind:
+    """Counts of one kind. `settled` is a bitmap of series names (linear counting), `pending` the newer ones' first hours."""
+
+    __slots__ = ("day", "negative", "pending", "recent", "settled", "total")
+
+    def __init__(self) -> None:
+        self.day = 0
+        self.negative: Array = np.zeros(WEEK_HOURS)
+        self.total: Array = np.zeros(WEEK_HOURS)
+        self.recent: dict[int, int] = {}
+        self.settled = bytearray(_SKETCH_BITS // 8)
+        self.pending: dict[int, int] = {}
+
+    def settle(self, before_hour: int, forgetting: float) -> None:
+        """Moves the hours before `before_hour` into the counts per hour of the week, oldest first."""
+        for hour in sorted(hour for hour in self.recent if hour < before_hour):
+            packed = self.recent.pop(hour)
+            day = hour // 24
+            if day > self.day:
+                self.negative *= forgetting ** (day - self.day)
+                self.total *= forgetting ** (day - self.day)
+                self.day = day
+            self.negative[week_hour(hour)] += packed >> 32
+            self.total[week_hour(hour)] += packed & (NEGATIVE - 1)
+        for bit in [bit for bit, hour in self.pending.items() if hour < before_hour]:
+            del self.pending[bit]
+            self.settled[bit >> 3] |= 1 << (bit & 7)
+
+    def counts(self, today: int, forgetting: float) -> KindCounts:
+        factor = forgetting ** (today - self.day)
+        unset = _SKETCH_BITS - int.from_bytes(self.settled, "little").bit_count()
+        series = _SKETCH_BITS * math.log(_SKETCH_BITS / max(unset, 1))
+        return KindCounts(self.negative * factor, self.total * factor, series)
+
+
+class StreamState:
+    """The partition's history per kind (see the module's text). Bounded: about 3 KB per kind when packed.
+
+    `start_ms` is the first `seen` of the stream (0 before any); `late` counts mentions that came more than
+    a day late and were left out.
+    """
+
+    __slots__ = ("_kinds", "_routes", "_snapshots", "_views", "late", "settled_hour", "start_ms")
+
+    def __init__(self) -> None:
+        self.start_ms = 0
+        self.settled_hour = 0
+        self.late = 0
+        self._kinds: dict[str, _Kind] = {}
+        self._routes: dict[str, tuple[_Kind, int]] = {}
+        self._snapshots: dict[str, tuple[int, KindSnapshot]] = {}
+        self._views: dict[str, KindView] = {}
+
+    def add(self, series: str, seen_ms: int, negative: int) -> None:
+        """Counts one mention of one series; call it once per mention and series, in any order."""
+        route = self._routes.get(series)
+        kind, bit = route if route is not None else self._enter(series)
+        hour = seen_ms // HOUR_MS
+        if hour < self.settled_hour:
+            self.late += 1
+            return
+        recent = kind.recent
+        recent[hour] = recent.get(hour, 0) + (NEGATIVE + 1 if negative else 1)
+        if seen_ms < self.start_ms or self.start_ms == 0:
+            self.start_ms = seen_ms
+        if not kind.settled[bit >> 3] >> (bit & 7) & 1 and kind.pending.get(bit, hour + 1) > hour:
+            kind.pending[bit] = hour
+
+    def _enter(self, series: str) -> tuple[_Kind, int]:
+        if len(self._routes) >= _ROUTES_KEPT:
+            self._routes.clear()
+        name = kind_of(series)
+        kind = self._kinds.setdefault(name, _Kind())
+        route = self._routes[series] = (kind, zlib.crc32(series.encode()) % _SKETCH_BITS)
+        return route
+
+    def close_tick(self, tick_ms: int, config: AlertConfig) -> None:
+        """Call before the series of this tick are evaluated. Cheap unless a step of six hours has passed."""
+        hour = (tick_ms - 1) // HOUR_MS
+        settled = hour // _STEP_HOURS * _STEP_HOURS - HORIZON_HOURS
+        if settled > self.settled_hour:
+            self.settled_hour = settled
+            for name in sorted(self._kinds):
+                self._kinds[name].settle(settled, config.forgetting)
+
+    def view(self, kind: str, tick_ms: int, config: AlertConfig) -> KindView:
+        """The kind as believed at this tick; kept for the hour."""
+        hour = (tick_ms - 1) // HOUR_MS
+        view = self._views.get(kind)
+        if view is None or view.hour != hour:
+            view = self._views[kind] = self._new_view(kind, hour, config)
+        return view
+
+    def _snapshot(self, kind: str, settings: KindConfig, config: AlertConfig) -> KindSnapshot:
+        kept = self._snapshots.get(kind)
+        if kept is not None and kept[0] == self.settled_hour:
+            return kept[1]
+        today = (self.settled_hour - 1) // 24
+        pool = {name: self._kinds[name].counts(today, config.forgetting) for name in sorted(self._kinds)}
+        nothing = np.zeros(WEEK_HOURS)
+        made = snapshot(
+            pool.get(kind, KindCounts(nothing, nothing, 0.0)),
+            sum((counts.total for counts in pool.values()), nothing),
+            exposure_hours(self.start_ms // HOUR_MS, self.settled_hour, today, config.forgetting),
+            config,
+            settings,
+        )
+        self._snapshots[kind] = (self.settled_hour, made)
+        return made
+
+    def _new_view(self, kind: str, hour: int, config: AlertConfig) -> KindView:
+        made = self._snapshot(kind, config.kinds[kind], config)
+        today = hour // 24
+        end_hour = hour - HORIZON_HOURS + 1
+        exposure = exposure_hours(self.start_ms // HOUR_MS, end_hour, today, config.forgetting)
+        expected = exposure * made.rhythm
+        per_day = made.rhythm.reshape(7, 24).sum(axis=1)
+        return KindView(
+            hour=hour,
+            day=today,
+            rhythm=made.rhythm.tolist(),
+            exposure=fold_week(exposure).tolist(),
+            expected_hours=fold_week(expected).tolist(),
+            exposure_total=float(expected.sum()),
+            hour_squares=float((expected * made.rhythm).sum()),
+            day_squares=float((exposure.reshape(7, 24).mean(axis=1) * per_day**2).sum()),
+            hourly=made.hourly,
+            share=made.share,
+            tests=made.tests,
+        )
+
+    def to_bytes(self) -> bytes:
+        kinds = {
+            name: _KindRow(
+                kind.day,
+                kind.negative.tobytes(),
+                kind.total.tobytes(),
+                kind.recent,
+                bytes(kind.settled),
+                kind.pending,
+            )
+            for name, kind in self._kinds.items()
+        }
+        return msgspec.msgpack.encode(
+            _Row(STREAM_VERSION, self.start_ms, self.settled_hour, self.late, kinds)
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> StreamState:
+        """Raises `StateError`."""
+        row = _decode(data)
+        state = cls()
+        state.start_ms, state.settled_hour, state.late = row.start_ms, row.settled_hour, row.late
+        for name, packed in row.kinds.items():
+            kind = state._kinds[name] = _Kind()
+            kind.day, kind.recent, kind.pending = packed.day, packed.recent, packed.pending
+            kind.negative = np.frombuffer(packed.negative).copy()
+            kind.total = np.frombuffer(packed.total).copy()
+            kind.settled = bytearray(packed.settled)
+        return state
+
+
+def _decode(data: bytes) -> _Row:
+    try:
+        row = msgspec.msgpack.decode(data, type=_Row)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"the alert state of the partition is damaged: {error}") from None
+    if row.version != STREAM_VERSION:
+        raise StateError(
+            f"the alert state of the partition has version {row.version}, this moodwire reads {STREAM_VERSION}: "
+            "upgrade moodwire, or rebuild the state from the mentions"
+        )
+    return row

@@ -1,0 +1,49 @@
+"""A run: what one fetch brought from one partition, handed over and acknowledged as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Record", "Run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One raw record of a topic partition. `value` is None for a tombstone; `timestamp_ms` is the broker's."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive records of one topic partition, oldest first, at least one.
+
+    `epoch` identifies this incarnation of the topic (Kafka's topic id, the embedded file's id), so that a
+    topic that was deleted and made again does not look old. `partitions` is the topic's partition count.
+    `end_offset` is the offset that the next record of the partition will get, as known at the fetch.
+    """
+
+    topic: str
+    partition: int
+    partitions: int
+    epoch: str
+    records: Sequence[Record]
+    end_offset: int
+
+    @property
+    def first_offset(self) -> int:
+        return self.records[0].offset
+
+    @property
+    def last_offset(self) -> int:
+        return self.records[-1].offset
+
+    @property
+    def reaches_end(self) -> bool:
+        """Whether nothing more stood in the partition when this run was fetched."""
+        return self.last_offset + 1 >= self.end_offset

@@ -1,0 +1,68 @@
+"""Every error that moodwire raises on purpose.
+
+    MoodwireError
+    ├── SettingsError        a setting, profile, watchlist or field map is wrong: names the key and the fix
+    ├── Reject               this record cannot be processed; the next one can (parked with its reason)
+    ├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
+    ├── TransportError       the broker refused or is damaged
+    │   └── StageTaken       another worker already runs this stage on this embedded broker
+    ├── ReplayRefused        the file starts before what its namespace has already counted
+    └── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "LeaseLost",
+    "MoodwireError",
+    "Reject",
+    "ReplayRefused",
+    "Retry",
+    "SettingsError",
+    "StageTaken",
+    "TransportError",
+]
+
+
+class MoodwireError(Exception):
+    """Base of all; its text is fit for an operator to read."""
+
+
+class SettingsError(MoodwireError):
+    """A setting or a user's file is wrong; the text names the key, the value and the fix."""
+
+
+class Reject(MoodwireError):
+    """A record that cannot be processed, now or later, as it is.
+
+    `reason` is a short stable code for counting (``bad_json``, ``no_title``), `detail` is for people.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Retry(MoodwireError):
+    """Try the same run again, after `retry_after_seconds`; the partition waits meanwhile."""
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TransportError(MoodwireError):
+    """The broker refused, is unreachable or its file is damaged."""
+
+
+class StageTaken(TransportError):
+    """A second worker of the same stage was started on one embedded broker."""
+
+
+class ReplayRefused(MoodwireError):
+    """Appending this file would put items before what was already counted."""
+
+
+class LeaseLost(MoodwireError):
+    """The partition belongs to another worker now."""

@@ -1,0 +1,75 @@
+"""Fields that a record carries and moodwire does not know: kept, within bounds.
+
+What exceeds the bounds is cut or left out: an extra field is a courtesy and must not make an item heavy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from streams.feeds.parse import clean_string
+
+__all__ = ["bounded_extra"]
+
+_TOTAL_CHARACTERS = 16_384
+_STRING_LIMIT = 2_000
+_NAME_LIMIT = 200
+_DEPTH_LIMIT = 6
+_LARGEST_INTEGER = 2**63 - 1  # what JSON readers elsewhere (Elasticsearch: long) can hold
+
+
+def bounded_extra(raw: Mapping[str, Any], used: set[str], wanted: frozenset[str] | None) -> dict[str, Any]:
+    """Returns the fields of `raw` not in `used` (of those, only `wanted` unless None), cleaned and bounded."""
+    if wanted is not None and not wanted:
+        return {}
+    chosen = {key: raw[key] for key in raw if key not in used and (wanted is None or key in wanted)}
+    return _Budget().object(chosen, 0) if chosen else {}
+
+
+class _Budget:
+    """Counts characters down over one record."""
+
+    def __init__(self) -> None:
+        self.left = _TOTAL_CHARACTERS
+
+    def object(self, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for key, entry in value.items():
+            if self.left <= 0:
+                break
+            name = clean_string(str(key), _NAME_LIMIT)
+            self.left -= len(name) + 4
+            kept[name] = self.value(entry, depth + 1)
+        return kept
+
+    def value(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            text = clean_string(value, min(_STRING_LIMIT, max(self.left, 0)))
+            self.left -= len(text) + 2
+            return text
+        if isinstance(value, (dict, list)):
+            return self._nested(value, depth)
+        self.left -= 8
+        return _plain(value)
+
+    def _nested(self, value: dict[str, Any] | list[Any], depth: int) -> Any:
+        if depth > _DEPTH_LIMIT:
+            return None
+        if isinstance(value, dict):
+            return self.object(value, depth)
+        kept = []
+        for entry in value:
+            if self.left <= 0:
+                break
+            kept.append(self.value(entry, depth + 1))
+        return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_INTEGER else None
+    return value if isinstance(value, float) and math.isfinite(value) else None

@@ -1,0 +1,138 @@
+"""The wire records: what travels on topics and into the archive. All times are UTC epoch milliseconds.
+
+    news -> scored ─┬─► archive          Scored
+                    ├─► topic scored     the public JSON (`Scored.public()` in streams.stages.score)
+                    └─► topic mentions   MentionBatch (compact arrays)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "VERSION",
+    "EntityMention",
+    "MentionBatch",
+    "MentionItem",
+    "News",
+    "Position",
+    "Scored",
+    "Sentiment",
+    "Story",
+    "Topic",
+]
+
+VERSION = 1
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Where an item stands in the source topic: which incarnation, which partition, which offset."""
+
+    epoch: str
+    partition: int
+    offset: int
+
+
+class News(msgspec.Struct, kw_only=True):
+    """One news item, mapped and checked, before or after cleaning.
+
+    `id` hashes the source and the source's own id (or the URL; or title and day). `content` hashes what the
+    item says: the same id with other content is a revision. `published_ms` is the source's claim and may be
+    wrong or absent; `seen_ms` is when moodwire's entrance first saw it and is the clock of everything.
+    """
+
+    id: str
+    content: str
+    title: str
+    source: str
+    seen_ms: int
+    text: str = ""
+    url: str = ""
+    published_ms: int | None = None
+    language: str | None = None
+    entities: tuple[str, ...] = ()
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    version: int = VERSION
+
+
+class Sentiment(msgspec.Struct, frozen=True):
+    """Probabilities that sum to 1; `score` = positive - negative, in [-1, 1]."""
+
+    label: str
+    negative: float
+    neutral: float
+    positive: float
+    score: float
+
+
+class Topic(msgspec.Struct, frozen=True):
+    label: str
+    probability: float
+
+
+class EntityMention(msgspec.Struct, frozen=True):
+    """An issuer (or whatever the profile calls an entity) named by an item; relevance in (0, 1]."""
+
+    id: str
+    name: str
+    relevance: float
+
+
+class Story(msgspec.Struct, frozen=True):
+    """The scoring worker's view of near-duplicates: `similar` counts earlier ones within each span."""
+
+    id: str
+    duplicate_of: str | None = None
+    similar: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Scored(msgspec.Struct, kw_only=True):
+    """A scored item, as archived and as published on the topic `scored`.
+
+    `sentiment` and `topic` are None when no classifier speaks the item's language. `late` says that it was
+    published long before it was seen: archived, but not counted. `watchlists` names those that it matched.
+    """
+
+    news: News
+    position: Position
+    scored_ms: int
+    language: str
+    sentiment: Sentiment | None
+    topic: Topic | None
+    entities: tuple[EntityMention, ...]
+    watchlists: tuple[str, ...]
+    story: Story
+    signature: int
+    model: str
+    model_version: str
+    late: bool = False
+    version: int = VERSION
+
+
+class MentionItem(msgspec.Struct, frozen=True, array_like=True):
+    """What `watch` needs of one item. `negative` is 1 for a negative item, else 0; `weight` its probability."""
+
+    offset: int
+    id: str
+    seen_ms: int
+    signature: int
+    negative: int
+    weight: float
+    series: tuple[str, ...]
+
+
+class MentionBatch(msgspec.Struct, frozen=True, array_like=True):
+    """Mentions of one source partition for one mentions partition.
+
+    `progress_ms`: every item of this source partition with an earlier `seen` stands in this or an earlier
+    batch (a source's disorder within the lateness apart). `partitions` is the source topic's partition count.
+    """
+
+    version: int
+    epoch: str
+    partition: int
+    partitions: int
+    progress_ms: int
+    items: tuple[MentionItem, ...] = ()

@@ -59,7 +59,7 @@ class HistoryRow(msgspec.Struct, array_like=True):
 
 @dataclass(slots=True)
 class History:
-    """Counts that have left the horizon, weighed to the start of `day`; older days have been forgotten by their factor.
+    """Counts that have left the horizon, weighed to `day`: older days are forgotten by their factor.
 
     `negative` and `total` count items per day cell; `left_out` the hours that episodes took from each cell.
     `hour_pairs` sums k(k-1) of the negative items of an hour, `hour_item_pairs` n(n-1) of all items;
@@ -124,7 +124,7 @@ class History:
             self._count(hour, horizon.pop(hour), config.forgetting)
 
     def _settle_episodes(self, horizon: dict[int, int], before_hour: int, config: AlertConfig) -> None:
-        """As `settle`, hour by hour: an hour of an episode is dropped with its items, and so is its exposure."""
+        """As `settle`, hour by hour: an episode's hour is dropped with its items and its exposure."""
         longest = round(config.baseline.exclude_days * 24)
         ends = [(start, min(end or before_hour, start + longest)) for start, end in self.spans]
         first = max(self.settled_hour, min(start for start, _ in ends))
@@ -176,7 +176,7 @@ class History:
 
 
 class Expectation:
-    """A series' beliefs for one hour of stream time (see the module's text). Built on demand and kept for the hour."""
+    """A series' beliefs for one hour of stream time (see the module's text)."""
 
     __slots__ = (
         "_alpha",
@@ -240,7 +240,7 @@ class Expectation:
         return self._level * view.rhythm[week_hour(hour)] * (own + _RHYTHM_ITEMS) / (expected + _RHYTHM_ITEMS)
 
     def negatives(self, start_ms: int, end_ms: int) -> float:
-        """Expected negative items in [start, end); `end` must lie in the view's hour, `start` in it or before."""
+        """Expected negative items in [start, end): `end` lies in the view's hour, `start` in it or before."""
         hour = self.view.hour
         back = hour - start_ms // HOUR_MS
         behind = self._behind
@@ -253,7 +253,7 @@ class Expectation:
         return current + sum(behind[1:back]) + first
 
     def dispersion(self, window: Window) -> float:
-        """The predictive count's variance beyond Poisson, relative to its squared mean, at this window's length.
+        """The count's predictive variance beyond Poisson, relative to its squared mean, at this length.
 
         Clumps make the variance a multiple of the mean at every length (so it grows, relatively, as
         1/length below an hour); days that differ as a whole set a floor. To that come the doubts about the
@@ -292,7 +292,7 @@ class Expectation:
         return share * precision, (1.0 - share) * precision
 
     def _rho(self, pairs: float, item_pairs: float, share: float) -> float:
-        """How alike two items of the same hour (or day) are beyond the share: the beta-binomial's correlation."""
+        """How alike two items of one hour (or day) are beyond the share: the beta-binomial's correlation."""
         spread = share * (1.0 - share)
         excess = self._factor * (pairs - share * share * item_pairs)
         pull = _PAIRS_WEIGHT

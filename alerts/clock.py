@@ -1,4 +1,4 @@
-"""Arithmetic of time: ticks, hours of the week and exponential forgetting. Pure functions of UTC epoch milliseconds.
+"""Arithmetic of time: ticks, hours of the week and forgetting; pure functions of UTC epoch milliseconds.
 
     seen ──► tick_of ──► the tick that closes it           (multiples of the hop)
     hour ──► week_hour (0..167, Monday 00:00 is 0)         kind profiles

@@ -134,7 +134,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AlertConfig(msgspec.Struct, frozen=True):
-    """The checked rules, in the units that the core computes in. Build it with `from_mapping` or `default`."""
+    """The checked rules, in the units that the core computes in: see `from_mapping` and `default`."""
 
     hop_ms: int
     lateness_ms: int
@@ -246,7 +246,7 @@ def _check_windows(file: _File, require: Require) -> None:
         require(
             fits and length >= file.hop_seconds,
             "windows_seconds",
-            f"{length} cannot be kept as at most {MOST_PANES} panes, is shorter than a minute or the hop, or longer than a day",
+            f"{length} is below a minute or the hop, above a day, or no round number of panes",
             "use round lengths such as 900, 3600, 7200, 21600, 86400",
         )
 

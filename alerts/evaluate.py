@@ -27,7 +27,7 @@ _TOP_ITEMS = 10
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why a rule did (not) open an alert on a window; `evidence` is None where a cheap question settled it."""
+    """Why a rule did (not) open an alert on a window; no `evidence` where a cheap question settled it."""
 
     rule: str
     count: Count

@@ -49,7 +49,7 @@ def id_key(identity: str) -> int:
 
 
 def admit(memory: dict[int, int], mention: Mention, collapse: bool) -> bool:
-    """Whether the mention counts; remembers it either way. `memory` maps keys to the second of the counted one."""
+    """Whether the mention counts; remembers it either way. `memory`: key to the second it was counted."""
     second = mention.seen_ms // 1000
     expired = second - _HORIZON_SECONDS
     key = id_key(mention.id)

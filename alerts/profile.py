@@ -1,4 +1,4 @@
-"""What a kind of series looks like through the week: its rhythm, its level, its number of series, its number of tests.
+"""What a kind of series looks like through the week: its rhythm, level, number of series and of tests.
 
     counts per hour of the week ──► shrink to weekday/weekend ──► shrink to the whole stream's rhythm ──► flat
                                           KindSnapshot, renewed every 6 hours of stream time
@@ -88,7 +88,7 @@ def _rhythm(counts: KindCounts, stream_total: Array, exposure: Array) -> Array:
 
 
 def _shrunk(counts: Array, exposure: Array, prior: Array, events: float) -> Array:
-    """The ratio of counts to what the prior rhythm expects, drawn to 1 with the weight of `events`, times the prior."""
+    """The prior rhythm times the ratio of counts to its expectation, drawn to 1 by `events`."""
     expected = exposure * prior
     whole = float(expected.sum())
     if whole <= 0:

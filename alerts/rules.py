@@ -83,7 +83,7 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One rule's look at one window; `expected` is in negative items, `rate` per hour (volume) or per item (share)."""
+    """One rule's look at one window; `rate` is per hour (volume) or per item (share)."""
 
     rule: str
     count: Count

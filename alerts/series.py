@@ -48,7 +48,7 @@ class _Row(msgspec.Struct, array_like=True):
 
 
 class SeriesState:
-    """The state of one series (see the module's text). `late` counts mentions that came too late to be counted.
+    """The state of one series (see the module's text). `late` counts mentions that came too late to count.
 
     `tick_ms` is the last tick closed; closing it, or an earlier one, again changes nothing.
     """
@@ -103,7 +103,7 @@ class SeriesState:
         self.tick_ms = tick_ms
 
     def apply(self, tick_ms: int, config: AlertConfig) -> tuple[int, int]:
-        """Counts the buffered mentions seen before the tick; returns how many counted, and how many of them negative."""
+        """Counts the mentions seen before the tick; returns (how many counted, how many were negative)."""
         due = self._take(tick_ms)
         self.tick_ms = tick_ms
         if self._lengths is not config.lengths:
@@ -180,7 +180,7 @@ class SeriesState:
         return found
 
     def expectation_at(self, view: KindView, config: AlertConfig) -> Expectation:
-        """The series' beliefs at its last closed tick; kept while the hour, and so the view, stays the same."""
+        """The series' beliefs at its last closed tick; kept while the hour, and so the view, is the same."""
         kept = self._expectation
         if kept is None or kept.view is not view:
             kept = self._expectation = Expectation(self.history, view, config)

@@ -43,7 +43,7 @@ def kind_of(series: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KindView:
-    """A kind at one hour, in the plain numbers that a series' baseline needs (sums over hours of the baseline's span).
+    """A kind at one hour, in the plain numbers that a series' baseline needs.
 
     `rhythm` (168) and `exposure` (48, hours) are lists for cheap access; `expected_hours` (48) is exposure
     times rhythm; `exposure_total` their sum; `hour_squares` and `day_squares` are the sums of the squared
@@ -81,7 +81,7 @@ class _Row(msgspec.Struct, array_like=True):
 
 
 class _Kind:
-    """Counts of one kind. `settled` is a bitmap of series names (linear counting), `pending` the newer ones' first hours."""
+    """Counts of one kind; `settled` is a bitmap of series names, `pending` the first hours of newer ones."""
 
     __slots__ = ("day", "negative", "pending", "recent", "settled", "total")
 
@@ -249,7 +249,7 @@ def _decode(data: bytes) -> _Row:
         raise StateError(f"the alert state of the partition is damaged: {error}") from None
     if row.version != STREAM_VERSION:
         raise StateError(
-            f"the alert state of the partition has version {row.version}, this moodwire reads {STREAM_VERSION}: "
+            f"the partition's alert state has version {row.version}, this moodwire reads {STREAM_VERSION}: "
             "upgrade moodwire, or rebuild the state from the mentions"
         )
     return row

@@ -50,5 +50,5 @@ def evidence_text(
 ) -> str:
     """`7 negative in 2 h, expected 0.3 (0 to 2), p 4e-05`; for a share, the items too."""
     counted = f"{negative} of {total} negative" if rule == "share" else f"{negative} negative"
-    low, high = interval
-    return f"{counted} in {window_text(seconds)}, expected {number_text(expected)} ({low} to {high}), p {p_text(p_value)}"
+    band = f"{number_text(expected)} ({interval[0]} to {interval[1]})"
+    return f"{counted} in {window_text(seconds)}, expected {band}, p {p_text(p_value)}"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-__all__ = ["evidence_text", "number_text", "p_text", "time_text", "window_text"]
+__all__ = ["day_text", "evidence_text", "number_text", "p_text", "time_text", "window_text"]
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def window_text(seconds: int) -> str:
@@ -52,3 +54,9 @@ def evidence_text(
     counted = f"{negative} of {total} negative" if rule == "share" else f"{negative} negative"
     band = f"{number_text(expected)} ({interval[0]} to {interval[1]})"
     return f"{counted} in {window_text(seconds)}, expected {band}, p {p_text(p_value)}"
+
+
+def day_text(at_ms: int) -> str:
+    """`10 Mar 10:14`, UTC; English month names whatever the locale."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{at.day:2d} {_MONTHS[at.month - 1]} {at:%H:%M}"

@@ -1,0 +1,77 @@
+"""What a channel is: something that is told of an alert's change of state and answers how it went.
+
+    Notification ──► Channel.notify ──► Delivered | RetryLater(after) | GiveUp(reason)
+
+A channel never raises for a delivery that failed: the answer says whether to try again. A notification's id
+is the same in every attempt, so that a receiver (or a file) can leave out what it has.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from alerts.records import AlertEvent
+
+__all__ = ["Channel", "Delivered", "Delivery", "GiveUp", "Notification", "RetryLater", "back_off_seconds"]
+
+_FIRST_SECONDS: Final = 5.0
+_LONGEST_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event for one channel; `attempt` counts from 1."""
+
+    event: AlertEvent
+    attempt: int = 1
+
+    @property
+    def id(self) -> str:
+        """Names the event, whatever the attempt: alert id and version."""
+        return f"{self.event.id}.{self.event.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver has it (or had it before)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    """Not now: try again after so many seconds."""
+
+    after_seconds: float
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Never: the receiver is gone or refuses; an operator should read the reason."""
+
+    reason: str
+
+
+Delivery = Delivered | RetryLater | GiveUp
+
+
+class Channel(Protocol):
+    """A way to tell people. `name` is for logs and metrics and holds no secret."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery: ...
+
+    async def aclose(self) -> None: ...
+
+
+def back_off_seconds(notification: Notification) -> float:
+    """5 s, 10 s, … at most an hour, spread by up to 20 % so that a receiver's recovery is not a stampede.
+
+    The spread is taken from the notification's id and attempt: the same in a test and after a restart.
+    """
+    wait = min(_FIRST_SECONDS * 2.0 ** (notification.attempt - 1), _LONGEST_SECONDS)
+    spread = zlib.crc32(f"{notification.id}/{notification.attempt}".encode()) / 2**32
+    return wait * (1.0 + 0.2 * spread)

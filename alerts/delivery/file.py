@@ -1,0 +1,94 @@
+"""Alerts as lines of a file: a JSON object each, written once, on the disk before it counts as delivered."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds
+from alerts.records import AlertEvent
+
+__all__ = ["FileChannel"]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """What identifies a line: the notification's id."""
+
+    notification: str
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """A line of the file."""
+
+    notification: str
+    sent_ms: int
+    alert: AlertEvent
+
+
+class FileChannel:
+    """Appends to an NDJSON file; safe to start again on the same file.
+
+    On its first write it reads which notifications the file holds, and cuts off a last line that a crash left
+    unfinished. The file is the memory of what was delivered: move it away and everything is news again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written: set[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"FileChannel({str(self._path)!r})"
+
+    @property
+    def name(self) -> str:
+        return "file"
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+        """Returns `Delivered` when the line is on the disk, `RetryLater` when the disk refuses."""
+        try:
+            await asyncio.to_thread(self._append, notification, now_ms)
+        except OSError as error:
+            problem = f"cannot write {self._path}: {error.strerror}"
+            return RetryLater(back_off_seconds(notification), problem)
+        return Delivered()
+
+    async def aclose(self) -> None:
+        """Nothing is held open between notifications."""
+
+    def _append(self, notification: Notification, now_ms: int) -> None:
+        if self._written is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._written = _read(self._path)
+        if notification.id in self._written:
+            return
+        line = msgspec.json.encode(_Written(notification.id, now_ms, notification.event)) + b"\n"
+        try:
+            with self._path.open("ab", buffering=0) as file:
+                file.write(line)
+                os.fsync(file.fileno())
+        except OSError:
+            self._written = None  # half a line may stand there: read and mend the file again
+            raise
+        self._written.add(notification.id)
+
+
+def _read(path: Path) -> set[str]:
+    """The ids that the file holds; cuts an unfinished last line. Lines of other programs are left alone."""
+    if not path.exists():
+        return set()
+    found: set[str] = set()
+    whole = 0
+    with path.open("rb+") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                file.truncate(whole)
+                break
+            whole += len(line)
+            try:
+                found.add(msgspec.json.decode(line, type=_Line).notification)
+            except msgspec.MsgspecError:
+                continue
+    return found

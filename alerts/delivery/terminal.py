@@ -1,0 +1,36 @@
+"""Alerts on a terminal: framed and coloured where somebody looks, plain lines in a pipe or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from alerts.delivery.channel import Delivered, Delivery, Notification
+from alerts.delivery.rendering import render_plain, render_rich
+
+__all__ = ["TerminalChannel"]
+
+
+class TerminalChannel:
+    """Prints each event on `console` (stdout unless given); `label` turns a series into what people call it."""
+
+    def __init__(self, console: Console | None = None, label: Callable[[str], str] = str) -> None:
+        self._console = console or Console()
+        self._label = label
+
+    @property
+    def name(self) -> str:
+        return "terminal"
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002 (the protocol's)
+        """Always `Delivered`; `now_ms` is not needed here."""
+        event = notification.event
+        if self._console.is_terminal:
+            self._console.print(render_rich(event, label=self._label))
+        else:
+            self._console.out(render_plain(event, label=self._label), highlight=False)
+        return Delivered()
+
+    async def aclose(self) -> None:
+        """The console belongs to the caller."""

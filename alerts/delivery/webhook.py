@@ -1,0 +1,178 @@
+"""Alerts by HTTP POST, signed as Standard Webhooks asks (https://www.standardwebhooks.com, version 1).
+
+webhook-id         the notification's id, the same in every attempt
+webhook-timestamp  seconds since the epoch, of this attempt
+webhook-signature  v1,base64(HMAC-SHA256(secret, "id.timestamp.body"))
+
+2xx delivered · 410 give up · 429, 503 wait as Retry-After says · 3xx give up (a redirect would leak the
+alert) other 4xx: try again, the receiver may be mended, and give up after some attempts · 5xx,
+time-outs: try again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, RetryLater, back_off_seconds
+from alerts.errors import DeliveryError
+
+__all__ = ["WebhookChannel", "decode_secret", "masked_url", "sign"]
+
+_PREFIX: Final = "whsec_"
+_SECRET_BYTES: Final = (24, 64)
+_MOST_ATTEMPTS: Final = 10  # of a request that the receiver calls wrong: with the back-off, about 85 minutes
+_LONGEST_WAIT_SECONDS: Final = 86_400.0
+
+
+class WebhookChannel:
+    """Posts each event as JSON: ``{"type": "alert.opened", "timestamp": "…Z", "data": {the alert}}``.
+
+    `secret` is ``whsec_`` and 24 to 64 bytes of base64; without one the posts are not signed. `client` is for
+    tests and shared pools. Raises `DeliveryError` for a URL or secret that cannot work; neither is ever
+    shown.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        secret: str | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        client: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._url = _checked_url(url)
+        self._key = decode_secret(secret) if secret is not None else None
+        self._client = client or httpx.AsyncClient()
+        self._timeout_seconds = timeout_seconds
+
+    def __repr__(self) -> str:
+        return f"WebhookChannel({masked_url(self._url)!r}, signed={self._key is not None})"
+
+    @property
+    def name(self) -> str:
+        return f"webhook {masked_url(self._url)}"
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+        """Posts once; status and headers are the answer, the response's body is not read."""
+        body = _body(notification, now_ms)
+        headers = self._headers(notification.id, now_ms // 1000, body)
+        post = self._client.stream(
+            "POST",
+            self._url,
+            content=body,
+            headers=headers,
+            timeout=self._timeout_seconds,
+            follow_redirects=False,
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds), post as response:
+                return _answer(response, notification, now_ms)
+        except (httpx.TimeoutException, TimeoutError):
+            return RetryLater(back_off_seconds(notification), f"no answer in {self._timeout_seconds:g} s")
+        except httpx.HTTPError as error:
+            return RetryLater(back_off_seconds(notification), f"no connection: {type(error).__name__}")
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def _headers(self, identity: str, at_seconds: int, body: bytes) -> dict[str, str]:
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "moodwire",
+            "webhook-id": identity,
+            "webhook-timestamp": str(at_seconds),
+        }
+        if self._key is not None:
+            headers["webhook-signature"] = sign(self._key, identity, at_seconds, body)
+        return headers
+
+
+def sign(key: bytes, identity: str, at_seconds: int, body: bytes) -> str:
+    """The value of `webhook-signature`."""
+    content = f"{identity}.{at_seconds}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+
+
+def decode_secret(secret: str) -> bytes:
+    """The key inside ``whsec_…``. Raises `DeliveryError` without showing it."""
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    low, high = _SECRET_BYTES
+    if not secret.startswith(_PREFIX) or not low <= len(key) <= high:
+        raise DeliveryError(
+            f"the webhook secret must be {_PREFIX} followed by the base64 of {low} to {high} random bytes; "
+            "make one with: echo whsec_$(openssl rand -base64 32)"
+        )
+    return key
+
+
+def masked_url(url: str) -> str:
+    """Scheme and host: paths, queries and credentials of webhooks are secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "") + "/***"
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        fits = False
+    if not fits:
+        raise DeliveryError("the webhook URL must look like https://host/path (its value is not shown here)")
+    return url
+
+
+def _body(notification: Notification, now_ms: int) -> bytes:
+    timestamp = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    event = notification.event
+    return msgspec.json.encode(
+        {"type": f"alert.{event.change}", "timestamp": timestamp.replace("+00:00", "Z"), "data": event}
+    )
+
+
+def _answer(response: httpx.Response, notification: Notification, now_ms: int) -> Delivery:
+    status = response.status_code
+    if response.is_success:
+        return Delivered()
+    if status == httpx.codes.GONE:
+        return GiveUp("410: the receiver wants no more")
+    if response.is_redirect:
+        return GiveUp(f"{status}: redirects are not followed; use the final URL")
+    wait = _asked_to_wait(response, now_ms)
+    if wait is None:
+        wait = back_off_seconds(notification)
+    waits = status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS)
+    if response.is_client_error and not waits and notification.attempt >= _MOST_ATTEMPTS:
+        return GiveUp(f"{status}: refused {notification.attempt} times")
+    return RetryLater(wait, f"answered {status}")
+
+
+def _asked_to_wait(response: httpx.Response, now_ms: int) -> float | None:
+    """Retry-After, in seconds or as a date (RFC 9110, 10.2.3); None when absent or nonsense."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(float(value), _LONGEST_WAIT_SECONDS)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return min(max(at.timestamp() - now_ms / 1000, 0.0), _LONGEST_WAIT_SECONDS)

@@ -1,0 +1,63 @@
+# One command each; `make` alone lists them. All of them set up what they need, and a second run is instant.
+#   PYTHON=/path/to/python3.12   the Python that makes .venv, when the right one is not found
+#   ARGS='...'                   more arguments for the command behind demo, test or bench
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := deploy/locks
+PYTHON ?=
+ARGS ?=
+
+# The locks hold every dependency with its hashes, so pip resolves nothing and builds nothing from source.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP_LOCKED := $(PIP) --no-deps --only-binary :all: --require-hashes
+# The project itself, editable, by the locked build back end.
+PIP_SELF := $(PIP) --no-deps --no-build-isolation --editable .
+
+.PHONY: help demo test check bench lock clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Python 3.11+ alone
+	$(BIN)/moodwire demo $(ARGS)
+
+test: $(VENV)/.dev  ## run all tests; brings the servers they need, or says how to get them
+	$(BIN)/python tests/system_needs.py
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev  ## ruff, mypy --strict, import contracts, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev  ## measure speed and memory: a table, and bench-results/*.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(VENV)/.dev  ## write the lock files anew from pyproject.toml; UPGRADE=1 takes the newest versions
+	deploy/setup/lock.sh $(BIN)/uv
+
+clean:  ## remove what these commands made here (the virtual environment and caches)
+	rm -rf $(VENV) build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find alerts models streams tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@python=$$(deploy/setup/find-python $(PYTHON)) \
+	  && echo "moodwire: making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+
+# A .venv without its stamp is one whose set-up was cut off: pip goes on where it stopped.
+$(VENV)/.runtime: pyproject.toml $(LOCKS)/runtime-cpu.txt | $(BIN)/python
+	@echo "moodwire: installing the run-time packages (once)"
+	@$(PIP_LOCKED) -r $(LOCKS)/runtime-cpu.txt
+	@$(PIP_SELF)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime $(LOCKS)/dev.txt
+	@echo "moodwire: installing the development packages (once)"
+	@$(PIP_LOCKED) -r $(LOCKS)/dev.txt
+	@touch $@

@@ -1,0 +1,20 @@
+"""Fixtures for every package's tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout, or where MOODWIRE_SHARED_DATA says; read-only, never copied."""
+    named = os.environ.get("MOODWIRE_SHARED_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real data, which is not at {folder}: set MOODWIRE_SHARED_DATA to its folder")
+    return folder

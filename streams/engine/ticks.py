@@ -1,0 +1,49 @@
+"""Event time: the watermark over all source partitions, and the schedule of what falls due at which tick."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+
+__all__ = ["Schedule", "watermark_ms"]
+
+
+def watermark_ms(progress: Mapping[int, int], partitions: int, lateness_ms: int) -> int | None:
+    """The time up to which everything has been heard; None while a source partition has not spoken at all.
+
+    `progress` maps source partition to its progress in ms. An owner that has read to the end goes on
+    reporting progress, so a quiet partition does not hold the watermark and a dead owner does.
+    """
+    if len(progress) < partitions:
+        return None
+    return min(progress.values()) - lateness_ms
+
+
+class Schedule:
+    """Which series need a look at which tick; a set of (tick, series) in order of tick, then series."""
+
+    __slots__ = ("_heap", "_known")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+        self._known: set[tuple[int, str]] = set()
+
+    def add(self, tick_ms: int, series: str) -> None:
+        entry = (tick_ms, series)
+        if entry not in self._known:
+            self._known.add(entry)
+            heapq.heappush(self._heap, entry)
+
+    def due(self, until_ms: int) -> Iterator[tuple[int, list[str]]]:
+        """Take out, tick by tick, what falls due up to and including `until_ms`; more may be added meanwhile."""
+        while self._heap and self._heap[0][0] <= until_ms:
+            tick_ms = self._heap[0][0]
+            names = []
+            while self._heap and self._heap[0][0] == tick_ms:
+                entry = heapq.heappop(self._heap)
+                self._known.discard(entry)
+                names.append(entry[1])
+            yield tick_ms, names
+
+    def __len__(self) -> int:
+        return len(self._heap)

@@ -1,0 +1,96 @@
+"""Every setting, read once at start-up from the environment (`MOODWIRE_…`); `moodwire doctor` lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import SettingsError
+from streams.topics import Topics
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Validated settings. Unset URLs mean the embedded broker and archive under `data_dir/namespace`."""
+
+    model_config = SettingsConfigDict(env_prefix="MOODWIRE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path(".moodwire"), description="folder of the embedded broker and archive")
+    namespace: str = Field("live", description="keeps streams apart: feeds are `live`, each replay has its own")
+    prefix: str = Field("moodwire.", description="prefix of topics and groups, for several deployments on one broker")
+    broker_url: str = Field("", description="broker; empty: sqlite:///<data_dir>/<namespace>/broker.db")
+    archive_url: str = Field("", description="archive; empty: sqlite:///<data_dir>/<namespace>/archive.db")
+    profile: str = Field("finance", description="profile: a shipped name or a path to a folder with profile.yaml")
+    watchlists: Path | None = Field(None, description="YAML of watchlists")
+    gazetteer: Path | None = Field(None, description="YAML or CSV of your own entities, merged over the profile's")
+    field_map: Path | None = Field(None, description="YAML that maps the fields of foreign records to ours")
+    feeds: Path | None = Field(None, description="YAML of RSS/Atom feeds to poll")
+    partitions: int = Field(1, ge=1, le=1024, description="partitions of the topic news, fixed when it is made")
+    run_records: int = Field(500, ge=1, le=100_000, description="most records handed to a stage at once")
+    lateness_seconds: float | None = Field(None, ge=0, description="disorder that windows wait for; empty: the profile's")
+    late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
+    threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
+    token_budget: int = Field(512, ge=64, description="tokens in a batch of the classifier, padding counted")
+    retention_hours: float = Field(168.0, gt=0, description="how long the embedded broker keeps records")
+    terminal: bool = Field(True, description="print alerts to the terminal")
+    alerts_file: Path | None = Field(None, description="NDJSON file that alerts are appended to")
+    webhook_url: SecretStr | None = Field(None, description="webhook that alerts are posted to (Standard Webhooks)")
+    webhook_secret: SecretStr | None = Field(None, description="signing secret of the webhook, whsec_…")
+    log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR")
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("take DEBUG, INFO, WARNING or ERROR")
+        return level
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.prefix, self.namespace)
+
+    @property
+    def home(self) -> Path:
+        """The namespace's own folder, absolute."""
+        return self.data_dir.absolute() / self.namespace
+
+    @property
+    def broker(self) -> str:
+        return self.broker_url or f"sqlite:///{self.home / 'broker.db'}"
+
+    @property
+    def archive(self) -> str:
+        return self.archive_url or f"sqlite:///{self.home / 'archive.db'}"
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether event time follows the records alone; live, it follows the clock when all is read."""
+        return self.namespace != "live"
+
+    def changed(self, **changes: object) -> Settings:
+        return self.model_copy(update=changes)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment; `overrides` (None means not given) win. Raises `SettingsError`."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
+    except ValidationError as error:
+        problems = "; ".join(
+            f"MOODWIRE_{str(issue['loc'][0]).upper()}={issue.get('input')!r}: {issue['msg']}" for issue in error.errors()
+        )
+        raise SettingsError(f"settings are not usable: {problems}") from error
+
+
+def _refuse_unknown(environment: os._Environ[str]) -> None:
+    known = {f"MOODWIRE_{name.upper()}" for name in Settings.model_fields} | {"MOODWIRE_SHARED_DATA"}
+    unknown = sorted(name for name in environment if name.startswith("MOODWIRE_") and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; `moodwire doctor` lists those that exist")

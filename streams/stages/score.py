@@ -1,0 +1,297 @@
+"""The stage `score`: one news item in, one scored item and its mentions out.
+
+    record ─► map, check ─► clean ─► language ─► entities, watchlists ─► classify ─► story
+           ─► archive ─► topics rejects, scored, mentions
+
+Preparing and classifying run in a worker thread, so the event loop goes on serving the other stages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from models import Classifier
+from streams.archive.protocol import Archive, Outcome
+from streams.engine.ports import Outbox, Send
+from streams.engine.runs import Record, Run
+from streams.errors import Reject
+from streams.feeds.fieldmap import FieldMap, news_from_record
+from streams.feeds.rejects import reject_send
+from streams.records import (
+    VERSION,
+    MentionBatch,
+    MentionItem,
+    News,
+    Position,
+    Scored,
+    Sentiment,
+    Story,
+    Topic,
+)
+from streams.stages.reader import ReadItem, TextReader
+from streams.text.profile import Profile
+from streams.text.stories import StoryIndex
+from streams.topics import END_HEADER, Topics
+
+__all__ = ["ScoreOptions", "ScoreStage"]
+
+_encoder = msgspec.json.Encoder()
+_STORY_SPAN_MS = 7 * 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """How a `ScoreStage` behaves; times in ms.
+
+    `live`: when a partition is read to its end its progress follows the clock (a replay's never does).
+    """
+
+    topics: Topics
+    mentions_partitions: int = 1
+    late_after_ms: int = 6 * 3_600_000
+    live: bool = True
+    story_capacity: int = 100_000
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one run turned into before anything was written."""
+
+    items: list[Scored] = field(default_factory=list)
+    rejects: list[Send] = field(default_factory=list)
+    progress_ms: int = 0
+
+
+class ScoreStage:
+    """Scores runs of the topic `news`. `clock` gives the wall clock in ms."""
+
+    def __init__(
+        self,
+        options: ScoreOptions,
+        profile: Profile,
+        reader: TextReader,
+        classifiers: Mapping[str, Classifier],
+        archive: Archive,
+        outbox: Outbox,
+        field_map: FieldMap,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._options = options
+        self._profile = profile
+        self._reader = reader
+        self._classifiers = classifiers
+        self._archive = archive
+        self._outbox = outbox
+        self._field_map = field_map
+        self._clock = clock
+        self._stories: dict[int, StoryIndex] = {}
+        self._source: dict[int, tuple[str, int]] = {}
+
+    async def handle(self, run: Run) -> None:
+        try:
+            await self._handle(run)
+        except BaseException:
+            self.forget(run.partition)  # its stories are ahead of the archive: read them again
+            raise
+
+    async def _handle(self, run: Run) -> None:
+        self._source[run.partition] = (run.epoch, run.partitions)
+        stories = await self._story_index(run)
+        draft = await asyncio.to_thread(self._draft, run, stories)
+        outcomes = await self._archive.write_items(draft.items) if draft.items else []
+        added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
+        scored = [Send(self._options.topics.scored, item.news.id.encode(), _encoder.encode(item)) for item in added]
+        mentions = self._mentions(run.epoch, run.partition, run.partitions, draft.progress_ms, added)
+        await self._outbox.send([*draft.rejects, *scored, *mentions])
+
+    async def idle(self, partition: int, now_ms: int) -> None:
+        """Report that the partition is read to its end, so that time goes on while no news comes."""
+        if not self._options.live or partition not in self._source:
+            return
+        epoch, partitions = self._source[partition]
+        await self._outbox.send(self._mentions(epoch, partition, partitions, now_ms, []))
+
+    def forget(self, partition: int) -> None:
+        self._stories.pop(partition, None)
+
+    async def _story_index(self, run: Run) -> StoryIndex:
+        index = self._stories.get(run.partition)
+        if index is None:
+            index = StoryIndex(self._options.story_capacity)
+            rows = await self._archive.stories(
+                partition=run.partition,
+                epoch=run.epoch,
+                before_offset=run.first_offset,
+                since_ms=run.records[0].timestamp_ms - _STORY_SPAN_MS,
+                limit=self._options.story_capacity,
+            )
+            index.restore(rows)
+            self._stories[run.partition] = index
+        return index
+
+    def _draft(self, run: Run, stories: StoryIndex) -> _Draft:
+        """Everything that only thinks: runs in a worker thread."""
+        draft = _Draft()
+        now_ms = self._clock()
+        read: list[tuple[Record, News, ReadItem]] = []
+        for record in run.records:
+            end = _end_of_replay(record)
+            if end is not None:
+                draft.progress_ms = max(draft.progress_ms, end)
+                continue
+            try:
+                news = news_from_record(record.value or b"", record.timestamp_ms, self._field_map, now_ms)
+                item = self._reader.read(news)
+            except Reject as reject:
+                draft.rejects.append(self._reject(run, record, reject, now_ms))
+                continue
+            draft.progress_ms = max(draft.progress_ms, news.seen_ms)
+            read.append((record, news, item))
+        scores = self._classify([item for _, _, item in read])
+        for (record, news, item), (sentiment, topic, model) in zip(read, scores, strict=True):
+            position = Position(run.epoch, run.partition, record.offset)
+            story = stories.assign(news.id, item.title, news.seen_ms)
+            draft.items.append(self._scored(news, item, position, sentiment, topic, model, story, now_ms))
+        return draft
+
+    def _scored(
+        self,
+        news: News,
+        item: ReadItem,
+        position: Position,
+        sentiment: Sentiment | None,
+        topic: Topic | None,
+        model: tuple[str, str],
+        story: Story,
+        now_ms: int,
+    ) -> Scored:
+        published = news.published_ms
+        return Scored(
+            news=msgspec.structs.replace(news, title=item.title, text=item.text),
+            position=position,
+            scored_ms=now_ms,
+            language=item.language,
+            sentiment=sentiment,
+            topic=topic,
+            entities=item.entities,
+            watchlists=item.watchlists,
+            story=story,
+            signature=item.signature,
+            model=model[0],
+            model_version=model[1],
+            late=published is not None and news.seen_ms - published > self._options.late_after_ms,
+        )
+
+    def _classify(
+        self, items: Sequence[ReadItem]
+    ) -> list[tuple[Sentiment | None, Topic | None, tuple[str, str]]]:
+        results: list[tuple[Sentiment | None, Topic | None, tuple[str, str]]] = [(None, None, ("", ""))] * len(items)
+        by_language: dict[str, list[int]] = {}
+        for index, item in enumerate(items):
+            if item.language in self._classifiers:
+                by_language.setdefault(item.language, []).append(index)
+        for language, indices in by_language.items():
+            classifier = self._classifiers[language]
+            heads = classifier.classify([items[index].title for index in indices])
+            sentiments = _sentiments(self._profile, classifier, heads)
+            topics = _topics(self._profile, classifier, heads)
+            model = (classifier.name, classifier.version)
+            for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
+                results[index] = (sentiment, topic, model)
+        return results
+
+    def _reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
+        position = f"news:{run.epoch}:{run.partition}:{record.offset}"
+        return reject_send(self._options.topics.rejects, position, reject, record.value or b"", now_ms)
+
+    def _mentions(
+        self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored]
+    ) -> list[Send]:
+        """One batch for every mentions partition, empty or not: each must learn of the progress."""
+        count = self._options.mentions_partitions
+        batches: list[list[MentionItem]] = [[] for _ in range(count)]
+        for item in items:
+            if item.sentiment is None or item.late:
+                continue
+            for target, series in _by_partition(series_of(item), count).items():
+                batches[target].append(_mention(item, series))
+        return [
+            Send(
+                self._options.topics.mentions,
+                None,
+                _encoder.encode(MentionBatch(VERSION, epoch, partition, partitions, progress_ms, tuple(batch))),
+                partition=target,
+            )
+            for target, batch in enumerate(batches)
+        ]
+
+
+def series_of(item: Scored) -> tuple[str, ...]:
+    """The series that an item counts in."""
+    names = ["all", f"source/{item.news.source}"]
+    if item.topic is not None:
+        names.append(f"topic/{item.topic.label}")
+    names += [f"entity/{entity.id}" for entity in item.entities]
+    names += [f"watchlist/{name}" for name in item.watchlists]
+    return tuple(names)
+
+
+def _by_partition(series: Sequence[str], count: int) -> dict[int, tuple[str, ...]]:
+    if count == 1:
+        return {0: tuple(series)}
+    targets: dict[int, tuple[str, ...]] = {}
+    for name in series:
+        target = zlib.crc32(name.encode()) % count
+        targets[target] = (*targets.get(target, ()), name)
+    return targets
+
+
+def _mention(item: Scored, series: tuple[str, ...]) -> MentionItem:
+    sentiment = item.sentiment
+    assert sentiment is not None
+    negative = int(sentiment.label == "negative")
+    return MentionItem(
+        item.position.offset, item.news.id, item.news.seen_ms, item.signature, negative, sentiment.negative, series
+    )
+
+
+def _end_of_replay(record: Record) -> int | None:
+    for name, value in record.headers:
+        if name == END_HEADER:
+            return int(value)
+    return None
+
+
+def _sentiments(
+    profile: Profile, classifier: Classifier, heads: Mapping[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]
+) -> list[Sentiment]:
+    """Sentiments rounded to 4 decimals, so that the last bits of a sum never show."""
+    head = profile.sentiment
+    labels = classifier.labels[head.head]
+    order = [labels.index(label) for label in (head.negative, head.neutral, head.positive)]
+    rows = np.round(heads[head.head][:, order].astype(np.float64), 4).tolist()
+    names = ("negative", "neutral", "positive")
+    return [
+        Sentiment(names[max(range(3), key=row.__getitem__)], row[0], row[1], row[2], round(row[2] - row[0], 4))
+        for row in rows
+    ]
+
+
+def _topics(
+    profile: Profile, classifier: Classifier, heads: Mapping[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]
+) -> list[Topic | None]:
+    head = profile.topic_head
+    if head is None or head not in heads:
+        return [None] * len(next(iter(heads.values())))
+    labels = classifier.labels[head]
+    probabilities = heads[head]
+    best = probabilities.argmax(axis=1).tolist()
+    values = np.round(probabilities.max(axis=1).astype(np.float64), 4).tolist()
+    return [Topic(labels[index], value) for index, value in zip(best, values, strict=True)]

@@ -1,0 +1,243 @@
+"""The stage `watch`: counts mentions exactly once, closes ticks in event time, raises alerts.
+
+    record ─► partition rule ─► row rule ─► SeriesState.add ─► watermark ─► ticks ─► close_tick ─► alert events
+
+Only records change state, so counts, onsets and alert ids do not depend on how runs were cut, how often a
+crash redid them or how many workers share the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from alerts import AlertConfig, AlertEvent, Headline, Mention, SeriesState, StreamState, close_tick, kind_of
+from streams.archive.protocol import Archive, StoredAlert
+from streams.engine.ports import Outbox, Send, StateStore
+from streams.engine.positions import SourcePositions
+from streams.engine.runs import Record, Run
+from streams.engine.ticks import Schedule, watermark_ms
+from streams.errors import TransportError
+from streams.records import MentionBatch
+
+__all__ = ["WatchPartition", "WatchStage"]
+
+PARTITION_KEY = "p"
+SERIES_PREFIX = "s/"
+
+_batches = msgspec.json.Decoder(MentionBatch)
+
+
+class _PartitionRow(msgspec.Struct):
+    """What a mentions partition remembers as a whole; written after the series rows that it speaks for."""
+
+    own_offset: int = -1
+    positions: SourcePositions = msgspec.field(default_factory=SourcePositions)
+    progress: dict[int, int] = msgspec.field(default_factory=dict)
+    partitions: int = 1
+    tick_ms: int = 0
+    stream: bytes = b""
+
+
+class _SeriesRow(msgspec.Struct, array_like=True):
+    own_offset: int
+    state: bytes
+
+
+_rows_in = msgspec.msgpack.Decoder(_SeriesRow)
+_partition_in = msgspec.msgpack.Decoder(_PartitionRow)
+_rows_out = msgspec.msgpack.Encoder()
+
+
+class _Series:
+    """A series in memory: its state, and the own offset up to which it is applied."""
+
+    __slots__ = ("kind", "own_offset", "state")
+
+    def __init__(self, kind: str, own_offset: int, state: SeriesState) -> None:
+        self.kind = kind
+        self.own_offset = own_offset
+        self.state = state
+
+
+class WatchPartition:
+    """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused."""
+
+    def __init__(self, config: AlertConfig, row: bytes | None, series: Iterable[tuple[str, bytes]]) -> None:
+        self._config = config
+        self._row = _partition_in.decode(row) if row else _PartitionRow()
+        self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
+        self._series: dict[str, _Series] = {}
+        self._schedule = Schedule()
+        self._dirty: dict[str, _Series] = {}
+        for name, data in series:
+            self._restore(name, data)
+
+    def _restore(self, name: str, data: bytes) -> None:
+        row = _rows_in.decode(data)
+        entry = self._series[name] = _Series(kind_of(name), row.own_offset, SeriesState.from_bytes(row.state))
+        self._plan(name, entry)
+
+    def _plan(self, name: str, entry: _Series) -> None:
+        """Put every tick at which the series needs a look on the schedule."""
+        open_tick = self._row.tick_ms + self._config.hop_ms
+        for tick_ms in entry.state.pending_ticks(self._config):
+            self._schedule.add(max(tick_ms, open_tick), name)
+        due_ms = entry.state.next_due(self._config)
+        if due_ms is not None:
+            self._schedule.add(max(due_ms, open_tick), name)
+
+    @property
+    def watermark(self) -> int | None:
+        return watermark_ms(self._row.progress, self._row.partitions, self._config.lateness_ms)
+
+    def apply(self, record: Record) -> list[AlertEvent]:
+        """Apply one mentions record: count its fresh items, then close every tick that the watermark has passed."""
+        own = record.offset
+        if own <= self._row.own_offset or record.value is None:
+            return []
+        batch = _batches.decode(record.value)
+        touched: dict[str, _Series] = {}
+        self._count(batch, own, touched)
+        self._row.partitions = batch.partitions
+        known = self._row.progress.get(batch.partition)
+        if known is None or batch.progress_ms > known:
+            self._row.progress[batch.partition] = batch.progress_ms
+        events = self._close_due(own, touched)
+        for entry in touched.values():
+            entry.own_offset = own
+        self._dirty.update(touched)
+        self._row.own_offset = own
+        return events
+
+    def _count(self, batch: MentionBatch, own: int, touched: dict[str, _Series]) -> None:
+        kinds = self._config.kinds
+        for item in self._row.positions.fresh(batch):
+            mention = Mention(item.seen_ms, item.id, item.signature, item.negative, item.weight)
+            for name in item.series:
+                if kind_of(name) not in kinds:
+                    continue
+                self._stream.add(name, item.seen_ms, item.negative)
+                entry = self._series.get(name)
+                if entry is None:
+                    entry = self._series[name] = _Series(kind_of(name), -1, SeriesState())
+                if entry.own_offset < own:
+                    entry.state.add(mention)
+                    touched[name] = entry
+        self._row.positions.advance(batch)
+        for name, entry in touched.items():
+            self._plan(name, entry)
+
+    def _close_due(self, own: int, touched: dict[str, _Series]) -> list[AlertEvent]:
+        watermark = self.watermark
+        if watermark is None:
+            return []
+        until_ms = watermark // self._config.hop_ms * self._config.hop_ms
+        events: list[AlertEvent] = []
+        for tick_ms, names in self._schedule.due(until_ms):
+            self._stream.close_tick(tick_ms, self._config)
+            self._row.tick_ms = max(self._row.tick_ms, tick_ms)
+            for name in names:
+                entry = self._series[name]
+                if entry.own_offset >= own:  # a crash came after this row was written: the tick is in it already
+                    self._schedule.add(until_ms + self._config.hop_ms, name)  # what it still buffers is looked at later
+                    continue
+                events += close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config)
+                touched[name] = entry
+                self._plan(name, entry)
+        self._row.tick_ms = max(self._row.tick_ms, until_ms)
+        return events
+
+    def take_rows(self) -> dict[str, bytes]:
+        """The series rows changed since the last call."""
+        rows = {
+            SERIES_PREFIX + name: _rows_out.encode(_SeriesRow(entry.own_offset, entry.state.to_bytes()))
+            for name, entry in self._dirty.items()
+        }
+        self._dirty = {}
+        return rows
+
+    def partition_row(self) -> bytes:
+        self._row.stream = self._stream.to_bytes()
+        return _rows_out.encode(self._row)
+
+
+class WatchStage:
+    """Effects around `WatchPartition`: archive the alerts, send them, write the rows, then the partition row."""
+
+    def __init__(
+        self, config: AlertConfig, archive: Archive, outbox: Outbox, state: StateStore, alerts_topic: str
+    ) -> None:
+        self._config = config
+        self._archive = archive
+        self._outbox = outbox
+        self._state = state
+        self._topic = alerts_topic
+        self._partitions: dict[int, WatchPartition] = {}
+
+    async def handle(self, run: Run) -> None:
+        try:
+            await self._handle(run)
+        except BaseException:
+            self.forget(run.partition)  # memory is ahead of what was written: read it again
+            raise
+
+    async def _handle(self, run: Run) -> None:
+        partition = self.partition(run.partition)
+        events: list[AlertEvent] = []
+        for record in run.records:
+            try:
+                events += partition.apply(record)
+            except msgspec.DecodeError as error:
+                raise TransportError(
+                    f"{run.topic}[{run.partition}] offset {record.offset} is no mentions record: {error}"
+                ) from error
+        if events:
+            events = await self._with_headlines(events)
+            await self._archive.write_alerts([_stored(event) for event in events])
+            await self._outbox.send([Send(self._topic, event.series.encode(), event.to_json()) for event in events])
+        rows = partition.take_rows()
+        if rows:
+            await self._state.put(run.partition, rows)
+        await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
+
+    async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
+        ids = {item.id for event in events for item in event.top_items}
+        scored = await self._archive.items_by_id(sorted(ids))
+        headlines = {
+            item.news.id: Headline(title=item.news.title, publisher=item.news.source, url=item.news.url) for item in scored
+        }
+        return [event.with_headlines(headlines) for event in events]
+
+    def partition(self, number: int) -> WatchPartition:
+        partition = self._partitions.get(number)
+        if partition is None:
+            rows = [
+                (key.removeprefix(SERIES_PREFIX), data)
+                for key, data in self._state.items(number)
+                if key.startswith(SERIES_PREFIX)
+            ]
+            row = self._state.get(number, PARTITION_KEY)
+            partition = self._partitions[number] = WatchPartition(self._config, row, rows)
+        return partition
+
+    async def idle(self, partition: int, now_ms: int) -> None:
+        """Time passes by records alone: `score` reports progress for partitions that are read to their end."""
+
+    def forget(self, partition: int) -> None:
+        self._partitions.pop(partition, None)
+
+
+def _stored(event: AlertEvent) -> StoredAlert:
+    return StoredAlert(
+        id=event.id,
+        version=event.version,
+        rule=event.rule,
+        series=event.series,
+        state=event.state,
+        severity=event.severity,
+        onset_ms=event.onset_ms,
+        updated_ms=event.updated_ms,
+        body=event.to_json(),
+    )

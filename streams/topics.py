@@ -1,0 +1,55 @@
+"""Names of topics, consumer groups and tables; explicit, so that moving a file changes no data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from streams.errors import SettingsError
+
+__all__ = ["END_HEADER", "Topics"]
+
+END_HEADER = "moodwire-end"
+"""Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
+
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one namespace of one deployment."""
+
+    prefix: str
+    namespace: str
+
+    def __post_init__(self) -> None:
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise SettingsError(
+                f"namespace {self.namespace!r} is not usable: take lower-case letters, digits, '-' and '_', at most 61"
+            )
+
+    def name(self, topic: str) -> str:
+        return f"{self.prefix}{self.namespace}.{topic}"
+
+    def group(self, stage: str) -> str:
+        return f"{self.prefix}{self.namespace}.{stage}"
+
+    @property
+    def news(self) -> str:
+        return self.name("news")
+
+    @property
+    def scored(self) -> str:
+        return self.name("scored")
+
+    @property
+    def mentions(self) -> str:
+        return self.name("mentions")
+
+    @property
+    def alerts(self) -> str:
+        return self.name("alerts")
+
+    @property
+    def rejects(self) -> str:
+        return self.name("rejects")

@@ -1,0 +1,197 @@
+"""Runs to their stage: one lane per partition, in order, tried until they succeed.
+
+    agent ─▶ Dispatcher.take ─▶ lane 0: run, run ─▶ stage.handle ─▶ acknowledged
+                             └▶ lane 1: …           stage.idle, about once a second at the partition's end
+
+Lanes run side by side, so that one partition's archive write overlaps another's inference. Within a lane a
+run that fails is tried again before any later one, and its partition waits: nothing is skipped, nothing
+escapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from streams.engine.ports import Stage
+from streams.engine.runs import Run
+from streams.errors import LeaseLost, MoodwireError, Retry
+
+__all__ = ["Dispatcher", "RunSource", "backoff_seconds"]
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 60.0
+
+
+def backoff_seconds(attempt: int, retry_after_seconds: float, jitter: float) -> float:
+    """How long to wait after failed attempt number `attempt` (from 1); `jitter` in [0, 1) spreads retries.
+
+    At least what the failure asked for; doubles with every attempt, up to a minute.
+    """
+    doubled = min(_FIRST_WAIT_SECONDS * 2.0 ** min(attempt - 1, 20), _LONGEST_WAIT_SECONDS)
+    return max(retry_after_seconds, doubled * (0.75 + 0.5 * jitter))
+
+
+class RunSource(Protocol):
+    """What a lane needs of the consumer."""
+
+    def run_done(self, event: Any) -> None:
+        """The run's effects are all acknowledged."""
+
+    def run_dropped(self, event: Any) -> None:
+        """The run will not be handled here."""
+
+    def at_end(self, topic: str, partition: int) -> bool:
+        """Whether every record of the partition has been handed out and acknowledged."""
+
+
+class Dispatcher:
+    """The lanes of one stage; made before its app starts, closed before it stops."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        source: Callable[[], RunSource],
+        *,
+        idle_seconds: float = 1.0,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.stage = stage
+        self.source = source
+        self.idle_seconds = idle_seconds
+        self.now_ms = now_ms
+        self.closing = asyncio.Event()
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+
+    def own(self, topic: str, partition: int) -> None:
+        """The partition is assigned to this worker: it gets idle ticks from now on, also before any run."""
+        if not self.closing.is_set() and (topic, partition) not in self._lanes:
+            self._lanes[topic, partition] = _Lane(self, topic, partition)
+
+    def take(self, event: Any) -> None:
+        """Queues a run behind the others of its partition."""
+        run: Run = event.value
+        if self.closing.is_set():
+            self.source().run_dropped(event)
+            return
+        self.own(run.topic, run.partition)
+        self._lanes[run.topic, run.partition].put(event)
+
+    def drop_waiting(self) -> None:
+        """Drops the runs that no stage has begun; they are read again from the committed offset."""
+        for lane in self._lanes.values():
+            lane.drop_waiting()
+
+    def forget(self, topic: str, partition: int) -> None:
+        """The partition was revoked: ends its lane and lets the stage drop what it keeps for it."""
+        lane = self._lanes.pop((topic, partition), None)
+        if lane is not None:
+            lane.cancel()
+            self.stage.forget(partition)
+
+    async def close(self, within_seconds: float) -> None:
+        """Takes nothing more; finishes the runs in hand within the bound and cancels what is left."""
+        self.closing.set()
+        self.drop_waiting()
+        tasks = [lane.task for lane in self._lanes.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=within_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Lane:
+    """One partition's runs, one after the other."""
+
+    def __init__(self, owner: Dispatcher, topic: str, partition: int) -> None:
+        self._owner = owner
+        self._topic = topic
+        self._partition = partition
+        self._waiting: deque[Any] = deque()
+        self._arrived = asyncio.Event()
+        self.task = asyncio.create_task(self._work(), name=f"lane {topic}/{partition}")
+
+    def put(self, event: Any) -> None:
+        self._waiting.append(event)
+        self._arrived.set()
+
+    def drop_waiting(self) -> None:
+        source = self._owner.source()
+        while self._waiting:
+            source.run_dropped(self._waiting.popleft())
+        self._arrived.set()
+
+    def cancel(self) -> None:
+        self.drop_waiting()
+        self.task.cancel()
+
+    async def _work(self) -> None:
+        while not self._owner.closing.is_set():
+            if self._waiting:
+                await self._finish(self._waiting.popleft())
+            elif not await self._arrives():
+                await self._idle()
+
+    async def _arrives(self) -> bool:
+        """Waits for a run, as long as the partition may stay without an idle tick."""
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(self._owner.idle_seconds):
+                await self._arrived.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _idle(self) -> None:
+        owner = self._owner
+        if not owner.source().at_end(self._topic, self._partition):
+            return
+        try:
+            await owner.stage.idle(self._partition, owner.now_ms())
+        except MoodwireError as error:
+            log.warning(
+                "%s/%d: idle tick failed, the next comes in a second: %s", self._topic, self._partition, error
+            )
+        except Exception:
+            log.exception("%s/%d: idle tick failed, the next comes in a second", self._topic, self._partition)
+
+    async def _finish(self, event: Any) -> None:
+        """Tries the run until it succeeds, then acknowledges it; leaves it for later when closing."""
+        attempt = 0
+        while not self._owner.closing.is_set() or attempt == 0:
+            attempt += 1
+            try:
+                await self._owner.stage.handle(event.value)
+            except LeaseLost as error:
+                log.warning(
+                    "%s/%d: run dropped, another worker owns it: %s", self._topic, self._partition, error
+                )
+                break
+            except Exception as error:
+                await self._wait_after(error, event.value, attempt)
+            else:
+                self._owner.source().run_done(event)
+                return
+        self._owner.source().run_dropped(event)
+
+    async def _wait_after(self, error: Exception, run: Run, attempt: int) -> None:
+        asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
+        wait = backoff_seconds(attempt, asked, random.random())  # noqa: S311  # jitter is no secret
+        log.warning(
+            "%s/%d: offsets %d to %d not done at attempt %d, again in %.1f s: %s",
+            run.topic, run.partition, run.first_offset, run.last_offset, attempt, wait, str(error) or
+            type(error).__name__, exc_info=None if isinstance(error, MoodwireError) else error,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(wait):
+                await self._owner.closing.wait()
+        except TimeoutError:
+            return

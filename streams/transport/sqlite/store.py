@@ -1,0 +1,244 @@
+"""`Store`: a durable partitioned log in one SQLite file, used by threads and by several processes at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streams.engine.ports import Send
+from streams.engine.runs import Record
+from streams.transport.sqlite.log import Log, TopicInfo
+from streams.transport.sqlite.schema import connect, explained, prepare, transaction
+from streams.transport.sqlite.upkeep import Upkeep
+from streams.transport.sqlite.wakeup import hub
+
+__all__ = ["Commit", "Store"]
+
+_MAX_READ_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Offsets that a group has done with: of each (topic, partition) the next offset to read."""
+
+    group: str
+    offsets: Mapping[tuple[str, int], int]
+
+
+class Store:
+    """The log, synchronous. What `append` and `commit` have returned survives a crash and a power cut.
+
+        store = Store.open(Path("data/live/broker.db"))
+        store.create_topic("moodwire.live.news", partitions=4)
+        store.append([Send("moodwire.live.news", b"key", b"value")])
+        store.read("moodwire.live.news", partition=2, offset=0, limit=500)
+
+    Threads may share a store: one connection writes, one reads. Every method raises TransportError when the
+    file fails, with the fix in its text.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.hub = hub(path)
+        self._reading = threading.Lock()
+        with explained(path):
+            self._write_db = connect(path)
+            with self.hub.write_lock:
+                prepare(self._write_db, path)
+            self._read_db = connect(path)
+        self._write_log = Log(self._write_db)
+        self._read_log = Log(self._read_db)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Opens the file, or makes it with its folder.
+
+        Raises TransportError for a file that is no broker's, damaged, or from a newer version.
+        """
+        path = path.expanduser().resolve()
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def close(self) -> None:
+        """Closes the file; the last one to close folds the write-ahead log into it."""
+        with self.hub.write_lock, self._reading:
+            self._read_db.close()
+            self._write_db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Log]:
+        with explained(self.path), self.hub.write_lock, transaction(self._write_db):
+            yield self._write_log
+
+    @contextmanager
+    def _looking(self) -> Iterator[Log]:
+        with explained(self.path), self._reading:
+            yield self._read_log
+
+    # -- topics
+
+    def create_topic(
+        self, name: str, partitions: int, *, compacted: bool = False, retention_ms: int | None = None
+    ) -> None:
+        """Creates the topic; does nothing when it exists as asked, and updates its retention.
+
+        `compacted` keeps the last record of each key; `retention_ms` removes records that every group has
+        passed once they are so old (None: never).
+        Raises TransportError when it exists with other partitions.
+        """
+        with self._looking() as log:
+            known = log.topics().get(name)
+        if known and (known.partitions, known.compacted, known.retention_ms) == (
+            partitions,
+            compacted,
+            retention_ms,
+        ):
+            return
+        with self._writing() as log:
+            log.create_topic(name, partitions, compacted=compacted, retention_ms=retention_ms)
+
+    def delete_topic(self, name: str) -> None:
+        """Deletes the topic with all its records and committed offsets; made again it has another epoch."""
+        with self._writing() as log:
+            log.delete_topic(name)
+
+    def topics(self) -> dict[str, TopicInfo]:
+        """Every topic by name."""
+        with self._looking() as log:
+            return dict(log.topics())
+
+    def epoch(self, topic: str) -> str:
+        """The id that this incarnation of the topic got at random when it was created."""
+        with self._looking() as log:
+            return log.topic(topic).epoch
+
+    # -- writing
+
+    def append(
+        self, sends: Sequence[Send], progress: Mapping[str, str] | None = None, *, now_ms: int | None = None
+    ) -> list[int]:
+        """Appends in one transaction and returns the offsets; durable when it returns.
+
+        `progress` is written in the same transaction: a publisher's own note of how far it has come.
+        Without `partition` the key decides as in Kafka (murmur2), without a key partitions take turns.
+        """
+        return [offset for _, offset in self.write(sends, progress=progress, now_ms=now_ms)]
+
+    def write(
+        self,
+        sends: Sequence[Send],
+        *,
+        progress: Mapping[str, str] | None = None,
+        commits: Sequence[Commit] = (),
+        now_ms: int | None = None,
+    ) -> list[tuple[int, int]]:
+        """`append` and `commit` in one transaction; returns (partition, offset) of each send."""
+        with self._writing() as log:
+            placed = log.append(sends, _now_ms() if now_ms is None else now_ms)
+            if progress:
+                log.set_progress(progress)
+            for commit in commits:
+                log.commit(commit.group, commit.offsets)
+        if sends:
+            self.hub.announce()
+        return placed
+
+    def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Remembers for the group the next offset to read of each (topic, partition)."""
+        self.write((), commits=(Commit(group, offsets),))
+
+    def join(self, group: str, topics: Sequence[str]) -> None:
+        """The group reads these topics: retention waits for it from now on."""
+        with self._writing() as log:
+            for topic in topics:
+                log.join(group, topic)
+
+    # -- reading
+
+    def read(
+        self, topic: str, partition: int, offset: int, limit: int, max_bytes: int = _MAX_READ_BYTES
+    ) -> list[Record]:
+        """Records from `offset` on, oldest first: at most `limit`, and until their values fill
+        `max_bytes`."""
+        with self._looking() as log:
+            return log.read(log.tp_id(topic, partition), offset, limit, max_bytes)
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """(first offset that retention has left, offset of the next append)."""
+        with self._looking() as log:
+            return log.bounds(log.tp_id(topic, partition))
+
+    def first_offset(self, topic: str, partition: int) -> int:
+        """The first offset that retention has left; compaction leaves gaps after it."""
+        return self.bounds(topic, partition)[0]
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        """The offset that the next record will get."""
+        return self.bounds(topic, partition)[1]
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """The group's next offset of each (topic, partition) that it reads."""
+        with self._looking() as log:
+            return log.committed(group)
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many records of the topic the group has not committed yet; 0 means that it is drained."""
+        done = self.committed(group)
+        partitions = self.topics()[topic].partitions
+        return sum(max(0, self.end_offset(topic, p) - done.get((topic, p), 0)) for p in range(partitions))
+
+    def progress(self, key: str) -> str | None:
+        """What was last written with `append(..., progress={key: …})`."""
+        with self._looking():
+            row = self._read_db.execute("SELECT value FROM progress WHERE key = ?", (key,)).fetchone()
+            return None if row is None else row[0]
+
+    def changes(self) -> int:
+        """A number that changes with every commit to the file, by any process; a few microseconds."""
+        with self._looking():
+            number: int = self._read_db.execute("PRAGMA data_version").fetchone()[0]
+            return number
+
+    # -- upkeep
+
+    def enforce_retention(self, now_ms: int) -> int:
+        """Removes what is older than its topic's retention and passed by every group; returns how many."""
+        with self._upkeep() as upkeep:
+            return upkeep.retain(now_ms)
+
+    def compact(self, now_ms: int | None = None, *, force: bool = False) -> int:
+        """Removes superseded records of compacted topics where that pays (`force`: everywhere); returns how
+        many."""
+        with self._upkeep() as upkeep:
+            return upkeep.compact(_now_ms() if now_ms is None else now_ms, force=force)
+
+    @contextmanager
+    def _upkeep(self) -> Iterator[Upkeep]:
+        """A connection of its own, so that a long look over a topic holds up neither readers nor writers."""
+        with explained(self.path), closing(connect(self.path)) as db:
+
+            @contextmanager
+            def step() -> Iterator[None]:
+                with self.hub.write_lock, transaction(db):
+                    yield
+
+            yield Upkeep(db, Log(db), step)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,57 @@
+"""Faust's transport for `sqlite:///absolute/path/broker.db`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from faust.transport import base
+from faust.transport.drivers import TRANSPORTS
+
+from streams.transport.sqlite.broker import Broker
+from streams.transport.sqlite.consumer import Consumer
+from streams.transport.sqlite.lock import GroupLock
+from streams.transport.sqlite.producer import Producer
+
+__all__ = ["Transport", "register"]
+
+
+class Transport(base.Transport):
+    """Opens the process's broker when first needed; holds the stage's lock while its consumer runs."""
+
+    Consumer: ClassVar[type[Any]] = Consumer
+    Producer: ClassVar[type[Any]] = Producer
+    driver_version = "sqlite"
+
+    _broker: Broker | None = None
+    _lock: GroupLock | None = None
+
+    @property
+    def broker(self) -> Broker:
+        if self._broker is None:
+            self._broker = Broker.acquire(Path(self.url[0].path).resolve())
+        return self._broker
+
+    def claim(self) -> None:
+        """Makes this process the worker of the app's group; raises StageTaken when another one is."""
+        if self._lock is None:
+            lock = GroupLock(self.broker.path, self.app.conf.id)
+            lock.acquire()
+            self._lock = lock
+
+    def unclaim(self) -> None:
+        """Lets another process become the worker."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def release(self) -> None:
+        """The app has stopped: closes the file if no other app of this process uses it."""
+        if self._broker is not None:
+            self._broker.release()
+            self._broker = None
+
+
+def register() -> None:
+    """Makes Faust find this transport under the URL scheme `sqlite`."""
+    TRANSPORTS.aliases["sqlite"] = f"{__name__}:Transport"

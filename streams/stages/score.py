@@ -40,7 +40,7 @@ from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
 from streams.topics import END_HEADER, Topics
 
-__all__ = ["ScoreOptions", "ScoreStage"]
+__all__ = ["ScoreOptions", "ScoreStage", "classify_items", "series_of"]
 
 _encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
@@ -154,7 +154,7 @@ class ScoreStage:
                 continue
             draft.progress_ms = max(draft.progress_ms, news.seen_ms)
             read.append((record, news, item))
-        scores = self._classify([item for _, _, item in read])
+        scores = classify_items(self._profile, self._classifiers, [item for _, _, item in read])
         for (record, news, item), (sentiment, topic, model) in zip(read, scores, strict=True):
             position = Position(run.epoch, run.partition, record.offset)
             story = stories.assign(news.id, item.title, news.seen_ms)
@@ -189,27 +189,10 @@ class ScoreStage:
             late=published is not None and news.seen_ms - published > self._options.late_after_ms,
         )
 
-    def _classify(
-        self, items: Sequence[ReadItem]
-    ) -> list[tuple[Sentiment | None, Topic | None, tuple[str, str]]]:
-        results: list[tuple[Sentiment | None, Topic | None, tuple[str, str]]] = [(None, None, ("", ""))] * len(items)
-        by_language: dict[str, list[int]] = {}
-        for index, item in enumerate(items):
-            if item.language in self._classifiers:
-                by_language.setdefault(item.language, []).append(index)
-        for language, indices in by_language.items():
-            classifier = self._classifiers[language]
-            heads = classifier.classify([items[index].title for index in indices])
-            sentiments = _sentiments(self._profile, classifier, heads)
-            topics = _topics(self._profile, classifier, heads)
-            model = (classifier.name, classifier.version)
-            for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
-                results[index] = (sentiment, topic, model)
-        return results
-
     def _reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
-        position = f"news:{run.epoch}:{run.partition}:{record.offset}"
-        return reject_send(self._options.topics.rejects, position, reject, record.value or b"", now_ms)
+        position = f"news:{run.partition}:{record.offset}"
+        raw = record.value or b""
+        return reject_send(self._options.topics.rejects, position, reject, raw, source=run.topic, at_ms=now_ms)
 
     def _mentions(
         self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored]
@@ -231,6 +214,30 @@ class ScoreStage:
             )
             for target, batch in enumerate(batches)
         ]
+
+
+Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
+"""Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
+
+
+def classify_items(
+    profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]
+) -> list[Verdict]:
+    """The verdict of each item by its language's classifier, in the order given."""
+    results: list[Verdict] = [(None, None, ("", ""))] * len(items)
+    by_language: dict[str, list[int]] = {}
+    for index, item in enumerate(items):
+        if item.language in classifiers:
+            by_language.setdefault(item.language, []).append(index)
+    for language, indices in by_language.items():
+        classifier = classifiers[language]
+        heads = classifier.classify([items[index].title for index in indices])
+        sentiments = _sentiments(profile, classifier, heads)
+        topics = _topics(profile, classifier, heads)
+        model = (classifier.name, classifier.version)
+        for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
+            results[index] = (sentiment, topic, model)
+    return results
 
 
 def series_of(item: Scored) -> tuple[str, ...]:

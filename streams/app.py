@@ -1,0 +1,154 @@
+"""Wiring: from settings to running stages. The only place that knows all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from alerts import AlertConfig
+from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
+from models import Classifier, OnnxClassifier
+from models.artifact import ArtifactError, shipped
+from streams.archive import open_archive
+from streams.archive.protocol import Archive
+from streams.engine.ports import Stage
+from streams.errors import SettingsError
+from streams.feeds.fieldmap import FieldMap, load_fieldmap
+from streams.settings import Settings
+from streams.stages.deliver import DeliverStage
+from streams.stages.reader import TextReader
+from streams.stages.score import ScoreOptions, ScoreStage
+from streams.stages.watch import WatchStage
+from streams.text.profile import Profile, load_profile
+from streams.transport.faust_app import StageApp, StageJob, TopicSpec, ensure_topics, make_app, run_stage
+from streams.transport.outbox import FaustOutbox
+from streams.transport.runs import RunLimits
+from streams.transport.tables import FaustState
+
+__all__ = ["STAGES", "Pipeline", "alert_config", "classifiers_of", "topic_specs"]
+
+STAGES = ("score", "watch", "deliver")
+
+MENTIONS_PARTITIONS = 1
+"""Of the embedded broker: one machine, one `watch`."""
+
+
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """The topics of a namespace, as they must exist before a stage starts."""
+    topics = settings.topics
+    retention_ms = int(settings.retention_hours * 3_600_000)
+    return [
+        TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
+        TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
+        TopicSpec(topics.mentions, MENTIONS_PARTITIONS, retention_ms=retention_ms),
+        TopicSpec(topics.alerts, MENTIONS_PARTITIONS, retention_ms=retention_ms),
+        TopicSpec(topics.rejects, 1, compacted=True),
+    ]
+
+
+def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
+    """The profile's alert rules, with the lateness that the settings ask for."""
+    rules = dict(profile.alerts)
+    if settings.lateness_seconds is not None:
+        rules["lateness_seconds"] = settings.lateness_seconds
+    return AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+
+
+def classifiers_of(settings: Settings, profile: Profile) -> dict[str, Classifier]:
+    """One loaded classifier for each language of the profile; languages may share one."""
+    loaded: dict[str, Classifier] = {}
+    for artifact in sorted(set(profile.classifiers.values())):
+        try:
+            loaded[artifact] = OnnxClassifier.load(
+                shipped(artifact), threads=settings.threads, token_budget=settings.token_budget
+            )
+        except ArtifactError as error:
+            raise SettingsError(f"profile {profile.name}: classifier {artifact} cannot be loaded: {error}") from error
+    return {language: loaded[artifact] for language, artifact in profile.classifiers.items()}
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """The channels that the settings name."""
+    channels: list[Channel] = []
+    if settings.terminal:
+        channels.append(TerminalChannel())
+    if settings.alerts_file is not None:
+        channels.append(FileChannel(settings.alerts_file))
+    if settings.webhook_url is not None:
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+        channels.append(WebhookChannel(settings.webhook_url.get_secret_value(), secret=secret))
+    return channels
+
+
+@dataclass
+class Pipeline:
+    """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
+
+    `classifiers` and `channels` may be given in place of those that the settings name.
+    """
+
+    settings: Settings
+    stages: Sequence[str] = STAGES
+    classifiers: Mapping[str, Classifier] | None = None
+    channels: Iterable[Channel] | None = None
+    archive: Archive | None = None
+    jobs: list[StageJob] = field(default_factory=list, init=False)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
+
+    async def __aenter__(self) -> Pipeline:
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        self._profile = load_profile(self.settings.profile)
+        ensure_topics(self.settings.broker, topic_specs(self.settings))
+        if self.archive is None:
+            self.archive = open_archive(self.settings.archive)
+            self._stack.push_async_callback(self.archive.close)
+        self.jobs = [self._job(name) for name in self.stages]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    def _job(self, name: str) -> StageJob:
+        settings, topics = self.settings, self.settings.topics
+        app = make_app(
+            name,
+            broker_url=settings.broker,
+            group=topics.group(name),
+            data_dir=settings.home,
+            limits=RunLimits(records=settings.run_records),
+        )
+        builders = {
+            "score": (topics.news, self._score),
+            "watch": (topics.mentions, self._watch),
+            "deliver": (topics.alerts, self._deliver),
+        }
+        topic, build = builders[name]
+        return run_stage(app, topic, build(app))
+
+    def _score(self, app: StageApp) -> Stage:
+        settings, profile = self.settings, self._profile
+        assert self.archive is not None
+        options = ScoreOptions(
+            topics=settings.topics,
+            mentions_partitions=MENTIONS_PARTITIONS,
+            late_after_ms=int(settings.late_after_hours * 3_600_000),
+            live=not settings.is_replay,
+        )
+        classifiers = self.classifiers if self.classifiers is not None else classifiers_of(settings, profile)
+        field_map = load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
+        reader = TextReader.build(profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
+        return ScoreStage(options, profile, reader, classifiers, self.archive, FaustOutbox(app), field_map)
+
+    def _watch(self, app: StageApp) -> Stage:
+        assert self.archive is not None
+        state = FaustState(app, "series", partitions=MENTIONS_PARTITIONS)
+        config = alert_config(self.settings, self._profile)
+        return WatchStage(config, self.archive, FaustOutbox(app), state, self.settings.topics.alerts)
+
+    def _deliver(self, app: StageApp) -> Stage:  # noqa: ARG002  # every builder takes the app
+        assert self.archive is not None
+        channels = list(self.channels) if self.channels is not None else channels_of(self.settings)
+        for channel in channels:
+            self._stack.push_async_callback(channel.aclose)
+        return DeliverStage(self.archive, channels)

@@ -1,0 +1,50 @@
+"""The command line `moodwire`: one file a command.
+
+Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import structlog
+import typer
+
+from alerts import AlertsError
+from models.artifact import ArtifactError
+from streams.cli import demo, doctor, rejects, replay, run, score
+from streams.cli.output import errors
+from streams.errors import MoodwireError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="moodwire",
+    help="Watches news as it is published, scores every item, and alerts when negative news surges.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(help=demo.HELP)(demo.demo)
+app.command(help=run.HELP)(run.run)
+app.command(help=replay.HELP)(replay.replay)
+app.command(help=score.HELP)(score.score)
+app.add_typer(rejects.app, name="rejects")
+app.command(help=doctor.HELP)(doctor.doctor)
+
+
+def main() -> None:
+    """The console script: runs the command; an error of ours is one clear line, not a traceback."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except (MoodwireError, AlertsError, ArtifactError) as error:
+        errors.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _plain(error: Exception) -> str:
+    return str(error).replace("[", r"\[")

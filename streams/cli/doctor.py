@@ -1,0 +1,126 @@
+"""`moodwire doctor`: what is set, what is there, what is wrong; exit code 1 when something is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import typer
+from pydantic import SecretStr
+from rich.markup import escape
+from rich.table import Table
+
+from alerts import AlertsError
+from models.artifact import ArtifactError, load_artifact, shipped
+from models.device import processor_report
+from streams.app import STAGES, alert_config
+from streams.archive import open_archive
+from streams.cli.options import JsonOption, NamespaceOption
+from streams.cli.output import console, print_json
+from streams.errors import MoodwireError
+from streams.settings import Settings, load_settings
+from streams.stages.reader import TextReader
+from streams.text.profile import load_profile
+from streams.transport.faust_app import open_store
+
+HELP = "Check settings, processor, classifier, profile, broker and archive; say what is wrong and how to mend it."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; `problem` is empty when all is well."""
+
+    check: str
+    found: str
+    problem: str = ""
+
+
+def doctor(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
+    settings = load_settings(namespace=namespace)
+    findings = [_try(name, check, settings) for name, check in CHECKS.items()]
+    if json:
+        print_json({"settings": _shown(settings), "findings": findings})
+    else:
+        _show(settings, findings)
+    if any(finding.problem for finding in findings):
+        raise typer.Exit(1)
+
+
+def _try(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, check(settings))
+    except (MoodwireError, AlertsError, ArtifactError, OSError) as error:
+        return Finding(name, "", str(error))
+
+
+def _processor(_: Settings) -> str:
+    return ", ".join(f"{key} {value}" for key, value in processor_report().items())
+
+
+def _classifier(settings: Settings) -> str:
+    artifacts = sorted(set(load_profile(settings.profile).classifiers.values()))
+    return ", ".join(f"{name} {load_artifact(shipped(name)).version}" for name in artifacts)
+
+
+def _profile(settings: Settings) -> str:
+    profile = load_profile(settings.profile)
+    TextReader.build(profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
+    config = alert_config(settings, profile)
+    return f"{profile.name}, hop {config.hop_ms // 1000} s, lateness {config.lateness_ms // 1000} s"
+
+
+def _broker(settings: Settings) -> str:
+    if not settings.broker_url and not (settings.home / "broker.db").exists():
+        return f"{settings.broker}: not made yet, the first run makes it"
+    with open_store(settings.broker) as store:
+        topics = settings.topics
+        sources = dict(zip(STAGES, (topics.news, topics.mentions, topics.alerts), strict=True))
+        lags = [f"{stage} {store.lag(topics.group(stage), source)}" for stage, source in sources.items()]
+    return f"{settings.broker}: records waiting: {', '.join(lags)}"
+
+
+def _archive(settings: Settings) -> str:
+    if not settings.archive_url and not (settings.home / "archive.db").exists():
+        return f"{settings.archive}: not made yet, the first run makes it"
+
+    async def stats() -> str:
+        archive = open_archive(settings.archive)
+        try:
+            found = await archive.stats()
+        finally:
+            await archive.close()
+        return f"{found.items} items, {found.revisions} revisions, {found.duplicates} duplicates"
+
+    return f"{settings.archive}: {asyncio.run(stats())}"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "processor": _processor,
+    "classifier": _classifier,
+    "profile": _profile,
+    "broker": _broker,
+    "archive": _archive,
+}
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    """Settings by environment variable; secrets are masked."""
+    values = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        masked = "**********" if isinstance(value, SecretStr) else value
+        values[f"MOODWIRE_{name.upper()}"] = "" if masked is None else str(masked)
+    return values
+
+
+def _show(settings: Settings, findings: list[Finding]) -> None:
+    table = Table("setting", "value", "what it is", box=None, header_style="bold")
+    for variable, value in _shown(settings).items():
+        field = Settings.model_fields[variable.removeprefix("MOODWIRE_").lower()]
+        table.add_row(variable, escape(value), field.description)
+    console.print(table)
+    console.print()
+    for finding in findings:
+        mark = "[bold red]wrong[/]" if finding.problem else "[green]ok[/]   "
+        console.print(f"{mark} {finding.check}: {escape(finding.problem or finding.found)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts, on standard output.")]
+NamespaceOption = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Which stream: [bold]live[/], or a replay's name.")
+]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile: a name, or a folder with profile.yaml.")]
+WatchlistsOption = Annotated[
+    Path | None, typer.Option("--watchlists", "-w", help="YAML of watchlists.", exists=True, dir_okay=False)
+]

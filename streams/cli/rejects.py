@@ -1,0 +1,69 @@
+"""`moodwire rejects list|retry`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from streams.app import topic_specs
+from streams.cli.options import JsonOption, NamespaceOption
+from streams.cli.output import console, print_json, utc
+from streams.rejects import read_rejects, retry_rejects
+from streams.settings import Settings, load_settings
+from streams.transport.faust_app import ensure_topics, open_store
+
+app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
+
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those with this reason.")]
+
+
+def _settings(namespace: str | None) -> Settings:
+    settings = load_settings(namespace=namespace)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ensure_topics(settings.broker, topic_specs(settings))
+    return settings
+
+
+@app.command("list")
+def list_rejects(
+    namespace: NamespaceOption = None,
+    reason: ReasonOption = None,
+    limit: Annotated[int, typer.Option(help="Most rows to show.", min=1)] = 50,
+    json: JsonOption = False,
+) -> None:
+    """Show what is parked: where it stood, why, and the start of what it was."""
+    settings = _settings(namespace)
+    with open_store(settings.broker) as store:
+        rows = [row for row in read_rejects(store, settings.topics) if reason in (None, row.reason)]
+    if json:
+        for row in rows[:limit]:
+            print_json(row)
+        return
+    if not rows:
+        console.print(f"Nothing is parked in [bold]{settings.namespace}[/].")
+        return
+    table = Table("when", "where", "reason", "detail", "record", box=None, header_style="bold")
+    for row in rows[:limit]:
+        start = row.raw_bytes()[:60].decode("utf-8", "replace").replace("\n", " ")
+        table.add_row(utc(row.at_ms), escape(row.position), row.reason, escape(row.detail[:60]), escape(start))
+    console.print(table)
+    counts = ", ".join(f"{count} {name}" for name, count in Counter(row.reason for row in rows).most_common())
+    console.print(f"{len(rows)} parked: {counts}. Send them again with [bold]moodwire rejects retry[/].")
+
+
+@app.command("retry")
+def retry(namespace: NamespaceOption = None, reason: ReasonOption = None, json: JsonOption = False) -> None:
+    """Send parked records to the topic news again; each counts once, however often it is retried."""
+    settings = _settings(namespace)
+    with open_store(settings.broker) as store:
+        rows = [row for row in read_rejects(store, settings.topics) if reason in (None, row.reason)]
+        count = retry_rejects(store, settings.topics, rows)
+    if json:
+        print_json({"retried": count, "kept": len(rows) - count})
+    else:
+        kept = f" {len(rows) - count} were longer than what is kept of a record and stay." if count < len(rows) else ""
+        console.print(f"{count} records sent again.{kept} A running worker picks them up.")

@@ -1,0 +1,103 @@
+"""`moodwire replay`: a file through the whole pipeline, into a namespace of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from alerts.delivery import Channel, TerminalChannel
+from streams.app import channels_of
+from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
+from streams.cli.output import console, print_json, progress_bar
+from streams.feeds.fieldmap import FieldMap, load_fieldmap
+from streams.feeds.replay import Replay, ReplayProgress
+from streams.replaying import ReplayReport, namespace_of, replay_file
+from streams.settings import Settings, load_settings
+
+HELP = (
+    "Play a file of news (NDJSON or CSV, plain or .gz; - is standard input) through the pipeline. "
+    "Killed and started again it goes on at its line; the same file again changes nothing."
+)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="The file, oldest items first; - for standard input.", allow_dash=True)],
+    into: Annotated[str | None, typer.Option("--into", help="Namespace; by default the file's own.")] = None,
+    speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as possible.", min=0)] = 0.0,
+    field_map: Annotated[
+        Path | None, typer.Option("--field-map", "-m", help="YAML that maps the file's fields.", exists=True)
+    ] = None,
+    watchlists: WatchlistsOption = None,
+    gazetteer: Annotated[
+        Path | None, typer.Option("--gazetteer", "-g", help="YAML or CSV of your own entities.", exists=True)
+    ] = None,
+    profile: ProfileOption = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of a new namespace.", min=1)] = None,
+    lateness: Annotated[
+        float | None, typer.Option(help="Seconds of disorder in the file that windows wait for.", min=0)
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    settings = load_settings(
+        namespace=into or namespace_of(file),
+        field_map=field_map,
+        watchlists=watchlists,
+        gazetteer=gazetteer,
+        profile=profile,
+        partitions=partitions,
+        lateness_seconds=lateness,
+    )
+    report = run_replay(settings, file, speed=speed, json=json)
+    show_report(report, file, json=json)
+
+
+def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool = False) -> ReplayReport:
+    """Replay with a progress bar; alerts are printed above it as they fire."""
+    fields = load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
+    channels: list[Channel] = [channel for channel in channels_of(settings) if not isinstance(channel, TerminalChannel)]
+    if settings.terminal and not json:
+        channels.append(TerminalChannel(console))
+    with progress_bar(quiet=json) as bar:
+        task = bar.add_task(escape(file.name), total=None)
+        lines = 0
+
+        def published(progress: ReplayProgress) -> None:
+            nonlocal lines
+            lines = progress.lines
+
+        def scored(lag: int) -> None:
+            bar.update(task, total=max(lines, 1), completed=max(lines - lag, 0))
+
+        def make_replay(ready: Settings) -> Replay:
+            return Replay.of(file, ready, fields, speed=speed)
+
+        return asyncio.run(
+            replay_file(settings, make_replay, channels=channels, on_progress=published, on_scored=scored)
+        )
+
+
+def show_report(report: ReplayReport, file: Path, *, json: bool) -> None:
+    stats = report.archive
+    if json:
+        print_json(
+            {
+                "namespace": report.namespace,
+                "items": stats.items,
+                "revisions": stats.revisions,
+                "duplicates": stats.duplicates,
+                "rejects": report.rejects,
+                "alerts": report.alerts,
+            }
+        )
+        return
+    total = report.archived + stats.duplicates + report.rejects
+    console.print(
+        f"[bold]{escape(file.name)}[/] in namespace [bold]{report.namespace}[/]: {total:,} records = "
+        f"{report.archived:,} archived ({stats.items:,} items, {stats.revisions:,} revisions) + "
+        f"{stats.duplicates:,} duplicates + {report.rejects:,} rejects; {report.alerts:,} alerts.",
+        highlight=False,
+    )

@@ -1,0 +1,63 @@
+"""`moodwire run`: the live pipeline, all stages or some of them, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from streams.app import STAGES, Pipeline
+from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
+from streams.cli.output import console
+from streams.errors import SettingsError
+from streams.feeds.polling import poll_feeds
+from streams.settings import Settings, load_settings
+from streams.transport.stages import run_stages
+
+HELP = "Run the pipeline until SIGTERM or Ctrl-C, which finish what is in hand: feeds, score, watch, deliver."
+
+FEEDS = "feeds"
+
+
+def run(
+    stage: Annotated[
+        list[str] | None, typer.Option("--stage", "-s", help="Only this stage; may be given more than once.")
+    ] = None,
+    namespace: NamespaceOption = None,
+    watchlists: WatchlistsOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
+    stages = _chosen(stage or [FEEDS, *STAGES], settings, asked=bool(stage))
+    console.print(
+        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/] ({settings.broker}); Ctrl-C stops it.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    asyncio.run(_run(settings, stages))
+    console.print("Stopped; everything in hand was finished and committed.")
+
+
+def _chosen(names: list[str], settings: Settings, *, asked: bool) -> list[str]:
+    known = (FEEDS, *STAGES)
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"there is no stage {name!r}; take {', '.join(known)}")
+    if FEEDS in names and settings.feeds is None:
+        if asked:
+            raise SettingsError("the stage feeds needs MOODWIRE_FEEDS, a YAML file of RSS/Atom feeds")
+        names = [name for name in names if name != FEEDS]
+    return names
+
+
+async def _run(settings: Settings, names: list[str]) -> None:
+    stop = asyncio.Event()
+    async with Pipeline(settings, [name for name in names if name in STAGES]) as pipeline:
+        polling = asyncio.ensure_future(poll_feeds(settings, stop)) if FEEDS in names else None
+        try:
+            await run_stages(pipeline.jobs, until=stop)
+        finally:
+            stop.set()
+            if polling is not None:
+                await polling

@@ -1,0 +1,101 @@
+"""`moodwire score`: one text, its sentiment, topic and entities."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from streams.app import classifiers_of
+from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
+from streams.cli.output import console, errors, print_json
+from streams.errors import Reject
+from streams.feeds.fieldmap import FieldMap, to_news
+from streams.settings import load_settings
+from streams.stages.reader import ReadItem, TextReader
+from streams.stages.score import classify_items
+from streams.text.profile import load_profile
+
+HELP = "Score a text, or with [bold]-[/] every line of standard input: sentiment, topic, entities, watchlists."
+
+_COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
+_CHUNK = 256
+
+
+def score(
+    text: Annotated[str, typer.Argument(help="The text, or - for one text a line on standard input.")],
+    profile: ProfileOption = None,
+    watchlists: WatchlistsOption = None,
+    json: JsonOption = False,
+) -> None:
+    settings = load_settings(profile=profile, watchlists=watchlists)
+    chosen = load_profile(settings.profile)
+    reader = TextReader.build(chosen, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
+    classifiers = classifiers_of(settings, chosen)
+    failed = False
+    lines: Iterable[str] = _standard_input() if text == "-" else [text]
+    for chunk in _chunks(lines):
+        items: list[ReadItem] = []
+        for line in chunk:
+            try:
+                items.append(_read(reader, line))
+            except Reject as reject:
+                errors.print(f"[red]rejected[/] {reject}: {escape(line[:60])!r}")
+                failed = True
+        for item, (sentiment, topic, model) in zip(items, classify_items(chosen, classifiers, items), strict=True):
+            record = {
+                "title": item.title,
+                "language": item.language,
+                "sentiment": sentiment,
+                "topic": topic,
+                "entities": item.entities,
+                "watchlists": item.watchlists,
+                "model": {"name": model[0], "version": model[1]},
+            }
+            if json:
+                print_json(record)
+            else:
+                _show(msgspec.to_builtins(record))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read(reader: TextReader, line: str) -> ReadItem:
+    now_ms = time.time_ns() // 1_000_000
+    return reader.read(to_news({"title": line, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms))
+
+
+def _standard_input() -> Iterator[str]:
+    for line in sys.stdin.buffer:
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        if text.strip():
+            yield text
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(lines)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk
+
+
+def _show(record: dict[str, Any]) -> None:
+    console.print(f"[bold]{escape(record['title'])}[/]", highlight=False)
+    sentiment = record["sentiment"]
+    if sentiment is None:
+        console.print(f"  no classifier speaks this language ({record['language']})")
+        return
+    shares = "  ".join(f"{name} {sentiment[name]:.2f}" for name in _COLOURS)
+    console.print(f"  sentiment  [{_COLOURS[sentiment['label']]}]{sentiment['label']}[/]   ({shares})", highlight=False)
+    if record["topic"]:
+        console.print(f"  topic      {record['topic']['label']} ({record['topic']['probability']:.2f})", highlight=False)
+    if record["entities"]:
+        names = ", ".join(f"{entity['name']} ({entity['id']})" for entity in record["entities"])
+        console.print(f"  entities   {escape(names)}", highlight=False)
+    if record["watchlists"]:
+        console.print(f"  watchlists {escape(', '.join(record['watchlists']))}", highlight=False)

@@ -1,0 +1,64 @@
+"""Reading the topic `rejects` and sending its records again.
+
+The topic is compacted and keyed by where a record stood; what was retried is deleted by a tombstone. A retry
+counts once: the item's id is the same at every attempt, so a second one finds it archived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from streams.engine.ports import Send
+from streams.engine.runs import Record
+from streams.feeds.rejects import RejectRecord
+from streams.topics import Topics
+from streams.transport.sqlite.store import Store
+
+__all__ = ["read_rejects", "retry_rejects"]
+
+_PAGE = 1_000
+_decoder = msgspec.json.Decoder(RejectRecord)
+
+
+def read_rejects(store: Store, topics: Topics) -> list[RejectRecord]:
+    """What is parked now, oldest first: the last record of each position, without those that were retried."""
+    parked: dict[bytes, RejectRecord] = {}
+    for record in _records(store, topics.rejects):
+        key = record.key or b""
+        if record.value is None:
+            parked.pop(key, None)
+        else:
+            parked[key] = _decoder.decode(record.value)
+    return list(parked.values())
+
+
+def retry_rejects(store: Store, topics: Topics, rejects: Iterable[RejectRecord]) -> int:
+    """Send the raw records to `news` again and take them off the list, in one transaction; the number sent.
+
+    A record whose raw bytes were cut cannot be sent again and stays.
+    """
+    sends: list[Send] = []
+    count = 0
+    for reject in rejects:
+        raw = reject.raw_bytes()
+        if len(raw) < reject.size:
+            continue
+        sends.append(Send(topics.news, reject.position.encode(), raw, timestamp_ms=reject.at_ms))
+        sends.append(Send(topics.rejects, reject.position.encode(), None))
+        count += 1
+    if sends:
+        store.append(sends)
+    return count
+
+
+def _records(store: Store, topic: str) -> Iterator[Record]:
+    for partition in range(store.partitions(topic)):
+        offset, end = store.first_offset(topic, partition), store.end_offset(topic, partition)
+        while offset < end:
+            page = store.read(topic, partition, offset, _PAGE)
+            if not page:
+                break
+            yield from page
+            offset = page[-1].offset + 1

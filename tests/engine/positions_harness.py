@@ -1,0 +1,236 @@
+"""Random schedules for the stage `watch`: redone runs, split batches, paused writers, crashes between any two effects.
+
+`schedule` lays out logs of mentions as crashing and paused scoring workers would leave them; `run_watch` drives
+the real stage over them, crashing between effects; `reference` counts the same items once, in order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from alerts import AlertConfig, AlertEvent
+from streams.archive.memory import MemoryArchive
+from streams.engine.ports import Send
+from streams.engine.runs import Record, Run
+from streams.records import VERSION, MentionBatch, MentionItem
+from streams.stages.watch import WatchStage
+
+EPOCH = "e1"
+START_MS = 1_700_000_000_000 // 30_000 * 30_000
+
+
+class Crash(Exception):
+    """The process dies here."""
+
+
+@dataclass
+class Fuse:
+    """Burns down with every effect; None never blows."""
+
+    left: int | None = None
+
+    def burn(self) -> None:
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left < 0:
+            raise Crash
+
+
+@dataclass
+class FakeState:
+    """Rows that survive a crash, one by one in the order put."""
+
+    fuse: Fuse
+    rows: dict[tuple[int, str], bytes] = field(default_factory=dict)
+
+    def get(self, partition: int, key: str) -> bytes | None:
+        return self.rows.get((partition, key))
+
+    def items(self, partition: int) -> Iterable[tuple[str, bytes]]:
+        return [(key, row) for (number, key), row in self.rows.items() if number == partition]
+
+    async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
+        for key, row in rows.items():
+            self.fuse.burn()
+            if row is None:
+                self.rows.pop((partition, key), None)
+            else:
+                self.rows[partition, key] = row
+
+
+@dataclass
+class FakeOutbox:
+    """A topic that keeps what was sent before the crash."""
+
+    fuse: Fuse
+    sent: list[Send] = field(default_factory=list)
+
+    async def send(self, sends: Sequence[Send]) -> None:
+        for send in sends:
+            self.fuse.burn()
+            self.sent.append(send)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happened: items per source partition, and the logs that the scoring workers left per target."""
+
+    items: dict[int, list[MentionItem]]
+    logs: dict[int, list[MentionBatch]]
+    targets: int
+
+
+def target_of(series: str, targets: int) -> int:
+    return sum(series.encode()) % targets
+
+
+def make_items(rng: random.Random, partition: int, count: int) -> list[MentionItem]:
+    """Items in order of time, now and then a copy of an earlier one, with a burst of bad news in the middle."""
+    items: list[MentionItem] = []
+    now_ms = START_MS + rng.randint(0, 20_000)
+    for offset in range(count):
+        burst = count // 2 < offset < count // 2 + 8
+        now_ms += rng.randint(0, 2_000 if burst else 60_000)
+        series = ("all", f"entity/{rng.randint(0, 3)}") if rng.random() < 0.8 else ("all",)
+        negative = int(burst or rng.random() < 0.2)
+        signature = rng.randint(0, 5) if rng.random() < 0.1 else rng.getrandbits(60)
+        items.append(MentionItem(offset, f"{partition}-{offset}", now_ms, signature, negative, 0.9, series))
+    return items
+
+
+def batches_of(
+    rng: random.Random, items: Sequence[MentionItem], partition: int, partitions: int, targets: int
+) -> list[tuple[int, MentionBatch]]:
+    """What one scoring run sends: per target one or more batches, split between source offsets only."""
+    progress_ms = items[-1].seen_ms
+    sends = []
+    for target in range(targets):
+        entries = []
+        for item in items:
+            series = tuple(name for name in item.series if target_of(name, targets) == target)
+            if series:
+                entries.append(msgspec.structs.replace(item, series=series))
+        while entries:
+            cut = rng.randint(1, len(entries))
+            progress = progress_ms if cut == len(entries) else entries[cut - 1].seen_ms
+            sends.append((target, MentionBatch(VERSION, EPOCH, partition, partitions, progress, tuple(entries[:cut]))))
+            entries = entries[cut:]
+        sends.append((target, MentionBatch(VERSION, EPOCH, partition, partitions, progress_ms)))
+    return sends
+
+
+def schedule(rng: random.Random) -> Plan:
+    """Lay out the logs: every source partition has one owner at a time, which crashes or is paused now and then."""
+    partitions, targets = rng.randint(1, 3), rng.randint(1, 2)
+    items = {p: make_items(rng, p, rng.randint(5, 30)) for p in range(partitions)}
+    logs: dict[int, list[MentionBatch]] = {target: [] for target in range(targets)}
+    for partition in range(partitions):
+        _score_partition(rng, partition, items[partition], partitions, logs)
+    for partition in range(partitions):
+        end_ms = max(item.seen_ms for own in items.values() for item in own) + 48 * 3_600_000
+        for target in range(targets):
+            logs[target].append(MentionBatch(VERSION, EPOCH, partition, partitions, end_ms))
+    return Plan(items, logs, targets)
+
+
+def _score_partition(
+    rng: random.Random,
+    partition: int,
+    items: Sequence[MentionItem],
+    partitions: int,
+    logs: dict[int, list[MentionBatch]],
+) -> None:
+    committed = 0
+    paused: list[tuple[int, MentionBatch]] = []
+    while committed < len(items):
+        end = min(len(items), committed + rng.randint(1, 12))
+        sends = batches_of(rng, items[committed:end], partition, partitions, len(logs))
+        fate = rng.random()
+        if fate < 0.25:  # crash after some of the sends
+            sends = sends[: rng.randint(0, len(sends))]
+        elif fate < 0.35:  # paused after some: the rest comes later, or not at all
+            cut = rng.randint(0, len(sends))
+            paused += sends[cut:]
+            sends = sends[:cut]
+        else:
+            committed = end
+        for target, batch in sends:
+            logs[target].append(batch)
+        if paused and rng.random() < 0.5:
+            target, batch = paused.pop(0)
+            logs[target].append(batch)
+    for target, batch in paused:
+        logs[target].append(batch)
+
+
+@dataclass
+class Outcome:
+    """The end: rows of series (state bytes) and alert events by id and version."""
+
+    rows: dict[str, bytes]
+    alerts: dict[tuple[str, int], bytes]
+
+
+async def run_watch(rng: random.Random, plan: Plan, config: AlertConfig, *, crashes: bool) -> Outcome:
+    """Drive the real stage over every log with random run bounds; with `crashes`, die between any two effects."""
+    fuse = Fuse()
+    state, outbox = FakeState(fuse), FakeOutbox(fuse)
+    for target, log in plan.logs.items():
+        await _consume(rng, target, log, state, outbox, config, crashes)
+    rows: dict[str, bytes] = {}
+    for (_, key), row in state.rows.items():
+        if key.startswith("s/"):
+            rows[key] = msgspec.msgpack.decode(row)[1]
+    alerts: dict[tuple[str, int], bytes] = {}
+    for send in outbox.sent:
+        assert send.value is not None
+        event = AlertEvent.from_json(send.value)
+        assert alerts.setdefault((event.id, event.version), send.value) == send.value, "one event, two contents"
+    return Outcome(rows, alerts)
+
+
+async def _consume(
+    rng: random.Random,
+    target: int,
+    log: Sequence[MentionBatch],
+    state: FakeState,
+    outbox: FakeOutbox,
+    config: AlertConfig,
+    crashes: bool,
+) -> None:
+    records = [Record(offset, None, msgspec.json.encode(batch), 0) for offset, batch in enumerate(log)]
+    stage, position = None, 0
+    while position < len(records):
+        if stage is None:
+            stage = WatchStage(config, MemoryArchive(), outbox, state, "alerts")
+        end = min(len(records), position + rng.randint(1, 6))
+        state.fuse.left = rng.randint(0, 12) if crashes and rng.random() < 0.4 else None
+        try:
+            await stage.handle(Run("mentions", target, len(log), EPOCH, records[position:end], len(records)))
+        except Crash:
+            stage = None
+            continue
+        committed = not crashes or rng.random() > 0.2  # else: died after all effects, before the commit
+        stage = stage if committed else None
+        position = end if committed else position
+
+
+def reference_plan(plan: Plan) -> Plan:
+    """The same items as one careful worker would have sent them: each once, one batch an item."""
+    logs: dict[int, list[MentionBatch]] = {target: [] for target in range(plan.targets)}
+    partitions = len(plan.items)
+    for partition, items in plan.items.items():
+        for item in items:
+            for target in range(plan.targets):
+                series = tuple(name for name in item.series if target_of(name, plan.targets) == target)
+                kept = (msgspec.structs.replace(item, series=series),) if series else ()
+                logs[target].append(MentionBatch(VERSION, EPOCH, partition, partitions, item.seen_ms, kept))
+    for partition in range(partitions):
+        for target in range(plan.targets):
+            logs[target].append(plan.logs[target][-partitions + partition])
+    return Plan(plan.items, logs, plan.targets)

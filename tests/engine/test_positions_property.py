@@ -1,0 +1,78 @@
+"""Counts and alerts are exact under redo, splits, paused writers and crashes; and the check can fail."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+from positions_harness import Outcome, reference_plan, run_watch, schedule
+
+from alerts import AlertConfig
+from streams.engine.positions import SourcePositions
+from streams.records import MentionBatch, MentionItem
+from streams.stages import watch
+
+SCHEDULES = 120
+ALERTS = Path(watch.__file__).parents[1] / "profiles" / "finance" / "alerts.yaml"
+
+
+def eager_config() -> AlertConfig:
+    """The shipped rules without the warm-up, so that a short schedule raises alerts too."""
+    rules = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
+    return AlertConfig.from_mapping(rules | {"warmup_days": 0}, name="test")
+
+
+async def outcomes(seed: int, config: AlertConfig) -> tuple[Outcome, Outcome]:
+    rng = random.Random(seed)
+    plan = schedule(rng)
+    got = await run_watch(rng, plan, config, crashes=True)
+    want = await run_watch(random.Random(0), reference_plan(plan), config, crashes=False)
+    return got, want
+
+
+async def test_counts_and_alerts_equal_the_reference() -> None:
+    config = eager_config()
+    alerts = 0
+    for seed in range(SCHEDULES):
+        got, want = await outcomes(seed, config)
+        assert got.alerts == want.alerts, f"seed {seed}"
+        assert got.rows == want.rows, f"seed {seed}"
+        alerts += len(want.alerts)
+    assert alerts > 0, "the schedules never raise an alert, so they say nothing about alerts"
+
+
+def no_partition_rule(self: SourcePositions, batch: MentionBatch) -> tuple[MentionItem, ...]:
+    return batch.items
+
+
+def batch_end_rule(self: SourcePositions, batch: MentionBatch) -> tuple[MentionItem, ...]:
+    last = self.last.get(batch.partition, (-1, -1))[1]
+    return batch.items if batch.items and batch.items[-1].offset > last else ()
+
+
+class _ForgetfulSeries(watch._Series):
+    """Breaks the row rule: the row does not remember its own offset."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, -1 if name == "own_offset" else value)
+
+
+@pytest.mark.parametrize("rule", ["no partition rule", "batch end", "no row rule"])
+async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if rule == "no row rule":
+        monkeypatch.setattr(watch, "_Series", _ForgetfulSeries)
+    else:
+        monkeypatch.setattr(SourcePositions, "fresh", no_partition_rule if rule == "no partition rule" else batch_end_rule)
+    config = eager_config()
+    for seed in range(SCHEDULES):
+        try:
+            got, want = await outcomes(seed, config)
+        except AssertionError:
+            return
+        if got.rows != want.rows or got.alerts != want.alerts:
+            return
+    pytest.fail("no schedule found the weakened rule out")

@@ -164,23 +164,29 @@ class _Lane:
             log.exception("%s/%d: idle tick failed, the next comes in a second", self._topic, self._partition)
 
     async def _finish(self, event: Any) -> None:
-        """Tries the run until it succeeds, then acknowledges it; leaves it for later when closing."""
+        """Tries the run until it succeeds, then acknowledges it; else leaves it for the next start."""
+        done = False
+        try:
+            done = await self._succeeds(event.value)
+        finally:
+            source = self._owner.source()
+            source.run_done(event) if done else source.run_dropped(event)
+
+    async def _succeeds(self, run: Run) -> bool:
+        """False when the worker closes, or loses the partition, before the run has succeeded."""
         attempt = 0
-        while not self._owner.closing.is_set() or attempt == 0:
+        while not self._owner.closing.is_set():
             attempt += 1
             try:
-                await self._owner.stage.handle(event.value)
+                await self._owner.stage.handle(run)
             except LeaseLost as error:
-                log.warning(
-                    "%s/%d: run dropped, another worker owns it: %s", self._topic, self._partition, error
-                )
-                break
+                log.warning("%s/%d: run dropped, another worker has it: %s", run.topic, run.partition, error)
+                return False
             except Exception as error:
-                await self._wait_after(error, event.value, attempt)
+                await self._wait_after(error, run, attempt)
             else:
-                self._owner.source().run_done(event)
-                return
-        self._owner.source().run_dropped(event)
+                return True
+        return False
 
     async def _wait_after(self, error: Exception, run: Run, attempt: int) -> None:
         asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0

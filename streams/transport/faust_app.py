@@ -131,7 +131,8 @@ class StageJob:
     async def stop(self) -> None:
         """Finishes the runs in hand within the app's bound, commits them, and stops the app."""
         await self.dispatcher.close(self.app.drain_seconds)
-        await self.app.stop()
+        if self.app.started:
+            await self.app.stop()
         self.app.transport.unclaim()
         self.app.transport.release()
 

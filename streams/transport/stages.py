@@ -27,12 +27,10 @@ async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = 
     """
     stop = until or asyncio.Event()
     with _stopped_by_signals(stop):
-        started: list[StageJob] = []
         upkeep = None
         try:
             for job in jobs:
                 job.app.transport.claim()
-                started.append(job)
             await asyncio.gather(*(job.start() for job in jobs))
             upkeep = asyncio.create_task(_upkeep(jobs))
             await _first(stop, jobs)
@@ -41,7 +39,7 @@ async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = 
                 upkeep.cancel()
                 with suppress(asyncio.CancelledError):
                     await upkeep
-            await asyncio.gather(*(job.stop() for job in started))
+            await asyncio.gather(*(job.stop() for job in jobs))
     for job in jobs:
         if job.app.crashed:
             raise TransportError(

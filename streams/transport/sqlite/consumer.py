@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 #: How often another process's appends are looked for; this process's own wake the consumer at once.
 _POLL_SECONDS = 0.05
 
+_RETRY_SECONDS = 1.0
+
 #: A changelog is read in larger pieces: its records are handed over one by one anyway.
 _CHANGELOG_RECORDS = 2_000
 
@@ -39,7 +41,6 @@ class LogConsumer(BaseConsumer):
         self._seen_changes = -1
         self._assigned: set[TP] = set()
         self._positions: dict[TP, int] = {}
-        self._uncommitted: dict[tuple[str, int], int] = {}
         self._stop_listening: Callable[[], None] | None = None
 
     @property
@@ -207,6 +208,11 @@ class LogConsumer(BaseConsumer):
         super().stop_flow()
         self._wake.set()
 
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Partitions that may be read again must not wait for the end of a fetch from the others."""
+        super().resume_partitions(tps)
+        self._wake.set()
+
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
         return TP(topic, partition)
 
@@ -219,18 +225,18 @@ class LogConsumer(BaseConsumer):
     # -- committing
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commits durably; offsets that the file refused go along with the next ones."""
-        self._uncommitted.update({(tp.topic, tp.partition): offset for tp, offset in offsets.items()})
-        taken = dict(self._uncommitted)
-        try:
-            await self.transport.broker.writer.commit(Commit(self.group, taken))
-        except TransportError as error:
-            log.error("Offsets of stage %s not committed, runs may be done again: %s", self.group, error)
-            return False
-        for place, offset in taken.items():
-            if self._uncommitted.get(place) == offset:
-                del self._uncommitted[place]
-        return True
+        """Commits durably; while the file refuses (a full disk), tries again until the stage stops."""
+        commit = Commit(self.group, {(tp.topic, tp.partition): offset for tp, offset in offsets.items()})
+        while True:
+            try:
+                await self.transport.broker.writer.commit(commit)
+            except TransportError as error:
+                log.error("Offsets of stage %s are not committed: %s", self.group, error)
+            else:
+                return True
+            if self.should_stop or self.app.should_stop:
+                return False
+            await self.sleep(_RETRY_SECONDS)
 
     async def create_topic(self, *args: Any, **kwargs: Any) -> None:
         await self.app.producer.create_topic(*args, **kwargs)

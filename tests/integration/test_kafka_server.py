@@ -19,7 +19,9 @@ def test_idempotent_writes_come_back_in_order(kafka_bootstrap: str, unique_topic
     offsets = [future.get(timeout=30).offset for future in futures]
     producer.close()
 
-    consumer = KafkaConsumer(bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000)
+    consumer = KafkaConsumer(
+        bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000
+    )
     consumer.assign([TopicPartition(topic, 0)])
     read = [(record.offset, record.value) for record, _ in zip(consumer, values, strict=False)]
     consumer.close()

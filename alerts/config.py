@@ -76,10 +76,8 @@ class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prior_negative_per_day: float = 0.5
     prior_events: float = 0.5  # weight of the kind's rate in a series' own, in negative items
     prior_share: float = 0.25
-    hour_dispersion: float = (
-        1.0  # relative variance of an hour's count beyond Poisson, before it was measured
-    )
-    day_dispersion: float = 0.35
+    clumping: float = 0.3  # an hour's variance beyond Poisson, per mean, before it was measured
+    day_dispersion: float = 0.2  # the same of a day's count, per squared mean
     exclude_days: float = 3.0  # how much of an episode is left out of the baseline; then it is the new normal
 
 
@@ -264,7 +262,7 @@ def _check_numbers(file: _File, require: Require) -> None:
         require(value > 0, key, f"{value:g} is not above 0", "write a positive number")
     not_negative = {
         "warm_up_days": file.warm_up_days,
-        "baseline.hour_dispersion": base.hour_dispersion,
+        "baseline.clumping": base.clumping,
         "baseline.day_dispersion": base.day_dispersion,
         "baseline.exclude_days": base.exclude_days,
         "episode.hold_minutes": episode.hold_minutes,

@@ -22,6 +22,7 @@ CAPACITY: Final = 2000
 
 _HORIZON_SECONDS: Final = HORIZON_HOURS * 3600
 _ID_SPACE: Final = 1 << 63  # signatures have 63 bits; ids live above them
+_SIGNATURES: Final = _ID_SPACE - 1
 
 
 class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
@@ -42,7 +43,8 @@ def id_key(identity: str) -> int:
     """64 bits of an item's id, apart from every signature."""
     if len(identity) == 32:
         try:
-            return int(identity[:16], 16) | _ID_SPACE
+            whole = int(identity, 16)
+            return (whole ^ whole >> 64) & _SIGNATURES | _ID_SPACE
         except ValueError:
             pass
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest()) | _ID_SPACE

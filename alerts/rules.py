@@ -118,7 +118,7 @@ def expected_share(expectation: Expectation, count: Count) -> float:
 def look_volume(expectation: Expectation, count: Count, level: float) -> Evidence:
     """The tail is computed only above the expectation: below it nothing is suspicious."""
     mean = expected_volume(expectation, count)
-    size = size_from_dispersion(expectation.dispersion(count.window))
+    size = size_from_dispersion(expectation.dispersion(count.window, mean))
     return Evidence(
         rule=VOLUME,
         count=count,

@@ -13,11 +13,12 @@ from typing import Final
 
 import msgspec
 
-from alerts.baseline import Expectation, History, HistoryRow
+from alerts.baseline import Expectation
 from alerts.clock import HOUR_MS, tick_of
 from alerts.config import HORIZON_HOURS, AlertConfig
 from alerts.episode import Episode
 from alerts.errors import StateError
+from alerts.history import NEGATIVE, TOTAL_MASK, History, HistoryRow, Sight
 from alerts.memory import Mention, admit, forget_expired
 from alerts.rules import Count
 from alerts.stream import KindView
@@ -26,8 +27,7 @@ __all__ = ["RECENT_KEPT", "SeriesState"]
 
 SERIES_VERSION: Final = 1
 RECENT_KEPT: Final = 12
-NEGATIVE: Final = 1 << 32  # a packed count: negatives above, all items below
-_TOTAL_MASK: Final = NEGATIVE - 1
+_QUARTER_MS: Final = HOUR_MS // 4
 
 Recent = tuple[int, str, int, float]  # seen_ms, id, signature, weight
 
@@ -40,7 +40,8 @@ class _Row(msgspec.Struct, array_like=True):
     buffer: list[Mention]
     lengths: tuple[int, ...]
     panes: list[dict[int, int]]
-    horizon: dict[int, int]
+    hours: dict[int, int]
+    quarters: dict[int, int]
     memory: dict[int, int]
     recent: list[Recent]
     history: HistoryRow
@@ -60,11 +61,11 @@ class SeriesState:
         "_panes",
         "episodes",
         "history",
-        "horizon",
         "hour",
         "late",
         "memory",
         "recent",
+        "sight",
         "tick_ms",
     )
 
@@ -75,7 +76,7 @@ class SeriesState:
         self._buffer: list[Mention] = []
         self._lengths: tuple[int, ...] = ()
         self._panes: list[dict[int, int]] = []
-        self.horizon: dict[int, int] = {}
+        self.sight = Sight()
         self.memory: dict[int, int] = {}
         self.recent: list[Recent] = []
         self.history = History()
@@ -137,7 +138,7 @@ class SeriesState:
     def _turn_hour(self, hour: int, tick_ms: int, config: AlertConfig) -> None:
         """Moves the hours that have left the horizon into the history."""
         self.hour = hour
-        self.history.settle(self.horizon, hour - HORIZON_HOURS + 1, config)
+        self.history.settle(self.sight, hour - HORIZON_HOURS + 1, config)
         forget_expired(self.memory, tick_ms // 1000)
 
     def _align(self, config: AlertConfig) -> None:
@@ -148,7 +149,10 @@ class SeriesState:
         self._lengths = config.lengths
 
     def _count(self, seen_ms: int, packed: int, config: AlertConfig) -> None:
-        _add(self.horizon, seen_ms // HOUR_MS, packed)
+        _add(self.sight.hours, seen_ms // HOUR_MS, packed)
+        if packed > NEGATIVE:
+            quarters, quarter = self.sight.quarters, seen_ms // _QUARTER_MS
+            quarters[quarter] = quarters.get(quarter, 0) + 1
         for panes, pane_ms in zip(self._panes, config.panes_ms, strict=True):
             _add(panes, seen_ms // pane_ms, packed)
             if len(panes) > 96:
@@ -167,7 +171,7 @@ class SeriesState:
 
     def horizon_negative(self) -> int:
         """Negative items of the last 24 hours (the hours in sight)."""
-        return sum(self.horizon.values()) >> 32
+        return sum(self.sight.hours.values()) >> 32
 
     def counts(self, config: AlertConfig) -> list[Count]:
         """What each window holds at the last tick closed, in the config's order."""
@@ -176,7 +180,7 @@ class SeriesState:
             start_ms = window.start_ms(tick_ms)
             _expire(panes, start_ms // window.pane_ms)
             packed = sum(panes.values())
-            found.append(Count(window, start_ms, tick_ms, packed >> 32, packed & _TOTAL_MASK))
+            found.append(Count(window, start_ms, tick_ms, packed >> 32, packed & TOTAL_MASK))
         return found
 
     def expectation_at(self, view: KindView, config: AlertConfig) -> Expectation:
@@ -200,7 +204,8 @@ class SeriesState:
                 self._buffer,
                 self._lengths,
                 self._panes,
-                self.horizon,
+                self.sight.hours,
+                self.sight.quarters,
                 self.memory,
                 self.recent,
                 self.history.row(),
@@ -215,7 +220,8 @@ class SeriesState:
         state = cls()
         state.tick_ms, state.hour, state.late = row.tick_ms, row.hour, row.late
         state._buffer, state._lengths, state._panes = row.buffer, row.lengths, row.panes
-        state.horizon, state.memory, state.recent = row.horizon, row.memory, row.recent
+        state.sight = Sight(row.hours, row.quarters)
+        state.memory, state.recent = row.memory, row.recent
         state.history = History.from_row(row.history)
         state.episodes = row.episodes
         return state

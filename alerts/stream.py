@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from alerts.clock import HOUR_MS, WEEK_HOURS, exposure_hours, fold_week, week_hour
 from alerts.config import HORIZON_HOURS, AlertConfig, KindConfig
 from alerts.errors import StateError
+from alerts.history import NEGATIVE, TOTAL_MASK
 from alerts.profile import KindCounts, KindSnapshot, snapshot
 
 __all__ = ["KindView", "StreamState", "kind_of"]
@@ -31,7 +32,6 @@ STREAM_VERSION: Final = 1
 _STEP_HOURS: Final = 6
 _SKETCH_BITS: Final = 2048  # names are counted within 3 % up to 5,000 series, 10 % up to 12,000
 _ROUTES_KEPT: Final = 100_000
-NEGATIVE: Final = 1 << 32  # a packed count: negatives above, all items below
 
 Array = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ class _Kind:
                 self.total *= forgetting ** (day - self.day)
                 self.day = day
             self.negative[week_hour(hour)] += packed >> 32
-            self.total[week_hour(hour)] += packed & (NEGATIVE - 1)
+            self.total[week_hour(hour)] += packed & TOTAL_MASK
         for bit in [bit for bit, hour in self.pending.items() if hour < before_hour]:
             del self.pending[bit]
             self.settled[bit >> 3] |= 1 << (bit & 7)

@@ -13,7 +13,7 @@ __all__ = ["TerminalChannel"]
 
 
 class TerminalChannel:
-    """Prints each event on `console` (stdout unless given); `label` turns a series into what people call it."""
+    """Prints each event on `console` (stdout unless given); `label` turns a series into a name for people."""
 
     def __init__(self, console: Console | None = None, label: Callable[[str], str] = str) -> None:
         self._console = console or Console()
@@ -23,7 +23,7 @@ class TerminalChannel:
     def name(self) -> str:
         return "terminal"
 
-    async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002 (the protocol's)
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002
         """Always `Delivered`; `now_ms` is not needed here."""
         event = notification.event
         if self._console.is_terminal:

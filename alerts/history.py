@@ -1,0 +1,183 @@
+"""What a series remembers of its past: counts by hour of the day, second moments, and what episodes left out.
+
+    Sight (the last 24 hours) ──(an hour leaves it)──► History      unless an episode claims the hour
+
+The second moments are sums of k(k-1) over quarters of an hour, hours and days: empty ones add nothing, so
+they need no record, and E[k(k-1)] tells how far counts are from Poisson.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from alerts.clock import day_cell
+from alerts.config import AlertConfig
+
+__all__ = ["NEGATIVE", "TOTAL_MASK", "History", "HistoryRow", "Sight"]
+
+NEGATIVE: Final = 1 << 32
+"""A packed count holds the negative items above this bit and all items below it."""
+
+TOTAL_MASK: Final = NEGATIVE - 1
+
+
+class HistoryRow(msgspec.Struct, array_like=True):
+    """A packed `History`."""
+
+    day: int = 0
+    negative: dict[int, float] = {}
+    total: dict[int, float] = {}
+    left_out: dict[int, float] = {}
+    quarter_pairs: float = 0.0
+    hour_pairs: float = 0.0
+    hour_item_pairs: float = 0.0
+    day_pairs: float = 0.0
+    day_item_pairs: float = 0.0
+    block: tuple[int, int, int] = (0, 0, 0)
+    settled_hour: int = 0
+    spans: list[tuple[int, int]] = []
+
+
+@dataclass(slots=True)
+class Sight:
+    """The hours that are still in sight: hour to packed count, and quarter of an hour to negative items."""
+
+    hours: dict[int, int] = field(default_factory=dict)
+    quarters: dict[int, int] = field(default_factory=dict)
+
+    def take(self, hour: int) -> tuple[int, int, int]:
+        """Removes an hour; returns its (negative, total) items and the sum of k(k-1) over its quarters."""
+        packed = self.hours.pop(hour, 0)
+        if packed < NEGATIVE:
+            return 0, packed, 0
+        pairs = 0
+        for quarter in range(4 * hour, 4 * hour + 4):
+            k = self.quarters.pop(quarter, 0)
+            pairs += k * (k - 1)
+        return packed >> 32, packed & TOTAL_MASK, pairs
+
+
+@dataclass(slots=True)
+class History:
+    """Counts that have left the horizon, weighed to `day`: older days are forgotten by their factor.
+
+    `negative` and `total` count items per day cell; `left_out` the hours that episodes took from each cell.
+    `hour_pairs` sums k(k-1) of the negative items of an hour, `hour_item_pairs` n(n-1) of all items;
+    `day_…` the same of whole days, `quarter_pairs` of quarters of an hour. `block` is the day being summed
+    (day, k, n). `spans` are the hours [from, to) of episodes that may still be ahead of `settled_hour`;
+    `to` is 0 while the episode is open.
+    """
+
+    day: int = 0
+    negative: dict[int, float] = field(default_factory=dict)
+    total: dict[int, float] = field(default_factory=dict)
+    left_out: dict[int, float] = field(default_factory=dict)
+    quarter_pairs: float = 0.0
+    hour_pairs: float = 0.0
+    hour_item_pairs: float = 0.0
+    day_pairs: float = 0.0
+    day_item_pairs: float = 0.0
+    block: tuple[int, int, int] = (0, 0, 0)
+    settled_hour: int = 0
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+    def row(self) -> HistoryRow:
+        return HistoryRow(
+            self.day,
+            self.negative,
+            self.total,
+            self.left_out,
+            self.quarter_pairs,
+            self.hour_pairs,
+            self.hour_item_pairs,
+            self.day_pairs,
+            self.day_item_pairs,
+            self.block,
+            self.settled_hour,
+            self.spans,
+        )
+
+    @classmethod
+    def from_row(cls, row: HistoryRow) -> History:
+        return cls(*(getattr(row, name) for name in row.__struct_fields__))
+
+    def open_span(self, from_hour: int) -> None:
+        """An episode began: hours from here on are left out, until it ends or has become normal."""
+        self.spans.append((from_hour, 0))
+
+    def close_span(self, to_hour: int) -> None:
+        """The oldest open episode ended; `to_hour` is the first hour that counts again."""
+        for at, (start, end) in enumerate(self.spans):
+            if end == 0:
+                self.spans[at] = (start, to_hour)
+                return
+
+    def settle(self, sight: Sight, before_hour: int, config: AlertConfig) -> None:
+        """Takes the hours before `before_hour` out of sight, oldest first."""
+        if self.spans:
+            self._settle_episodes(sight, before_hour, config)
+        self._drain(sight, before_hour, config.forgetting)
+        self.settled_hour = before_hour
+
+    def _drain(self, sight: Sight, before_hour: int, forgetting: float) -> None:
+        while sight.hours:
+            hour = next(iter(sight.hours))
+            if hour >= before_hour:
+                return
+            self._count(hour, sight, forgetting)
+
+    def _settle_episodes(self, sight: Sight, before_hour: int, config: AlertConfig) -> None:
+        """As `settle`, hour by hour: an episode's hour is dropped with its items and its exposure."""
+        longest = round(config.baseline.exclude_days * 24)
+        ends = [(start, min(end or before_hour, start + longest)) for start, end in self.spans]
+        first = max(self.settled_hour, min(start for start, _ in ends))
+        self._drain(sight, min(first, before_hour), config.forgetting)
+        for hour in range(first, min(before_hour, max(end for _, end in ends))):
+            if any(start <= hour < end for start, end in ends):
+                sight.take(hour)
+                self._advance(hour // 24, config.forgetting)
+                cell = day_cell(hour)
+                self.left_out[cell] = self.left_out.get(cell, 0.0) + 1.0
+            elif hour in sight.hours:
+                self._count(hour, sight, config.forgetting)
+        self.spans = [
+            span for span, (_, end) in zip(self.spans, ends, strict=True) if span[1] == 0 or end > before_hour
+        ]
+
+    def _advance(self, day: int, forgetting: float) -> None:
+        if day <= self.day:
+            return
+        factor = forgetting ** (day - self.day)
+        self.day = day
+        for cells in (self.negative, self.total, self.left_out):
+            for cell in cells:
+                cells[cell] *= factor
+        self.quarter_pairs *= factor
+        self.hour_pairs *= factor
+        self.hour_item_pairs *= factor
+        self.day_pairs *= factor
+        self.day_item_pairs *= factor
+
+    def _count(self, hour: int, sight: Sight, forgetting: float) -> None:
+        day = hour // 24
+        if day > self.day:
+            self._advance(day, forgetting)
+        negative, total, quarter_pairs = sight.take(hour)
+        self.quarter_pairs += quarter_pairs
+        cell = day_cell(hour)
+        self.total[cell] = self.total.get(cell, 0.0) + total
+        if negative:
+            self.negative[cell] = self.negative.get(cell, 0.0) + negative
+        if total > 1:
+            self.hour_pairs += negative * (negative - 1)
+            self.hour_item_pairs += total * (total - 1)
+        block_day, k, n = self.block
+        if block_day == day:
+            self.block = (day, k + negative, n + total)
+        else:
+            self.day_pairs += k * (k - 1)
+            self.day_item_pairs += n * (n - 1)
+            self.block = (day, negative, total)

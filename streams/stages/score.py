@@ -19,6 +19,7 @@ import numpy as np
 
 from models import Classifier
 from streams.archive.protocol import Archive, Outcome
+from streams.archive.series import series_of
 from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Record, Run
 from streams.errors import Reject
@@ -40,7 +41,7 @@ from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
 from streams.topics import END_HEADER, Topics
 
-__all__ = ["ScoreOptions", "ScoreStage", "classify_items", "series_of"]
+__all__ = ["ScoreOptions", "ScoreStage", "classify_items"]
 
 _encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
@@ -238,16 +239,6 @@ def classify_items(
         for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
             results[index] = (sentiment, topic, model)
     return results
-
-
-def series_of(item: Scored) -> tuple[str, ...]:
-    """The series that an item counts in."""
-    names = ["all", f"source/{item.news.source}"]
-    if item.topic is not None:
-        names.append(f"topic/{item.topic.label}")
-    names += [f"entity/{entity.id}" for entity in item.entities]
-    names += [f"watchlist/{name}" for name in item.watchlists]
-    return tuple(names)
 
 
 def _by_partition(series: Sequence[str], count: int) -> dict[int, tuple[str, ...]]:

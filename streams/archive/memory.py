@@ -1,0 +1,184 @@
+"""An archive in memory: the fake of the tests, held to the same contract as the real ones."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from streams.archive.protocol import (
+    ArchiveStats,
+    Count,
+    Hit,
+    Outcome,
+    Query,
+    RateBucket,
+    RecentStory,
+    StoredAlert,
+    StoredNotification,
+)
+from streams.archive.series import series_of
+from streams.records import Position, Scored
+
+__all__ = ["MemoryArchive"]
+
+_WORD = re.compile(r"\w+")
+
+
+class MemoryArchive:
+    """Keeps everything in dictionaries; forgets when it is dropped."""
+
+    def __init__(self) -> None:
+        self._versions: dict[tuple[str, str], Scored] = {}
+        self._contents: dict[str, list[str]] = defaultdict(list)
+        self._sightings: dict[Position, tuple[str, str]] = {}
+        self._alerts: dict[tuple[str, int], StoredAlert] = {}
+        self._notifications: dict[str, StoredNotification] = {}
+
+    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+        return [self._write(item) for item in items]
+
+    def _write(self, item: Scored) -> Outcome:
+        key = (item.news.id, item.news.content)
+        stored = self._versions.get(key)
+        if stored is None:
+            self._versions[key] = item
+            self._contents[item.news.id].append(item.news.content)
+            return Outcome.ADDED
+        if stored.position == item.position:
+            return Outcome.ADDED
+        self._sightings[item.position] = key
+        return Outcome.DUPLICATE
+
+    def _item(self, item_id: str) -> Scored | None:
+        versions = [self._versions[item_id, content] for content in self._contents.get(item_id, ())]
+        return min(versions, key=_order, default=None)
+
+    def _items(self) -> Iterable[Scored]:
+        return [item for item_id in self._contents if (item := self._item(item_id)) is not None]
+
+    async def stats(self) -> ArchiveStats:
+        items = sum(1 for contents in self._contents.values() if contents)
+        return ArchiveStats(items, len(self._versions) - items, len(self._sightings))
+
+    async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
+        return [item for item_id in ids if (item := self._item(item_id)) is not None]
+
+    async def revisions(self, item_id: str) -> list[Scored]:
+        return sorted((self._versions[item_id, content] for content in self._contents.get(item_id, ())), key=_order)
+
+    async def story(self, story_id: str) -> list[Scored]:
+        return sorted((item for item in self._items() if item.story.id == story_id), key=_newness)
+
+    async def search(self, query: Query) -> list[Hit]:
+        words = [word.casefold() for word in _WORD.findall(query.text)]
+        found = [item for item in self._items() if _matches(item, query, words)]
+        found.sort(key=_newness, reverse=True)
+        return [Hit(item, _snippet(item.news.title, words)) for item in found[: query.limit]]
+
+    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        buckets: dict[int, list[Scored]] = defaultdict(list)
+        for item in self._items():
+            seen_ms = item.news.seen_ms
+            if since_ms <= seen_ms < until_ms and item.sentiment is not None and series in series_of(item):
+                buckets[seen_ms // bucket_ms * bucket_ms].append(item)
+        return [_bucket(start_ms, buckets[start_ms]) for start_ms in sorted(buckets)]
+
+    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for item in self._items():
+            if not since_ms <= item.news.seen_ms < until_ms or item.sentiment is None:
+                continue
+            for name in series_of(item):
+                if name.startswith(f"{kind}/"):
+                    totals[name.removeprefix(f"{kind}/")][0] += 1
+                    totals[name.removeprefix(f"{kind}/")][1] += item.sentiment.label == "negative"
+        counts = [Count(name, total, negative) for name, (total, negative) in totals.items()]
+        return sorted(counts, key=lambda count: (-count.negative, -count.total, count.name))[:limit]
+
+    async def stories(
+        self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
+    ) -> list[RecentStory]:
+        rows = [
+            item
+            for item in self._versions.values()
+            if (item.position.epoch, item.position.partition) == (epoch, partition)
+            and item.position.offset < before_offset
+            and item.news.seen_ms >= since_ms
+        ]
+        rows.sort(key=lambda item: item.position.offset)
+        return [
+            RecentStory(item.news.id, item.news.title, item.news.seen_ms, item.story.id, item.story.duplicate_of)
+            for item in rows[-limit:]
+        ]
+
+    async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
+        for alert in alerts:
+            self._alerts.setdefault((alert.id, alert.version), alert)
+
+    async def alerts(
+        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredAlert]:
+        present: dict[str, StoredAlert] = {}
+        for (alert_id, _), alert in sorted(self._alerts.items()):
+            present[alert_id] = alert
+        found = [
+            alert
+            for alert in present.values()
+            if series in ("", alert.series) and state in ("", alert.state) and alert.onset_ms >= (since_ms or 0)
+        ]
+        return sorted(found, key=lambda alert: (-alert.onset_ms, alert.id))[:limit]
+
+    async def alert_history(self, alert_id: str) -> list[StoredAlert]:
+        return [alert for (own, _), alert in sorted(self._alerts.items()) if own == alert_id]
+
+    async def notification_status(self, ids: Sequence[str]) -> set[str]:
+        return {one for one in ids if one in self._notifications}
+
+    async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
+        for notification in notifications:
+            self._notifications.setdefault(notification.id, notification)
+
+    async def prune(self, before_ms: int) -> int:
+        old = [key for key, item in self._versions.items() if item.news.seen_ms < before_ms]
+        for item_id, content in old:
+            del self._versions[item_id, content]
+            self._contents[item_id].remove(content)
+        gone = set(old)
+        self._sightings = {position: key for position, key in self._sightings.items() if key not in gone}
+        return len(old)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _order(item: Scored) -> tuple[int, str]:
+    return (item.news.seen_ms, item.news.content)
+
+
+def _newness(item: Scored) -> tuple[int, str]:
+    return (item.news.seen_ms, item.news.id)
+
+
+def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
+    text = {word.casefold() for word in _WORD.findall(f"{item.news.title} {item.news.text}")}
+    label = item.sentiment.label if item.sentiment else ""
+    return (
+        all(word in text for word in words)
+        and query.series in ("", *series_of(item))
+        and query.language in ("", item.language)
+        and query.sentiment in ("", label)
+        and (query.since_ms is None or item.news.seen_ms >= query.since_ms)
+        and (query.until_ms is None or item.news.seen_ms < query.until_ms)
+        and (query.before is None or _newness(item) < query.before)
+    )
+
+
+def _snippet(title: str, words: Sequence[str]) -> str:
+    return _WORD.sub(lambda match: f"«{match[0]}»" if match[0].casefold() in words else match[0], title)
+
+
+def _bucket(start_ms: int, items: Sequence[Scored]) -> RateBucket:
+    sentiments = [item.sentiment for item in items if item.sentiment is not None]
+    negative = sum(sentiment.label == "negative" for sentiment in sentiments)
+    return RateBucket(start_ms, len(sentiments), negative, sum(one.score for one in sentiments) / len(sentiments))

@@ -1,0 +1,186 @@
+"""What an archive must do, whatever it is made of.
+
+Versions are keyed (id, content). The version with the smallest (seen_ms, content) of an id is *the item*, the
+others are its revisions; both facts are independent of the order of arrival. The same (id, content) at another
+position is a duplicate; at the position already stored it is a redo, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from streams.errors import MoodwireError
+from streams.records import Scored
+
+__all__ = [
+    "Archive",
+    "ArchiveError",
+    "ArchiveStats",
+    "Count",
+    "Hit",
+    "Outcome",
+    "Query",
+    "RateBucket",
+    "RecentStory",
+    "StoredAlert",
+    "StoredNotification",
+]
+
+
+class ArchiveError(MoodwireError):
+    """The archive cannot be used: damaged, of a newer version, not writable. Names the file and the fix."""
+
+
+class Outcome(Enum):
+    """What became of a written item."""
+
+    ADDED = "added"
+    """A new version of its id, or the very same record again after a redo."""
+    DUPLICATE = "duplicate"
+    """The same id and content stood already at another position."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStats:
+    """Exact under redo: items + revisions + duplicates = records written."""
+
+    items: int
+    revisions: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search; empty fields do not restrict. `series` is a name such as `entity/AAPL`; times in ms, `until` excluded."""
+
+    text: str = ""
+    series: str = ""
+    language: str = ""
+    sentiment: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = 50
+    before: tuple[int, str] | None = None
+    """Cursor: (seen_ms, id) of the last hit of the page before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found item; `snippet` has the matches between « and »."""
+
+    item: Scored
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateBucket:
+    """Items of a series in [start_ms, start_ms + bucket)."""
+
+    start_ms: int
+    total: int
+    negative: int
+    mean_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often a name occurs, and how often in negative items."""
+
+    name: str
+    total: int
+    negative: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecentStory:
+    """What a `StoryIndex` needs of an archived item."""
+
+    id: str
+    title: str
+    seen_ms: int
+    story_id: str
+    duplicate_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """One state of an alert; `version` grows with every change, `body` is its JSON."""
+
+    id: str
+    version: int
+    rule: str
+    series: str
+    state: str
+    severity: str
+    onset_ms: int
+    updated_ms: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNotification:
+    """What was sent where; `problem` is empty when it arrived."""
+
+    id: str
+    alert_id: str
+    version: int
+    channel: str
+    sent_ms: int
+    problem: str = ""
+
+
+class Archive(Protocol):
+    """Raises `Retry` when it cannot take or answer now, `ArchiveError` when it never will."""
+
+    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+        """Durable when it returns; one outcome an item, in order."""
+
+    async def stats(self) -> ArchiveStats: ...
+
+    async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
+        """The items that exist, in no particular order."""
+
+    async def revisions(self, item_id: str) -> list[Scored]:
+        """All versions of an id, earliest first; the first is the item."""
+
+    async def story(self, story_id: str) -> list[Scored]:
+        """The items of a story, earliest first."""
+
+    async def search(self, query: Query) -> list[Hit]:
+        """Newest first. Any text is a valid query: its words must all occur."""
+
+    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        """Buckets that are not empty, oldest first, aligned to multiples of `bucket_ms`."""
+
+    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        """Names of a kind of series (`entity`, `topic`, `source`, `watchlist`) by negative items, then by all."""
+
+    async def stories(
+        self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
+    ) -> list[RecentStory]:
+        """The newest `limit` versions of a source partition before an offset, oldest first."""
+
+    async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
+        """Keeps every state; an older version never replaces a newer one as the alert's present state."""
+
+    async def alerts(
+        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredAlert]:
+        """Present states, latest onset first; `since_ms` restricts the onset."""
+
+    async def alert_history(self, alert_id: str) -> list[StoredAlert]:
+        """Every state of an alert, oldest first."""
+
+    async def notification_status(self, ids: Sequence[str]) -> set[str]:
+        """Which of these notifications are settled."""
+
+    async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
+        """Settles notifications; the first record of an id stands."""
+
+    async def prune(self, before_ms: int) -> int:
+        """Deletes items seen before, with all that belongs to them; the number of versions deleted."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,161 @@
+"""Reading from the embedded archive: functions of a connection, for the reading thread."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from streams.archive.protocol import ArchiveStats, Count, Hit, Query, RateBucket, RecentStory, StoredAlert
+from streams.records import Scored
+
+__all__ = [
+    "alert_history",
+    "alerts",
+    "items_by_id",
+    "notification_status",
+    "rates",
+    "revisions",
+    "search",
+    "stats",
+    "stories",
+    "story",
+    "top",
+]
+
+_decoder = msgspec.msgpack.Decoder(Scored)
+_WORD = re.compile(r"\w+")
+_ALERT = "id, version, rule, series, state, severity, onset_ms, updated_ms, body"
+
+
+def stats(db: sqlite3.Connection) -> ArchiveStats:
+    items, versions, duplicates = db.execute(
+        "SELECT (SELECT count(*) FROM versions INDEXED BY versions_by_time WHERE is_item = 1),"
+        " (SELECT count(*) FROM versions), (SELECT count(*) FROM sightings)"
+    ).fetchone()
+    return ArchiveStats(items, versions - items, duplicates)
+
+
+def items_by_id(db: sqlite3.Connection, ids: Sequence[str]) -> list[Scored]:
+    return _items(
+        db,
+        "SELECT body FROM versions WHERE id IN (SELECT value FROM json_each(?)) AND is_item = 1",
+        (json.dumps(list(ids)),),
+    )
+
+
+def revisions(db: sqlite3.Connection, item_id: str) -> list[Scored]:
+    return _items(db, "SELECT body FROM versions WHERE id = ? ORDER BY seen_ms, content", (item_id,))
+
+
+def story(db: sqlite3.Connection, story_id: str) -> list[Scored]:
+    return _items(db, "SELECT body FROM versions WHERE story = ? AND is_item = 1 ORDER BY seen_ms, id", (story_id,))
+
+
+def _items(db: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> list[Scored]:
+    return [_decoder.decode(body) for (body,) in db.execute(statement, parameters)]
+
+
+def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
+    words = _WORD.findall(query.text)
+    source, where, parameters = "versions v", ["v.is_item = 1"], []
+    if words:
+        source += " JOIN words w ON w.rowid = v.number"
+        where.append("w.words MATCH ?")
+        parameters.append(" ".join(f'"{word}"' for word in words))
+    if query.series:
+        source += " JOIN members m ON m.number = v.number AND m.seen_ms = v.seen_ms"
+        where.append("m.series = (SELECT number FROM series WHERE name = ?)")
+        parameters.append(query.series)
+    for column, value in _restrictions(query):
+        where.append(column)
+        parameters += value
+    statement = (
+        f"SELECT v.body FROM {source} WHERE {' AND '.join(where)}"  # noqa: S608  # fixed parts, values bound
+        " ORDER BY v.seen_ms DESC, v.id DESC LIMIT ?"
+    )
+    found = _items(db, statement, (*parameters, query.limit))
+    shown = {word.casefold() for word in words}
+    return [Hit(item, _snippet(item, shown)) for item in found]
+
+
+def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:
+    rows: list[tuple[str, list[Any]]] = []
+    if query.language:
+        rows.append(("v.language = ?", [query.language]))
+    if query.sentiment:
+        rows.append(("v.sentiment = ?", [query.sentiment]))
+    if query.since_ms is not None:
+        rows.append(("v.seen_ms >= ?", [query.since_ms]))
+    if query.until_ms is not None:
+        rows.append(("v.seen_ms < ?", [query.until_ms]))
+    if query.before is not None:
+        rows.append(("(v.seen_ms, v.id) < (?, ?)", list(query.before)))
+    return rows
+
+
+def _snippet(item: Scored, words: set[str]) -> str:
+    def mark(text: str) -> str:
+        return _WORD.sub(lambda match: f"«{match[0]}»" if match[0].casefold() in words else match[0], text)
+
+    return mark(item.news.title)
+
+
+def rates(db: sqlite3.Connection, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+    rows = db.execute(
+        "SELECT seen_ms / ? * ?, count(*), sum(negative), avg(score) FROM members"
+        " WHERE series = (SELECT number FROM series WHERE name = ?) AND seen_ms >= ? AND seen_ms < ?"
+        " AND negative IS NOT NULL GROUP BY 1 ORDER BY 1",
+        (bucket_ms, bucket_ms, series, since_ms, until_ms),
+    )
+    return [RateBucket(*row) for row in rows]
+
+
+def top(db: sqlite3.Connection, kind: str, since_ms: int, until_ms: int, limit: int) -> list[Count]:
+    rows = db.execute(
+        "SELECT substr(s.name, ?), count(*), sum(m.negative) FROM series s JOIN members m ON m.series = s.number"
+        " WHERE s.name >= ? AND s.name < ? AND m.seen_ms >= ? AND m.seen_ms < ? AND m.negative IS NOT NULL"
+        " GROUP BY s.number ORDER BY 3 DESC, 2 DESC, 1 LIMIT ?",
+        (len(kind) + 2, f"{kind}/", f"{kind}0", since_ms, until_ms, limit),  # "0" follows "/"
+    )
+    return [Count(*row) for row in rows]
+
+
+def stories(
+    db: sqlite3.Connection, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
+) -> list[RecentStory]:
+    rows = db.execute(
+        "SELECT body FROM versions WHERE epoch = ? AND partition = ? AND offset < ? AND seen_ms >= ?"
+        " ORDER BY offset DESC LIMIT ?",
+        (epoch, partition, before_offset, since_ms, limit),
+    )
+    items = [_decoder.decode(body) for (body,) in rows]
+    return [
+        RecentStory(item.news.id, item.news.title, item.news.seen_ms, item.story.id, item.story.duplicate_of)
+        for item in reversed(items)
+    ]
+
+
+def alerts(db: sqlite3.Connection, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
+    rows = db.execute(
+        f"SELECT {_ALERT} FROM alerts a WHERE version = (SELECT max(version) FROM alerts b WHERE b.id = a.id)"  # noqa: S608
+        " AND (?1 = '' OR series = ?1) AND (?2 = '' OR state = ?2) AND onset_ms >= ?3 ORDER BY onset_ms DESC, id LIMIT ?4",
+        (series, state, since_ms or 0, limit),
+    )
+    return [StoredAlert(*row) for row in rows]
+
+
+def alert_history(db: sqlite3.Connection, alert_id: str) -> list[StoredAlert]:
+    rows = db.execute(f"SELECT {_ALERT} FROM alerts WHERE id = ? ORDER BY version", (alert_id,))  # noqa: S608
+    return [StoredAlert(*row) for row in rows]
+
+
+def notification_status(db: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    rows = db.execute(
+        "SELECT id FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+    )
+    return {row[0] for row in rows}

@@ -1,0 +1,95 @@
+"""The embedded archive's tables, and opening its file.
+
+    versions      one row a version (id, content); `is_item` marks the earliest of an id
+    words         full-text index over title and text, by the version's row number; holds no text itself
+    series        names of series      members   which item counts in which series, in order of time
+    sightings     duplicates, by their position, so that a redo finds them
+    alerts        every state of an alert           notifications   what was sent
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from streams.archive.protocol import ArchiveError
+from streams.errors import MoodwireError, Retry
+
+__all__ = ["connect", "explain"]
+
+SCHEMA_VERSION = 1
+_BUSY_SECONDS = 10.0
+
+_SCHEMA = """
+CREATE TABLE versions (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+    epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
+    is_item INTEGER NOT NULL, language TEXT NOT NULL, sentiment TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX versions_by_content ON versions (id, content);
+CREATE INDEX versions_by_time ON versions (seen_ms, id) WHERE is_item = 1;
+CREATE INDEX versions_by_position ON versions (epoch, partition, offset);
+CREATE INDEX versions_by_story ON versions (story);
+CREATE VIRTUAL TABLE words USING fts5 (title, text, content='', detail=none, tokenize="unicode61 remove_diacritics 2");
+CREATE TABLE series (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE members (
+    series INTEGER NOT NULL, seen_ms INTEGER NOT NULL, number INTEGER NOT NULL, negative INTEGER, score REAL,
+    PRIMARY KEY (series, seen_ms, number)) WITHOUT ROWID;
+CREATE TABLE sightings (
+    epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL,
+    PRIMARY KEY (epoch, partition, offset)) WITHOUT ROWID;
+CREATE INDEX sightings_by_content ON sightings (id, content);
+CREATE TABLE alerts (
+    id TEXT NOT NULL, version INTEGER NOT NULL, rule TEXT NOT NULL, series TEXT NOT NULL, state TEXT NOT NULL,
+    severity TEXT NOT NULL, onset_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (id, version)) WITHOUT ROWID;
+CREATE INDEX alerts_by_onset ON alerts (onset_ms);
+CREATE TABLE notifications (
+    id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, version INTEGER NOT NULL, channel TEXT NOT NULL,
+    sent_ms INTEGER NOT NULL, problem TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_PASSING = ("locked", "busy", "full", "readonly", "disk i/o")
+"""Words in SQLite's messages about what may be over when the run is tried again."""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to the archive at `path`, which is made if need be. Raises `ArchiveError` or `Retry`."""
+    try:
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            _prepare(connection, path, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power loss
+    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("BEGIN IMMEDIATE")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        for statement in _SCHEMA.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+    if version > SCHEMA_VERSION:
+        raise ArchiveError(f"archive {path} has version {version}, this moodwire knows {SCHEMA_VERSION}: take a newer one")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+
+
+def explain(error: sqlite3.Error, path: Path) -> MoodwireError:
+    """The error as an operator needs it: `Retry` for what may pass, `ArchiveError` for what will not."""
+    text = str(error)
+    if isinstance(error, sqlite3.OperationalError) and any(word in text.lower() for word in _PASSING):
+        return Retry(f"archive {path} cannot be used now: {text}", 2.0)
+    return ArchiveError(f"archive {path}: {text}; is it an archive of moodwire, and is its folder writable?")

@@ -1,0 +1,125 @@
+"""The embedded archive: one SQLite file, written by one thread, read by another and by other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import msgspec
+
+from streams.archive import queries
+from streams.archive.protocol import (
+    ArchiveStats,
+    Count,
+    Hit,
+    Outcome,
+    Query,
+    RateBucket,
+    RecentStory,
+    StoredAlert,
+    StoredNotification,
+)
+from streams.archive.threads import Reader, Writer
+from streams.archive.writer import ItemWriter
+from streams.records import Scored
+
+__all__ = ["SqliteArchive"]
+
+_PRUNE_STEP = 1_000
+_decoder = msgspec.msgpack.Decoder(Scored)
+
+
+class SqliteArchive:
+    """The archive in the file `path`. Raises `ArchiveError` when the file is none of ours."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = Writer(path)
+        self._reader = Reader(path)
+        self._items = ItemWriter(self._writer._db)
+        self._writer.rolled_back = self._items.forget
+
+    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+        return await self._writer.do(lambda _: self._items.write(items))
+
+    async def stats(self) -> ArchiveStats:
+        return await self._reader.do(queries.stats)
+
+    async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
+        return await self._reader.do(lambda db: queries.items_by_id(db, ids))
+
+    async def revisions(self, item_id: str) -> list[Scored]:
+        return await self._reader.do(lambda db: queries.revisions(db, item_id))
+
+    async def story(self, story_id: str) -> list[Scored]:
+        return await self._reader.do(lambda db: queries.story(db, story_id))
+
+    async def search(self, query: Query) -> list[Hit]:
+        return await self._reader.do(lambda db: queries.search(db, query))
+
+    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        return await self._reader.do(lambda db: queries.rates(db, series, since_ms, until_ms, bucket_ms))
+
+    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        return await self._reader.do(lambda db: queries.top(db, kind, since_ms, until_ms, limit))
+
+    async def stories(
+        self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
+    ) -> list[RecentStory]:
+        return await self._reader.do(
+            lambda db: queries.stories(db, partition, epoch, before_offset, since_ms, limit)
+        )
+
+    async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
+        rows = [astuple(alert) for alert in alerts]
+        await self._writer.do(
+            lambda db: db.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        )
+
+    async def alerts(
+        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredAlert]:
+        return await self._reader.do(lambda db: queries.alerts(db, series, state, since_ms, limit))
+
+    async def alert_history(self, alert_id: str) -> list[StoredAlert]:
+        return await self._reader.do(lambda db: queries.alert_history(db, alert_id))
+
+    async def notification_status(self, ids: Sequence[str]) -> set[str]:
+        return await self._reader.do(lambda db: queries.notification_status(db, ids))
+
+    async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
+        rows = [astuple(notification) for notification in notifications]
+        await self._writer.do(
+            lambda db: db.executemany("INSERT OR IGNORE INTO notifications VALUES (?, ?, ?, ?, ?, ?)", rows)
+        )
+
+    async def prune(self, before_ms: int) -> int:
+        """In steps of 1,000, so that writers never wait long."""
+        total = 0
+        while deleted := await self._writer.do(lambda db: _prune_step(db, before_ms)):
+            total += deleted
+        return total
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._reader.close)
+
+
+def _prune_step(db: sqlite3.Connection, before_ms: int) -> int:
+    rows = db.execute(
+        "SELECT number, id, content, seen_ms, body FROM versions WHERE seen_ms < ? ORDER BY seen_ms LIMIT ?",
+        (before_ms, _PRUNE_STEP),
+    ).fetchall()
+    for number, item_id, content, seen_ms, body in rows:
+        news = _decoder.decode(body).news
+        db.execute("INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)", (number, news.title, news.text))
+        db.execute(
+            "DELETE FROM members WHERE number = ? AND seen_ms = ? AND series IN (SELECT number FROM series)",
+            (number, seen_ms),
+        )
+        db.execute("DELETE FROM sightings WHERE id = ? AND content = ?", (item_id, content))
+        db.execute("DELETE FROM versions WHERE number = ?", (number,))
+    return len(rows)

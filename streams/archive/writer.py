@@ -1,0 +1,131 @@
+"""Writing items: one batch in one transaction that the caller holds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.archive.protocol import Outcome
+from streams.archive.series import series_of
+from streams.records import Position, Scored
+
+__all__ = ["ItemWriter"]
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+@dataclass(slots=True)
+class _Version:
+    """A stored version, as far as deciding needs it."""
+
+    number: int
+    order: tuple[int, str]
+    position: Position
+    is_item: bool
+    item: Scored | None
+    """Set when it comes from this batch and is not written yet."""
+
+
+class ItemWriter:
+    """Decides what becomes of each item, and writes a batch. Lives in the archive's writing thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._series: dict[str, int] = {}
+
+    def write(self, items: Sequence[Scored]) -> list[Outcome]:
+        """One outcome an item; all is written when it returns, and durable when the transaction commits."""
+        known = self._known({item.news.id for item in items})
+        highest = self._db.execute("SELECT coalesce(max(number), 0) FROM versions").fetchone()[0]
+        outcomes: list[Outcome] = []
+        fresh: list[_Version] = []
+        sightings: list[tuple[str, int, int, str, str]] = []
+        for item in items:
+            news = item.news
+            versions = known.setdefault(news.id, {})
+            stored = versions.get(news.content)
+            if stored is None:
+                version = _Version(highest + len(fresh) + 1, (news.seen_ms, news.content), item.position, False, item)
+                versions[news.content] = version
+                fresh.append(version)
+                outcomes.append(Outcome.ADDED)
+            elif stored.position == item.position:
+                outcomes.append(Outcome.ADDED)
+            else:
+                position = item.position
+                sightings.append((position.epoch, position.partition, position.offset, news.id, news.content))
+                outcomes.append(Outcome.DUPLICATE)
+        if sightings:
+            self._db.executemany("INSERT OR IGNORE INTO sightings VALUES (?, ?, ?, ?, ?)", sightings)
+        if fresh:
+            self._choose_items(known, {version.item.news.id for version in fresh if version.item is not None})
+            self._insert([(version, version.item) for version in fresh if version.item is not None])
+        return outcomes
+
+    def _known(self, ids: Iterable[str]) -> dict[str, dict[str, _Version]]:
+        known: dict[str, dict[str, _Version]] = {}
+        rows = self._db.execute(
+            "SELECT id, content, number, seen_ms, epoch, partition, offset, is_item FROM versions"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        for item_id, content, number, seen_ms, epoch, partition, offset, is_item in rows:
+            version = _Version(number, (seen_ms, content), Position(epoch, partition, offset), bool(is_item), None)
+            known.setdefault(item_id, {})[content] = version
+        return known
+
+    def _choose_items(self, known: dict[str, dict[str, _Version]], ids: Iterable[str]) -> None:
+        """Mark the earliest version of each id; unmark a stored one that is no longer the earliest."""
+        for item_id in ids:
+            versions = known[item_id].values()
+            earliest = min(versions, key=lambda version: version.order)
+            for version in versions:
+                if version.is_item and version is not earliest:
+                    self._unmark(version)
+            earliest.is_item = True
+
+    def _unmark(self, version: _Version) -> None:
+        version.is_item = False
+        self._db.execute("UPDATE versions SET is_item = 0 WHERE number = ?", (version.number,))
+        self._db.execute(
+            "DELETE FROM members WHERE number = ? AND seen_ms = ? AND series IN (SELECT number FROM series)",
+            (version.number, version.order[0]),
+        )
+
+    def _insert(self, fresh: Sequence[tuple[_Version, Scored]]) -> None:
+        rows, words, members = [], [], []
+        for version, item in fresh:
+            news, position, sentiment = item.news, item.position, item.sentiment
+            label = sentiment.label if sentiment else ""
+            rows.append(
+                (
+                    version.number, news.id, news.content, news.seen_ms, position.epoch, position.partition,
+                    position.offset, int(version.is_item), item.language, label, item.story.id, _encoder.encode(item),
+                )
+            )  # fmt: skip
+            words.append((version.number, news.title, news.text))
+            if version.is_item:
+                negative = int(label == "negative") if sentiment else None
+                score = sentiment.score if sentiment else None
+                members += [
+                    (self._number_of(name), news.seen_ms, version.number, negative, score) for name in set(series_of(item))
+                ]
+        self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)
+        self._db.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?)", members)
+
+    def _number_of(self, name: str) -> int:
+        number = self._series.get(name)
+        if number is None:
+            self._db.execute("INSERT OR IGNORE INTO series (name) VALUES (?)", (name,))
+            row = self._db.execute("SELECT number FROM series WHERE name = ?", (name,)).fetchone()
+            number = self._series[name] = int(row[0])
+        return number
+
+    def forget(self) -> None:
+        """After a rollback: names that were numbered in it are not numbered any more."""
+        self._series.clear()

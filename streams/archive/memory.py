@@ -140,13 +140,13 @@ class MemoryArchive:
             self._notifications.setdefault(notification.id, notification)
 
     async def prune(self, before_ms: int) -> int:
-        old = [key for key, item in self._versions.items() if item.news.seen_ms < before_ms]
-        for item_id, content in old:
-            del self._versions[item_id, content]
-            self._contents[item_id].remove(content)
-        gone = set(old)
-        self._sightings = {position: key for position, key in self._sightings.items() if key not in gone}
-        return len(old)
+        old = {item.news.id for item in self._items() if item.news.seen_ms < before_ms}
+        before = len(self._versions)
+        self._versions = {key: item for key, item in self._versions.items() if key[0] not in old}
+        self._sightings = {position: key for position, key in self._sightings.items() if key[0] not in old}
+        for item_id in old:
+            del self._contents[item_id]
+        return before - len(self._versions)
 
     async def close(self) -> None:
         """Nothing is held."""

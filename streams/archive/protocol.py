@@ -181,6 +181,6 @@ class Archive(Protocol):
         """Settles notifications; the first record of an id stands."""
 
     async def prune(self, before_ms: int) -> int:
-        """Deletes items seen before, with all that belongs to them; the number of versions deleted."""
+        """Deletes items seen before, with their revisions and duplicates; the number of versions deleted."""
 
     async def close(self) -> None: ...

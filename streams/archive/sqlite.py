@@ -23,7 +23,7 @@ from streams.archive.protocol import (
     StoredNotification,
 )
 from streams.archive.threads import Reader, Writer
-from streams.archive.writer import ItemWriter
+from streams.archive.writer import ItemWriter, remove_members
 from streams.records import Scored
 
 __all__ = ["SqliteArchive"]
@@ -109,17 +109,23 @@ class SqliteArchive:
 
 
 def _prune_step(db: sqlite3.Connection, before_ms: int) -> int:
-    rows = db.execute(
-        "SELECT number, id, content, seen_ms, body FROM versions WHERE seen_ms < ? ORDER BY seen_ms LIMIT ?",
-        (before_ms, _PRUNE_STEP),
-    ).fetchall()
-    for number, item_id, content, seen_ms, body in rows:
-        news = _decoder.decode(body).news
-        db.execute("INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)", (number, news.title, news.text))
-        db.execute(
-            "DELETE FROM members WHERE number = ? AND seen_ms = ? AND series IN (SELECT number FROM series)",
-            (number, seen_ms),
+    """Delete some of the items seen before, with all their revisions; the number of versions deleted."""
+    ids = [
+        row[0]
+        for row in db.execute(
+            "SELECT id FROM versions WHERE is_item = 1 AND seen_ms < ? ORDER BY seen_ms LIMIT ?", (before_ms, _PRUNE_STEP)
         )
-        db.execute("DELETE FROM sightings WHERE id = ? AND content = ?", (item_id, content))
-        db.execute("DELETE FROM versions WHERE number = ?", (number,))
-    return len(rows)
+    ]
+    versions = [
+        row for item_id in ids for row in db.execute("SELECT number, body FROM versions WHERE id = ?", (item_id,))
+    ]
+    for number, body in versions:
+        item = _decoder.decode(body)
+        db.execute(
+            "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)",
+            (number, item.news.title, item.news.text),
+        )
+        remove_members(db, number, item)
+    db.executemany("DELETE FROM sightings WHERE id = ?", [(item_id,) for item_id in ids])
+    db.executemany("DELETE FROM versions WHERE id = ?", [(item_id,) for item_id in ids])
+    return len(versions)

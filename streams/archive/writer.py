@@ -13,9 +13,18 @@ from streams.archive.protocol import Outcome
 from streams.archive.series import series_of
 from streams.records import Position, Scored
 
-__all__ = ["ItemWriter"]
+__all__ = ["ItemWriter", "remove_members"]
 
 _encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Scored)
+
+
+def remove_members(db: sqlite3.Connection, number: int, item: Scored) -> None:
+    """Take a version out of every series that it counts in."""
+    db.executemany(
+        "DELETE FROM members WHERE series = (SELECT number FROM series WHERE name = ?) AND seen_ms = ? AND number = ?",
+        [(name, item.news.seen_ms, number) for name in series_of(item)],
+    )
 
 
 @dataclass(slots=True)
@@ -90,11 +99,11 @@ class ItemWriter:
 
     def _unmark(self, version: _Version) -> None:
         version.is_item = False
+        if version.item is not None:  # of this batch, not written yet
+            return
         self._db.execute("UPDATE versions SET is_item = 0 WHERE number = ?", (version.number,))
-        self._db.execute(
-            "DELETE FROM members WHERE number = ? AND seen_ms = ? AND series IN (SELECT number FROM series)",
-            (version.number, version.order[0]),
-        )
+        (body,) = self._db.execute("SELECT body FROM versions WHERE number = ?", (version.number,)).fetchone()
+        remove_members(self._db, version.number, _decoder.decode(body))
 
     def _insert(self, fresh: Sequence[tuple[_Version, Scored]]) -> None:
         rows, words, members = [], [], []

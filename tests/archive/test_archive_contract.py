@@ -1,0 +1,235 @@
+"""One contract for every archive: the embedded one and the fake that stage tests use."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.archive import open_archive
+from streams.archive.memory import MemoryArchive
+from streams.archive.protocol import (
+    Archive,
+    ArchiveError,
+    ArchiveStats,
+    Outcome,
+    Query,
+    StoredAlert,
+    StoredNotification,
+)
+from streams.archive.sqlite import SqliteArchive
+from streams.errors import SettingsError
+from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+
+HOUR_MS = 3_600_000
+
+
+def scored(
+    number: int, *, content: str = "a", seen_ms: int | None = None, offset: int | None = None, label: str = "negative",
+    title: str = "", partition: int = 0, entity: str = "ACME",
+) -> Scored:  # fmt: skip
+    """An item whose id is `number`."""
+    negative = 0.8 if label == "negative" else 0.1
+    return Scored(
+        news=News(
+            id=f"id{number}",
+            content=content,
+            title=title or f"Headline number {number} version {content}",
+            source="wire",
+            seen_ms=number * HOUR_MS if seen_ms is None else seen_ms,
+        ),
+        position=Position("e", partition, number if offset is None else offset),
+        scored_ms=1,
+        language="en",
+        sentiment=Sentiment(label, negative, 0.1, 0.9 - negative, 0.9 - 2 * negative),
+        topic=Topic("Earnings", 0.9),
+        entities=(EntityMention(entity, entity.title(), 1.0),),
+        watchlists=(),
+        story=Story(f"story{number % 3}"),
+        signature=number,
+        model="m",
+        model_version="1",
+    )
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def archive(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Archive]:
+    made: Archive = SqliteArchive(tmp_path / "archive.db") if request.param == "sqlite" else MemoryArchive()
+    yield made
+    await made.close()
+
+
+async def test_a_new_item_is_added_and_found(archive: Archive) -> None:
+    item = scored(1)
+    assert await archive.write_items([item]) == [Outcome.ADDED]
+    assert await archive.items_by_id(["id1", "nothing"]) == [item]
+    assert await archive.stats() == ArchiveStats(1, 0, 0)
+
+
+async def test_a_redo_changes_nothing(archive: Archive) -> None:
+    items = [scored(n) for n in range(5)]
+    await archive.write_items(items)
+    assert await archive.write_items(items[2:]) == [Outcome.ADDED] * 3
+    assert await archive.stats() == ArchiveStats(5, 0, 0)
+
+
+async def test_the_same_content_elsewhere_is_a_duplicate_once(archive: Archive) -> None:
+    again = scored(1, offset=9)
+    assert await archive.write_items([scored(1), again]) == [Outcome.ADDED, Outcome.DUPLICATE]
+    assert await archive.write_items([again]) == [Outcome.DUPLICATE]
+    assert await archive.stats() == ArchiveStats(1, 0, 1)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+async def test_the_earliest_version_is_the_item(archive: Archive, order: tuple[int, ...]) -> None:
+    versions = [scored(1, content=f"v{n}", seen_ms=(n + 1) * HOUR_MS, offset=n, label="neutral") for n in range(3)]
+    for index in order:
+        assert await archive.write_items([versions[index]]) == [Outcome.ADDED]
+    assert await archive.items_by_id(["id1"]) == [versions[0]]
+    assert await archive.revisions("id1") == versions
+    assert await archive.stats() == ArchiveStats(1, 2, 0)
+    (bucket,) = await archive.rates("entity/ACME", 0, 10 * HOUR_MS, HOUR_MS)
+    assert (bucket.start_ms, bucket.total) == (HOUR_MS, 1)
+
+
+async def test_search_finds_words_newest_first(archive: Archive) -> None:
+    await archive.write_items([scored(n, title=f"Bank run number {n}") for n in range(4)])
+    hits = await archive.search(Query(text="BANK run"))
+    assert [hit.item.news.id for hit in hits] == ["id3", "id2", "id1", "id0"]
+    assert hits[0].snippet == "«Bank» «run» number 3"
+    last = hits[1].item.news
+    page = await archive.search(Query(text="bank", before=(last.seen_ms, last.id), limit=1))
+    assert [hit.item.news.id for hit in page] == ["id1"]
+    assert await archive.search(Query(text="bank absent")) == []
+
+
+@pytest.mark.parametrize("text", ['"', "NEAR(", "a AND", "*", "title:", "-", "'; DROP TABLE versions", "(", "🙂"])
+async def test_any_text_is_a_valid_query(archive: Archive, text: str) -> None:
+    await archive.write_items([scored(1)])
+    assert isinstance(await archive.search(Query(text=text)), list)
+
+
+async def test_search_restricts(archive: Archive) -> None:
+    await archive.write_items([scored(1), scored(2, label="positive"), scored(3, entity="OTHER")])
+    assert [hit.item.news.id for hit in await archive.search(Query(series="entity/ACME"))] == ["id2", "id1"]
+    assert [hit.item.news.id for hit in await archive.search(Query(sentiment="positive"))] == ["id2"]
+    window = Query(since_ms=2 * HOUR_MS, until_ms=3 * HOUR_MS)
+    assert [hit.item.news.id for hit in await archive.search(window)] == ["id2"]
+    assert await archive.search(Query(series="entity/NOBODY")) == []
+
+
+async def test_rates_top_and_story(archive: Archive) -> None:
+    items = [scored(n, label="negative" if n % 2 else "positive", entity="B" if n > 3 else "A") for n in range(6)]
+    await archive.write_items(items)
+    buckets = await archive.rates("all", 0, 6 * HOUR_MS, 2 * HOUR_MS)
+    assert [(b.start_ms // HOUR_MS, b.total, b.negative) for b in buckets] == [(0, 2, 1), (2, 2, 1), (4, 2, 1)]
+    assert buckets[0].mean_score == pytest.approx((-0.7 + 0.7) / 2)
+    counts = await archive.top("entity", 0, 6 * HOUR_MS)
+    assert [(c.name, c.total, c.negative) for c in counts] == [("A", 4, 2), ("B", 2, 1)]
+    assert [item.news.id for item in await archive.story("story1")] == ["id1", "id4"]
+
+
+async def test_stories_of_a_partition_before_an_offset(archive: Archive) -> None:
+    await archive.write_items([scored(n) for n in range(6)] + [scored(9, partition=1)])
+    rows = await archive.stories(partition=0, epoch="e", before_offset=5, since_ms=HOUR_MS, limit=3)
+    assert [row.id for row in rows] == ["id2", "id3", "id4"]
+    assert rows[0].title == "Headline number 2 version a"
+    assert await archive.stories(partition=0, epoch="other", before_offset=5, since_ms=0, limit=3) == []
+
+
+def alert(version: int, state: str, alert_id: str = "x") -> StoredAlert:
+    return StoredAlert(alert_id, version, "volume", "all", state, "warning", 1_000, 1_000 + version, b"{}")
+
+
+async def test_an_older_state_never_replaces_a_newer_one(archive: Archive) -> None:
+    await archive.write_alerts([alert(2, "resolved")])
+    await archive.write_alerts([alert(1, "firing"), alert(1, "firing", "y")])
+    assert {(a.id, a.state) for a in await archive.alerts()} == {("x", "resolved"), ("y", "firing")}
+    assert [a.state for a in await archive.alert_history("x")] == ["firing", "resolved"]
+    assert [a.id for a in await archive.alerts(state="firing")] == ["y"]
+    assert await archive.alerts(since_ms=2_000) == []
+
+
+async def test_a_notification_is_settled_once(archive: Archive) -> None:
+    first = StoredNotification("n1", "x", 1, "terminal", 5)
+    await archive.record_notifications([first])
+    await archive.record_notifications([StoredNotification("n1", "x", 1, "terminal", 9, "late")])
+    assert await archive.notification_status(["n1", "n2"]) == {"n1"}
+
+
+async def test_prune_takes_an_item_with_all_that_belongs_to_it(archive: Archive) -> None:
+    await archive.write_items([scored(1), scored(1, content="b", seen_ms=9 * HOUR_MS, offset=7), scored(1, offset=8), scored(5)])
+    assert await archive.prune(4 * HOUR_MS) == 2
+    assert await archive.stats() == ArchiveStats(1, 0, 0)
+    assert [hit.item.news.id for hit in await archive.search(Query(text="headline"))] == ["id5"]
+    assert sum(bucket.total for bucket in await archive.rates("all", 0, 99 * HOUR_MS, HOUR_MS)) == 1
+    assert await archive.write_items([scored(1)]) == [Outcome.ADDED]
+
+
+records = st.builds(
+    lambda number, content, seen, offset: scored(number, content=content, seen_ms=seen * HOUR_MS, offset=offset),
+    st.integers(0, 3), st.sampled_from("abc"), st.integers(0, 3), st.just(0),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=st.lists(records, max_size=14), seed=st.integers(0, 2**16))
+async def test_order_cuts_and_redo_change_nothing(
+    drawn: list[Scored], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of one (id, content) the seen times agree, as a feed's copies do; then only the first position may differ."""
+    times = {(item.news.id, item.news.content): item.news.seen_ms for item in reversed(drawn)}
+    items = [
+        msgspec.structs.replace(
+            item,
+            news=msgspec.structs.replace(item.news, seen_ms=times[item.news.id, item.news.content]),
+            position=Position("e", 0, offset),
+        )
+        for offset, item in enumerate(drawn)
+    ]
+    reference = MemoryArchive()
+    await reference.write_items(items)
+    rng = random.Random(seed)
+    shuffled = rng.sample(items, len(items))
+    archive = SqliteArchive(tmp_path_factory.mktemp("archive") / "a.db")
+    try:
+        position = 0
+        while position < len(shuffled):
+            end = min(len(shuffled), position + rng.randint(1, 5))
+            await archive.write_items(shuffled[position:end])
+            if rng.random() < 0.6:
+                position = end  # else: died after the write, before the commit
+        assert await archive.stats() == await reference.stats()
+        for number in range(4):
+            got = [(v.news.seen_ms, v.news.content) for v in await archive.revisions(f"id{number}")]
+            want = [(v.news.seen_ms, v.news.content) for v in await reference.revisions(f"id{number}")]
+            assert got == want
+        assert await archive.rates("all", 0, 10 * HOUR_MS, HOUR_MS) == await reference.rates("all", 0, 10 * HOUR_MS, HOUR_MS)
+    finally:
+        await archive.close()
+
+
+async def test_what_was_acknowledged_is_there_after_reopening(tmp_path: Path) -> None:
+    first = SqliteArchive(tmp_path / "a.db")
+    await first.write_items([scored(1)])
+    second = open_archive(f"sqlite://{tmp_path / 'a.db'}")  # another process would see the same
+    assert await second.stats() == ArchiveStats(1, 0, 0)
+    await first.close()
+    await second.close()
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(b"not a database at all, but long enough to be looked at" * 20)
+    with pytest.raises(ArchiveError, match=r"a\.db"):
+        SqliteArchive(path)
+
+
+def test_another_scheme_is_refused() -> None:
+    with pytest.raises(SettingsError, match="MOODWIRE_ARCHIVE_URL"):
+        open_archive("ftp://somewhere/archive")

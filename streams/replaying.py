@@ -14,12 +14,14 @@ from pathlib import Path
 
 from alerts.delivery import Channel
 from models import Classifier
-from streams.app import STAGES, Pipeline
+from streams.app import STAGES, Pipeline, alert_config
 from streams.archive.protocol import Archive, ArchiveStats
+from streams.feeds.fieldmap import FieldMap, load_fieldmap
 from streams.feeds.publisher import EmbeddedPublisher
-from streams.feeds.replay import Replay, ReplayProgress
+from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.rejects import read_rejects
 from streams.settings import Settings
+from streams.text.profile import load_profile
 from streams.transport.faust_app import open_store
 from streams.transport.sqlite.store import Store
 from streams.transport.stages import run_stages
@@ -47,8 +49,9 @@ class ReplayReport:
 
 async def replay_file(
     settings: Settings,
-    make_replay: Callable[[Settings], Replay],
+    file: Path,
     *,
+    speed: float = 0.0,
     channels: Iterable[Channel] | None = None,
     classifiers: Mapping[str, Classifier] | None = None,
     on_progress: Callable[[ReplayProgress], None] = lambda _: None,
@@ -62,7 +65,7 @@ async def replay_file(
         stop = asyncio.Event()
         store = open_store(settings.broker)
         quit_publishing = threading.Event()
-        replay = make_replay(settings)
+        replay = _replay_of(settings, file, speed, store)
         publishing = asyncio.ensure_future(
             asyncio.to_thread(replay.run, EmbeddedPublisher(store), on_progress, quit_publishing)
         )
@@ -83,6 +86,19 @@ async def replay_file(
             store.close()
 
 
+def _replay_of(settings: Settings, file: Path, speed: float, store: Store) -> Replay:
+    topics = settings.topics
+    config = alert_config(settings, load_profile(settings.profile))
+    options = ReplayOptions(
+        fieldmap=load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default(),
+        speed=speed,
+        lateness_ms=config.lateness_ms,
+        hop_ms=config.hop_ms,
+        lag=lambda: store.lag(topics.group("score"), topics.news),
+    )
+    return Replay(file, news_topic=topics.news, rejects_topic=topics.rejects, options=options)
+
+
 async def _stop_when_drained(
     settings: Settings,
     store: Store,
@@ -92,12 +108,16 @@ async def _stop_when_drained(
 ) -> None:
     """Set `stop` once the file is published and every stage, in the order of the flow, has committed all."""
     topics = settings.topics
-    work = ((topics.group("score"), topics.news), (topics.group("watch"), topics.mentions), (topics.group("deliver"), topics.alerts))
+    work = (
+        (topics.group("score"), topics.news),
+        (topics.group("watch"), topics.mentions),
+        (topics.group("deliver"), topics.alerts),
+    )
     while True:
         done = publishing.done()
         if done and publishing.exception() is not None:
             break
-        lags = [await asyncio.to_thread(store.lag, group, topic) for group, topic in work]
+        lags = [await asyncio.to_thread(store.lag, topics.group(name), topic) for name, topic in sources.items()]
         on_scored(lags[0])
         if done and not any(lags):
             break

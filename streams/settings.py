@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     feeds: Path | None = Field(None, description="YAML of RSS/Atom feeds to poll")
     partitions: int = Field(1, ge=1, le=1024, description="partitions of the topic news, fixed when it is made")
     run_records: int = Field(500, ge=1, le=100_000, description="most records handed to a stage at once")
-    lateness_seconds: float | None = Field(None, ge=0, description="disorder that windows wait for; empty: the profile's")
+    lateness_seconds: float | None = Field(
+        None, ge=0, description="disorder that windows wait for; unset: the profile's"
+    )
     late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
     token_budget: int = Field(512, ge=64, description="tokens in a batch of the classifier, padding counted")
@@ -84,7 +86,8 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
     except ValidationError as error:
         problems = "; ".join(
-            f"MOODWIRE_{str(issue['loc'][0]).upper()}={issue.get('input')!r}: {issue['msg']}" for issue in error.errors()
+            f"MOODWIRE_{str(issue['loc'][0]).upper()}={issue.get('input')!r}: {issue['msg']}"
+            for issue in error.errors()
         )
         raise SettingsError(f"settings are not usable: {problems}") from error
 

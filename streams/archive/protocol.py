@@ -54,7 +54,7 @@ class ArchiveStats:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; empty fields do not restrict. `series` is a name such as `entity/AAPL`; times in ms, `until` excluded."""
+    """A search; empty fields do not restrict. `series` is a name such as `entity/AAPL`; `until_ms` is excluded."""
 
     text: str = ""
     series: str = ""

@@ -1,10 +1,10 @@
 """The embedded archive's tables, and opening its file.
 
-    versions      one row a version (id, content); `is_item` marks the earliest of an id
-    words         full-text index over title and text, by the version's row number; holds no text itself
-    series        names of series      members   which item counts in which series, in order of time
-    sightings     duplicates, by their position, so that a redo finds them
-    alerts        every state of an alert           notifications   what was sent
+versions      one row a version (id, content); `is_item` marks the earliest of an id
+words         full-text index over title and text, by the version's row number; holds no text itself
+series        names of series      members   which item counts in which series, in order of time
+sightings     duplicates, by their position, so that a redo finds them
+alerts        every state of an alert           notifications   what was sent
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
     if version > SCHEMA_VERSION:
-        raise ArchiveError(f"archive {path} has version {version}, this moodwire knows {SCHEMA_VERSION}: take a newer one")
+        raise ArchiveError(
+            f"archive {path} has version {version}, this moodwire knows {SCHEMA_VERSION}: take a newer one"
+        )
     if read_only:
         connection.execute("PRAGMA query_only = ON")
 

@@ -69,9 +69,7 @@ class SqliteArchive:
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
     ) -> list[RecentStory]:
-        return await self._reader.do(
-            lambda db: queries.stories(db, partition, epoch, before_offset, since_ms, limit)
-        )
+        return await self._reader.do(lambda db: queries.stories(db, partition, epoch, before_offset, since_ms, limit))
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         rows = [astuple(alert) for alert in alerts]
@@ -113,7 +111,8 @@ def _prune_step(db: sqlite3.Connection, before_ms: int) -> int:
     ids = [
         row[0]
         for row in db.execute(
-            "SELECT id FROM versions WHERE is_item = 1 AND seen_ms < ? ORDER BY seen_ms LIMIT ?", (before_ms, _PRUNE_STEP)
+            "SELECT id FROM versions WHERE is_item = 1 AND seen_ms < ? ORDER BY seen_ms LIMIT ?",
+            (before_ms, _PRUNE_STEP),
         )
     ]
     versions = [

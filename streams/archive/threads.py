@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from streams.archive.schema import connect, explain
 
@@ -18,7 +18,7 @@ __all__ = ["Reader", "Writer"]
 
 T = TypeVar("T")
 
-_Job = tuple[Callable[[sqlite3.Connection], object], "Future[object]"]
+_Job = tuple[Callable[[sqlite3.Connection], object], "Future[Any]"]
 _MOST_JOBS = 64
 
 
@@ -34,9 +34,10 @@ class _Thread:
 
     async def do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run `job` in the thread and give its result; SQLite's errors come as ours."""
-        future: Future[object] = Future()
+        future: Future[Any] = Future()
         self._jobs.put((job, future))
-        return await asyncio.wrap_future(future)  # type: ignore[return-value]  # the future holds what the job returned
+        result: T = await asyncio.wrap_future(future)
+        return result
 
     def close(self) -> None:
         """Finish what is queued, then end. Idempotent."""
@@ -122,7 +123,7 @@ class Writer(_Thread):
             self._db.execute("ROLLBACK")
 
 
-def _settle(future: Future[object], result: object, error: Exception | None) -> None:
+def _settle(future: Future[Any], result: object, error: Exception | None) -> None:
     if not future.set_running_or_notify_cancel():
         return
     if error is not None:

@@ -121,7 +121,8 @@ class ItemWriter:
                 negative = int(label == "negative") if sentiment else None
                 score = sentiment.score if sentiment else None
                 members += [
-                    (self._number_of(name), news.seen_ms, version.number, negative, score) for name in set(series_of(item))
+                    (self._number_of(name), news.seen_ms, version.number, negative, score)
+                    for name in set(series_of(item))
                 ]
         self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)

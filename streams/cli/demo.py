@@ -32,7 +32,9 @@ def demo(json: JsonOption = False) -> None:
     feed = settings.home / "sample.ndjson"
     write_sample(feed)
     if not json:
-        console.print("[bold]moodwire demo[/]: 14 days of invented news from invented publishers; two crises are hidden in it.\n")
+        console.print(
+            "[bold]moodwire demo[/]: 14 days of invented news from invented publishers; two crises are hidden in it.\n"
+        )
     report = run_replay(settings, feed, json=json)
     alerts = asyncio.run(_alerts(settings))
     if json:
@@ -53,7 +55,18 @@ async def _alerts(settings: Settings) -> list[StoredAlert]:
 
 
 def _table(alerts: list[StoredAlert]) -> Table:
-    table = Table("began", "series", "severity", "state", "negative", "expected", title="Alerts of the two weeks", title_justify="left", box=None, header_style="bold")
+    table = Table(
+        "began",
+        "series",
+        "severity",
+        "state",
+        "negative",
+        "expected",
+        title="Alerts of the two weeks",
+        title_justify="left",
+        box=None,
+        header_style="bold",
+    )
     for alert in alerts:
         event = AlertEvent.from_json(alert.body)
         low, high = event.expected.interval

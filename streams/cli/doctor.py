@@ -123,4 +123,6 @@ def _show(settings: Settings, findings: list[Finding]) -> None:
     console.print()
     for finding in findings:
         mark = "[bold red]wrong[/]" if finding.problem else "[green]ok[/]   "
-        console.print(f"{mark} {finding.check}: {escape(finding.problem or finding.found)}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{mark} {finding.check}: {escape(finding.problem or finding.found)}", highlight=False, soft_wrap=True
+        )

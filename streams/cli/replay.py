@@ -13,8 +13,7 @@ from alerts.delivery import Channel, TerminalChannel
 from streams.app import channels_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, print_json, progress_bar
-from streams.feeds.fieldmap import FieldMap, load_fieldmap
-from streams.feeds.replay import Replay, ReplayProgress
+from streams.feeds.replay import ReplayProgress
 from streams.replaying import ReplayReport, namespace_of, replay_file
 from streams.settings import Settings, load_settings
 
@@ -57,7 +56,6 @@ def replay(
 
 def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool = False) -> ReplayReport:
     """Replay with a progress bar; alerts are printed above it as they fire."""
-    fields = load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
     channels: list[Channel] = [channel for channel in channels_of(settings) if not isinstance(channel, TerminalChannel)]
     if settings.terminal and not json:
         channels.append(TerminalChannel(console))
@@ -72,11 +70,8 @@ def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool
         def scored(lag: int) -> None:
             bar.update(task, total=max(lines, 1), completed=max(lines - lag, 0))
 
-        def make_replay(ready: Settings) -> Replay:
-            return Replay.of(file, ready, fields, speed=speed)
-
         return asyncio.run(
-            replay_file(settings, make_replay, channels=channels, on_progress=published, on_scored=scored)
+            replay_file(settings, file, speed=speed, channels=channels, on_progress=published, on_scored=scored)
         )
 
 

@@ -31,7 +31,8 @@ def run(
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
     stages = _chosen(stage or [FEEDS, *STAGES], settings, asked=bool(stage))
     console.print(
-        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/] ({settings.broker}); Ctrl-C stops it.",
+        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/] ({settings.broker});"
+        " Ctrl-C stops it.",
         highlight=False,
         soft_wrap=True,
     )

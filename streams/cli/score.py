@@ -93,7 +93,9 @@ def _show(record: dict[str, Any]) -> None:
     shares = "  ".join(f"{name} {sentiment[name]:.2f}" for name in _COLOURS)
     console.print(f"  sentiment  [{_COLOURS[sentiment['label']]}]{sentiment['label']}[/]   ({shares})", highlight=False)
     if record["topic"]:
-        console.print(f"  topic      {record['topic']['label']} ({record['topic']['probability']:.2f})", highlight=False)
+        console.print(
+            f"  topic      {record['topic']['label']} ({record['topic']['probability']:.2f})", highlight=False
+        )
     if record["entities"]:
         names = ", ".join(f"{entity['name']} ({entity['id']})" for entity in record["entities"])
         console.print(f"  entities   {escape(names)}", highlight=False)

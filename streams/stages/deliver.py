@@ -75,11 +75,16 @@ class DeliverStage:
             problem = result.reason if isinstance(result, GiveUp) else result.problem
             log.error("delivery.failed", channel=channel.name, alert=event.id, problem=problem)
         return StoredNotification(
-            id=key, alert_id=event.id, version=event.version, channel=channel.name, sent_ms=self._clock(), problem=problem
+            id=key,
+            alert_id=event.id,
+            version=event.version,
+            channel=channel.name,
+            sent_ms=self._clock(),
+            problem=problem,
         )
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Nothing happens without a record."""
 
-    def forget(self, partition: int) -> None:
+    def forget(self, partition: int) -> None:  # noqa: ARG002  # attempts are counted by notification
         self._attempts.clear()

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.errors import Reject
-from streams.records import EntityMention, News
-from streams.text.clean import clean_text
-from streams.text.entities import EntityLinker
-from streams.text.language import decide_language
-from streams.text.profile import Profile
-from streams.text.signature import signature
-from streams.text.watchlists import WatchlistMatcher
+from streams.records import EntityMention
 
 __all__ = ["ReadItem", "TextReader"]
 

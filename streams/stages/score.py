@@ -221,9 +221,7 @@ Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
 """Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
 
 
-def classify_items(
-    profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]
-) -> list[Verdict]:
+def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]) -> list[Verdict]:
     """The verdict of each item by its language's classifier, in the order given."""
     results: list[Verdict] = [(None, None, ("", ""))] * len(items)
     by_language: dict[str, list[int]] = {}

@@ -206,7 +206,8 @@ class WatchStage:
         ids = {item.id for event in events for item in event.top_items}
         scored = await self._archive.items_by_id(sorted(ids))
         headlines = {
-            item.news.id: Headline(title=item.news.title, publisher=item.news.source, url=item.news.url) for item in scored
+            item.news.id: Headline(title=item.news.title, publisher=item.news.source, url=item.news.url)
+            for item in scored
         }
         return [event.with_headlines(headlines) for event in events]
 

@@ -163,7 +163,9 @@ async def test_a_notification_is_settled_once(archive: Archive) -> None:
 
 
 async def test_prune_takes_an_item_with_all_that_belongs_to_it(archive: Archive) -> None:
-    await archive.write_items([scored(1), scored(1, content="b", seen_ms=9 * HOUR_MS, offset=7), scored(1, offset=8), scored(5)])
+    await archive.write_items(
+        [scored(1), scored(1, content="b", seen_ms=9 * HOUR_MS, offset=7), scored(1, offset=8), scored(5)]
+    )
     assert await archive.prune(4 * HOUR_MS) == 2
     assert await archive.stats() == ArchiveStats(1, 0, 0)
     assert [hit.item.news.id for hit in await archive.search(Query(text="headline"))] == ["id5"]
@@ -209,7 +211,9 @@ async def test_order_cuts_and_redo_change_nothing(
             got = [(v.news.seen_ms, v.news.content) for v in await archive.revisions(f"id{number}")]
             want = [(v.news.seen_ms, v.news.content) for v in await reference.revisions(f"id{number}")]
             assert got == want
-        assert await archive.rates("all", 0, 10 * HOUR_MS, HOUR_MS) == await reference.rates("all", 0, 10 * HOUR_MS, HOUR_MS)
+        assert await archive.rates("all", 0, 10 * HOUR_MS, HOUR_MS) == await reference.rates(
+            "all", 0, 10 * HOUR_MS, HOUR_MS
+        )
     finally:
         await archive.close()
 

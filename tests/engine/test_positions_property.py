@@ -21,7 +21,7 @@ ALERTS = Path(watch.__file__).parents[1] / "profiles" / "finance" / "alerts.yaml
 def eager_config() -> AlertConfig:
     """The shipped rules without the warm-up, so that a short schedule raises alerts too."""
     rules = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
-    return AlertConfig.from_mapping(rules | {"warmup_days": 0}, name="test")
+    return AlertConfig.from_mapping(rules | {"warm_up_days": 0}, name="test")
 
 
 async def outcomes(seed: int, config: AlertConfig) -> tuple[Outcome, Outcome]:
@@ -66,7 +66,9 @@ async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.Monke
     if rule == "no row rule":
         monkeypatch.setattr(watch, "_Series", _ForgetfulSeries)
     else:
-        monkeypatch.setattr(SourcePositions, "fresh", no_partition_rule if rule == "no partition rule" else batch_end_rule)
+        monkeypatch.setattr(
+            SourcePositions, "fresh", no_partition_rule if rule == "no partition rule" else batch_end_rule
+        )
     config = eager_config()
     for seed in range(SCHEDULES):
         try:

@@ -9,7 +9,6 @@ A wrong date is no reason to reject an item: it only moves no clock.
 from __future__ import annotations
 
 import email.utils
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -55,8 +54,12 @@ def _parse_as(name: str, value: Any, zone: tzinfo) -> int | None:
         return None
     if name == "auto":
         return _read_text(value.strip(), zone)
+    return _patterned(name, value.strip(), zone)
+
+
+def _patterned(name: str, text: str, zone: tzinfo) -> int | None:
     try:
-        read = datetime.fromisoformat(value.strip()) if name == "iso" else datetime.strptime(value.strip(), name)
+        read = datetime.fromisoformat(text) if name == "iso" else datetime.strptime(text, name)  # noqa: DTZ007  # zone follows
     except (ValueError, OverflowError):
         return None
     return _milliseconds(read, zone)
@@ -66,10 +69,9 @@ def _scaled(value: Any, factor: int) -> int | None:
     if not isinstance(value, (int, float, str)) or (isinstance(value, str) and len(value) > _LONGEST_DATE):
         return None
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
+        return int(float(value) * factor)
+    except (ValueError, OverflowError):  # no number, NaN, infinity
         return None
-    return int(number * factor) if math.isfinite(number) else None
 
 
 def _bare_number(number: int | float) -> int | None:
@@ -105,15 +107,13 @@ def _read_mail_date(text: str, zone: tzinfo) -> int | None:
 def _read_freely(text: str, zone: tzinfo) -> int | None:
     """dateutil fills what a text does not say from a default: two defaults that disagree mean it said no day."""
     try:
-        first, second = (
-            dateutil_parser.parse(text, default=default, tzinfos=_zone_of) for default in _DEFAULTS
-        )
+        first, second = (dateutil_parser.parse(text, default=default, tzinfos=_zone_of) for default in _DEFAULTS)
     except (ValueError, OverflowError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
     return _milliseconds(first, zone) if first == second else None
 
 
-_DEFAULTS = (datetime(2001, 3, 4), datetime(2004, 5, 6))
+_DEFAULTS = (datetime(2001, 3, 4), datetime(2004, 5, 6))  # noqa: DTZ001  # the text's own zone, or none, decides
 
 
 def _zone_of(name: str | None, offset_seconds: int | None) -> tzinfo | None:

@@ -28,7 +28,7 @@ from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
 
-__all__ = ["FieldMap", "load_fieldmap", "news_from_record", "parse_json", "to_news"]
+__all__ = ["FieldMap", "load_fieldmap", "news_from_record", "parse_json", "published_ms", "to_news"]
 
 TITLE_LIMIT = 2_000
 TEXT_LIMIT = 100_000
@@ -95,8 +95,8 @@ def to_news(raw: Mapping[str, Any], fieldmap: FieldMap, *, seen_ms: int | None, 
     if not source:
         raise Reject("no_source", "no field names the publisher; add 'source: {value: NAME}' to the field map")
     own_id = _first_text(raw, rules["id"], used, _ID_LIMIT)
-    published_ms = _published(raw, rules["published"], used)
-    day = (seen if published_ms is None else published_ms) // _DAY_MS
+    published = _published(raw, rules["published"], used)
+    day = (seen if published is None else published) // _DAY_MS
     return News(
         id=_identity(source, own_id, address, f"{day}\0{title}"),
         content=_digest(title, text),
@@ -105,11 +105,16 @@ def to_news(raw: Mapping[str, Any], fieldmap: FieldMap, *, seen_ms: int | None, 
         source=source,
         seen_ms=seen,
         url=_link(address),
-        published_ms=published_ms,
+        published_ms=published,
         language=_first_text(raw, rules["language"], used, _LANGUAGE_LIMIT) or None,
         entities=_entities(raw, rules["entities"], used),
         extra=bounded_extra(raw, used, fieldmap.extra),
     )
+
+
+def published_ms(raw: Mapping[str, Any], fieldmap: FieldMap) -> int | None:
+    """The publication date that a raw record claims (UTC epoch milliseconds), None when it makes no sense."""
+    return _published(raw, fieldmap.rules["published"], set())
 
 
 def _check_seen(seen_ms: int, now_ms: int) -> None:
@@ -149,9 +154,7 @@ def _title(raw: Mapping[str, Any], rule: Rule, used: set[str]) -> tuple[str, str
     raise Reject("no_title", f"no text at {', '.join(rule.paths) or 'any field'}")
 
 
-def _first_text(
-    raw: Mapping[str, Any], rule: Rule, used: set[str], limit: int, besides: str | None = None
-) -> str:
+def _first_text(raw: Mapping[str, Any], rule: Rule, used: set[str], limit: int, besides: str | None = None) -> str:
     """The first place that holds a text that is not empty; `besides` names one that is taken already."""
     if rule.value is not None:
         return _as_text(rule.value, limit) or ""

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
-from dateutil import tz
 
 from streams.errors import SettingsError
 
@@ -153,10 +153,12 @@ def _formats(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _zone(name: Any, where: str) -> tzinfo:
-    zone = tz.gettz(name) if isinstance(name, str) and name else None
-    if zone is None:
-        raise SettingsError(f"field map {where}: unknown timezone {_shown(name)}; use a name such as Europe/London")
-    return zone
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, TypeError, OSError):
+        raise SettingsError(
+            f"field map {where}: unknown timezone {_shown(name)}; use a name such as Europe/London"
+        ) from None
 
 
 def _separator(value: Any, where: str) -> str | None:

@@ -1,0 +1,163 @@
+"""How far a replay is: what is shown while it runs, and what is kept so that it can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from streams.errors import Reject, ReplayRefused
+from streams.feeds.lines import Entry, Input
+from streams.feeds.publisher import Publisher
+
+__all__ = ["COUNTED_UNTIL", "CountedUntil", "Counts", "Kept", "ReplayProgress", "progress_key"]
+
+COUNTED_UNTIL = "counted_until"
+"""Note: the largest `seen` (UTC epoch milliseconds, in decimal) that was published into a namespace."""
+
+
+def progress_key(fingerprint: str) -> str:
+    return f"replay:{fingerprint}"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The note of one file. `line` is the last whose records are published; `seen_ms` their largest `seen`."""
+
+    name: str
+    line: int = 0
+    published: int = 0
+    rejected: int = 0
+    seen_ms: int | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayProgress:
+    """Counts since the file's first line, also after a restart. Bytes are those of the file as stored.
+
+    `lines` have been read; `published` items and `rejected` records stand on their topics; `moved` items had no
+    date, or one that their neighbours did not bear out, and got the local clock as `seen`; `disordered` items
+    stand later in the file than the lateness allows; `skipped` records were published by an earlier run.
+    `complete` says that the end was published, `already_complete` that an earlier run had done so.
+    """
+
+    name: str
+    lines: int
+    bytes_read: int
+    bytes_total: int | None
+    published: int
+    rejected: int
+    moved: int
+    disordered: int
+    skipped: int
+    last_seen_ms: int | None
+    complete: bool
+    already_complete: bool = False
+
+
+class Counts:
+    """Counts up while a file is read and published."""
+
+    def __init__(self, lateness_ms: int, kept: Kept) -> None:
+        self._lateness_ms = lateness_ms
+        self._kept = kept
+        self.lines = self.moved = self.disordered = self.skipped = 0
+        self.published, self.rejected = kept.published, kept.rejected
+        self.published_until_ms = kept.seen_ms
+        self._highest_ms: int | None = None
+        self.complete = False
+
+    def read(self, entry: Entry, seen_ms: int, *, moved: bool) -> None:
+        """Counts one entry as read; `moved` when `seen_ms` is not its own date."""
+        self.lines = entry.last_line
+        self.skipped += entry.last_line <= self._kept.line
+        if isinstance(entry.record, Reject):
+            return
+        self.moved += moved
+        highest = self._highest_ms
+        self.disordered += highest is not None and seen_ms < highest - self._lateness_ms
+        self._highest_ms = seen_ms if highest is None else max(highest, seen_ms)
+
+    def publish(self, seen_ms: Sequence[int], *, rejected: int) -> None:
+        """Counts one batch as published: the `seen` of its items, and how many records were rejected."""
+        self.published += len(seen_ms)
+        self.rejected += rejected
+        until_ms = self.published_until_ms
+        self.published_until_ms = max(seen_ms if until_ms is None else (until_ms, *seen_ms), default=None)
+
+    def note(self, name: str, line: int, *, complete: bool) -> str:
+        kept = Kept(name, line, self.published, self.rejected, self.published_until_ms, complete)
+        return msgspec.json.encode(kept).decode()
+
+    def snapshot(self, source: Input) -> ReplayProgress:
+        return ReplayProgress(
+            name=source.name,
+            lines=self.lines,
+            bytes_read=source.position_bytes(),
+            bytes_total=source.total_bytes,
+            published=self.published,
+            rejected=self.rejected,
+            moved=self.moved,
+            disordered=self.disordered,
+            skipped=self.skipped,
+            last_seen_ms=self.published_until_ms,
+            complete=self.complete,
+        )
+
+    def already_complete(self, source: Input) -> ReplayProgress:
+        """What an earlier run published; nothing was read now."""
+        kept = self._kept
+        return ReplayProgress(
+            name=source.name,
+            lines=kept.line,
+            bytes_read=0,
+            bytes_total=source.total_bytes,
+            published=kept.published,
+            rejected=kept.rejected,
+            moved=0,
+            disordered=0,
+            skipped=kept.published + kept.rejected,
+            last_seen_ms=kept.seen_ms,
+            complete=True,
+            already_complete=True,
+        )
+
+
+class CountedUntil:
+    """Guards a namespace: nothing may be appended before what its windows have counted."""
+
+    def __init__(self, until_ms: int | None, resumed_ms: int | None) -> None:
+        self._until_ms = until_ms
+        self._resumed_ms = resumed_ms
+        self._checked = False
+
+    @classmethod
+    def load(cls, publisher: Publisher, kept: Kept) -> CountedUntil:
+        note = publisher.progress(COUNTED_UNTIL)
+        return cls(None if note is None else int(note), kept.seen_ms)
+
+    def check(self, first_ms: int, name: str) -> None:
+        """Raises `ReplayRefused` unless the file begins, or goes on, at or after what is counted.
+
+        Asked once: after its first batch a file is followed in its own disorder.
+        """
+        begins_ms = first_ms if self._resumed_ms is None else self._resumed_ms
+        if not self._checked and self._until_ms is not None and begins_ms < self._until_ms:
+            verb = "starts" if self._resumed_ms is None else "stopped"
+            raise ReplayRefused(
+                f"{name} {verb} at {_shown(begins_ms)}, and this namespace has counted until {_shown(self._until_ms)};"
+                " replay it into a namespace of its own (without --into, or with another name)"
+            )
+        self._checked = True
+
+    def raise_to(self, seen_ms: int) -> None:
+        self._until_ms = seen_ms if self._until_ms is None else max(self._until_ms, seen_ms)
+
+    def notes(self) -> dict[str, str]:
+        return {} if self._until_ms is None else {COUNTED_UNTIL: str(self._until_ms)}
+
+
+def _shown(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,56 @@
+"""Where feeds send their records: one protocol, the embedded broker and Kafka (`streams.feeds.kafka_publisher`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from streams.engine.ports import Send
+from streams.errors import TransportError
+from streams.transport.sqlite.store import Store
+
+__all__ = ["EmbeddedPublisher", "Publisher"]
+
+
+class Publisher(Protocol):
+    """Sends records and keeps small notes of progress beside them.
+
+    `progress` notes are written with the records: in the same transaction where the broker has one, else after
+    the records were acknowledged, so that a crash repeats records and never skips any.
+    """
+
+    def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
+        """Returns when all is acknowledged; raises `Retry` or `TransportError`."""
+
+    def progress(self, key: str) -> str | None:
+        """The note last written under `key`."""
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions `topic` has; raises `TransportError` when there is no such topic."""
+
+    def close(self) -> None: ...
+
+
+class EmbeddedPublisher:
+    """Publishes into the embedded broker's file, in one durable transaction per call.
+
+    A worker may run on the same file meanwhile. `close` closes the store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
+        self._store.append(sends, progress)
+
+    def progress(self, key: str) -> str | None:
+        return self._store.progress(key)
+
+    def partitions(self, topic: str) -> int:
+        known = self._store.topics().get(topic)
+        if known is None:
+            raise TransportError(f"there is no topic {topic}; start the pipeline once, which creates it")
+        return known.partitions
+
+    def close(self) -> None:
+        self._store.close()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from alerts.clock import HOUR_MS, day_cell, week_hour
+from alerts.clock import HOUR_MS
 from alerts.config import AlertConfig, Window
 from alerts.history import History
 from alerts.stream import KindView
@@ -42,9 +42,8 @@ class Expectation:
     __slots__ = (
         "_alpha",
         "_behind",
-        "_clumps",
         "_config",
-        "_days",
+        "_excess",
         "_factor",
         "_history",
         "_kept",
@@ -62,24 +61,20 @@ class Expectation:
         self._alpha = config.baseline.prior_events + self._factor * sum(history.negative.values())
         exposure = config.baseline.prior_events / view.hourly + self._kept * view.exposure_total
         self._level = self._alpha / exposure
-        self._behind: list[float] = [self.rate(view.hour)]
+        self._behind: list[float] = []
         self._shares: dict[int, tuple[float, float]] = {}
-        self._clumps, self._days = self._measured_excess()
+        self._excess: tuple[float, float, float] | None = None
 
     def _exposure_kept(self) -> float:
         """The part of the expected exposure that no episode took away, in (0, 1]."""
         view, total = self.view, self.view.exposure_total
         if not self._history.left_out or total <= 0:
             return 1.0
-        taken = 0.0
-        for cell, hours in self._history.left_out.items():
-            if view.exposure[cell] > 0:
-                part = min(self._factor * hours / view.exposure[cell], 1.0)
-                taken += part * view.expected_hours[cell]
+        taken = sum((1.0 - self._cell_kept(cell)) * view.expected_hours[cell] for cell in self._history.left_out)
         return max(1.0 - taken / total, 1e-3)
 
-    def _measured_excess(self) -> tuple[tuple[float, float], float]:
-        """Variance beyond Poisson: (per mean, at a quarter and an hour), and per squared mean of days."""
+    def _measured_excess(self) -> tuple[float, float, float]:
+        """Variance beyond Poisson: per mean, at a quarter and at an hour; and per squared mean, of days."""
         history, view, prior = self._history, self.view, self._config.baseline
         events = self._level * view.exposure_total * self._kept
         squared = self._level * self._level * self._kept
@@ -94,27 +89,34 @@ class Expectation:
         block = history.block[1]
         excess = self._factor * (history.day_pairs + block * (block - 1)) - days - hour * events
         day = max(excess + _DAY_WEIGHT * prior.day_dispersion, 0.0) / (days + _DAY_WEIGHT)
-        return (quarter, hour), day
+        return quarter, hour, day
 
-    def rate(self, hour: int) -> float:
-        """Expected negative items in one whole hour."""
-        view, cell = self.view, day_cell(hour)
-        own = self._factor * self._history.negative.get(cell, 0.0)
+    def _extend(self, hours: int) -> list[float]:
+        """Expected negative items of the view's hour and so many whole hours before it, newest first."""
+        behind, level = self._behind, self._level
+        own_of, left_out, factor = self._history.negative, self._history.left_out, self._factor
+        for rhythm, cell, expected in self.view.behind[len(behind) : hours + 1]:
+            own = own_of[cell] * factor if cell in own_of else 0.0
+            if cell in left_out:
+                expected *= self._cell_kept(cell)
+            behind.append(level * rhythm * (own + _RHYTHM_ITEMS) / (level * expected + _RHYTHM_ITEMS))
+        return behind
+
+    def _cell_kept(self, cell: int) -> float:
+        """The part of a cell's exposure that no episode took away."""
+        exposure = self.view.exposure[cell]
         left_out = self._factor * self._history.left_out.get(cell, 0.0)
-        exposure = view.exposure[cell]
-        kept = max(1.0 - left_out / exposure, 0.0) if exposure > 0 else 0.0
-        expected = self._level * view.expected_hours[cell] * kept
-        return self._level * view.rhythm[week_hour(hour)] * (own + _RHYTHM_ITEMS) / (expected + _RHYTHM_ITEMS)
+        return max(1.0 - left_out / exposure, 0.0) if exposure > 0 else 0.0
 
     def negatives(self, start_ms: int, end_ms: int) -> float:
         """Expected negative items in [start, end): `end` lies in the view's hour, `start` in it or before."""
         hour = self.view.hour
         back = hour - start_ms // HOUR_MS
         behind = self._behind
+        if len(behind) <= back:
+            behind = self._extend(back)
         if back == 0:
             return behind[0] * (end_ms - start_ms) / HOUR_MS
-        while len(behind) <= back:
-            behind.append(self.rate(hour - len(behind)))
         current = behind[0] * (end_ms - hour * HOUR_MS) / HOUR_MS
         first = behind[back] * ((hour - back + 1) * HOUR_MS - start_ms) / HOUR_MS
         return current + sum(behind[1:back]) + first
@@ -125,13 +127,15 @@ class Expectation:
         Clumps add a multiple of the mean; days that differ as a whole, and the doubts about level and rhythm,
         a multiple of its square. Doubts about single hours average out over a long window.
         """
-        quarter, hour = self._clumps
+        if self._excess is None:
+            self._excess = self._measured_excess()
+        quarter, hour, days = self._excess
         clumps = (quarter if window.length_ms < HOUR_MS else hour) / max(mean, 1e-12)
         hours = max(window.length_ms / HOUR_MS, 1.0)
-        seen = 1.0 + self.view.exposure[day_cell(self.view.hour)]
+        seen = 1.0 + self.view.exposure[self.view.behind[0][1]]
         rhythm = (_UNSEEN_DAY + _UNSEEN_HOUR / hours) / seen
         level = 1.0 / self._alpha
-        return clumps + level + (1.0 + level) * (self._days + rhythm)
+        return clumps + level + (1.0 + level) * (days + rhythm)
 
     def share(self, window: Window) -> tuple[float, float]:
         """(alpha, beta) of the negative part of the items in this window."""
@@ -147,7 +151,7 @@ class Expectation:
         share = (negative + _SHARE_KIND_ITEMS * self.view.share) / (total + _SHARE_KIND_ITEMS)
         hours = -(-window.length_ms // HOUR_MS)
         if hours < _LONG_HOURS:
-            cells = {day_cell(self.view.hour - back) for back in range(hours + 1)}
+            cells = {cell for _, cell, _ in self.view.behind[: hours + 1]}
             negative = factor * sum(history.negative.get(cell, 0.0) for cell in sorted(cells))
             total = factor * sum(history.total.get(cell, 0.0) for cell in sorted(cells))
             share = (negative + _SHARE_LEVEL_ITEMS * share) / (total + _SHARE_LEVEL_ITEMS)

@@ -69,10 +69,13 @@ def exposure_hours(start_hour: int, end_hour: int, today: int, forgetting: float
     if end_hour <= start_hour:
         return np.zeros(WEEK_HOURS)
     last = end_hour - 1 - (end_hour - 1 + _EPOCH_WEEK_HOUR - _WEEK_HOURS) % WEEK_HOURS
-    weeks = np.where(last >= start_hour, (last - start_hour) // WEEK_HOURS + 1, 0)
-    weekly = forgetting**7
-    newest = forgetting ** (today - last // 24).astype(np.float64)
-    total: NDArray[np.float64] = newest * (1.0 - weekly**weeks) / (1.0 - weekly)
+    weeks = np.maximum((last - start_hour) // WEEK_HOURS + 1, 0)
+    most, weekly = (end_hour - start_hour - 1) // WEEK_HOURS + 1, forgetting**7
+    sums = [(1.0 - weekly**count) / (1.0 - weekly) for count in (most - 1, most)]
+    days_ago = today - last // 24
+    nearest = today - (end_hour - 1) // 24
+    newest = np.array([forgetting ** (nearest + day) for day in range(9)])
+    total: NDArray[np.float64] = newest[days_ago - nearest] * np.array(sums)[weeks - (most - 1)]
     return total
 
 

@@ -14,8 +14,9 @@ Example::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -61,9 +62,7 @@ class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum_negative: int = 3  # fewer is an anecdote, however rare
     minimum_stories: int = 3  # different signatures; matters where copies are not collapsed
     minimum_total: int = 3
-    minimum_ratio: float = (
-        1.5  # observed to expected: a busy series makes a 5 % rise significant, and nobody cares
-    )
+    minimum_ratio: float = 1.5  # observed to expected: a busy series makes a 5 % rise significant, and nobody cares
     critical_negative: int = 6
     critical_ratio: float = 4.0
     critical_p_factor: float = 1e-3  # times the level of the test
@@ -184,14 +183,34 @@ class AlertConfig(msgspec.Struct, frozen=True):
 
 
 def _parse(mapping: Mapping[str, Any], name: str) -> _File:
+    """The file's sections; kinds and rules one by one, so that a message can name the one."""
+    sections: dict[str, type[KindConfig | RuleConfig]] = {"kinds": KindConfig, "rules": RuleConfig}
+    rest = {key: value for key, value in mapping.items() if key not in sections}
+    named = {
+        section: {
+            key: _convert(value, of, f"{name}: {section}.{key}")
+            for key, value in _convert(mapping.get(section, {}), dict[str, Any], f"{name}: {section}").items()
+        }
+        for section, of in sections.items()
+    }
+    return msgspec.structs.replace(_convert(rest, _File, f"{name}:"), **named)
+
+
+T = TypeVar("T")
+
+
+def _convert(value: Any, wanted: type[T], prefix: str) -> T:
+    """`value` as `wanted`; raises `ConfigError` for the key that is unknown, missing or of the wrong type."""
     try:
-        return msgspec.convert(dict(mapping), _File)
+        return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at ")
-        key = path.strip("`").removeprefix("$").removeprefix(".") or "top level"
-        raise ConfigError(
-            f"{name}: {key}", problem, "correct it or leave the key out for the default"
-        ) from None
+        keys = [key for key in path.strip("`").lstrip("$").split(".") if key]
+        field = re.search(r"field `(\w+)`", problem)
+        keys += [field.group(1)] if field else []
+        joined = ".".join(keys)
+        key = f"{prefix} {joined}" if prefix.endswith(":") else ".".join(filter(None, (prefix, joined)))
+        raise ConfigError(key, problem, "correct it or leave the key out for the default") from None
 
 
 class Require(Protocol):
@@ -226,16 +245,12 @@ def _check(file: _File, rules: Mapping[str, RuleConfig], name: str) -> None:
     for rule, settings in rules.items():
         _check_rule(f"rules.{rule}", settings, require)
     total = sum(settings.budget_share for settings in rules.values())
-    require(
-        total <= 1.0 + 1e-9, "rules", f"budget shares add up to {total:g}", "let them add up to 1 or less"
-    )
+    require(total <= 1.0 + 1e-9, "rules", f"budget shares add up to {total:g}", "let them add up to 1 or less")
 
 
 def _check_windows(file: _File, require: Require) -> None:
     lengths = file.windows_seconds
-    require(
-        len(lengths) > 0, "windows_seconds", "is empty", "list window lengths, such as [900, 7200, 86400]"
-    )
+    require(len(lengths) > 0, "windows_seconds", "is empty", "list window lengths, such as [900, 7200, 86400]")
     require(len(set(lengths)) == len(lengths), "windows_seconds", "lists a length twice", "list each once")
     for length in lengths:
         fits = 60 <= length <= 3600 * HORIZON_HOURS and any(
@@ -315,9 +330,7 @@ def _check_kinds(file: _File, require: Require) -> None:
             "write how many negative items a day a new series is expected to have",
         )
     total = sum(settings.budget_share for settings in file.kinds.values())
-    require(
-        total <= 1.0 + 1e-9, "kinds", f"budget shares add up to {total:g}", "let them add up to 1 or less"
-    )
+    require(total <= 1.0 + 1e-9, "kinds", f"budget shares add up to {total:g}", "let them add up to 1 or less")
 
 
 def _check_rule(key: str, rule: RuleConfig, require: Require) -> None:
@@ -328,9 +341,7 @@ def _check_rule(key: str, rule: RuleConfig, require: Require) -> None:
         f"{rule.minimum_stories} is outside 1 to 10",
         "write how many different stories an alert needs",
     )
-    require(
-        0 < rule.budget_share <= 1, f"{key}.budget_share", "is outside 0 to 1", "write its part of the budget"
-    )
+    require(0 < rule.budget_share <= 1, f"{key}.budget_share", "is outside 0 to 1", "write its part of the budget")
     require(rule.minimum_ratio >= 1, f"{key}.minimum_ratio", "is below 1", "write 1 or more, such as 1.5")
     require(
         0 < rule.critical_p_factor <= 1,

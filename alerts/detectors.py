@@ -67,9 +67,7 @@ def volume_tail(count: int, mean: float, size: float) -> float:
 def volume_interval(mean: float, size: float, coverage: float) -> Interval:
     """The central interval of the same distribution: the quantiles at (1 ± coverage) / 2."""
     outside = (1.0 - coverage) / 2.0
-    return Interval(
-        low=_volume_quantile(outside, mean, size), high=_volume_quantile(1.0 - outside, mean, size)
-    )
+    return Interval(low=_volume_quantile(outside, mean, size), high=_volume_quantile(1.0 - outside, mean, size))
 
 
 def _volume_quantile(level: float, mean: float, size: float) -> int:

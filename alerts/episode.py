@@ -20,7 +20,7 @@ import msgspec
 from alerts.config import EpisodeConfig, RuleConfig
 from alerts.rules import Evidence, Reason, is_critical
 
-__all__ = ["IDLE", "Episode", "calm", "close_if_calm", "cooling", "opened", "updated"]
+__all__ = ["IDLE", "Episode", "calm", "close_if_calm", "cooling", "opened", "update_due", "updated"]
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
@@ -82,9 +82,12 @@ def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
 
 def calm(looks: Sequence[Evidence], rule: RuleConfig, settings: EpisodeConfig) -> bool:
     """Whether every window, the short and the long, is back within what is expected."""
-    return all(
-        look.count.negative < rule.minimum_negative or look.p_value > settings.resolve_level for look in looks
-    )
+    return all(look.count.negative < rule.minimum_negative or look.p_value > settings.resolve_level for look in looks)
+
+
+def update_due(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
+    """Whether the last event is so old that an `ongoing` one may follow."""
+    return tick_ms - episode.told_ms >= settings.update_minutes * _MINUTE_MS
 
 
 def updated(
@@ -95,8 +98,7 @@ def updated(
     if not episode.critical and is_critical(worst, rule):
         told = _told(episode, worst, tick_ms, best)
         return msgspec.structs.replace(told, critical=True, escalated=True), Reason.ESCALATED, True
-    due = tick_ms - episode.told_ms >= settings.update_minutes * _MINUTE_MS
-    if due and worst.count.negative != episode.told_negative:
+    if update_due(episode, tick_ms, settings) and worst.count.negative != episode.told_negative:
         return _told(episode, worst, tick_ms, best), Reason.STILL_OPEN, True
     if best != episode.best_p or episode.calm_since_ms:
         episode = msgspec.structs.replace(episode, best_p=best, calm_since_ms=0)

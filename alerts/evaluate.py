@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from alerts.clock import HOUR_MS
 from alerts.config import SHARE, VOLUME, AlertConfig
-from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, updated
+from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
 from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id
 from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
 from alerts.series import SeriesState
@@ -51,14 +51,14 @@ def close_tick(
         state.discard(tick_ms)
         return []
     counted, negatives = state.apply(tick_ms, config)
-    if any(episode.is_open for episode in state.episodes.values()):
+    if state.is_open:
         if not counted and tick_ms % config.check_ms:
             return []
     elif not negatives or state.horizon_negative() < config.fewest_negative:
         return []
     if tick_ms - stream.start_ms < config.warm_up_ms:
         return []
-    return _Look(series, kind, state, stream, config).events(bool(negatives))
+    return _Look(series, kind, state, stream, config).events(counted > 0, negatives > 0)
 
 
 def explain(
@@ -81,9 +81,7 @@ class _Look:
 
     __slots__ = ("_config", "_counts", "_expectation", "_kind", "_series", "_state", "_tick_ms", "_view")
 
-    def __init__(
-        self, series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig
-    ) -> None:
+    def __init__(self, series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig) -> None:
         self._series = series
         self._kind = kind
         self._state = state
@@ -93,14 +91,14 @@ class _Look:
         self._expectation = state.expectation_at(self._view, config)
         self._counts = state.counts(config)
 
-    def events(self, new_negative: bool) -> list[AlertEvent]:
+    def events(self, news: bool, new_negative: bool) -> list[AlertEvent]:
         """Steps every rule of the kind; the volume comes first and speaks for the share."""
         found = []
         for rule in self._config.kinds[self._kind].rules:
             episode = self._state.episodes.get(rule, IDLE)
             event = None
             if episode.is_open:
-                event = self._follow(rule, episode)
+                event = self._follow(rule, episode, news)
             elif new_negative and self._covered(rule) is None:
                 event = self._open(rule, episode)
             if event is not None:
@@ -137,9 +135,7 @@ class _Look:
         covered = self._covered(rule)
         if covered is not None:
             return covered
-        return (
-            Reason.COOLING_DOWN if cooling(episode, evidence, self._tick_ms, self._config.episode) else None
-        )
+        return Reason.COOLING_DOWN if cooling(episode, evidence, self._tick_ms, self._config.episode) else None
 
     def _covered(self, rule: str) -> Reason | None:
         """One cause, one alert: the share says nothing while, and shortly after, the volume does."""
@@ -155,7 +151,10 @@ class _Look:
     def _open(self, rule: str, episode: Episode) -> AlertEvent | None:
         """Opens an episode on the most surprising window that asks for one."""
         best: Evidence | None = None
-        for at in range(len(self._counts)):
+        fewest = self._config.rules[rule].minimum_negative
+        for at, count in enumerate(self._counts):
+            if count.negative < fewest:
+                continue
             finding = self._judge(rule, at)
             evidence = finding.evidence
             if finding.reason is Reason.OPENED and evidence is not None:
@@ -163,13 +162,18 @@ class _Look:
         if best is None:
             return None
         episode = opened(best, self._tick_ms, self._config.rules[rule])
-        self._state.episodes[rule] = episode
+        self._state.keep(rule, episode)
         self._state.history.open_span(best.count.start_ms // HOUR_MS)
         return self._event(rule, "opened", episode, best)
 
-    def _follow(self, rule: str, episode: Episode) -> AlertEvent | None:
-        """Updates, escalates or resolves an open episode."""
+    def _follow(self, rule: str, episode: Episode, news: bool) -> AlertEvent | None:
+        """Updates, escalates or resolves an open episode.
+
+        Without news nothing can become worse: one window that is not calm settles that all stays as it is.
+        """
         settings, config = self._config.rules[rule], self._config.episode
+        if not news and self._still_elevated(rule, episode):
+            return None
         looks = [self._evidence(rule, at) for at in range(len(self._counts))]
         if calm(looks, settings, config):
             worst = next(look for look in looks if look.count.window.seconds >= episode.window_seconds)
@@ -179,10 +183,17 @@ class _Look:
             worst = min(looks, key=lambda look: look.surprise)
             episode, reason, tell = updated(episode, worst, self._tick_ms, settings, config)
             change = ("escalated" if reason is Reason.ESCALATED else "ongoing") if tell else ""
-        self._state.episodes[rule] = episode
+        self._state.keep(rule, episode)
         if reason is Reason.RESOLVED:
             self._state.history.close_span((self._tick_ms - 1) // HOUR_MS)
         return self._event(rule, change, episode, worst) if change else None
+
+    def _still_elevated(self, rule: str, episode: Episode) -> bool:
+        """The cheap half of `_follow`: whether the longest window alone keeps the episode open, untold."""
+        settings, config = self._config.rules[rule], self._config.episode
+        if episode.calm_since_ms or update_due(episode, self._tick_ms, config):
+            return False
+        return not calm([self._evidence(rule, len(self._counts) - 1)], settings, config)
 
     def _event(self, rule: str, change: Change, episode: Episode, evidence: Evidence) -> AlertEvent:
         count, interval = evidence.count, evidence.interval()
@@ -199,9 +210,7 @@ class _Look:
             updated_ms=self._tick_ms,
             window=WindowSpan(count.start_ms, count.end_ms, count.window.seconds),
             observed=Observed(count.negative, count.total),
-            expected=Expected(
-                _rounded(evidence.expected), _rounded(evidence.rate), (interval.low, interval.high)
-            ),
+            expected=Expected(_rounded(evidence.expected), _rounded(evidence.rate), (interval.low, interval.high)),
             p_value=_rounded(evidence.p_value),
             level=_rounded(evidence.level),
             reasons=self._reasons(),
@@ -221,9 +230,7 @@ class _Look:
 
     def _top_items(self, start_ms: int) -> tuple[TopItem, ...]:
         stories = self._state.stories_since(start_ms)[:_TOP_ITEMS]
-        return tuple(
-            TopItem(id=identity, seen_ms=seen_ms, weight=weight) for seen_ms, identity, _, weight in stories
-        )
+        return tuple(TopItem(id=identity, seen_ms=seen_ms, weight=weight) for seen_ms, identity, _, weight in stories)
 
 
 def _sentence(evidence: Evidence) -> str:

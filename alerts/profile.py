@@ -46,12 +46,15 @@ class KindCounts:
 class KindSnapshot:
     """What is believed of a kind until the next renewal.
 
-    `rhythm` has shape (168,) and mean 1 over the observed hours; `hourly` is one series' expected negative
-    items per hour of rhythm 1; `share` the negative part of all items; `tests` per window: how many
-    separate looks a week are taken at all series of the kind together.
+    `rhythm` has shape (168,) and mean 1 over the observed hours, `hours` is the same as a list, `days` (7)
+    its sums; `hourly` is one series' expected negative items per hour of rhythm 1; `share` the negative
+    part of all items; `tests` per window: how many separate looks a week are taken at all series of the
+    kind together.
     """
 
     rhythm: Array
+    hours: list[float]
+    days: Array
     hourly: float
     share: float
     tests: tuple[float, ...]
@@ -68,8 +71,11 @@ def snapshot(
 ) -> KindSnapshot:
     """Believes the counts as far as they go. `stream_total` and `exposure` (hours) have shape (168,)."""
     hours = float(exposure.sum())
+    rhythm = _rhythm(counts, stream_total, exposure)
     return KindSnapshot(
-        rhythm=_rhythm(counts, stream_total, exposure),
+        rhythm=rhythm,
+        hours=rhythm.tolist(),
+        days=rhythm.reshape(7, 24).sum(axis=1),
         hourly=_hourly(counts, hours, config, kind),
         share=_share(counts, config),
         tests=_tests(counts, hours, config),

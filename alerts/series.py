@@ -15,7 +15,7 @@ import msgspec
 
 from alerts.baseline import Expectation
 from alerts.clock import HOUR_MS, tick_of
-from alerts.config import HORIZON_HOURS, AlertConfig
+from alerts.config import HORIZON_HOURS, MOST_PANES, AlertConfig
 from alerts.episode import Episode
 from alerts.errors import StateError
 from alerts.history import NEGATIVE, TOTAL_MASK, History, HistoryRow, Sight
@@ -28,6 +28,7 @@ __all__ = ["RECENT_KEPT", "SeriesState"]
 SERIES_VERSION: Final = 1
 RECENT_KEPT: Final = 12
 _QUARTER_MS: Final = HOUR_MS // 4
+_MOST_PANES: Final = 3 * MOST_PANES  # stale panes are dropped when a window is looked at, or beyond this
 
 Recent = tuple[int, str, int, float]  # seen_ms, id, signature, weight
 
@@ -62,6 +63,7 @@ class SeriesState:
         "episodes",
         "history",
         "hour",
+        "is_open",
         "late",
         "memory",
         "recent",
@@ -72,6 +74,7 @@ class SeriesState:
     def __init__(self) -> None:
         self.tick_ms = 0
         self.hour = 0
+        self.is_open = False
         self.late = 0
         self._buffer: list[Mention] = []
         self._lengths: tuple[int, ...] = ()
@@ -94,9 +97,14 @@ class SeriesState:
 
     def next_due(self, config: AlertConfig) -> int | None:
         """The next tick at which to look even without mentions: while an alert is open, else None."""
-        if not any(episode.is_open for episode in self.episodes.values()):
+        if not self.is_open:
             return None
         return (self.tick_ms // config.check_ms + 1) * config.check_ms
+
+    def keep(self, rule: str, episode: Episode) -> None:
+        """Stores the next state of a rule's episode."""
+        self.episodes[rule] = episode
+        self.is_open = any(kept.is_open for kept in self.episodes.values())
 
     def discard(self, tick_ms: int) -> None:
         """Closes a tick of a series that nobody watches: its mentions are dropped."""
@@ -149,14 +157,22 @@ class SeriesState:
         self._lengths = config.lengths
 
     def _count(self, seen_ms: int, packed: int, config: AlertConfig) -> None:
-        _add(self.sight.hours, seen_ms // HOUR_MS, packed)
-        if packed > NEGATIVE:
-            quarters, quarter = self.sight.quarters, seen_ms // _QUARTER_MS
-            quarters[quarter] = quarters.get(quarter, 0) + 1
+        """Adds to every pane that the mention falls in; a new pane is the rarer case of a busy series."""
+        sight = self.sight
         for panes, pane_ms in zip(self._panes, config.panes_ms, strict=True):
-            _add(panes, seen_ms // pane_ms, packed)
-            if len(panes) > 96:
-                _expire(panes, next(reversed(panes)) - 32)
+            index = seen_ms // pane_ms
+            if index in panes:
+                panes[index] += packed
+            else:
+                _new_pane(panes, index, packed)
+        hour = seen_ms // HOUR_MS
+        if hour in sight.hours:
+            sight.hours[hour] += packed
+        else:
+            _new_pane(sight.hours, hour, packed)
+        if packed > NEGATIVE:
+            quarter = seen_ms // _QUARTER_MS
+            sight.quarters[quarter] = sight.quarters.get(quarter, 0) + 1
 
     def _note(self, mention: Mention) -> None:
         """Keeps the latest negative stories, each signature once."""
@@ -177,9 +193,11 @@ class SeriesState:
         """What each window holds at the last tick closed, in the config's order."""
         tick_ms, found = self.tick_ms, []
         for window, panes in zip(config.windows, self._panes, strict=True):
-            start_ms = window.start_ms(tick_ms)
-            _expire(panes, start_ms // window.pane_ms)
-            packed = sum(panes.values())
+            pane_ms = window.pane_ms
+            first = (tick_ms - 1) // pane_ms - window.panes + 1
+            if panes and next(iter(panes)) < first:
+                _expire(panes, first)
+            packed, start_ms = sum(panes.values()), first * pane_ms
             found.append(Count(window, start_ms, tick_ms, packed >> 32, packed & TOTAL_MASK))
         return found
 
@@ -224,20 +242,20 @@ class SeriesState:
         state.memory, state.recent = row.memory, row.recent
         state.history = History.from_row(row.history)
         state.episodes = row.episodes
+        state.is_open = any(kept.is_open for kept in row.episodes.values())
         return state
 
 
-def _add(panes: dict[int, int], index: int, packed: int) -> None:
-    """Counts into a pane; keeps the panes in order of time, also for a mention that came late."""
-    if index in panes:
-        panes[index] += packed
-        return
+def _new_pane(panes: dict[int, int], index: int, packed: int) -> None:
+    """Opens a pane, keeping them in order of time, also for a mention that came late; old ones are dropped."""
     late = bool(panes) and index < next(reversed(panes))
     panes[index] = packed
     if late:
         ordered = sorted(panes.items())
         panes.clear()
         panes.update(ordered)
+    elif len(panes) > _MOST_PANES:
+        _expire(panes, index - MOST_PANES)
 
 
 def _expire(panes: dict[int, int], first: int) -> None:

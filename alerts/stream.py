@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.clock import HOUR_MS, WEEK_HOURS, exposure_hours, fold_week, week_hour
+from alerts.clock import HOUR_MS, WEEK_HOURS, day_cell, exposure_hours, fold_week, week_hour
 from alerts.config import HORIZON_HOURS, AlertConfig, KindConfig
 from alerts.errors import StateError
 from alerts.history import NEGATIVE, TOTAL_MASK
@@ -45,14 +45,15 @@ def kind_of(series: str) -> str:
 class KindView:
     """A kind at one hour, in the plain numbers that a series' baseline needs.
 
-    `rhythm` (168) and `exposure` (48, hours) are lists for cheap access; `expected_hours` (48) is exposure
-    times rhythm; `exposure_total` their sum; `hour_squares` and `day_squares` are the sums of the squared
-    rhythm of each hour, and of each day, which scale the second moments.
+    `behind` has, for this hour and the 24 before it, newest first, (rhythm, day cell, that cell's expected
+    hours). `exposure` (48) is in hours, `expected_hours` (48) is exposure times rhythm; `exposure_total`
+    their sum; `hour_squares` and `day_squares` are the sums of the squared rhythm of each hour, and of each
+    day, which scale the second moments.
     """
 
     hour: int
     day: int
-    rhythm: list[float]
+    behind: list[tuple[float, int, float]]
     exposure: list[float]
     expected_hours: list[float]
     exposure_total: float
@@ -122,7 +123,7 @@ class StreamState:
     a day late and were left out.
     """
 
-    __slots__ = ("_kinds", "_routes", "_snapshots", "_views", "late", "settled_hour", "start_ms")
+    __slots__ = ("_exposed", "_kinds", "_routes", "_snapshots", "_views", "late", "settled_hour", "start_ms")
 
     def __init__(self) -> None:
         self.start_ms = 0
@@ -132,6 +133,7 @@ class StreamState:
         self._routes: dict[str, tuple[_Kind, int]] = {}
         self._snapshots: dict[str, tuple[int, KindSnapshot]] = {}
         self._views: dict[str, KindView] = {}
+        self._exposed: tuple[int, Array] | None = None
 
     def add(self, series: str, seen_ms: int, negative: int) -> None:
         """Counts one mention of one series; call it once per mention and series, in any order."""
@@ -145,6 +147,7 @@ class StreamState:
         recent[hour] = recent.get(hour, 0) + (NEGATIVE + 1 if negative else 1)
         if seen_ms < self.start_ms or self.start_ms == 0:
             self.start_ms = seen_ms
+            self._views, self._snapshots, self._exposed = {}, {}, None
         if not kind.settled[bit >> 3] >> (bit & 7) & 1 and kind.pending.get(bit, hour + 1) > hour:
             kind.pending[bit] = hour
 
@@ -192,24 +195,30 @@ class StreamState:
 
     def _new_view(self, kind: str, hour: int, config: AlertConfig) -> KindView:
         made = self._snapshot(kind, config.kinds[kind], config)
-        today = hour // 24
-        end_hour = hour - HORIZON_HOURS + 1
-        exposure = exposure_hours(self.start_ms // HOUR_MS, end_hour, today, config.forgetting)
+        exposure = self._exposure(hour, config)
         expected = exposure * made.rhythm
-        per_day = made.rhythm.reshape(7, 24).sum(axis=1)
+        expected_hours = fold_week(expected).tolist()
+        hours = range(hour, hour - HORIZON_HOURS - 1, -1)
         return KindView(
             hour=hour,
-            day=today,
-            rhythm=made.rhythm.tolist(),
+            day=hour // 24,
+            behind=[(made.hours[week_hour(h)], day_cell(h), expected_hours[day_cell(h)]) for h in hours],
             exposure=fold_week(exposure).tolist(),
-            expected_hours=fold_week(expected).tolist(),
-            exposure_total=float(expected.sum()),
-            hour_squares=float((expected * made.rhythm).sum()),
-            day_squares=float((exposure.reshape(7, 24).mean(axis=1) * per_day**2).sum()),
+            expected_hours=expected_hours,
+            exposure_total=sum(expected_hours),
+            hour_squares=float(expected @ made.rhythm),
+            day_squares=float(exposure.reshape(7, 24).mean(axis=1) @ made.days**2),
             hourly=made.hourly,
             share=made.share,
             tests=made.tests,
         )
+
+    def _exposure(self, hour: int, config: AlertConfig) -> Array:
+        """Hours of each hour of the week that the baselines of this hour rest on, shape (168,)."""
+        if self._exposed is None or self._exposed[0] != hour:
+            start_hour, end_hour = self.start_ms // HOUR_MS, hour - HORIZON_HOURS + 1
+            self._exposed = hour, exposure_hours(start_hour, end_hour, hour // 24, config.forgetting)
+        return self._exposed[1]
 
     def to_bytes(self) -> bytes:
         kinds = {
@@ -223,9 +232,7 @@ class StreamState:
             )
             for name, kind in self._kinds.items()
         }
-        return msgspec.msgpack.encode(
-            _Row(STREAM_VERSION, self.start_ms, self.settled_hour, self.late, kinds)
-        )
+        return msgspec.msgpack.encode(_Row(STREAM_VERSION, self.start_ms, self.settled_hour, self.late, kinds))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StreamState:

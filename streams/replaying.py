@@ -108,11 +108,7 @@ async def _stop_when_drained(
 ) -> None:
     """Set `stop` once the file is published and every stage, in the order of the flow, has committed all."""
     topics = settings.topics
-    work = (
-        (topics.group("score"), topics.news),
-        (topics.group("watch"), topics.mentions),
-        (topics.group("deliver"), topics.alerts),
-    )
+    sources = dict(zip(STAGES, (topics.news, topics.mentions, topics.alerts), strict=True))
     while True:
         done = publishing.done()
         if done and publishing.exception() is not None:

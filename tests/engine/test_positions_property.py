@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from positions_harness import Outcome, reference_plan, run_watch, schedule
+from tests.engine.positions_harness import Outcome, reference_plan, run_watch, schedule
 
 from alerts import AlertConfig
 from streams.engine.positions import SourcePositions

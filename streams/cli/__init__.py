@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from alerts import AlertsError
-from models.artifact import ArtifactError
+from models import ModelError
 from streams.cli import demo, doctor, rejects, replay, run, score
 from streams.cli.output import errors
 from streams.errors import MoodwireError
@@ -39,7 +39,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
-    except (MoodwireError, AlertsError, ArtifactError) as error:
+    except (MoodwireError, AlertsError, ModelError) as error:
         errors.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -12,13 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerts import AlertsError
-from models.artifact import ArtifactError, load_artifact, shipped
-from models.device import processor_report
+from models import ModelError, load_artifact, processor_report, shipped
 from streams.app import STAGES, alert_config
 from streams.archive import open_archive
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, print_json
-from streams.errors import MoodwireError
+from streams.errors import MoodwireError, SettingsError
 from streams.settings import Settings, load_settings
 from streams.stages.reader import TextReader
 from streams.text.profile import load_profile
@@ -50,12 +49,19 @@ def doctor(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
 def _try(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(name, check(settings))
-    except (MoodwireError, AlertsError, ArtifactError, OSError) as error:
+    except (MoodwireError, AlertsError, ModelError, OSError) as error:
         return Finding(name, "", str(error))
 
 
-def _processor(_: Settings) -> str:
-    return ", ".join(f"{key} {value}" for key, value in processor_report().items())
+def _processor(settings: Settings) -> str:
+    artifact = next(iter(load_profile(settings.profile).classifiers.values()))
+    report = processor_report(load_artifact(shipped(artifact)))
+    if report["missing"]:
+        raise SettingsError(report["missing"])
+    return (
+        f"{report['processor']}, {report['cores']} cores, {' '.join(report['instructions'])}; "
+        f"onnxruntime {report['onnxruntime']}; {report['right_here']}"
+    )
 
 
 def _classifier(settings: Settings) -> str:

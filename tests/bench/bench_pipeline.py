@@ -1,4 +1,4 @@
-"""The whole embedded pipeline: items a second on one core with a null classifier, memory, and its cost over the bare classifier.
+"""The whole embedded pipeline: items/s on one core with a null classifier, memory, and the bare classifier beside it.
 
 Each measurement is a process of its own, pinned as said: `python -m tests.bench.bench_pipeline null|memory|scoring`.
 """

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from streams import feeds
 from tests.integration.replays import Outcome, outcome, replay, replay_killed, shuffled
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -65,8 +67,6 @@ def test_an_alert_shows_the_headlines_that_made_it(whole: Outcome) -> None:
 
 
 def _ms(moment: str) -> int:
-    from datetime import UTC, datetime
-
     return int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() * 1000)
 
 
@@ -150,9 +150,7 @@ def test_an_earlier_file_is_refused_with_the_dates(march: tuple[Path, list[bytes
 
 def test_people_s_complaints_work_as_well(shared_data: Path, tmp_path: Path) -> None:
     """Tweets to airlines: another shape, told by a field map; each airline is an entity."""
-    from streams.feeds import maps
-
-    field_map = Path(maps.__path__[0]) / "tweets.yaml"
+    field_map = Path(feeds.__file__).parent / "maps" / "tweets.yaml"
     stream = shared_data / "streams" / "airline_tweets_2015-02.ndjson.gz"
     report = replay(tmp_path, stream, "airlines", "--field-map", field_map)
     assert report["items"] + report["revisions"] + report["duplicates"] + report["rejects"] == 14_640

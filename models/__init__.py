@@ -1,0 +1,39 @@
+"""Text in, sentiment and topic out. Knows no broker and no archive.
+
+    artifacts/NAME/ ─ artifact (checked) ─┬─ runtime (onnxruntime) ─┐
+                                          └─ tokenizer ─────────────┤
+                                                                    v
+    texts ─ text.normalise ─ batching.token_budget_batches ─ classifier ─> {head: probabilities}
+
+    training/   makes an artifact; needs the extra `train`, and nothing here imports it
+    device      what the processor can do, for `moodwire doctor`
+    null        a classifier without a model, to measure everything around one
+    errors      ModelError and what it is split into
+
+>>> model = OnnxClassifier.load(shipped("finance-en-minilm-int8"))            # doctest: +SKIP
+>>> model.classify(["Grain trader warns of bankruptcy"])["sentiment"]         # doctest: +SKIP
+"""
+
+from models.artifact import Artifact, load_artifact, shipped
+from models.batching import token_budget_batches
+from models.classifier import Classifier, OnnxClassifier, Probabilities
+from models.device import processor_report
+from models.errors import ArtifactError, ModelError, RuntimeMissingError
+from models.null import NullClassifier
+from models.text import normalise
+
+__all__ = [
+    "Artifact",
+    "ArtifactError",
+    "Classifier",
+    "ModelError",
+    "NullClassifier",
+    "OnnxClassifier",
+    "Probabilities",
+    "RuntimeMissingError",
+    "load_artifact",
+    "normalise",
+    "processor_report",
+    "shipped",
+    "token_budget_batches",
+]

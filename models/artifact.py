@@ -1,0 +1,170 @@
+"""A model as it lies on disk: a folder with a manifest, `artifact.json`, that vouches for the other files.
+
+    artifact.json    name, version, heads with labels and temperatures, size and SHA-256 of the files below
+    model.onnx       token numbers in, logits of each head out
+    tokenizer.json   text in, token numbers out
+    MODEL_CARD.md    what it was trained on and how well it does; metrics.json has the same for programs
+
+The manifest is checked before anything is loaded: a download that broke off, a file changed by hand or
+a format of tomorrow ends in an `ArtifactError` that names the file, not in odd scores.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import ArtifactError
+
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "NETWORK",
+    "TOKENIZER",
+    "Artifact",
+    "ArtifactError",
+    "FileSum",
+    "Head",
+    "load_artifact",
+    "shipped",
+]
+
+FORMAT = 1
+"""The version of the manifest's format; a file of another one is refused."""
+
+MANIFEST = "artifact.json"
+NETWORK = "model.onnx"
+TOKENIZER = "tokenizer.json"
+
+_SHIPPED = Path(__file__).parent / "artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSum:
+    """Size and SHA-256 that the manifest states for a file."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question that the model answers: its labels in order, and what its logits are divided by."""
+
+    labels: tuple[str, ...]
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A folder whose manifest was read; `read` hands out its files, checked."""
+
+    path: Path
+    name: str
+    version: str
+    language: str
+    precision: str
+    max_tokens: int
+    heads: Mapping[str, Head]
+    files: Mapping[str, FileSum]
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The labels of each head."""
+        return {name: head.labels for name, head in self.heads.items()}
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file of the manifest.
+
+        Raises `ArtifactError` when it is missing, truncated or altered.
+        """
+        path, stated = self.path / name, self.files[name]
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ArtifactError(f"model file {path} cannot be read ({error.strerror}); {_fix(self)}") from error
+        if len(content) != stated.size_bytes:
+            raise ArtifactError(
+                f"model file {path} has {len(content):,} bytes, the manifest says {stated.size_bytes:,}; {_fix(self)}"
+            )
+        if hashlib.sha256(content).hexdigest() != stated.sha256:
+            raise ArtifactError(f"model file {path} was altered: its SHA-256 is not the manifest's; {_fix(self)}")
+        return content
+
+
+def shipped(name: str) -> Path:
+    """Return the folder of a model that comes with the package.
+
+    Raises `ArtifactError` naming the shipped models when there is none of that name.
+    """
+    folder = _SHIPPED / name
+    if not (folder / MANIFEST).is_file():
+        known = ", ".join(sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))) or "none"
+        raise ArtifactError(f"no shipped model is called {name!r}; shipped: {known}")
+    return folder
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Read the manifest in the folder `path` and check that every file of it is whole.
+
+    Raises `ArtifactError`, naming the file and the fix, when the manifest or a file is missing, truncated
+    or altered, or when the format is not `FORMAT`.
+    """
+    artifact = _parse(path, _read_manifest(path / MANIFEST))
+    for name in artifact.files:
+        artifact.read(name)
+    return artifact
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error.strerror}); name a folder that holds a model with its {MANIFEST}"
+        ) from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is no JSON ({error}); copy the model's folder again") from error
+    if not isinstance(manifest, dict):
+        raise ArtifactError(f"{path} holds no JSON object; copy the model's folder again")
+    if manifest.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{path} has format {manifest.get('format')!r}, this moodwire reads {FORMAT}; "
+            "update moodwire or export the model again"
+        )
+    return manifest
+
+
+def _parse(path: Path, manifest: Mapping[str, Any]) -> Artifact:
+    try:
+        artifact = Artifact(
+            path=path,
+            name=str(manifest["name"]),
+            version=str(manifest["version"]),
+            language=str(manifest["language"]),
+            precision=str(manifest["precision"]),
+            max_tokens=int(manifest["max_tokens"]),
+            heads={
+                name: Head(tuple(head["labels"]), float(head["temperature"]))
+                for name, head in manifest["heads"].items()
+            },
+            files={
+                name: FileSum(int(stated["bytes"]), str(stated["sha256"])) for name, stated in manifest["files"].items()
+            },
+        )
+    except KeyError as error:
+        raise ArtifactError(f"{path / MANIFEST} lacks {error}; export the model again") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path / MANIFEST} is malformed ({error}); export the model again") from error
+    for name in (NETWORK, TOKENIZER):
+        if name not in artifact.files:
+            raise ArtifactError(f"{path / MANIFEST} lists no {name}; export the model again")
+    return artifact
+
+
+def _fix(artifact: Artifact) -> str:
+    if artifact.path.parent == _SHIPPED:
+        return "install moodwire again"
+    return "copy the model's folder again, or export the model again"

@@ -1,0 +1,30 @@
+"""How texts of different lengths are cut into batches."""
+
+from collections.abc import Sequence
+
+
+def token_budget_batches(lengths: Sequence[int], budget: int, max_rows: int) -> list[list[int]]:
+    """Cut the texts 0, 1, … of `lengths` tokens into batches of at most `budget` tokens, padding counted.
+
+    A batch costs its rows times its longest text, because shorter texts are padded. Texts are taken by
+    length (ties by number), so that neighbours need little padding. A text longer than the budget gets a
+    batch of its own. Every number stands in exactly one batch; shorter batches come first.
+
+    Raises `ValueError` when `budget` or `max_rows` is below 1.
+
+    >>> token_budget_batches([9, 2, 3], budget=9, max_rows=8)
+    [[1, 2], [0]]
+    """
+    if budget < 1 or max_rows < 1:
+        raise ValueError(f"budget and max_rows must be at least 1, not {budget} and {max_rows}")
+    batches: list[list[int]] = []
+    current: list[int] = []
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        full = len(current) == max_rows or (len(current) + 1) * lengths[number] > budget
+        if current and full:
+            batches.append(current)
+            current = []
+        current.append(number)
+    if current:
+        batches.append(current)
+    return batches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -51,9 +52,34 @@ def test_locks_hold_names_versions_and_hashes_and_no_address(lock: Path) -> None
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_locks_fit_the_dependencies_of_the_project(lock: Path, project: dict[str, object]) -> None:
     versions = {canonicalize_name(pin.name): str(pin.specifier) for pin in locked(lock)}
-    wanted = [Requirement(str(each)) for each in list(project["dependencies"])]  # type: ignore[call-overload]
+    wanted = [Requirement(each) for each in _dependencies(project)]
     unmet = [each.name for each in wanted if not _met(each, versions.get(canonicalize_name(each.name)))]
     assert unmet == [], "run `make lock`"
+
+
+def test_what_runs_imports_what_the_project_declares(project: dict[str, object]) -> None:
+    declared = {canonicalize_name(Requirement(each).name) for each in _dependencies(project)}
+    used = {canonicalize_name(name) for name in _imported_distributions()}
+    assert used - declared == set(), "imported, but not in pyproject.toml"
+    assert declared - used == set(), "in pyproject.toml, but not imported"
+
+
+def _dependencies(project: dict[str, object]) -> list[str]:
+    extras = project["optional-dependencies"]
+    assert isinstance(project["dependencies"], list)
+    assert isinstance(extras, dict)
+    return [*project["dependencies"], *extras["cpu"]]
+
+
+def _imported_distributions() -> set[str]:
+    """The distributions behind every third-party import of the run-time packages."""
+    sources = [path for package in ("streams", "models", "alerts") for path in (ROOT / package).rglob("*.py")]
+    runtime = [path for path in sources if not path.is_relative_to(ROOT / "models" / "training")]
+    trees = [node for path in runtime for node in ast.walk(ast.parse(path.read_bytes()))]
+    names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in trees if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    owners = metadata.packages_distributions()
+    return {owners[top][0] for name in names if (top := name.split(".")[0]) in owners} - {"moodwire"}
 
 
 def _met(wanted: Requirement, pin: str | None) -> bool:

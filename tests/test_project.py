@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "deploy" / "locks").glob("*.txt"))
 RUNTIME_LOCK = ROOT / "deploy" / "locks" / "runtime-cpu.txt"
 SIZE_LIMIT_MB = 650
+DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
 TOP_LEVEL = {"alerts", "deploy", "models", "streams", "tests"}
 
 
@@ -153,3 +155,18 @@ def test_a_stray_module_in_the_working_folder_shadows_nothing(tmp_path: Path) ->
     said = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "Usage" in said.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_the_models_and_the_profiles(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    data = {str(path.relative_to(ROOT)) for folder in DATA_FOLDERS for path in folder.rglob("*") if _is_data(path)}
+    assert data
+    assert data - carried == set()
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts

@@ -1,0 +1,55 @@
+"""The figures of a model card, on answers small enough to count by hand."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.training.evaluate import calibration_error, fitted_temperature, opposite_polarity, score
+
+POLES = ("negative", "neutral", "positive")
+
+
+def sure_of(answers: list[int], labels: int = 3) -> npt.NDArray[np.float32]:
+    return np.eye(labels, dtype=np.float32)[answers]
+
+
+def test_scores_counted_by_hand() -> None:
+    wanted = np.array([0, 0, 1, 1, 2, 2])
+    found = score(sure_of([0, 2, 1, 1, 2, 1]), wanted, POLES)
+    assert found.rows == 6
+    assert found.accuracy == pytest.approx(4 / 6)
+    assert found.labels["negative"].precision == 1
+    assert found.labels["negative"].recall == 0.5
+    assert found.labels["neutral"].f1 == pytest.approx(0.8)
+    assert found.labels["positive"].f1 == pytest.approx(0.5)
+    assert found.macro_f1 == pytest.approx((2 / 3 + 0.8 + 0.5) / 3)
+    assert found.opposite_polarity == pytest.approx(1 / 6)
+
+
+def test_a_label_never_given_nor_wanted_scores_zero() -> None:
+    found = score(sure_of([0, 0]), np.array([0, 0]), POLES)
+    assert found.labels["positive"].f1 == 0
+
+
+@pytest.mark.parametrize(("given", "share"), [(2, 1.0), (1, 0.0), (0, 0.0)])
+def test_only_the_other_pole_is_opposite(given: int, share: float) -> None:
+    assert opposite_polarity(np.array([given]), np.array([0]), POLES) == share
+
+
+def test_topics_have_no_poles() -> None:
+    assert opposite_polarity(np.array([0]), np.array([1]), ("Earnings", "Markets")) is None
+
+
+def test_answers_as_sure_as_they_are_right_are_calibrated() -> None:
+    answers = np.tile(np.array([[0.75, 0.25]], np.float32), (4, 1))
+    assert calibration_error(answers, np.array([0, 0, 0, 1])) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(answers, np.array([1, 1, 1, 1])) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.8])
+def test_a_known_temperature_is_found_again(temperature: float) -> None:
+    chance = np.random.default_rng(5)
+    logits = chance.normal(size=(20_000, 3)) * 2
+    gumbel = chance.gumbel(size=logits.shape)
+    wanted = (logits + gumbel).argmax(axis=1)
+    assert fitted_temperature(logits * temperature, wanted) == pytest.approx(temperature, abs=0.05)

@@ -157,9 +157,7 @@ class _Lane:
         try:
             await owner.stage.idle(self._partition, owner.now_ms())
         except MoodwireError as error:
-            log.warning(
-                "%s/%d: idle tick failed, the next comes in a second: %s", self._topic, self._partition, error
-            )
+            log.warning("%s/%d: idle tick failed, the next comes in a second: %s", self._topic, self._partition, error)
         except Exception:
             log.exception("%s/%d: idle tick failed, the next comes in a second", self._topic, self._partition)
 

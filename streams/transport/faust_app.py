@@ -105,9 +105,7 @@ def ensure_topics(broker_url: str, topics: Iterable[TopicSpec]) -> None:
     """Creates what is missing; raises TransportError when one exists with other partitions."""
     with open_store(broker_url) as store:
         for topic in topics:
-            store.create_topic(
-                topic.name, topic.partitions, compacted=topic.compacted, retention_ms=topic.retention_ms
-            )
+            store.create_topic(topic.name, topic.partitions, compacted=topic.compacted, retention_ms=topic.retention_ms)
 
 
 @dataclass(frozen=True, slots=True)

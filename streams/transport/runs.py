@@ -20,7 +20,7 @@ from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record, Run
 
-__all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut"]
+__all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "take_done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,18 @@ def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Recor
         size += length
     if start < len(records):
         yield records[start:]
+
+
+def take_done(handed: deque[int], acked: set[int]) -> int | None:
+    """Takes the acknowledged runs off the front of `handed` and `acked`; the last offset of the last of them.
+
+    A run behind one that is still in flight stays: committing past it would lose that one in a crash.
+    """
+    done: int | None = None
+    while handed and handed[0] in acked:
+        done = handed.popleft()
+        acked.discard(done)
+    return done
 
 
 class RunConsumer(Consumer):
@@ -146,9 +158,7 @@ class RunConsumer(Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = set(self._get_active_partitions())
-        roomy = {
-            tp for tp in active if self._is_changelog_tp(tp) or self.in_flight(tp) < self.limits.in_flight
-        }
+        roomy = {tp for tp in active if self._is_changelog_tp(tp) or self.in_flight(tp) < self.limits.in_flight}
         if not roomy:
             await self.wait_for_room()
             return {}, active
@@ -179,11 +189,7 @@ class RunConsumer(Consumer):
         handed = self._handed.get(tp)
         if handed is None:
             return cast("int | None", super()._new_offset(tp))
-        acked = self._acked_index[tp]
-        done: int | None = None
-        while handed and handed[0] in acked:
-            done = handed.popleft()
-            acked.discard(done)
+        done = take_done(handed, self._acked_index[tp])
         if done is None:
             return None
         self._acked[tp] = [offset for offset in self._acked[tp] if offset > done]
@@ -232,8 +238,6 @@ class RunConsumer(Consumer):
             async with asyncio.timeout(self.drain_seconds):
                 await super().wait_empty()
         except TimeoutError:
-            self.log.warning(
-                "Left %d runs unfinished; they are done again later.", len(self._unacked_messages)
-            )
+            self.log.warning("Left %d runs unfinished; they are done again later.", len(self._unacked_messages))
             self._unacked_messages.clear()
             await self.commit()

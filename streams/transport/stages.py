@@ -42,9 +42,7 @@ async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = 
             await asyncio.gather(*(job.stop() for job in jobs))
     for job in jobs:
         if job.app.crashed:
-            raise TransportError(
-                f"Stage {job.name} failed: {job.app.crash_reason!r}"
-            ) from job.app.crash_reason
+            raise TransportError(f"Stage {job.name} failed: {job.app.crash_reason!r}") from job.app.crash_reason
 
 
 @contextmanager
@@ -85,9 +83,7 @@ async def _upkeep(jobs: Sequence[StageJob]) -> None:
                 await asyncio.to_thread(store.enforce_retention, time.time_ns() // 1_000_000)
                 await asyncio.to_thread(store.compact)
             except TransportError as error:
-                log.warning(
-                    "Upkeep of the embedded broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error
-                )
+                log.warning("Upkeep of the embedded broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
 
 
 def drained(broker_url: str, work: Sequence[tuple[str, str]]) -> bool:

@@ -43,11 +43,7 @@ class FaustState:
         """All rows of the partition; looks at every row of the table, so for the start of a partition."""
         prefix = _row_key(partition, "")
         start = len(prefix)
-        return [
-            (key[start:].decode(), value)
-            for key, value in self._table.data.data.items()
-            if key.startswith(prefix)
-        ]
+        return [(key[start:].decode(), value) for key, value in self._table.data.data.items() if key.startswith(prefix)]
 
     async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
         """Writes rows in the order of `rows` (None deletes); returns when the changelog has acknowledged

@@ -94,9 +94,7 @@ class LogConsumer(BaseConsumer):
         by_topic: dict[str, list[int]] = {}
         for topic, partition in sorted(tps):
             by_topic.setdefault(topic, []).append(partition)
-        changelogs = {
-            topic: parts for topic, parts in by_topic.items() if topic in self.app.tables.changelog_topics
-        }
+        changelogs = {topic: parts for topic, parts in by_topic.items() if topic in self.app.tables.changelog_topics}
         sources = {topic: parts for topic, parts in by_topic.items() if topic not in changelogs}
         url = str(self.app.conf.canonical_url)
         assignor = self.app.assignor
@@ -116,9 +114,7 @@ class LogConsumer(BaseConsumer):
         """Moves every source partition to its group's committed offset."""
         committed = self.store.committed(self.group)
         found = {
-            tp: committed.get((tp.topic, tp.partition), 0)
-            for tp in self._assigned
-            if not self._is_changelog_tp(tp)
+            tp: committed.get((tp.topic, tp.partition), 0) for tp in self._assigned if not self._is_changelog_tp(tp)
         }
         for tp, offset in found.items():
             first, end = self.store.bounds(tp.topic, tp.partition)
@@ -159,9 +155,7 @@ class LogConsumer(BaseConsumer):
     def _partitions_of(self, topic: str) -> int:
         partitions = self.topic_partitions(topic)
         if partitions is None:
-            raise TransportError(
-                f"The embedded broker has no topic {topic!r}: create it before the stage starts."
-            )
+            raise TransportError(f"The embedded broker has no topic {topic!r}: create it before the stage starts.")
         return partitions
 
     def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:

@@ -63,17 +63,11 @@ class Log:
 
     def _read_topics(self) -> Iterable[TopicInfo]:
         tp_ids: dict[int, list[int]] = {}
-        for topic_id, tp_id in self._db.execute(
-            "SELECT topic_id, tp_id FROM part ORDER BY topic_id, partition"
-        ):
+        for topic_id, tp_id in self._db.execute("SELECT topic_id, tp_id FROM part ORDER BY topic_id, partition"):
             tp_ids.setdefault(topic_id, []).append(tp_id)
-        rows = self._db.execute(
-            "SELECT topic_id, name, epoch, partitions, compacted, retention_ms FROM topic"
-        )
+        rows = self._db.execute("SELECT topic_id, name, epoch, partitions, compacted, retention_ms FROM topic")
         for topic_id, name, epoch, partitions, compacted, retention_ms in rows:
-            yield TopicInfo(
-                topic_id, name, epoch, partitions, bool(compacted), retention_ms, tuple(tp_ids[topic_id])
-            )
+            yield TopicInfo(topic_id, name, epoch, partitions, bool(compacted), retention_ms, tuple(tp_ids[topic_id]))
 
     def topic(self, name: str) -> TopicInfo:
         try:
@@ -84,9 +78,7 @@ class Log:
     def tp_id(self, name: str, partition: int) -> int:
         info = self.topic(name)
         if not 0 <= partition < info.partitions:
-            raise TransportError(
-                f"Topic {name!r} has {info.partitions} partitions, so none numbered {partition}."
-            )
+            raise TransportError(f"Topic {name!r} has {info.partitions} partitions, so none numbered {partition}.")
         return info.tp_ids[partition]
 
     def create_topic(self, name: str, partitions: int, *, compacted: bool, retention_ms: int | None) -> None:
@@ -103,9 +95,7 @@ class Log:
                 "set them as they were, or use a new data directory or namespace."
             )
         elif known.retention_ms != retention_ms:
-            self._db.execute(
-                "UPDATE topic SET retention_ms = ? WHERE topic_id = ?", (retention_ms, known.topic_id)
-            )
+            self._db.execute("UPDATE topic SET retention_ms = ? WHERE topic_id = ?", (retention_ms, known.topic_id))
             self._changed()
 
     def _insert_topic(self, name: str, partitions: int, compacted: bool, retention_ms: int | None) -> None:
@@ -160,9 +150,7 @@ class Log:
 
     def _partition_of(self, info: TopicInfo, send: Send) -> int:
         if info.compacted and send.key is None:
-            raise TransportError(
-                f"Topic {info.name!r} keeps the last record of each key; this record has no key."
-            )
+            raise TransportError(f"Topic {info.name!r} keeps the last record of each key; this record has no key.")
         if send.partition is not None:
             if not 0 <= send.partition < info.partitions:
                 self.tp_id(info.name, send.partition)
@@ -196,16 +184,13 @@ class Log:
         `max_bytes`."""
         low = tp_id << OFFSET_BITS
         rows = self._db.execute(
-            "SELECT id, timestamp_ms, key, value, headers FROM record WHERE id >= ? AND id <= ?"
-            " ORDER BY id LIMIT ?",
+            "SELECT id, timestamp_ms, key, value, headers FROM record WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
             (low + offset, low | OFFSET_MASK, limit),
         )
         found = []
         size = 0
         for row_id, timestamp_ms, key, value, headers in rows:
-            found.append(
-                Record(row_id & OFFSET_MASK, key, value, timestamp_ms, _unpack(headers) if headers else ())
-            )
+            found.append(Record(row_id & OFFSET_MASK, key, value, timestamp_ms, _unpack(headers) if headers else ()))
             if value is not None:
                 size += len(value)
                 if size >= max_bytes:
@@ -215,17 +200,13 @@ class Log:
 
     def bounds(self, tp_id: int) -> tuple[int, int]:
         """(first offset that retention has left, offset of the next append)."""
-        first, end = self._db.execute(
-            "SELECT first_offset, next_offset FROM part WHERE tp_id = ?", (tp_id,)
-        ).fetchone()
+        first, end = self._db.execute("SELECT first_offset, next_offset FROM part WHERE tp_id = ?", (tp_id,)).fetchone()
         return first, end
 
     # -- committed offsets
 
     def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
-        rows = [
-            (group, self.tp_id(topic, partition), offset) for (topic, partition), offset in offsets.items()
-        ]
+        rows = [(group, self.tp_id(topic, partition), offset) for (topic, partition), offset in offsets.items()]
         self._db.executemany("INSERT OR REPLACE INTO committed VALUES (?, ?, ?)", rows)
 
     def join(self, group: str, topic: str) -> None:

@@ -23,6 +23,14 @@ _PAGE_BYTES = 8192  # twenty records of 360 bytes to a page
 _CHECKPOINT_PAGES = 2000  # 16 MB of write-ahead log before it is folded into the file
 _KEEP_WAL_BYTES = 64 << 20
 
+_SETTINGS = (
+    "synchronous = FULL",  # a commit is on disk, also in a power cut
+    "foreign_keys = ON",
+    "cache_size = -8192",  # KiB
+    f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+    f"journal_size_limit = {_KEEP_WAL_BYTES}",
+)
+
 _TABLES = """
 CREATE TABLE topic (
     topic_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -67,11 +75,12 @@ def connect(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=64,
     )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -8192")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {_KEEP_WAL_BYTES}")
+    try:
+        for setting in _SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -93,8 +102,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             return
     if application != _APPLICATION_ID:
         raise TransportError(
-            f"{path} is an SQLite file, but not a moodwire broker: move it away, or name another data "
-            "directory."
+            f"{path} is an SQLite file, but not a moodwire broker: move it away, or name another data directory."
         )
     if version > _VERSION:
         raise TransportError(
@@ -129,14 +137,14 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise TransportError(_explain(path, error)) from error
+    except OSError as error:
+        raise TransportError(f"Cannot make the folder of the broker's file {path}: {error}.") from error
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_FULL") or name == "SQLITE_IOERR_WRITE":
-        return (
-            f"No space left for the broker's file {path}: free some on its disk; moodwire goes on by itself."
-        )
+        return f"No space left for the broker's file {path}: free some on its disk; moodwire goes on by itself."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
             f"Another program has kept the broker's file {path} locked for {_BUSY_TIMEOUT_SECONDS:.0f} s: "
@@ -150,8 +158,5 @@ def _explain(path: Path, error: sqlite3.Error) -> str:
             "move it away together with its -wal and -shm files and replay the feeds."
         )
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-        return (
-            f"Cannot open the broker's file {path} for writing ({error}): "
-            "check the folder and its permissions."
-        )
+        return f"Cannot open the broker's file {path} for writing ({error}): check the folder and its permissions."
     return f"The broker's file {path} failed: {error}."

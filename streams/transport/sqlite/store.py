@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,11 +47,12 @@ class Store:
         self.path = path
         self.hub = hub(path)
         self._reading = threading.Lock()
-        with explained(path):
-            self._write_db = connect(path)
+        with explained(path), ExitStack() as opened:
+            self._write_db = opened.enter_context(closing(connect(path)))
             with self.hub.write_lock:
                 prepare(self._write_db, path)
-            self._read_db = connect(path)
+            self._read_db = opened.enter_context(closing(connect(path)))
+            opened.pop_all()
         self._write_log = Log(self._write_db)
         self._read_log = Log(self._read_db)
 

@@ -75,9 +75,7 @@ class Upkeep:
     def _note_age(self, tp_id: int, now_ms: int) -> None:
         """A partition to which nothing more is appended ages too."""
         end = self._log.bounds(tp_id)[1]
-        newest = self._db.execute(
-            "SELECT max(at_ms), max(next_offset) FROM age WHERE tp_id = ?", (tp_id,)
-        ).fetchone()
+        newest = self._db.execute("SELECT max(at_ms), max(next_offset) FROM age WHERE tp_id = ?", (tp_id,)).fetchone()
         if newest[0] is None or (newest[1] < end and now_ms - newest[0] >= AGE_STEP_MS):
             with self._transaction():
                 self._log.note_age(tp_id, now_ms, self._log.bounds(tp_id)[1])
@@ -109,9 +107,7 @@ class Upkeep:
         return removed
 
     def _compact(self, tp_id: int, now_ms: int, force: bool) -> int:
-        clean, end = self._db.execute(
-            "SELECT clean_offset, next_offset FROM part WHERE tp_id = ?", (tp_id,)
-        ).fetchone()
+        clean, end = self._db.execute("SELECT clean_offset, next_offset FROM part WHERE tp_id = ?", (tp_id,)).fetchone()
         dirty = end - clean
         if not force and (dirty < _DIRTY_AT_LEAST or dirty < self._held(tp_id, clean)):
             return 0
@@ -120,9 +116,7 @@ class Upkeep:
         self._delete(doomed)
         with self._transaction():
             self._db.execute("UPDATE part SET clean_offset = ? WHERE tp_id = ?", (end, tp_id))
-            self._db.execute(
-                "DELETE FROM age WHERE tp_id = ? AND at_ms < ?", (tp_id, now_ms - 2 * MARK_STAYS_MS)
-            )
+            self._db.execute("DELETE FROM age WHERE tp_id = ? AND at_ms < ?", (tp_id, now_ms - 2 * MARK_STAYS_MS))
         return len(doomed)
 
     def _held(self, tp_id: int, below: int) -> int:
@@ -168,6 +162,4 @@ class Upkeep:
     def _delete(self, row_ids: list[int]) -> None:
         for at in range(0, len(row_ids), _STEP):
             with self._transaction():
-                self._db.executemany(
-                    "DELETE FROM record WHERE id = ?", [(i,) for i in row_ids[at : at + _STEP]]
-                )
+                self._db.executemany("DELETE FROM record WHERE id = ?", [(i,) for i in row_ids[at : at + _STEP]])

@@ -67,9 +67,7 @@ class Writer:
         done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
         with self._ready:
             if self._closing:
-                raise TransportError(
-                    f"The broker's file {self._store.path} is closed: moodwire is shutting down."
-                )
+                raise TransportError(f"The broker's file {self._store.path} is closed: moodwire is shutting down.")
             self._jobs.append(_Job(sends, commits, done))
             self._ready.notify()
         return done

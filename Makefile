@@ -50,9 +50,10 @@ $(BIN)/python:
 	@python=$$(deploy/setup/find-python $(PYTHON)) \
 	  && echo "moodwire: making $(VENV) with $$python" && "$$python" -m venv $(VENV)
 
-# A .venv without its stamp is one whose set-up was cut off: pip goes on where it stopped.
+# A .venv without its stamp is one whose set-up was cut off, perhaps before it had pip: go on where it stopped.
 $(VENV)/.runtime: pyproject.toml $(LOCKS)/runtime-cpu.txt | $(BIN)/python
-	@echo "moodwire: installing the run-time packages (once)"
+	@echo "moodwire: installing the run-time packages (once, about a minute)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	@$(PIP_LOCKED) -r $(LOCKS)/runtime-cpu.txt
 	@$(PIP_SELF)
 	@touch $@

@@ -188,6 +188,12 @@ def test_a_file_of_a_newer_moodwire_is_refused(path: Path) -> None:
         Store.open(path)
 
 
+def read_to_the_end(store: Store) -> None:
+    offset = 0
+    while page := store.read("t", 0, offset, 500):
+        offset = page[-1].offset + 1
+
+
 def test_a_damaged_file_names_the_fix(path: Path) -> None:
     with Store.open(path) as store:
         store.create_topic("t", 1)
@@ -198,7 +204,7 @@ def test_a_damaged_file_names_the_fix(path: Path) -> None:
         file.seek(size // 3)
         file.write(b"\xaa" * (size // 3))
     with Store.open(path) as store, pytest.raises(TransportError, match="is damaged"):
-        store.read("t", 0, 0, 10_000, max_bytes=1 << 40)
+        read_to_the_end(store)
 
 
 def test_a_full_disk_names_the_file_and_goes_on_when_there_is_room(path: Path, store: Store) -> None:

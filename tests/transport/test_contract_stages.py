@@ -1,0 +1,304 @@
+"""What every broker's transport promises a stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from contract_broker import EmbeddedBroker
+from counting_stage import PLACE, CountingStage
+from faust.types import TP
+
+from streams.engine.ports import Send
+from streams.engine.runs import Run
+from streams.errors import Retry, StageTaken, TransportError
+from streams.transport.faust_app import TopicSpec, make_app, run_stage
+from streams.transport.outbox import FaustOutbox
+from streams.transport.runs import RunLimits
+from streams.transport.stages import drained, run_stages
+from streams.transport.tables import FaustState
+
+PARTITIONS = 3
+GROUP = "test.count"
+
+
+class Worker:
+    """One counting stage that runs in this event loop."""
+
+    def __init__(
+        self,
+        broker: EmbeddedBroker,
+        *,
+        group: str = GROUP,
+        source: str = "in",
+        out: str | None = "out",
+        limits: RunLimits | None = None,
+        idle_seconds: float = 1.0,
+        partitions: int = PARTITIONS,
+    ) -> None:
+        self.broker = broker
+        self.group = group
+        self.source = source
+        self.app = make_app(
+            group,
+            broker_url=broker.url,
+            group=group,
+            data_dir=broker.folder,
+            limits=limits or RunLimits(records=20),
+            commit_interval_seconds=0.05,
+            drain_seconds=5.0,
+        )
+        self.stage = CountingStage(FaustState(self.app, "rows", partitions=partitions), FaustOutbox(self.app), out)
+        self.job = run_stage(self.app, source, self.stage, idle_seconds=idle_seconds)
+        self.stop = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(run_stages([self.job], until=self.stop))
+        try:
+            yield
+        finally:
+            self.stop.set()
+            await task
+
+    async def drained(self) -> None:
+        await until(lambda: self.broker.lag(self.group, self.source) == 0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)  # noqa: ASYNC110  # what is waited for happens in the broker
+
+
+@pytest.fixture
+def topics(broker: EmbeddedBroker) -> EmbeddedBroker:
+    broker.create(TopicSpec("in", PARTITIONS), TopicSpec("out", 1))
+    return broker
+
+
+def numbered(count: int, start: int = 0) -> list[Send]:
+    return [Send("in", b"key%d" % (n % 7), b"%d" % n) for n in range(start, start + count)]
+
+
+async def test_every_record_comes_once_and_in_order_of_its_partition(topics: EmbeddedBroker) -> None:
+    topics.publish(numbered(300))
+    worker = Worker(topics)
+    async with worker.running():
+        await worker.drained()
+        topics.publish(numbered(100, 300))
+        await worker.drained()
+    for partition, offsets in worker.stage.offsets.items():
+        assert offsets == [record.offset for record in topics.records("in", partition)]
+    assert sum(map(len, worker.stage.offsets.values())) == 400
+    assert sorted(int(r.value or b"") for r in topics.records("out")) == list(range(400))
+
+
+async def test_a_run_says_what_it_is(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", b"k", b"v", 1, (("h", b"x"),), 1234), *(Send("in", None, b"w", 1) for _ in range(44))])
+    worker = Worker(topics)
+    async with worker.running():
+        await worker.drained()
+    runs = worker.stage.runs
+    assert [len(run.records) for run in runs] == [20, 20, 5]
+    assert {(run.topic, run.partition, run.partitions, run.epoch) for run in runs} == {
+        ("in", 1, PARTITIONS, topics.epoch("in"))
+    }
+    first = runs[0].records[0]
+    assert (first.key, first.value, first.headers, first.timestamp_ms) == (b"k", b"v", (("h", b"x"),), 1234)
+    assert [run.reaches_end for run in runs] == [False, False, True]
+
+
+async def test_a_run_is_bounded_in_bytes(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", None, bytes(1000), 0) for _ in range(10)])
+    worker = Worker(topics, limits=RunLimits(records=100, size_bytes=3_000))
+    async with worker.running():
+        await worker.drained()
+    assert [len(run.records) for run in worker.stage.runs] == [3, 3, 3, 1]
+
+
+async def test_rows_and_position_outlive_the_worker(topics: EmbeddedBroker) -> None:
+    topics.publish(numbered(150))
+    first = Worker(topics)
+    async with first.running():
+        await first.drained()
+        await first.stage.state.put(0, {"gone": b"1", "stays": b"2"})
+        await first.stage.state.put(0, {"gone": None})
+    topics.publish(numbered(50, 150))
+    second = Worker(topics)
+    async with second.running():
+        await second.drained()
+        assert second.stage.state.get(0, "gone") is None
+        assert second.stage.state.get(0, "stays") == b"2"
+        rows = {key for key, _ in second.stage.state.items(0)}
+        assert {"stays", PLACE} <= rows
+        assert "gone" not in rows
+        expected = Counter((send.key or b"").decode() for send in numbered(200))
+        assert second.stage.counts(PARTITIONS) == expected
+    assert sum(map(len, second.stage.offsets.values())) == 50
+
+
+async def test_a_stage_with_nothing_to_restore_and_no_rows_starts(topics: EmbeddedBroker) -> None:
+    worker = Worker(topics, idle_seconds=0.05)
+    async with worker.running():
+        async with asyncio.timeout(5):
+            await worker.stage.ticked.wait()
+        topics.publish(numbered(1))
+        await worker.drained()
+
+
+async def test_a_failing_run_is_done_again_before_later_ones_and_only_its_partition_waits(
+    topics: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.transport.dispatch._FIRST_WAIT_SECONDS", 0.01)
+    topics.publish([Send("in", b"k", b"v", p) for p in (0, 1) for _ in range(60)])
+    failures: list[Exception] = [Retry("full", 0.01), RuntimeError("a bug")]
+    worker = Worker(topics)
+    others_done = asyncio.Event()
+
+    async def fail(run: Run) -> None:
+        if run.partition == 0 and run.first_offset == 20 and failures:
+            await others_done.wait()
+            raise failures.pop(0)
+        if run.partition == 1 and run.last_offset == 59:
+            others_done.set()
+
+    worker.stage.before_effect = fail
+    async with worker.running():
+        await worker.drained()
+        assert worker.stage.counts(PARTITIONS) == {"k": 120}
+    assert [run.first_offset for run in worker.stage.runs if run.partition == 0] == [0, 20, 20, 20, 40]
+    assert [run.first_offset for run in worker.stage.runs if run.partition == 1] == [0, 20, 40]
+
+
+async def test_runs_wait_in_the_broker_while_the_stage_is_slow(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", b"k", b"v", 0) for _ in range(200)])
+    worker = Worker(topics, limits=RunLimits(records=10, in_flight=2))
+    gate, reached = asyncio.Event(), asyncio.Event()
+
+    async def wait(run: Run) -> None:
+        reached.set()
+        await gate.wait()
+
+    worker.stage.before_effect = wait
+    async with worker.running():
+        await reached.wait()
+        await asyncio.sleep(0.2)
+        assert worker.app.consumer.in_flight(TP("in", 0)) == 2
+        gate.set()
+        await worker.drained()
+    assert worker.stage.offsets[0] == list(range(200))
+
+
+async def test_stopping_finishes_and_commits_the_run_in_hand_and_leaves_the_rest(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", b"k", b"%d" % n, 0) for n in range(100)])
+    worker = Worker(topics)
+    gate, reached = asyncio.Event(), asyncio.Event()
+
+    async def wait(run: Run) -> None:
+        reached.set()
+        await gate.wait()
+
+    worker.stage.before_effect = wait
+    task = asyncio.create_task(run_stages([worker.job], until=worker.stop))
+    await reached.wait()
+    worker.stop.set()
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    gate.set()
+    await task
+    assert [run.last_offset for run in worker.stage.runs] == [19]
+    assert topics.lag(GROUP, "in") == 80
+    successor = Worker(topics)
+    async with successor.running():
+        await successor.drained()
+        assert successor.stage.counts(PARTITIONS) == {"k": 100}
+    assert successor.stage.offsets[0] == list(range(20, 100))
+
+
+async def test_a_run_that_does_not_end_is_left_for_the_next_start(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", b"k", b"v", 0) for _ in range(20)])
+    worker = Worker(topics)
+    worker.app.drain_seconds = 0.1
+    never, reached = asyncio.Event(), asyncio.Event()
+
+    async def hang(run: Run) -> None:
+        reached.set()
+        await never.wait()
+
+    worker.stage.before_effect = hang
+    async with asyncio.timeout(5), worker.running():
+        await reached.wait()
+    assert topics.lag(GROUP, "in") == 20
+
+
+async def test_idle_ticks_come_only_at_the_end(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", b"k", b"v", 0) for _ in range(20)])
+    worker = Worker(topics, idle_seconds=0.02)
+    gate = asyncio.Event()
+
+    async def wait(run: Run) -> None:
+        await gate.wait()
+
+    worker.stage.before_effect = wait
+    async with worker.running():
+        await until(lambda: {partition for partition, _ in worker.stage.ticks} == {1, 2})
+        assert 0 not in {partition for partition, _ in worker.stage.ticks}
+        gate.set()
+        await until(lambda: 0 in {partition for partition, _ in worker.stage.ticks})
+
+
+async def test_several_stages_share_a_process_and_one_feeds_the_other(topics: EmbeddedBroker) -> None:
+    topics.create(TopicSpec("end", 1))
+    first = Worker(topics)
+    second = Worker(topics, group="test.second", source="out", out="end", partitions=1)
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_stages([first.job, second.job], until=stop))
+    topics.publish(numbered(200))
+    await first.drained()
+    await second.drained()
+    work = [(GROUP, "in"), ("test.second", "out")]
+    assert drained(topics.url, work)
+    stop.set()
+    await task
+    assert sorted(int(r.value or b"") for r in topics.records("end")) == list(range(200))
+    topics.publish(numbered(1))
+    assert not drained(topics.url, work)
+
+
+async def test_a_second_worker_of_a_stage_is_told_who_has_it(topics: EmbeddedBroker) -> None:
+    first = Worker(topics)
+    async with first.running():
+        await until(lambda: first.app.started)
+        with pytest.raises(StageTaken, match=r"test\.count already runs .* in process \d+"):
+            await run_stages([Worker(topics).job])
+        topics.publish(numbered(10))
+        await first.drained()
+    third = Worker(topics)
+    async with third.running():
+        await third.drained()
+
+
+async def test_a_missing_source_topic_is_an_error_and_no_long_wait(broker: EmbeddedBroker) -> None:
+    worker = Worker(broker, out=None)
+    with pytest.raises(TransportError, match="no topic 'in'"):
+        async with asyncio.timeout(10):
+            await run_stages([worker.job])
+
+
+async def test_starting_and_stopping_are_quick(topics: EmbeddedBroker) -> None:
+    topics.publish(numbered(2_000))
+    worker = Worker(topics, limits=RunLimits())
+    async with worker.running():
+        await worker.drained()
+    again = Worker(topics)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with again.running():
+        await until(lambda: again.app.started and not again.app.rebalancing)
+        ready = loop.time()
+    assert ready - began < 2
+    assert loop.time() - ready < 2

@@ -1,0 +1,53 @@
+"""A worker of one counting stage in a process of its own, to be killed.
+
+    worker_program.py BROKER_FILE GROUP SOURCE OUT PARTITIONS
+
+Prints `ready` when it has started and one line per run that it has finished. SIGTERM drains it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from counting_stage import CountingStage
+
+from streams.engine.runs import Run
+from streams.errors import MoodwireError
+from streams.transport.faust_app import make_app, run_stage
+from streams.transport.outbox import FaustOutbox
+from streams.transport.runs import RunLimits
+from streams.transport.stages import run_stages
+from streams.transport.tables import FaustState
+
+
+class TalkingStage(CountingStage):
+    """Says what it has finished."""
+
+    async def handle(self, run: Run) -> None:
+        await super().handle(run)
+        print(f"done {run.partition} {run.first_offset} {run.last_offset}", flush=True)
+
+
+async def main(path: str, group: str, source: str, out: str, partitions: str) -> None:
+    app = make_app(
+        "count",
+        broker_url=f"sqlite://{path}",
+        group=group,
+        data_dir=Path(path).parent,
+        limits=RunLimits(records=50),
+        commit_interval_seconds=0.1,
+    )
+    stage = TalkingStage(FaustState(app, "rows", partitions=int(partitions)), FaustOutbox(app), out)
+    await run_stages([run_stage(app, source, stage)])
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except MoodwireError as error:
+        print(error, file=sys.stderr)
+        sys.exit(3)

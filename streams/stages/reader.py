@@ -1,10 +1,21 @@
-"""Reading one item: everything that is known of a text before a classifier sees it. Pure, about 60 µs an item."""
+"""Reading one item: everything that is known of a text before a classifier sees it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from streams.records import EntityMention
+from streams.errors import Reject
+from streams.records import EntityMention, News
+from streams.text.clean import clean_text
+from streams.text.entities import EntityLinker
+from streams.text.gazetteer import Issuer, load_gazetteer, merge
+from streams.text.language import decide_language
+from streams.text.profile import Profile
+from streams.text.signature import signature
+from streams.text.watchlists import Watchlist, WatchlistMatcher, load_watchlists
 
 __all__ = ["ReadItem", "TextReader"]
 
@@ -19,3 +30,47 @@ class ReadItem:
     signature: int
     entities: tuple[EntityMention, ...]
     watchlists: tuple[str, ...]
+
+
+class TextReader:
+    """Reads items by a profile's rules. Thread-safe: it keeps nothing between items."""
+
+    def __init__(self, profile: Profile, issuers: Iterable[Issuer], watchlists: Iterable[Watchlist]) -> None:
+        self._profile = profile
+        self._linker = EntityLinker(issuers, profile.evidence, profile.exchanges)
+        self._watchlists = WatchlistMatcher(watchlists)
+
+    @classmethod
+    def build(cls, profile: Profile, *, gazetteer: Path | None = None, watchlists: Path | None = None) -> Self:
+        """With the profile's gazetteer, a user's own merged over it, and a user's watchlists."""
+        issuers = load_gazetteer(profile.gazetteer) if profile.gazetteer else ()
+        if gazetteer is not None:
+            issuers = merge(issuers, load_gazetteer(gazetteer))
+        return cls(profile, issuers, load_watchlists(watchlists) if watchlists else ())
+
+    def read(self, news: News) -> ReadItem:
+        """Raises `Reject` when cleaning leaves no title."""
+        profile = self._profile
+        title = clean_text(news.title, profile.title_limit)
+        if not title:
+            raise Reject("no_title", "nothing readable is left of the title")
+        text = clean_text(news.text, profile.text_limit) if news.text else ""
+        entities = self._entities(news, title, text)
+        return ReadItem(
+            title=title,
+            text=text,
+            language=decide_language(
+                news.language, f"{title} {text[:200]}", profile.default_language, profile.min_language_confidence
+            ),
+            signature=signature(title),
+            entities=entities,
+            watchlists=self._watchlists.match(title, text, {entity.id for entity in entities}, news.source),
+        )
+
+    def _entities(self, news: News, title: str, text: str) -> tuple[EntityMention, ...]:
+        """Those that the feed names itself, then those that the text names."""
+        found = self._linker.find(title, text)
+        if not news.entities:
+            return found
+        given = {name: EntityMention(name, name, 1.0) for raw in news.entities if (name := clean_text(raw, 100))}
+        return (*given.values(), *(mention for mention in found if mention.id not in given))

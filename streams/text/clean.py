@@ -1,0 +1,57 @@
+"""Cleaning: one line of readable text out of whatever a feed sends. Total and idempotent."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from selectolax.lexbor import LexborHTMLParser
+
+__all__ = ["clean_text"]
+
+_TAG = re.compile(r"<[a-zA-Z/!?]")
+_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Format characters say how to draw, not what is said: soft hyphens, zero-width marks, bidi overrides, tags;
+# lone surrogates cannot even be encoded.
+_FORMAT = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_MARKUP = str.maketrans({"<": " ", ">": " ", "&": " "})
+_PASSES = 5
+"""Escapes may be nested; what is not settled after so many passes loses its markup characters."""
+
+
+def clean_text(raw: str, limit: int) -> str:
+    """`raw` without markup, links, control and format characters, in NFKC, on one line, at most `limit` characters.
+
+    Longer text is cut at a word's end where there is one. Whatever is far beyond the limit is never looked at.
+    """
+    text = raw[: 4 * limit + 2_000]
+    if not (text.isascii() and text.isprintable() and "<" not in text and "&" not in text and "ww." not in text.lower()) or "://" in text:
+        text = _settled(text)
+    text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    head, _, _ = text[: limit + 1].rpartition(" ")
+    return (head or text[:limit]).rstrip()
+
+
+def _settled(text: str) -> str:
+    for _ in range(_PASSES):
+        before, text = text, _pass(text)
+        if text == before:
+            return text
+    return _pass(text.translate(_MARKUP))
+
+
+def _pass(text: str) -> str:
+    text = _FORMAT.sub("", text)
+    text = unicodedata.normalize("NFKC", text)
+    if _TAG.search(text):
+        text = LexborHTMLParser(text.replace("\x00", " ")).text(separator=" ")
+    elif "&" in text:
+        text = html.unescape(text)
+    text = _URL.sub(" ", _CONTROL.sub(" ", text))
+    return " ".join(text.split())

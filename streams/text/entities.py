@@ -1,0 +1,142 @@
+"""Whom a text is about: names, cashtags and exchange codes, found in one pass.
+
+    names ─► Aho-Corasick, whole words, longest first ─► ambiguous? ─► evidence? ─┐
+    $GS, (NYSE: GS), GS.N ─────────────────────────────────────────────────────────┴─► EntityMention
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ahocorasick_rs import AhoCorasick, MatchKind
+
+from streams.records import EntityMention
+from streams.text.gazetteer import Issuer
+from streams.text.profile import Evidence
+
+__all__ = ["EntityLinker"]
+
+_CASHTAG = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:[.-][A-Z])?)(?![\w])")
+_INSTRUMENT = re.compile(r"(?<![\w.])([A-Z]{1,5})\.(?:N|O|OQ|K|A)(?![\w])")
+_WORD = re.compile(r"[A-Za-z][A-Za-z.&]*")
+_TITLE_RELEVANCE = 0.7
+_TEXT_RELEVANCE = 0.3
+
+
+@dataclass(slots=True)
+class _Found:
+    """Where an issuer was found; `sure` once evidence is there or none is needed."""
+
+    issuer: Issuer
+    first_in_title: int | None = None
+    in_text: int = 0
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    issuer: Issuer
+    start: int
+    end: int
+    in_title: bool
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Haystack:
+    """Title and text as one string, and where the title ends."""
+
+    content: str
+    title_end: int
+    words: frozenset[str] = field(default_factory=frozenset)
+
+
+class EntityLinker:
+    """Finds a gazetteer's issuers. Names match case-sensitively, as whole words."""
+
+    def __init__(self, issuers: Iterable[Issuer], evidence: Evidence, exchanges: Sequence[str]) -> None:
+        self._evidence = frozenset(word.casefold() for word in evidence.words)
+        self._suffixes = tuple(sorted(evidence.suffixes, key=len, reverse=True))
+        self._by_ticker: dict[str, Issuer] = {}
+        self._patterns: list[str] = []
+        self._owners: list[tuple[Issuer, bool]] = []
+        known: dict[str, int] = {}
+        for issuer in issuers:
+            for ticker in issuer.tickers:
+                self._by_ticker.setdefault(ticker, issuer)
+            for name in issuer.names:
+                if name in known:  # two issuers of one name: nobody can tell which, so it needs a ticker
+                    continue
+                known[name] = len(self._patterns)
+                self._patterns.append(name)
+                self._owners.append((issuer, name in issuer.ambiguous))
+        self._automaton = AhoCorasick(self._patterns, matchkind=MatchKind.LeftmostLongest) if self._patterns else None
+        names = "|".join(map(re.escape, exchanges))
+        self._exchange = re.compile(rf"\((?:{names})\s?:\s?([A-Z]{{1,5}}(?:[.-][A-Z])?)\)") if exchanges else None
+
+    def find(self, title: str, text: str) -> tuple[EntityMention, ...]:
+        """The issuers that `title` and `text` name, most relevant first."""
+        content = f"{title}\n{text}" if text else title
+        hits = [*self._codes(content, len(title)), *self._names(content, len(title))]
+        if not hits:
+            return ()
+        found: dict[str, _Found] = {}
+        words: frozenset[str] | None = None
+        for hit in hits:
+            if not hit.sure and words is None:
+                words = frozenset(word.casefold().strip(".") for word in _WORD.findall(content))
+            entry = found.setdefault(hit.issuer.id, _Found(hit.issuer))
+            entry.sure = entry.sure or hit.sure or self._has_evidence(content, hit, words or frozenset())
+            if not hit.in_title:
+                entry.in_text += 1
+            elif entry.first_in_title is None:
+                entry.first_in_title = hit.start
+        mentions = [_mention(entry, len(title)) for entry in found.values() if entry.sure]
+        return tuple(sorted(mentions, key=lambda mention: (-mention.relevance, mention.id)))
+
+    def _codes(self, content: str, title_end: int) -> Iterable[_Hit]:
+        matches: list[re.Match[str]] = []
+        if "$" in content:
+            matches += _CASHTAG.finditer(content)
+        if self._exchange is not None and "(" in content:
+            matches += self._exchange.finditer(content)
+        if "." in content:
+            matches += _INSTRUMENT.finditer(content)
+        for match in matches:
+            issuer = self._by_ticker.get(match[1])
+            if issuer is not None:
+                yield _Hit(issuer, match.start(), match.end(), match.start() < title_end, True)
+
+    def _names(self, content: str, title_end: int) -> Iterable[_Hit]:
+        if self._automaton is None:
+            return
+        for index, start, end in self._automaton.find_matches_as_indexes(content):
+            if not _whole(content, start, end):
+                continue
+            issuer, ambiguous = self._owners[index]
+            yield _Hit(issuer, start, end, start < title_end, not ambiguous)
+
+    def _has_evidence(self, content: str, hit: _Hit, words: frozenset[str]) -> bool:
+        """A corporate suffix right behind, or a word of the field anywhere that is not the name itself."""
+        rest = content[hit.end : hit.end + 16].lstrip(" ,")
+        if rest.startswith(self._suffixes):
+            return True
+        own = {word.casefold() for word in _WORD.findall(content[hit.start : hit.end])}
+        return not self._evidence.isdisjoint(words - own)
+
+
+def _whole(content: str, start: int, end: int) -> bool:
+    before = content[start - 1] if start else " "
+    after = content[end] if end < len(content) else " "
+    return not (before.isalnum() or before in "_@#$-&") and not (after.isalnum() or after in "_&" or content[end : end + 2] == "-l")
+
+
+def _mention(entry: _Found, title_length: int) -> EntityMention:
+    """Relevance: a name in the title 0.7 to 1 by how early, one in the text alone 0.3 to 0.6 by how often."""
+    if entry.first_in_title is not None:
+        relevance = _TITLE_RELEVANCE + 0.3 * (1 - entry.first_in_title / max(title_length, 1))
+    else:
+        relevance = _TEXT_RELEVANCE + 0.1 * min(entry.in_text, 3)
+    return EntityMention(entry.issuer.id, entry.issuer.name, round(relevance, 3))

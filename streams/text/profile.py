@@ -1,0 +1,112 @@
+"""Profiles: everything that makes moodwire a monitor of one field, as data; checked once, at start-up.
+
+A profile is a folder with `profile.yaml`, and beside it `alerts.yaml` (rules) and the gazetteer that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from streams.errors import SettingsError
+
+__all__ = ["Profile", "SentimentHead", "load_profile", "read_yaml"]
+
+
+class SentimentHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which head of the classifier speaks of sentiment, and which of its labels mean what."""
+
+    head: str
+    negative: str
+    neutral: str
+    positive: str
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What shows that a name which is also a word means the company."""
+
+    suffixes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    default_language: str
+    classifiers: dict[str, str]
+    sentiment: SentimentHead
+    topic_head: str | None = None
+    min_language_confidence: float = 0.6
+    title_limit: int = 500
+    text_limit: int = 4_000
+    gazetteer: str | None = None
+    evidence: Evidence = Evidence()
+    exchanges: tuple[str, ...] = ()
+    opposites: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A checked profile; limits in characters."""
+
+    name: str
+    folder: Path
+    default_language: str
+    classifiers: Mapping[str, str]
+    sentiment: SentimentHead
+    topic_head: str | None
+    min_language_confidence: float
+    title_limit: int
+    text_limit: int
+    gazetteer: Path | None
+    evidence: Evidence
+    exchanges: tuple[str, ...]
+    opposites: tuple[tuple[str, str], ...]
+    alerts: Mapping[str, Any]
+
+
+def load_profile(name: str) -> Profile:
+    """The shipped profile of that name, or the one in that folder. Raises `SettingsError` naming file, key and fix."""
+    folder = _folder(name)
+    path = folder / "profile.yaml"
+    raw = read_yaml(path)
+    try:
+        file = msgspec.convert(raw, _File)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    if not file.classifiers:
+        raise SettingsError(f"{path}: classifiers: name at least one language and its artifact")
+    gazetteer = folder / file.gazetteer if file.gazetteer else None
+    if gazetteer is not None and not gazetteer.is_file():
+        raise SettingsError(f"{path}: gazetteer: there is no {gazetteer}")
+    values = {field: getattr(file, field) for field in file.__struct_fields__} | {"gazetteer": gazetteer}
+    return Profile(folder=folder, alerts=read_yaml(folder / "alerts.yaml"), **values)
+
+
+def _folder(name: str) -> Path:
+    given = Path(name)
+    if (given / "profile.yaml").is_file():
+        return given
+    shipped = Path(str(resources.files("streams"))) / "profiles"
+    if name.isidentifier() and (shipped / name / "profile.yaml").is_file():
+        return shipped / name
+    known = ", ".join(sorted(path.parent.name for path in shipped.glob("*/profile.yaml")))
+    raise SettingsError(f"there is no profile {name!r}: take {known}, or a folder with a profile.yaml")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises `SettingsError` naming the file and the line."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise SettingsError(f"{path}: the file must hold keys and values, not {type(value).__name__}")
+    return value

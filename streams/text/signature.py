@@ -1,0 +1,60 @@
+"""What makes two titles the same title, and what makes them near copies. Stable over processes and versions."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+from rensa import RMinHash
+
+__all__ = ["minhash", "normal_title", "partition_key", "shingles", "signature"]
+
+_WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*")
+# "… - Daily Planet", "… | Daily Planet": at most four words after a spaced dash or a bar, at the very end.
+_PUBLISHER = re.compile(r"\s+(?:[-–—]|\|)\s+\S+(?:\s+\S+){0,3}$")
+# "UPDATE 2-", "BREAKING:", "Exclusive: ": capitals, perhaps a number, then a dash or a colon.
+_PREFIX = re.compile(r"^(?:(?:[A-Z]{4,}|[A-Z][a-z]{5,})(?:\s\d{1,2})?\s?[-–—:]\s?)(?=\S)")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_SHORTEST = 4
+"""Words that must be left after a suffix was taken off: "Apple - a buy" is no title with a publisher."""
+
+PERMUTATIONS = 24
+_SEED = 42
+
+
+def normal_title(title: str) -> list[str]:
+    """The title's words in lower case, without punctuation, a publisher at the end or a wire's prefix."""
+    stripped = _PUBLISHER.sub("", _PREFIX.sub("", title, count=1), count=1)
+    words = _words(stripped)
+    return words if len(words) >= _SHORTEST else _words(title)
+
+
+def _words(text: str) -> list[str]:
+    lowered = text.casefold().replace("’", "'").replace("'s ", " ")
+    if _CJK.search(lowered):
+        return [character for character in lowered if character.isalnum()]
+    return _WORD.findall(lowered)
+
+
+def signature(title: str) -> int:
+    """63 bits, equal for copies of a title; titles that differ in a number or a name differ."""
+    return int.from_bytes(blake2b(" ".join(normal_title(title)).encode(), digest_size=8).digest(), "big") >> 1
+
+
+def shingles(words: list[str]) -> list[str]:
+    """Words and pairs of neighbours."""
+    return [*words, *(f"{first} {second}" for first, second in zip(words, words[1:], strict=False))]
+
+
+def minhash(words: list[str]) -> list[int]:
+    """`PERMUTATIONS` MinHash values of the title's shingles (Broder 1997)."""
+    sketch = RMinHash(num_perm=PERMUTATIONS, seed=_SEED)
+    sketch.update(shingles(words))
+    return list(sketch.digest())
+
+
+def partition_key(title: str) -> bytes:
+    """One MinHash value of the title: copies meet in a partition with the likelihood of their similarity."""
+    sketch = RMinHash(num_perm=1, seed=_SEED)
+    sketch.update(normal_title(title))
+    return int(sketch.digest()[0]).to_bytes(4, "big")

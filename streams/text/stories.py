@@ -1,0 +1,152 @@
+"""Stories: near-duplicates within seven days, found by MinHash banding and checked word by word.
+
+A source partition has an index of its own; what it answers depends on the order of its items alone, so a
+restart that restores the archived ones goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from zlib import crc32
+
+from streams.records import Story
+from streams.text.signature import PERMUTATIONS, minhash, normal_title
+
+__all__ = ["StoryIndex", "StoryRow"]
+
+HOUR_MS = 3_600_000
+SPANS_MS = {"12h": 12 * HOUR_MS, "24h": 24 * HOUR_MS, "3d": 72 * HOUR_MS, "5d": 120 * HOUR_MS, "7d": 168 * HOUR_MS}
+LONGEST_MS = SPANS_MS["7d"]
+
+ROWS = 3
+"""8 bands of 3 values: titles that share 60 % of their shingles meet with probability 0.86, 80 % with 0.998."""
+SIMILAR = 0.6
+"""Share of words in common (Jaccard) from which two titles tell one story."""
+
+_NUMBER = re.compile(r"\d")
+
+
+class StoryRow(Protocol):
+    """An archived item, as far as an index needs it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def seen_ms(self) -> int: ...
+    @property
+    def story_id(self) -> str: ...
+    @property
+    def duplicate_of(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An indexed item. `words` are CRC-32 of its words, sorted; `marks` those that must not differ."""
+
+    id: str
+    story: Story
+    seen_ms: int
+    words: array[int]
+    marks: array[int]
+    bands: tuple[int, ...]
+
+
+class StoryIndex:
+    """Bounded: the oldest entry goes when `capacity` is passed. `opposites` are pairs of words that contradict."""
+
+    def __init__(self, capacity: int, opposites: Sequence[tuple[str, str]] = ()) -> None:
+        self._capacity = capacity
+        self._opposites = {crc32(word.encode()) for pair in opposites for word in pair}
+        self._order: deque[_Entry] = deque()
+        self._by_id: dict[str, _Entry] = {}
+        self._by_band: dict[int, list[_Entry]] = {}
+        self._times: dict[str, list[int]] = {}
+
+    def assign(self, item_id: str, title: str, seen_ms: int) -> Story:
+        """The item's story. An id that is known already has its story and adds nothing."""
+        known = self._by_id.get(item_id)
+        if known is not None:
+            return known.story
+        words, marks, bands = self._sketch(title)
+        best = self._nearest(words, marks, bands, seen_ms)
+        story_id = best.story.id if best is not None else item_id
+        story = Story(
+            id=story_id,
+            duplicate_of=best.id if best is not None else None,
+            similar=self._similar(story_id, seen_ms),
+        )
+        self._insert(_Entry(item_id, story, seen_ms, words, marks, bands))
+        return story
+
+    def restore(self, rows: Iterable[StoryRow]) -> None:
+        """Take in archived items, oldest first, with the stories that they had."""
+        for row in rows:
+            if row.id not in self._by_id:
+                story = Story(row.story_id, row.duplicate_of)
+                self._insert(_Entry(row.id, story, row.seen_ms, *self._sketch(row.title)))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def _sketch(self, title: str) -> tuple[array[int], array[int], tuple[int, ...]]:
+        words = normal_title(title)
+        codes = {crc32(word.encode()) for word in words}
+        marks = {crc32(word.encode()) for word in words if _NUMBER.search(word)} | (codes & self._opposites)
+        values = minhash(words)
+        bands = tuple(
+            hash((start, *values[start : start + ROWS])) for start in range(0, PERMUTATIONS, ROWS)
+        )  # a hash of integers is the same in every process
+        return array("L", sorted(codes)), array("L", sorted(marks)), bands
+
+    def _nearest(
+        self, words: array[int], marks: array[int], bands: tuple[int, ...], seen_ms: int
+    ) -> _Entry | None:
+        mine = set(words)
+        best, best_share = None, SIMILAR
+        looked: set[str] = set()
+        for band in bands:
+            for entry in self._by_band.get(band, ()):
+                if entry.id in looked or abs(seen_ms - entry.seen_ms) > LONGEST_MS or entry.marks != marks:
+                    continue
+                looked.add(entry.id)
+                common = len(mine.intersection(entry.words))
+                share = common / (len(mine) + len(entry.words) - common or 1)
+                if share > best_share or (share == best_share and best is None):
+                    best, best_share = entry, share
+        return best
+
+    def _similar(self, story_id: str, seen_ms: int) -> dict[str, int]:
+        times = self._times.get(story_id)
+        if not times:
+            return {}
+        upto = bisect_left(times, seen_ms + 1)
+        return {name: upto - bisect_left(times, seen_ms - span) for name, span in SPANS_MS.items()}
+
+    def _insert(self, entry: _Entry) -> None:
+        self._order.append(entry)
+        self._by_id[entry.id] = entry
+        for band in entry.bands:
+            self._by_band.setdefault(band, []).append(entry)
+        insort(self._times.setdefault(entry.story.id, []), entry.seen_ms)
+        if len(self._order) > self._capacity:
+            self._remove(self._order.popleft())
+
+    def _remove(self, entry: _Entry) -> None:
+        del self._by_id[entry.id]
+        for band in entry.bands:
+            entries = self._by_band[band]
+            entries.remove(entry)
+            if not entries:
+                del self._by_band[band]
+        times = self._times[entry.story.id]
+        times.remove(entry.seen_ms)
+        if not times:
+            del self._times[entry.story.id]

@@ -43,6 +43,7 @@ class Expectation:
         "_alpha",
         "_behind",
         "_config",
+        "_evenness",
         "_excess",
         "_factor",
         "_history",
@@ -63,6 +64,7 @@ class Expectation:
         self._level = self._alpha / exposure
         self._behind: list[float] = []
         self._shares: dict[int, tuple[float, float]] = {}
+        self._evenness = self._measured_evenness()
         self._excess: tuple[float, float, float] | None = None
 
     def _exposure_kept(self) -> float:
@@ -72,6 +74,17 @@ class Expectation:
             return 1.0
         taken = sum((1.0 - self._cell_kept(cell)) * view.expected_hours[cell] for cell in self._history.left_out)
         return max(1.0 - taken / total, 1e-3)
+
+    def _measured_evenness(self) -> float:
+        """How evenly an hour's items fall within it: 1 evenly, towards 0 all at once (a feed that posts on the hour).
+
+        Two items of an hour share its quarter with probability 1/4 when even. A part `f` of an hour is then
+        expected to hold ``f ** evenness`` of its items: a batch may come in any part of it, so this errs to
+        the quiet side.
+        """
+        pairs, together = self._history.hour_pairs * self._factor, self._history.quarter_pairs * self._factor
+        shared = (together + 0.25 * _PAIRS_WEIGHT) / (pairs + _PAIRS_WEIGHT)
+        return 1.0 - min(max((shared - 0.25) / 0.75, 0.0), 1.0)
 
     def _measured_excess(self) -> tuple[float, float, float]:
         """Variance beyond Poisson: per mean, at a quarter and at an hour; and per squared mean, of days."""
@@ -115,10 +128,11 @@ class Expectation:
         behind = self._behind
         if len(behind) <= back:
             behind = self._extend(back)
+        even = self._evenness
         if back == 0:
-            return behind[0] * (end_ms - start_ms) / HOUR_MS
-        current = behind[0] * (end_ms - hour * HOUR_MS) / HOUR_MS
-        first = behind[back] * ((hour - back + 1) * HOUR_MS - start_ms) / HOUR_MS
+            return behind[0] * float(((end_ms - start_ms) / HOUR_MS) ** even)
+        current = behind[0] * float(((end_ms - hour * HOUR_MS) / HOUR_MS) ** even)
+        first = behind[back] * float((((hour - back + 1) * HOUR_MS - start_ms) / HOUR_MS) ** even)
         return current + sum(behind[1:back]) + first
 
     def dispersion(self, window: Window, mean: float) -> float:

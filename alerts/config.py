@@ -123,7 +123,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collapse: bool = True
     warm_up_days: float = 3.0
     false_alarms_per_week: float = 1.0
-    most_probable_level: float = 1e-3
+    most_probable_level: float = 1.5e-3
     kinds: dict[str, KindConfig] = {}
     rules: dict[str, RuleConfig] = {}
     baseline: BaselineConfig = BaselineConfig()

@@ -9,8 +9,6 @@ import pytest
 
 from alerts import AlertConfig, AlertEvent, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
 
-START_MS = 1_735_516_800_000  # Monday 2024-12-30, 00:00 UTC
-
 
 @dataclass
 class Played:

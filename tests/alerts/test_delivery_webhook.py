@@ -1,0 +1,231 @@
+"""The webhook against a real HTTP server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+
+from alerts import AlertEvent, DeliveryError
+from alerts.delivery import Delivered, GiveUp, Notification, RetryLater, WebhookChannel, back_off_seconds
+from alerts.records import Expected, Observed, WindowSpan
+
+NOW_MS = 1_700_000_000_000
+KEY = bytes(range(32))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+EVENT = AlertEvent(
+    id="ab" * 16,
+    version=2,
+    rule="volume",
+    series="entity/a",
+    kind="entity",
+    state="firing",
+    change="opened",
+    severity="warning",
+    onset_ms=NOW_MS,
+    updated_ms=NOW_MS,
+    window=WindowSpan(NOW_MS - 900_000, NOW_MS, 900),
+    observed=Observed(3, 4),
+    expected=Expected(0.1, 0.4, (0, 1)),
+    p_value=1e-5,
+    level=1e-3,
+    reasons=(),
+    top_items=(),
+)
+
+
+@dataclass
+class Receiver:
+    """A little HTTP/1.1 server: keeps what it got, answers what it is told to, or says nothing at all."""
+
+    answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n"
+    silent: bool = False
+    port: int = 0
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        self.requests.append((headers | {"request": head[0]}, body))
+        if self.silent:
+            await reader.read()  # until the other side hangs up
+        else:
+            writer.write(self.answer)
+            await writer.drain()
+        writer.close()
+
+    def says(self, status: str, *headers: str) -> None:
+        self.answer = "\r\n".join([f"HTTP/1.1 {status}", "content-length: 0", *headers, "", ""]).encode()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    got = Receiver()
+    server = await asyncio.start_server(got.serve, "127.0.0.1", 0)
+    got.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield got
+
+
+@pytest.fixture
+async def channel(receiver: Receiver) -> AsyncIterator[WebhookChannel]:
+    made = WebhookChannel(f"http://127.0.0.1:{receiver.port}/hook/t0ken?key=s3cret", SECRET, timeout_seconds=5)
+    yield made
+    await made.aclose()
+
+
+async def test_a_post_is_signed_as_standard_webhooks_asks(receiver: Receiver, channel: WebhookChannel) -> None:
+    assert await channel.notify(Notification(EVENT), NOW_MS) == Delivered()
+    headers, body = receiver.requests[0]
+    assert headers["request"] == "POST /hook/t0ken?key=s3cret HTTP/1.1"
+    assert headers["content-type"] == "application/json"
+    assert headers["webhook-id"] == EVENT.id + ".2"
+    assert headers["webhook-timestamp"] == str(NOW_MS // 1000)
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    payload = json.loads(body)
+    assert (payload["type"], payload["timestamp"]) == ("alert.opened", "2023-11-14T22:13:20.000Z")
+    assert AlertEvent.from_json(json.dumps(payload["data"]).encode()) == EVENT
+
+
+async def test_every_attempt_carries_the_same_id(receiver: Receiver, channel: WebhookChannel) -> None:
+    for attempt in (1, 2):
+        await channel.notify(Notification(EVENT, attempt), NOW_MS + attempt * 60_000)
+    first, second = (headers for headers, _ in receiver.requests)
+    assert first["webhook-id"] == second["webhook-id"]
+    assert first["webhook-timestamp"] != second["webhook-timestamp"]
+
+
+async def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
+    channel = WebhookChannel(f"http://127.0.0.1:{receiver.port}/")
+    assert await channel.notify(Notification(EVENT), NOW_MS) == Delivered()
+    assert "webhook-signature" not in receiver.requests[0][0]
+    await channel.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "attempt", "expected"),
+    [
+        ("200 OK", (), 1, Delivered()),
+        ("410 Gone", (), 1, GiveUp("410: the receiver wants no more")),
+        ("429 Too Many Requests", ("retry-after: 17",), 1, RetryLater(17.0, "answered 429")),
+        ("503 Service Unavailable", ("retry-after: 3",), 1, RetryLater(3.0, "answered 503")),
+        ("429 Too Many Requests", ("retry-after: 99999999999",), 1, RetryLater(86_400.0, "answered 429")),
+        ("301 Moved Permanently", ("location: http://elsewhere.example/",), 1, GiveUp),
+        ("500 Internal Server Error", (), 30, RetryLater),
+        ("404 Not Found", (), 1, RetryLater),
+        ("404 Not Found", (), 10, GiveUp("404: refused 10 times")),
+        ("429 Too Many Requests", (), 30, RetryLater),
+        ("429 Too Many Requests", ("retry-after: soon",), 1, RetryLater),
+    ],
+)
+async def test_answers_say_what_to_do(
+    receiver: Receiver,
+    channel: WebhookChannel,
+    status: str,
+    headers: tuple[str, ...],
+    attempt: int,
+    expected: object,
+) -> None:
+    receiver.says(status, *headers)
+    answer = await channel.notify(Notification(EVENT, attempt), NOW_MS)
+    if isinstance(expected, type):
+        assert isinstance(answer, expected)
+    else:
+        assert answer == expected
+    assert len(receiver.requests) == 1
+
+
+async def test_retry_after_may_be_a_date(receiver: Receiver, channel: WebhookChannel) -> None:
+    at = datetime.fromtimestamp(NOW_MS / 1000 + 90, UTC)
+    receiver.says("429 Too Many Requests", f"retry-after: {format_datetime(at, usegmt=True)}")
+    answer = await channel.notify(Notification(EVENT), NOW_MS)
+    assert answer == RetryLater(90.0, "answered 429")
+
+
+async def test_a_receiver_that_says_nothing_is_tried_again(receiver: Receiver) -> None:
+    receiver.silent = True
+    channel = WebhookChannel(f"http://127.0.0.1:{receiver.port}/", timeout_seconds=0.2)
+    answer = await channel.notify(Notification(EVENT), NOW_MS)
+    assert isinstance(answer, RetryLater)
+    assert "0.2 s" in answer.problem
+    await channel.aclose()
+
+
+async def test_a_receiver_that_is_away_is_tried_again(receiver: Receiver) -> None:
+    closed = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    port = closed.sockets[0].getsockname()[1]
+    closed.close()
+    await closed.wait_closed()
+    channel = WebhookChannel(f"http://127.0.0.1:{port}/")
+    answer = await channel.notify(Notification(EVENT), NOW_MS)
+    assert isinstance(answer, RetryLater)
+    assert "connection" in answer.problem
+    await channel.aclose()
+
+
+async def test_an_answer_that_is_no_http_is_tried_again(receiver: Receiver, channel: WebhookChannel) -> None:
+    receiver.answer = b"220 mail.example ESMTP\r\n"
+    assert isinstance(await channel.notify(Notification(EVENT), NOW_MS), RetryLater)
+
+
+@pytest.mark.parametrize("show", [repr, lambda channel: channel.name], ids=["repr", "name"])
+async def test_secrets_are_never_shown(channel: WebhookChannel, show: Callable[[WebhookChannel], str]) -> None:
+    shown = show(channel)
+    assert "127.0.0.1" in shown
+    assert not any(secret in shown for secret in ("t0ken", "s3cret", "/hook", SECRET, "whsec"))
+
+
+async def test_secrets_are_not_logged_either(
+    receiver: Receiver, channel: WebhookChannel, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await channel.notify(Notification(EVENT), NOW_MS)
+    assert "POST" in caplog.text
+    assert not any(secret in caplog.text for secret in ("t0ken", "s3cret", SECRET))
+
+
+async def test_two_webhooks_of_one_host_have_different_names() -> None:
+    channels = [WebhookChannel(f"https://hooks.example/{path}") for path in "ab"]
+    assert channels[0].name != channels[1].name
+    for made in channels:
+        await made.aclose()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "hunter2", "whsec_", "whsec_short", "whsec_***", base64.b64encode(KEY).decode(), "whsec_" + "A" * 400],
+)
+def test_a_bad_secret_is_refused_without_being_shown(secret: str) -> None:
+    with pytest.raises(DeliveryError, match="whsec_") as caught:
+        WebhookChannel("https://hooks.example/", secret)
+    assert not secret or secret == "whsec_" or secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "hooks.example", "ftp://hooks.example/", "https://:8443/x", "http://[::1", "http://a:99999/"]
+)
+def test_a_bad_address_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        WebhookChannel(url)
+    assert not url or url not in str(caught.value)
+
+
+def test_the_back_off_doubles_up_to_an_hour_and_is_spread() -> None:
+    waits = [back_off_seconds(Notification(EVENT, attempt)) for attempt in range(1, 15)]
+    for attempt, wait in enumerate(waits):
+        base = min(5.0 * 2**attempt, 3600.0)
+        assert base <= wait <= base * 1.2
+    assert back_off_seconds(Notification(EVENT, 3)) == waits[2]

@@ -33,7 +33,6 @@ REJECTED: dict[str, tuple[_Make, ...]] = {
     ),
     "bad_type": (lambda moment, n: _line(moment, n, title=["A", "list"]),),
     "not_an_object": (b'["a", "list"]', b"null"),
-    "no_source": (lambda moment, n: _line(moment, n, source=None),),
 }
 """Records that cannot be processed, or their makers, by the reason of their rejection."""
 

@@ -54,7 +54,7 @@ def retry_rejects(store: Store, topics: Topics, rejects: Iterable[RejectRecord])
 
 
 def _records(store: Store, topic: str) -> Iterator[Record]:
-    for partition in range(store.partitions(topic)):
+    for partition in range(store.topics()[topic].partitions):
         offset, end = store.first_offset(topic, partition), store.end_offset(topic, partition)
         while offset < end:
             page = store.read(topic, partition, offset, _PAGE)

@@ -2,7 +2,8 @@
 
     watchlists:
       - name: svb                       # the series is watchlist/svb
-        names: [Silicon Valley Bank, SVB]
+        names: [Silicon Valley Bank]
+        aliases: [SVB]                  # more names; kept apart for the reader's sake
         tickers: [SIVB]
         terms: [bank run]               # words or phrases, in any case
         entities: [JPM]                 # ids of the gazetteer
@@ -37,6 +38,7 @@ class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
     name: str
     names: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     tickers: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
@@ -44,6 +46,11 @@ class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     without: tuple[str, ...] = ()
     title_only: bool = False
     ignore_sources: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What names the list's subject, apart from tickers and entities."""
+        return (*self.names, *self.aliases, *self.terms)
 
 
 _KEYS = [field.encode_name for field in msgspec.structs.fields(Watchlist)]
@@ -77,9 +84,9 @@ def _watchlist(entry: object, number: int, path: Path) -> Watchlist:
         raise SettingsError(f"{where}: {error}") from error
     if not _NAME.fullmatch(one.name):
         raise SettingsError(f"{where}: name: take letters, digits, spaces, '.', '&', '-', at most 61")
-    if not (one.names or one.tickers or one.terms or one.entities):
+    if not (one.words or one.tickers or one.entities):
         raise SettingsError(f"{where}: give it names, tickers, terms or entities; else nothing can match")
-    if any(not word.strip() for word in (*one.names, *one.tickers, *one.terms, *one.every, *one.without)):
+    if any(not word.strip() for word in (*one.words, *one.tickers, *one.every, *one.without)):
         raise SettingsError(f"{where}: an entry is empty; take it out")
     return one
 
@@ -136,12 +143,12 @@ def _is_exact(name: str) -> bool:
 
 
 def _exact(one: Watchlist) -> set[str]:
-    words = {name for name in (*one.names, *one.terms, *one.every, *one.without) if _is_exact(name)}
+    words = {name for name in (*one.words, *one.every, *one.without) if _is_exact(name)}
     return words | set(one.tickers)
 
 
 def _loose(one: Watchlist) -> set[str]:
-    return {name for name in (*one.names, *one.terms, *one.every, *one.without) if not _is_exact(name)}
+    return {name for name in (*one.words, *one.every, *one.without) if not _is_exact(name)}
 
 
 def _key(word: str) -> str:
@@ -149,7 +156,7 @@ def _key(word: str) -> str:
 
 
 def _matches(one: Watchlist, found: set[str], entity_ids: Collection[str]) -> bool:
-    named = any(_key(word) in found for word in (*one.names, *one.terms)) or any(
+    named = any(_key(word) in found for word in one.words) or any(
         ticker in found for ticker in one.tickers
     )
     if not named and not any(entity in entity_ids for entity in one.entities):

@@ -49,6 +49,8 @@ _ALSO = {
 # Well known though no member of the index: their one-word names are taken as those of its members are.
 _KNOWN = {"GAP", "SNAP", "SHOP", "SPOT", "ROKU", "LYFT", "PINS", "AMC", "GME", "RIVN", "LCID", "BABA", "TM", "NVO", "ASML", "ARM"}
 _SHORTEST_NAME = 3
+_GENERIC = 5
+"""A word in so many issuers' names (Bancorp, Pacific) names none of them."""
 
 
 @dataclass
@@ -62,17 +64,20 @@ class _Issuer:
 
 def main(folder: Path, texts: list[Path]) -> None:
     issuers: dict[str, _Issuer] = {}
+    by_ticker: dict[str, _Issuer] = {}
     for ticker, security, large in _securities(folder):
         name = _issuer_name(security)
         if len(name) < _SHORTEST_NAME:
             continue
-        issuer = issuers.setdefault(_key(name), _Issuer(ticker, name, large or ticker in _KNOWN))
+        issuer = by_ticker.get(ticker) or issuers.setdefault(
+            _key(name), _Issuer(ticker, name, large or ticker in _KNOWN)
+        )
+        by_ticker[ticker] = issuer
         if ticker not in issuer.tickers:
             issuer.tickers.append(ticker)
         short = _short_name(name)
         if short != issuer.name and len(short) >= _SHORTEST_NAME:
             issuer.aliases.add(short)
-    by_ticker = {ticker: issuer for issuer in issuers.values() for ticker in issuer.tickers}
     for ticker, names in _ALSO.items():
         if ticker in by_ticker:
             by_ticker[ticker].aliases |= set(names) - {by_ticker[ticker].name}
@@ -133,20 +138,24 @@ def _needs_evidence(name: str, issuer: _Issuer, counts: Counter[str]) -> bool:
     return not issuer.large or len(name) <= _SHORTEST_NAME
 
 
-def _names(issuer: _Issuer, counts: Counter[str]) -> list[str]:
-    """The short name first; a small company's is left out when it is one common word ("First"), which proves nothing."""
+def _names(issuer: _Issuer, counts: Counter[str], generic: set[str]) -> list[str]:
+    """The short name first; a small company's is left out when it is one common word, which proves nothing."""
     name = _short_name(issuer.name)
     rest = sorted((issuer.aliases | {issuer.name}) - {name})
-    if not issuer.large and " " not in name and counts[name.casefold()] and rest:
-        return rest
+    proves_nothing = name in generic or (not issuer.large and counts[name.casefold()] > 0)
+    if " " not in name and proves_nothing:
+        return [one for one in rest if one not in generic] or [f"{name} {issuer.ticker}"]
     return [name, *rest]
 
 
 def _write(issuers: Iterable[_Issuer], counts: Counter[str]) -> None:
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(["id", "name", "aliases", "tickers", "needs_evidence"])
-    for issuer in sorted(issuers, key=lambda one: one.ticker):
-        names = _names(issuer, counts)
+    issuers = sorted(issuers, key=lambda one: one.ticker)
+    shared = Counter(word for issuer in issuers for word in set(issuer.name.split()))
+    generic = {word for word, count in shared.items() if count >= _GENERIC}
+    for issuer in issuers:
+        names = _names(issuer, counts, generic)
         name = names[0]
         unsure = [one for one in names if _needs_evidence(one, issuer, counts)]
         out.writerow([issuer.ticker, name, "|".join(names[1:]), "|".join(issuer.tickers), "|".join(unsure)])

@@ -166,8 +166,10 @@ def _first_text(raw: Mapping[str, Any], rule: Rule, used: set[str], limit: int, 
 
 def _as_text(value: Any, limit: int) -> str | None:
     """A text without surrounding blanks; numbers are written out; None for what is no text."""
+    if value is None:
+        return None
     if isinstance(value, str):
-        return clean_string(value.strip(_BLANKS) if len(value) <= limit else value[: limit * 2].strip(_BLANKS), limit)
+        return clean_string((value if len(value) <= limit else value[: limit * 2]).strip(_BLANKS), limit)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:

@@ -161,7 +161,9 @@ def ndjson_entries(lines: Iterator[Line]) -> Iterator[Entry]:
             continue
         record: Mapping[str, Any] | Reject
         try:
-            record = trimmed(parse_json(checked(line)))
+            record = parse_json(checked(line))
+            if line.size > _STRING_LIMIT:
+                record = trimmed(record)
         except Reject as reject:
             record = reject
         yield Entry(line.number, line.number, record, line.data[:RAW_LIMIT], line.size)

@@ -151,10 +151,9 @@ class _Playing:
 
     def _timed(self) -> Iterator[_Timed]:
         """All entries from the first line on: what was published already is read again, for its dates."""
-        entries, ahead = itertools.tee(self._entries())
-        dates = (self._date(entry) for entry in ahead)
-        for seen_ms, entry in zip(stamp(dates, now_ms=self._now_ms), entries, strict=True):
-            date = self._date(entry)
+        dated, ahead = itertools.tee((entry, self._date(entry)) for entry in self._entries())
+        stamps = stamp((date for _, date in ahead), now_ms=self._now_ms)
+        for seen_ms, (entry, date) in zip(stamps, dated, strict=True):
             self._counts.read(entry, seen_ms, moved=date != seen_ms)
             if entry.last_line > self._kept.line:
                 yield _Timed(entry, seen_ms)

@@ -80,8 +80,18 @@ def _imported_distributions() -> set[str]:
     trees = [node for path in runtime for node in ast.walk(ast.parse(path.read_bytes()))]
     names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in trees if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    names |= {name for node in trees if (name := _package_read(node))}
     owners = metadata.packages_distributions()
     return {owners[top][0] for name in names if (top := name.split(".")[0]) in owners} - {"moodwire"}
+
+
+def _package_read(node: ast.AST) -> str | None:
+    """The package whose data files are read: the "name" of `resources.files("name")`."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="files"), args=[ast.Constant(value=str(name))]):
+            return name
+        case _:
+            return None
 
 
 def _met(wanted: Requirement, pin: str | None) -> bool:

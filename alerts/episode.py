@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from alerts.config import EpisodeConfig, RuleConfig
+from alerts.records import Peak, rounded
 from alerts.rules import Evidence, Reason, is_critical
 
 __all__ = ["IDLE", "Episode", "calm", "close_if_calm", "cooling", "opened", "update_due", "updated"]
@@ -29,8 +30,8 @@ _HOUR_MS: Final = 3_600_000
 class Episode(msgspec.Struct, frozen=True, array_like=True):
     """Where the alert of one rule on one series stands. `onset_ms` names the episode; all else is its course.
 
-    `best_p` is the smallest p so far (kept after the end, for the cool-down); `calm_since_ms` is 0 unless
-    every window is calm; `told_ms` is when the last event was sent, `told_negative` the count that it gave.
+    `peak` is the look with the smallest p so far (kept after the end, for the cool-down); `calm_since_ms` is 0
+    unless every window is calm; `told_ms` is when the last event was sent, `told_negative` the count that it gave.
     """
 
     is_open: bool = False
@@ -39,7 +40,7 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     version: int = 0
     critical: bool = False
     escalated: bool = False
-    best_p: float = 1.0
+    peak: Peak | None = None
     calm_since_ms: int = 0
     resolved_ms: int = 0
     told_ms: int = 0
@@ -54,6 +55,10 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     @property
     def severity(self) -> str:
         return "critical" if self.critical else "warning"
+
+    @property
+    def best_p(self) -> float:
+        return self.peak.p_value if self.peak else 1.0
 
 
 IDLE: Final = Episode()
@@ -74,9 +79,22 @@ def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
         window_seconds=evidence.count.window.seconds,
         version=1,
         critical=is_critical(evidence, rule),
-        best_p=evidence.p_value,
+        peak=_peak(evidence, tick_ms),
         told_ms=tick_ms,
         told_negative=evidence.count.negative,
+    )
+
+
+def _peak(evidence: Evidence, tick_ms: int) -> Peak:
+    count, interval = evidence.count, evidence.interval()
+    return Peak(
+        at_ms=tick_ms,
+        seconds=count.window.seconds,
+        negative=count.negative,
+        total=count.total,
+        expected=rounded(evidence.expected),
+        interval=(interval.low, interval.high),
+        p_value=evidence.p_value,
     )
 
 
@@ -94,22 +112,22 @@ def updated(
     episode: Episode, worst: Evidence, tick_ms: int, rule: RuleConfig, settings: EpisodeConfig
 ) -> tuple[Episode, Reason, bool]:
     """A look at an open episode that is not calm: (next state, reason, whether to tell)."""
-    best = min(episode.best_p, worst.p_value)
+    peak = _peak(worst, tick_ms) if worst.p_value < episode.best_p else episode.peak
     if not episode.critical and is_critical(worst, rule):
-        told = _told(episode, worst, tick_ms, best)
+        told = _told(episode, worst, tick_ms, peak)
         return msgspec.structs.replace(told, critical=True, escalated=True), Reason.ESCALATED, True
     if update_due(episode, tick_ms, settings) and worst.count.negative != episode.told_negative:
-        return _told(episode, worst, tick_ms, best), Reason.STILL_OPEN, True
-    if best != episode.best_p or episode.calm_since_ms:
-        episode = msgspec.structs.replace(episode, best_p=best, calm_since_ms=0)
+        return _told(episode, worst, tick_ms, peak), Reason.STILL_OPEN, True
+    if peak is not episode.peak or episode.calm_since_ms:
+        episode = msgspec.structs.replace(episode, peak=peak, calm_since_ms=0)
     return episode, Reason.STILL_OPEN, False
 
 
-def _told(episode: Episode, worst: Evidence, tick_ms: int, best_p: float) -> Episode:
+def _told(episode: Episode, worst: Evidence, tick_ms: int, peak: Peak | None) -> Episode:
     return msgspec.structs.replace(
         episode,
         version=episode.version + 1,
-        best_p=best_p,
+        peak=peak,
         calm_since_ms=0,
         told_ms=tick_ms,
         told_negative=worst.count.negative,

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from alerts.clock import HOUR_MS
 from alerts.config import SHARE, VOLUME, AlertConfig
 from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
-from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id
+from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, rounded
 from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
 from alerts.series import SeriesState
 from alerts.stream import StreamState
@@ -196,7 +198,8 @@ class _Look:
         return not calm([self._evidence(rule, len(self._counts) - 1)], settings, config)
 
     def _event(self, rule: str, change: Change, episode: Episode, evidence: Evidence) -> AlertEvent:
-        count, interval = evidence.count, evidence.interval()
+        count, interval, peak = evidence.count, evidence.interval(), episode.peak
+        assert peak is not None  # an episode has one from its opening
         return AlertEvent(
             id=alert_id(rule, self._series, episode.onset_ms),
             version=episode.version,
@@ -210,9 +213,10 @@ class _Look:
             updated_ms=self._tick_ms,
             window=WindowSpan(count.start_ms, count.end_ms, count.window.seconds),
             observed=Observed(count.negative, count.total),
-            expected=Expected(_rounded(evidence.expected), _rounded(evidence.rate), (interval.low, interval.high)),
-            p_value=_rounded(evidence.p_value),
-            level=_rounded(evidence.level),
+            expected=Expected(rounded(evidence.expected), rounded(evidence.rate), (interval.low, interval.high)),
+            p_value=rounded(evidence.p_value),
+            level=rounded(evidence.level),
+            peak=msgspec.structs.replace(peak, p_value=rounded(peak.p_value)),
             reasons=self._reasons(),
             top_items=self._top_items(count.start_ms),
         )
@@ -244,8 +248,3 @@ def _sentence(evidence: Evidence) -> str:
         (interval.low, interval.high),
         evidence.p_value,
     )
-
-
-def _rounded(value: float) -> float:
-    """Six significant digits: enough for people, and the same text on every machine."""
-    return float(f"{value:.6g}")

@@ -22,11 +22,13 @@ __all__ = [
     "Expected",
     "Headline",
     "Observed",
+    "Peak",
     "Severity",
     "State",
     "TopItem",
     "WindowSpan",
     "alert_id",
+    "rounded",
 ]
 
 RECORD_VERSION = 1
@@ -59,6 +61,18 @@ class Expected(msgspec.Struct, frozen=True):
     negative: float
     rate: float
     interval: tuple[int, int]
+
+
+class Peak(msgspec.Struct, frozen=True):
+    """The most improbable look so far: what an ended alert was about. Fields as in the event itself."""
+
+    at_ms: int
+    seconds: int
+    negative: int
+    total: int
+    expected: float
+    interval: tuple[int, int]
+    p_value: float
 
 
 class TopItem(msgspec.Struct, frozen=True):
@@ -98,6 +112,7 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     expected: Expected
     p_value: float
     level: float
+    peak: Peak
     reasons: tuple[str, ...]
     top_items: tuple[TopItem, ...]
     schema: int = RECORD_VERSION
@@ -119,6 +134,11 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     def from_json(cls, data: bytes) -> AlertEvent:
         """Raises `msgspec.ValidationError` or `msgspec.DecodeError`; unknown fields are ignored."""
         return msgspec.json.decode(data, type=cls)
+
+
+def rounded(value: float) -> float:
+    """Six significant digits: enough for people, and the same text on every machine."""
+    return float(f"{value:.6g}")
 
 
 def alert_id(rule: str, series: str, onset_ms: int) -> str:

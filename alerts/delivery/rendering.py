@@ -38,8 +38,16 @@ def heading(event: AlertEvent) -> str:
 
 
 def summary(event: AlertEvent) -> str:
-    """`7 negative in 2 h, expected 0.3 (0 to 2), p 4e-05`; at the end, how long it lasted."""
-    counted = evidence_text(
+    """`7 negative in 2 h, expected 0.3 (0 to 2), p 4e-05`; at the end, how long it lasted and its worst."""
+    if event.change == "resolved":
+        minutes = (event.updated_ms - event.onset_ms) // 60_000
+        lasted = window_text(minutes * 60) if minutes < 120 else window_text(minutes // 60 * 3600)
+        peak = event.peak
+        worst = evidence_text(
+            event.rule, peak.negative, peak.total, peak.seconds, peak.expected, peak.interval, peak.p_value
+        )
+        return f"back to normal after {lasted}; at its worst {worst}"
+    return evidence_text(
         event.rule,
         event.observed.negative,
         event.observed.total,
@@ -48,11 +56,6 @@ def summary(event: AlertEvent) -> str:
         event.expected.interval,
         event.p_value,
     )
-    if event.change != "resolved":
-        return counted
-    minutes = (event.updated_ms - event.onset_ms) // 60_000
-    lasted = window_text(minutes * 60) if minutes < 120 else window_text(minutes // 60 * 3600)
-    return f"back to normal after {lasted}: {counted}"
 
 
 def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> str:

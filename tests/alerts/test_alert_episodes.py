@@ -25,7 +25,7 @@ from alerts import (
 from alerts.config import VOLUME, RuleConfig, Window
 from alerts.detectors import Interval
 from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
-from alerts.records import alert_id
+from alerts.records import Peak, alert_id
 from alerts.rules import Count, judge, screen
 
 Play = Callable[..., Any]
@@ -114,7 +114,7 @@ def test_every_window_must_be_calm() -> None:
 
 
 def test_the_cool_down_yields_to_something_far_worse() -> None:
-    ended = Episode(best_p=1e-5, resolved_ms=10 * HOUR_MS, version=2)
+    ended = Episode(peak=Peak(0, 7200, 5, 5, 0.1, (0, 1), 1e-5), resolved_ms=10 * HOUR_MS, version=2)
     soon, later = 11 * HOUR_MS, 17 * HOUR_MS
     assert cooling(ended, evidence(5, 0.1, 1e-6), soon, SETTINGS)
     assert not cooling(ended, evidence(9, 0.1, 1e-8), soon, SETTINGS)
@@ -192,6 +192,9 @@ def test_a_burst_opens_escalates_and_resolves_one_alert(play: Play) -> None:
     assert first.expected.negative < 1
     assert first.expected.interval[1] < first.observed.negative
     assert first.p_value <= first.level
+    assert first.peak.p_value == first.p_value
+    assert last.peak.negative >= 12
+    assert last.peak.p_value < first.p_value
     assert any("negative in" in reason for reason in first.reasons)
     assert last.updated_ms > items[-1][0].seen_ms + 12 * HOUR_MS  # the day's window had to empty
 

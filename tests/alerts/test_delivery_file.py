@@ -9,7 +9,7 @@ import pytest
 
 from alerts import AlertEvent
 from alerts.delivery import Delivered, FileChannel, Notification, RetryLater
-from alerts.records import Expected, Observed, WindowSpan
+from alerts.records import Expected, Observed, Peak, WindowSpan
 
 NOW_MS = 1_700_000_000_000
 
@@ -31,6 +31,7 @@ def event(name: str, version: int = 1) -> AlertEvent:
         expected=Expected(0.1, 0.4, (0, 1)),
         p_value=1e-5,
         level=1e-3,
+        peak=Peak(NOW_MS, 900, 3, 4, 0.1, (0, 1), 1e-5),
         reasons=(),
         top_items=(),
     )

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from alerts import AlertEvent, TopItem
 from alerts.delivery import Delivered, Notification, TerminalChannel, render_plain, render_rich
-from alerts.records import Expected, Observed, WindowSpan, alert_id
+from alerts.records import Expected, Observed, Peak, WindowSpan, alert_id
 from alerts.wording import evidence_text, number_text, p_text, time_text, window_text
 
 ONSET_MS = 1_678_443_270_000  # 2023-03-10 10:14:30 UTC
@@ -47,6 +47,7 @@ def alert(**changes: object) -> AlertEvent:
         expected=Expected(0.312, 0.156, (0, 2)),
         p_value=4.2e-5,
         level=1e-3,
+        peak=Peak(ONSET_MS, 86_400, 19, 21, 0.5, (0, 3), 2e-9),
         reasons=("7 negative in 2 h",),
         top_items=items,
     )
@@ -103,7 +104,8 @@ def test_the_heading_says_what_changed(change: str, severity: str, heading: str)
 
 def test_the_end_says_how_long_it_lasted() -> None:
     event = alert(change="resolved", state="resolved", updated_ms=ONSET_MS + 5 * HOUR_MS)
-    assert "back to normal after 5 h: 7 negative in 2 h" in render_plain(event)
+    text = " ".join(render_plain(event).split())
+    assert "back to normal after 5 h; at its worst 19 negative in 24 h, expected 0.5 (0 to 3), p 2e-09" in text
 
 
 async def test_texts_from_outside_are_never_markup_escapes_or_links_to_scripts() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from alerts import AlertEvent, DeliveryError
 from alerts.delivery import Delivered, GiveUp, Notification, RetryLater, WebhookChannel, back_off_seconds
-from alerts.records import Expected, Observed, WindowSpan
+from alerts.records import Expected, Observed, Peak, WindowSpan
 
 NOW_MS = 1_700_000_000_000
 KEY = bytes(range(32))
@@ -39,6 +39,7 @@ EVENT = AlertEvent(
     expected=Expected(0.1, 0.4, (0, 1)),
     p_value=1e-5,
     level=1e-3,
+    peak=Peak(NOW_MS, 900, 3, 4, 0.1, (0, 1), 1e-5),
     reasons=(),
     top_items=(),
 )

@@ -22,7 +22,7 @@ from streams.records import Position, Scored
 
 __all__ = ["MemoryArchive"]
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class MemoryArchive:

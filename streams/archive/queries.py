@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 _ALERT = "id, version, rule, series, state, severity, onset_ms, updated_ms, body"
 
 

@@ -7,13 +7,11 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-import msgspec
 from rich.markup import escape
 from rich.table import Table
 
 from alerts import AlertEvent
 from streams.archive import open_archive
-from streams.archive.protocol import StoredAlert
 from streams.cli.options import JsonOption
 from streams.cli.output import console, print_json, utc
 from streams.cli.replay import run_replay, show_report
@@ -36,47 +34,40 @@ def demo(json: JsonOption = False) -> None:
             "[bold]moodwire demo[/]: 14 days of invented news from invented publishers; two crises are hidden in it.\n"
         )
     report = run_replay(settings, feed, json=json)
-    alerts = asyncio.run(_alerts(settings))
+    heights = asyncio.run(_heights(settings))
     if json:
-        print_json({"alerts": [msgspec.json.decode(alert.body) for alert in alerts]})
+        print_json({"alerts": heights})
         return
     console.print()
     show_report(report, feed, json=False)
-    console.print(_table(alerts))
+    console.print(_table(heights))
     _where_next(settings)
 
 
-async def _alerts(settings: Settings) -> list[StoredAlert]:
+async def _heights(settings: Settings) -> list[AlertEvent]:
+    """Each alert at its height: the state with the most negative items, earliest alert first."""
     archive = open_archive(settings.archive)
     try:
-        return sorted(await archive.alerts(limit=1_000), key=lambda alert: alert.onset_ms)
+        heights = []
+        for alert in await archive.alerts(limit=1_000):
+            states = [AlertEvent.from_json(state.body) for state in await archive.alert_history(alert.id)]
+            heights.append(max(states, key=lambda event: (event.observed.negative, event.version)))
+        return sorted(heights, key=lambda event: event.onset_ms)
     finally:
         await archive.close()
 
 
-def _table(alerts: list[StoredAlert]) -> Table:
-    table = Table(
-        "began",
-        "series",
-        "severity",
-        "state",
-        "negative",
-        "expected",
-        title="Alerts of the two weeks",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-    )
-    for alert in alerts:
-        event = AlertEvent.from_json(alert.body)
+def _table(heights: list[AlertEvent]) -> Table:
+    table = Table("began (UTC)", "series", "severity", "negative", "expected", box=None, header_style="bold")
+    table.title, table.title_justify = "The alerts, each at its height", "left"
+    for event in heights:
         low, high = event.expected.interval
         table.add_row(
-            utc(event.onset_ms),
+            utc(event.onset_ms).removesuffix(" UTC"),
             escape(event.series),
             event.severity,
-            event.state,
-            f"{event.observed.negative} of {event.observed.total}",
-            f"{event.expected.negative:.1f} ({low:g}–{high:g})",
+            f"{event.observed.negative} in {event.window.seconds / 3600:g} h",
+            f"{event.expected.negative:.1f} ({low:g} to {high:g})",
         )
     return table
 

@@ -58,7 +58,7 @@ class ScoreOptions:
     mentions_partitions: int = 1
     late_after_ms: int = 6 * 3_600_000
     live: bool = True
-    story_capacity: int = 100_000
+    story_capacity: int = 20_000
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ class ScoreStage:
     async def _story_index(self, run: Run) -> StoryIndex:
         index = self._stories.get(run.partition)
         if index is None:
-            index = StoryIndex(self._options.story_capacity)
+            index = StoryIndex(self._options.story_capacity, self._profile.opposites)
             rows = await self._archive.stories(
                 partition=run.partition,
                 epoch=run.epoch,

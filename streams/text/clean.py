@@ -29,13 +29,22 @@ def clean_text(raw: str, limit: int) -> str:
     Longer text is cut at a word's end where there is one. Whatever is far beyond the limit is never looked at.
     """
     text = raw[: 4 * limit + 2_000]
-    if not (text.isascii() and text.isprintable() and "<" not in text and "&" not in text and "ww." not in text.lower()) or "://" in text:
+    if not _is_plain(text):
         text = _settled(text)
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
     head, _, _ = text[: limit + 1].rpartition(" ")
     return (head or text[:limit]).rstrip()
+
+
+def _is_plain(text: str) -> bool:
+    """Whether no pass would change more than blanks; true for most titles, and 20 times as fast as a pass."""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and not ("<" in text or "&" in text or "://" in text or "ww." in text.lower())
+    )
 
 
 def _settled(text: str) -> str:

@@ -1,7 +1,7 @@
 """Whom a text is about: names, cashtags and exchange codes, found in one pass.
 
-    names ─► Aho-Corasick, whole words, longest first ─► ambiguous? ─► evidence? ─┐
-    $GS, (NYSE: GS), GS.N ─────────────────────────────────────────────────────────┴─► EntityMention
+names ─► Aho-Corasick, whole words, longest first ─► ambiguous? ─► evidence? ─┐
+$GS, (NYSE: GS), GS.N ─────────────────────────────────────────────────────────┴─► EntityMention
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ class EntityLinker:
 def _whole(content: str, start: int, end: int) -> bool:
     before = content[start - 1] if start else " "
     after = content[end] if end < len(content) else " "
-    return not (before.isalnum() or before in "_@#$-&") and not (after.isalnum() or after in "_&" or content[end : end + 2] == "-l")
+    return not (before.isalnum() or before in "_@#$-&") and not (
+        after.isalnum() or after in "_&" or content[end : end + 2] == "-l"
+    )
 
 
 def _mention(entry: _Found, title_length: int) -> EntityMention:

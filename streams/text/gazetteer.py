@@ -103,7 +103,9 @@ def _from_csv(path: Path) -> list[_Entry]:
 def _row(row: Mapping[str, Any]) -> _Entry:
     needs = _list(row.get("needs_evidence"))
     flag = needs[0].lower() if len(needs) == 1 else ""
-    evidence: bool | tuple[str, ...] = flag in {"1", "yes", "true"} if flag in {"1", "yes", "true", "0", "no", "false"} else needs
+    evidence: bool | tuple[str, ...] = (
+        flag in {"1", "yes", "true"} if flag in {"1", "yes", "true", "0", "no", "false"} else needs
+    )
     return _Entry(
         (row["id"] or "").strip(),
         (row["name"] or "").strip(),

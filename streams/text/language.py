@@ -12,9 +12,15 @@ import fasttext
 __all__ = ["decide_language", "detect", "normalise_language"]
 
 _CODE = re.compile(r"[a-z]{2,3}")
-_LATIN_ONLY = re.compile(r"[A-Za-z]")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_SCRIPTS = {"zh", "ja", "ko"}
+# Scripts that tell the language by themselves, the telling ones first: Japanese is written with Chinese signs too.
+_SCRIPTS = {
+    "ja": re.compile(r"[\u3040-\u30ff]"),
+    "ko": re.compile(r"[\uac00-\ud7af]"),
+    "zh": re.compile(r"[\u3400-\u9fff]"),
+}
+_THREE_LETTERS = {
+    "eng": "en", "zho": "zh", "chi": "zh", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "jpn": "ja"
+}  # fmt: skip
 _MOST_CHARACTERS = 200
 
 
@@ -39,14 +45,23 @@ def detect(text: str) -> tuple[str, float]:
 def normalise_language(declared: str) -> str:
     """`en-US`, `EN_gb`, `eng` and the like as two letters, or "" when it is no language."""
     code = declared.strip().lower().replace("_", "-").split("-", 1)[0]
-    code = {"eng": "en", "zho": "zh", "chi": "zh", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es"}.get(code, code)
+    code = _THREE_LETTERS.get(code, code)
     return code if _CODE.fullmatch(code) and len(code) == 2 else ""
 
 
 def decide_language(declared: str | None, text: str, default: str, min_confidence: float) -> str:
     """The declared language unless the text's script contradicts it; else the detected one, if it is sure enough."""
+    script = _by_script(text)
     code = normalise_language(declared) if declared else ""
-    if code and (code in _SCRIPTS) == bool(_CJK.search(text)):
+    if code and (script == code or (not script and code not in _SCRIPTS)):
         return code
+    if script:
+        return script
     found, confidence = detect(text)
     return found if found and confidence >= min_confidence else default
+
+
+def _by_script(text: str) -> str:
+    if text.isascii():
+        return ""
+    return next((language for language, letters in _SCRIPTS.items() if letters.search(text)), "")

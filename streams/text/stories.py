@@ -106,9 +106,7 @@ class StoryIndex:
         )  # a hash of integers is the same in every process
         return array("L", sorted(codes)), array("L", sorted(marks)), bands
 
-    def _nearest(
-        self, words: array[int], marks: array[int], bands: tuple[int, ...], seen_ms: int
-    ) -> _Entry | None:
+    def _nearest(self, words: array[int], marks: array[int], bands: tuple[int, ...], seen_ms: int) -> _Entry | None:
         mine = set(words)
         best, best_share = None, SIMILAR
         looked: set[str] = set()

@@ -82,7 +82,7 @@ def _watchlist(entry: object, number: int, path: Path) -> Watchlist:
         one = msgspec.convert(entry, Watchlist)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {error}") from error
-    if not _NAME.fullmatch(one.name):
+    if not _NAME.fullmatch(one.name) or not one.name.strip():
         raise SettingsError(f"{where}: name: take letters, digits, spaces, '.', '&', '-', at most 61")
     if not (one.words or one.tickers or one.entities):
         raise SettingsError(f"{where}: give it names, tickers, terms or entities; else nothing can match")
@@ -156,9 +156,7 @@ def _key(word: str) -> str:
 
 
 def _matches(one: Watchlist, found: set[str], entity_ids: Collection[str]) -> bool:
-    named = any(_key(word) in found for word in one.words) or any(
-        ticker in found for ticker in one.tickers
-    )
+    named = any(_key(word) in found for word in one.words) or any(ticker in found for ticker in one.tickers)
     if not named and not any(entity in entity_ids for entity in one.entities):
         return False
     return all(_key(word) in found for word in one.every) and not any(_key(word) in found for word in one.without)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from itertools import pairwise
 
 from rensa import RMinHash
 
@@ -43,7 +44,7 @@ def signature(title: str) -> int:
 
 def shingles(words: list[str]) -> list[str]:
     """Words and pairs of neighbours."""
-    return [*words, *(f"{first} {second}" for first, second in zip(words, words[1:], strict=False))]
+    return [*words, *(f"{first} {second}" for first, second in pairwise(words))]
 
 
 def minhash(words: list[str]) -> list[int]:

@@ -6,14 +6,12 @@ restart that restores the archived ones goes on as if nothing had happened.
 
 from __future__ import annotations
 
-import re
-from array import array
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Protocol
-from zlib import crc32
 
 from streams.records import Story
 from streams.text.signature import PERMUTATIONS, minhash, normal_title
@@ -29,7 +27,8 @@ ROWS = 3
 SIMILAR = 0.6
 """Share of words in common (Jaccard) from which two titles tell one story."""
 
-_NUMBER = re.compile(r"\d")
+NEWEST = 16
+"""Entries looked at in a band: common phrases fill bands with hundreds, and a copy follows soon or not at all."""
 
 
 class StoryRow(Protocol):
@@ -49,13 +48,13 @@ class StoryRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An indexed item. `words` are CRC-32 of its words, sorted; `marks` those that must not differ."""
+    """An indexed item. `marks` are those of its words that a copy must share: numbers, and verbs with opposites."""
 
     id: str
     story: Story
     seen_ms: int
-    words: array[int]
-    marks: array[int]
+    words: frozenset[str]
+    marks: frozenset[str]
     bands: tuple[int, ...]
 
 
@@ -64,7 +63,7 @@ class StoryIndex:
 
     def __init__(self, capacity: int, opposites: Sequence[tuple[str, str]] = ()) -> None:
         self._capacity = capacity
-        self._opposites = {crc32(word.encode()) for pair in opposites for word in pair}
+        self._opposites = frozenset(word for pair in opposites for word in pair)
         self._order: deque[_Entry] = deque()
         self._by_id: dict[str, _Entry] = {}
         self._by_band: dict[int, list[_Entry]] = {}
@@ -96,29 +95,27 @@ class StoryIndex:
     def __len__(self) -> int:
         return len(self._order)
 
-    def _sketch(self, title: str) -> tuple[array[int], array[int], tuple[int, ...]]:
+    def _sketch(self, title: str) -> tuple[frozenset[str], frozenset[str], tuple[int, ...]]:
         words = normal_title(title)
-        codes = {crc32(word.encode()) for word in words}
-        marks = {crc32(word.encode()) for word in words if _NUMBER.search(word)} | (codes & self._opposites)
+        known = frozenset(map(intern, words))
+        marks = frozenset([word for word in known if not word.isalpha()]) | (known & self._opposites)
         values = minhash(words)
-        bands = tuple(
-            hash((start, *values[start : start + ROWS])) for start in range(0, PERMUTATIONS, ROWS)
-        )  # a hash of integers is the same in every process
-        return array("L", sorted(codes)), array("L", sorted(marks)), bands
+        # A hash of integers is the same in every process.
+        bands = tuple([hash((start, *values[start : start + ROWS])) for start in range(0, PERMUTATIONS, ROWS)])
+        return known, marks, bands
 
-    def _nearest(self, words: array[int], marks: array[int], bands: tuple[int, ...], seen_ms: int) -> _Entry | None:
-        mine = set(words)
-        best, best_share = None, SIMILAR
-        looked: set[str] = set()
-        for band in bands:
-            for entry in self._by_band.get(band, ()):
-                if entry.id in looked or abs(seen_ms - entry.seen_ms) > LONGEST_MS or entry.marks != marks:
-                    continue
-                looked.add(entry.id)
-                common = len(mine.intersection(entry.words))
-                share = common / (len(mine) + len(entry.words) - common or 1)
-                if share > best_share or (share == best_share and best is None):
-                    best, best_share = entry, share
+    def _nearest(
+        self, words: frozenset[str], marks: frozenset[str], bands: tuple[int, ...], seen_ms: int
+    ) -> _Entry | None:
+        candidates = {entry.id: entry for band in bands for entry in self._by_band.get(band, ())[-NEWEST:]}
+        best, best_share = None, 0.0
+        for entry in candidates.values():
+            if entry.marks != marks or abs(seen_ms - entry.seen_ms) > LONGEST_MS:
+                continue
+            common = len(words & entry.words)
+            share = common / (len(words) + len(entry.words) - common or 1)
+            if share >= SIMILAR and share > best_share:
+                best, best_share = entry, share
         return best
 
     def _similar(self, story_id: str, seen_ms: int) -> dict[str, int]:

@@ -17,18 +17,21 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 _NOT_STOCK = re.compile(
     r"\b(ETF|ETN|Fund|Warrants?|Rights?|Units?|Preferred|Preference|Notes?|Debentures?|Bonds?|Trust Units|Index|"
-    r"Acquisition|SPAC|Municipal|Income Trust|Capital Securities|Subordinated|Due 20\d\d|Test Issue|Depositary Shares? Each|"
-    r"Closed End|Beneficial Interests?|Leveraged|Ultra|Daily Target|2X|3X|Bull|Bear|iShares|ProShares|Invesco|Vanguard|SPDR)\b|%",
+    r"Acquisition|SPAC|Municipal|Income Trust|Capital Securities|Subordinated|Due 20\d\d|Test Issue|"
+    r"Depositary Shares? Each|Closed End|Beneficial Interests?|Leveraged|Ultra|Daily Target|2X|3X|Bull|Bear|"
+    r"iShares|ProShares|Invesco|Vanguard|SPDR)\b|%",
     re.IGNORECASE,
 )
 _SHARE_KIND = re.compile(
-    r"\s*(?:[-,]\s*)?(?:\(?Class [A-Z]\)?,?\s*|Series [A-Z]\s*|New\s+)?(?:Voting |Non-Voting |Subordinate Voting )?"
-    r"(?:Common (?:Stock|Shares?|Units?)|Ordinary Shares?|American Depositary (?:Shares?|Receipts?)|ADS|ADRs?|Registry Shares?|"
-    r"Common|Capital Stock|Shares)\b.*$",
+    r"\s*(?:[-,]\s*)?(?:\(?Class [A-Z]\)?,?\s*|Series [A-Z]\s*|New\s+)?"
+    r"(?:Voting |Non-Voting |Subordinate Voting )?"
+    r"(?:Common (?:Stock|Shares?|Units?)|Ordinary Shares?|American Depositary (?:Shares?|Receipts?)|ADS|ADRs?|"
+    r"Registry Shares?|Common|Capital Stock|Shares)\b.*$",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
@@ -47,24 +50,7 @@ _ALSO = {
     "AMZN": ("Amazon",), "TSLA": ("Tesla",), "MSFT": ("Microsoft",), "NFLX": ("Netflix",), "DIS": ("Disney",),
 }  # fmt: skip
 # Well known though no member of the index: their one-word names are taken as those of its members are.
-_KNOWN = {
-    "GAP",
-    "SNAP",
-    "SHOP",
-    "SPOT",
-    "ROKU",
-    "LYFT",
-    "PINS",
-    "AMC",
-    "GME",
-    "RIVN",
-    "LCID",
-    "BABA",
-    "TM",
-    "NVO",
-    "ASML",
-    "ARM",
-}
+_KNOWN = set("GAP SNAP SHOP SPOT ROKU LYFT PINS AMC GME RIVN LCID BABA TM NVO ASML ARM".split())
 _SHORTEST_NAME = 3
 _GENERIC = 5
 """A word in so many issuers' names (Bancorp, Pacific) names none of them."""
@@ -135,13 +121,12 @@ def _lower_case_counts(paths: Iterable[Path]) -> Counter[str]:
     """How often words and pairs of words stand in lower case in running text."""
     counts: Counter[str] = Counter()
     for path in paths:
-        opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-        with opened as stream:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as stream:
             for line in stream:
                 item = json.loads(line)
                 words = _WORD.findall(f"{item.get('title') or ''} {item.get('summary') or ''}")
                 counts.update(word for word in words if word.islower())
-                pairs = zip(words, words[1:], strict=False)
+                pairs = pairwise(words)
                 counts.update(f"{one} {two}" for one, two in pairs if one.islower() and two.islower())
     return counts
 

@@ -114,8 +114,11 @@ class RunConsumer(Consumer):
     # -- handing out
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # faust's
-        """Fetches once and yields runs; records of changelog topics one by one, as recovery reads keys."""
-        records, active = await self._wait_next_records(timeout)
+        """Fetches once and yields runs; records of changelog topics one by one, as recovery reads keys.
+
+        What was fetched is handed out also when its partition has been paused meanwhile: it would be skipped.
+        """
+        records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
@@ -123,18 +126,10 @@ class RunConsumer(Consumer):
             for message in self._messages(tp, fetched):
                 if not self.flow_active or generation != self.app.consumer_generation_id:
                     return  # what was fetched and not handed out is fetched again after the seek that follows
-                if active is not None and tp not in active and tp not in self._buffered_partitions:
-                    await self._give_back(tp, message)
-                    break
                 if isinstance(message.value, Run):
                     self._handed.setdefault(tp, deque()).append(message.offset)
                     self._next[tp] = message.offset + 1
                 yield tp, message
-
-    async def _give_back(self, tp: TP, message: ConsumerMessage) -> None:
-        """The partition was paused after the fetch: what was not handed out is fetched again."""
-        if isinstance(message.value, Run):
-            await self._seek(tp, message.value.first_offset)
 
     def _messages(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract_broker import EmbeddedBroker
 
 from streams.transport.faust_app import open_store
+from tests.transport.contract_broker import EmbeddedBroker
 
 
 @pytest.fixture(params=["embedded"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from contract_broker import EmbeddedBroker
-from counting_stage import PLACE, CountingStage
 from faust.types import TP
 
 from streams.engine.ports import Send
@@ -20,6 +19,8 @@ from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.stages import drained, run_stages
 from streams.transport.tables import FaustState
+from tests.transport.contract_broker import EmbeddedBroker
+from tests.transport.counting_stage import PLACE, CountingStage
 
 PARTITIONS = 3
 GROUP = "test.count"
@@ -70,8 +71,8 @@ class Worker:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110  # what is waited for happens in the broker
+        while not condition():  # noqa: ASYNC110  # what is waited for happens in the broker
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -233,6 +234,24 @@ async def test_a_run_that_does_not_end_is_left_for_the_next_start(topics: Embedd
     async with asyncio.timeout(5), worker.running():
         await reached.wait()
     assert topics.lag(GROUP, "in") == 20
+
+
+async def test_pausing_and_resuming_partitions_loses_nothing(topics: EmbeddedBroker) -> None:
+    topics.publish([Send("in", b"k", b"v", p) for p in range(PARTITIONS) for _ in range(300)])
+    worker = Worker(topics, limits=RunLimits(records=7))
+    chance = random.Random(5)
+
+    async def pause(run: Run) -> None:
+        tps = {TP("in", p) for p in range(PARTITIONS) if chance.random() < 0.5}
+        worker.app.consumer.pause_partitions(tps)
+        for _ in range(chance.randrange(12)):
+            await asyncio.sleep(0)
+        worker.app.consumer.resume_partitions(tps)
+
+    worker.stage.before_effect = pause
+    async with worker.running():
+        await worker.drained()
+    assert worker.stage.offsets == {p: list(range(300)) for p in range(PARTITIONS)}
 
 
 async def test_idle_ticks_come_only_at_the_end(topics: EmbeddedBroker) -> None:

@@ -12,20 +12,21 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from contract_broker import EmbeddedBroker
 
 from streams.engine.ports import Send
 from streams.transport.faust_app import TopicSpec
+from tests.transport.contract_broker import EmbeddedBroker
 
-PROGRAM = Path(__file__).with_name("worker_program.py")
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = "tests.transport.worker_program"
 PARTITIONS = 2
 GROUP = "test.killed"
 CHANGELOG = f"{GROUP}-rows-changelog"
 
 
 def start(broker: EmbeddedBroker) -> subprocess.Popen[str]:
-    command = [sys.executable, str(PROGRAM), str(broker.store.path), GROUP, "in", "out", str(PARTITIONS)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", PROGRAM, str(broker.store.path), GROUP, "in", "out", str(PARTITIONS)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for_runs(process: subprocess.Popen[str], runs: int) -> list[str]:

@@ -1,6 +1,6 @@
 """A worker of one counting stage in a process of its own, to be killed.
 
-    worker_program.py BROKER_FILE GROUP SOURCE OUT PARTITIONS
+    python -m tests.transport.worker_program BROKER_FILE GROUP SOURCE OUT PARTITIONS
 
 Prints `ready` when it has started and one line per run that it has finished. SIGTERM drains it.
 """
@@ -12,8 +12,6 @@ import logging
 import sys
 from pathlib import Path
 
-from counting_stage import CountingStage
-
 from streams.engine.runs import Run
 from streams.errors import MoodwireError
 from streams.transport.faust_app import make_app, run_stage
@@ -21,6 +19,7 @@ from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.stages import run_stages
 from streams.transport.tables import FaustState
+from tests.transport.counting_stage import CountingStage
 
 
 class TalkingStage(CountingStage):

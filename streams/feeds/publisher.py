@@ -7,9 +7,10 @@ from typing import Protocol
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
+from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.store import Store
 
-__all__ = ["EmbeddedPublisher", "Publisher"]
+__all__ = ["EmbeddedPublisher", "Publisher", "open_publisher"]
 
 
 class Publisher(Protocol):
@@ -54,3 +55,8 @@ class EmbeddedPublisher:
 
     def close(self) -> None:
         self._store.close()
+
+
+def open_publisher(broker_url: str) -> Publisher:
+    """The publisher for a broker's URL; raises `TransportError` when it cannot be opened."""
+    return EmbeddedPublisher(Store.open(broker_path(broker_url)))

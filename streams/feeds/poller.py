@@ -1,0 +1,206 @@
+"""One feed's poller: fetch, parse, publish what is new, remember.
+
+fetch (conditional GET) ── rss.parse_document ── to_news ── new ones ── Publisher, with the feed's state
+  │ 304                        │ Reject             │ Reject
+  └─ nothing                   └──────── rejects ◄──┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import httpx
+import msgspec
+
+from streams.engine.ports import Send
+from streams.errors import Reject
+from streams.feeds.feedlist import Feed
+from streams.feeds.fetch import BODY_LIMIT, Fetched, FetchFailed, fetch
+from streams.feeds.fieldmap import FieldMap, to_news
+from streams.feeds.progress import COUNTED_UNTIL
+from streams.feeds.publisher import Publisher
+from streams.feeds.rejects import reject_send
+from streams.feeds.rss import Document, parse_document
+from streams.feeds.schedule import FeedState, after_failure, after_success, state_key
+from streams.records import News
+from streams.text.signature import partition_key
+
+__all__ = ["FeedPoller", "Poll", "PollOutcome", "PollTopics"]
+
+_FEWEST_REMEMBERED = 2_000  # entries of a feed; at least twice what its document holds
+
+
+class PollOutcome(Enum):
+    """Why a poll published what it did."""
+
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One poll of one feed: its outcome, what was published, and when the feed is due again (None: never)."""
+
+    outcome: PollOutcome
+    published: int = 0
+    rejected: int = 0
+    due_ms: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PollTopics:
+    """Where a poller publishes."""
+
+    news: str
+    rejects: str
+
+
+class FeedPoller:
+    """Polls one feed. `now_ms` is passed in; publishing and parsing run in threads."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        publisher: Publisher,
+        client: httpx.AsyncClient,
+        topics: PollTopics,
+        *,
+        timeout_seconds: float = 60.0,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self.feed = feed
+        self._publisher, self._client, self._topics = publisher, client, topics
+        self._timeout_seconds, self._body_limit = timeout_seconds, body_limit
+        self._fieldmap = FieldMap.default().with_source(feed.name)
+        self._key = state_key(feed.url)
+        self._rng = random.Random(feed.url)  # noqa: S311  # spreads polls, hides nothing
+        note = publisher.progress(self._key)
+        self.state = FeedState() if note is None else msgspec.json.decode(note, type=FeedState)
+
+    async def poll(self, now_ms: int) -> Poll:
+        """Asks the feed once, publishes what is new in it, and remembers; raises only what the publisher raises."""
+        try:
+            fetched = await self._fetch(now_ms)
+        except FetchFailed as failure:
+            return await self._failed(failure, now_ms)
+        if fetched.body is None or _hash(fetched.body) == self.state.body_hash:
+            return await self._unchanged(fetched, now_ms)
+        try:
+            document = await asyncio.to_thread(parse_document, fetched.body, fetched.headers)
+        except Reject as reject:
+            return await self._unreadable(fetched, reject, now_ms)
+        return await self._publish(fetched, document, now_ms)
+
+    async def _fetch(self, now_ms: int) -> Fetched:
+        return await fetch(
+            self._client,
+            self.feed,
+            url=self.state.moved_to or self.feed.url,
+            etag=self.state.etag,
+            modified=self.state.modified,
+            now_ms=now_ms,
+            timeout_seconds=self._timeout_seconds,
+            body_limit=self._body_limit,
+        )
+
+    # -- what became of it
+
+    async def _failed(self, failure: FetchFailed, now_ms: int, sends: Sequence[Send] = ()) -> Poll:
+        failures = self.state.failures + 1
+        due_ms = after_failure(self.feed.interval_seconds, failures, failure.retry_after_seconds, now_ms, self._rng)
+        # A new address that fails is given up: the next poll asks the old one again.
+        state = msgspec.structs.replace(
+            self.state, failures=failures, due_ms=due_ms, gone=failure.gone, error=str(failure), moved_to=None
+        )
+        await self._keep(state, sends)
+        outcome = PollOutcome.GONE if failure.gone else PollOutcome.FAILED
+        return Poll(outcome, 0, len(sends), None if failure.gone else due_ms, str(failure))
+
+    async def _unreadable(self, fetched: Fetched, reject: Reject, now_ms: int) -> Poll:
+        assert fetched.body is not None
+        position = f"feed:{self.feed.name}:{_hash(fetched.body)}"
+        send = self._reject(position, reject, fetched.body, now_ms)
+        return await self._failed(FetchFailed(str(reject)), now_ms, [send])
+
+    async def _unchanged(self, fetched: Fetched, now_ms: int) -> Poll:
+        state = self._succeeded(fetched, now_ms, self.state.body_hash, self.state.recent)
+        if msgspec.structs.replace(state, due_ms=self.state.due_ms) == self.state:
+            self.state = state  # only the next poll's time is new, which a restart may forget
+        else:
+            await self._keep(state, ())
+        return Poll(PollOutcome.UNCHANGED, due_ms=state.due_ms)
+
+    async def _publish(self, fetched: Fetched, document: Document, now_ms: int) -> Poll:
+        assert fetched.body is not None
+        known = set(self.state.recent)
+        keys: list[str] = []
+        sends: list[Send] = []
+        published = 0
+        for record in document.entries:
+            key, send = self._entry(record, now_ms)
+            keys.append(key)
+            if key not in known:
+                known.add(key)
+                sends.append(send)
+                published += send.topic == self._topics.news
+        state = self._succeeded(fetched, now_ms, _hash(fetched.body), self._remembered(keys))
+        await self._keep(state, sends, {COUNTED_UNTIL: str(now_ms)} if published else {})
+        return Poll(PollOutcome.UPDATED, published, len(sends) - published, state.due_ms, document.flaw)
+
+    def _entry(self, record: Mapping[str, Any], now_ms: int) -> tuple[str, Send]:
+        """What is remembered of an entry, so that a correction is new, and its record for `news` or `rejects`."""
+        if record["language"] is None:
+            record = {**record, "language": self.feed.language}
+        try:
+            news = to_news(record, self._fieldmap, seen_ms=now_ms, now_ms=now_ms)
+        except Reject as reject:
+            raw = msgspec.json.encode(record)
+            return _hash(raw), self._reject(f"feed:{self.feed.name}:{_hash(raw)}", reject, raw, now_ms)
+        return _hash(f"{news.id}{news.content}".encode()), self._news(news)
+
+    def _news(self, news: News) -> Send:
+        return Send(self._topics.news, partition_key(news.title), msgspec.json.encode(news), timestamp_ms=news.seen_ms)
+
+    def _reject(self, position: str, reject: Reject, raw: bytes, now_ms: int) -> Send:
+        return reject_send(self._topics.rejects, position, reject, raw, source=self.feed.name, at_ms=now_ms)
+
+    def _remembered(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """The entries of this document last, so that they are forgotten last."""
+        here = dict.fromkeys(keys)
+        before = [key for key in self.state.recent if key not in here]
+        return (*before, *here)[-max(_FEWEST_REMEMBERED, 2 * len(here)) :]
+
+    def _succeeded(self, fetched: Fetched, now_ms: int, body_hash: str | None, recent: tuple[str, ...]) -> FeedState:
+        unchanged = fetched.body is None
+        return FeedState(
+            etag=fetched.etag or (self.state.etag if unchanged else None),
+            modified=fetched.modified or (self.state.modified if unchanged else None),
+            body_hash=body_hash,
+            recent=recent,
+            moved_to=fetched.moved_to or self.state.moved_to,
+            due_ms=after_success(self.feed.interval_seconds, now_ms, self._rng),
+        )
+
+    async def _keep(self, state: FeedState, sends: Sequence[Send], notes: Mapping[str, str] | None = None) -> None:
+        """Publishes and remembers in one step; what was not acknowledged is not remembered."""
+        note = {self._key: msgspec.json.encode(state).decode(), **(notes or {})}
+        publishing = asyncio.ensure_future(asyncio.to_thread(self._publisher.publish, sends, note))
+        try:
+            await asyncio.shield(publishing)
+        except asyncio.CancelledError:
+            await publishing  # a thread cannot be stopped, and the broker's file must not be closed under it
+            raise
+        self.state = state
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

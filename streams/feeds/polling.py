@@ -1,0 +1,96 @@
+"""Polls the user's RSS and Atom feeds for as long as the pipeline runs.
+
+    feeds.yaml ── a task per feed: wait until due ── FeedPoller.poll ── topic news
+
+A slow, broken or hostile feed delays nobody. What a feed was and said is kept beside the records, so that a
+restart repeats nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+import httpx
+import structlog
+
+from streams.errors import MoodwireError
+from streams.feeds.feedlist import load_feeds
+from streams.feeds.poller import FeedPoller, PollOutcome, PollTopics
+from streams.feeds.publisher import open_publisher
+from streams.settings import Settings
+
+__all__ = ["follow_feeds", "poll_feeds"]
+
+log = structlog.get_logger(__name__)
+
+_MOST_AT_ONCE = 16  # fetches
+_LONGEST_WAIT_MS = 24 * 3_600_000  # whatever was noted under a wall clock that went wrong
+_AFTER_ERROR_MS = 10_000
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def poll_feeds(settings: Settings, stop: asyncio.Event) -> None:
+    """Polls the feeds that `settings.feeds` lists until `stop` is set; raises `SettingsError` for a wrong list."""
+    if settings.feeds is None:
+        return
+    feeds = load_feeds(settings.feeds)
+    topics = PollTopics(settings.topics.news, settings.topics.rejects)
+    publisher = open_publisher(settings.broker)
+    try:
+        timeout = httpx.Timeout(30.0, connect=10.0)
+        async with httpx.AsyncClient(timeout=timeout) as client:
+            await follow_feeds([FeedPoller(feed, publisher, client, topics) for feed in feeds], stop)
+    finally:
+        publisher.close()
+
+
+async def follow_feeds(pollers: Sequence[FeedPoller], stop: asyncio.Event, clock: Callable[[], int] = _wall_ms) -> None:
+    """Polls each feed when it is due until `stop` is set; `clock` gives UTC epoch milliseconds."""
+    slots = asyncio.Semaphore(_MOST_AT_ONCE)
+    following = [asyncio.ensure_future(_follow(poller, slots, stop, clock)) for poller in pollers]
+    try:
+        await stop.wait()
+    finally:
+        for task in following:
+            task.cancel()  # a fetch is given up, what is being published is finished
+        await asyncio.gather(*following, return_exceptions=True)
+
+
+async def _follow(poller: FeedPoller, slots: asyncio.Semaphore, stop: asyncio.Event, clock: Callable[[], int]) -> None:
+    due_ms: int | None = poller.state.due_ms
+    while due_ms is not None and not await _stopped_before(due_ms, stop, clock):
+        async with slots:
+            due_ms = await _poll(poller, clock)
+
+
+async def _stopped_before(due_ms: int, stop: asyncio.Event, clock: Callable[[], int]) -> bool:
+    """Waits until `due_ms`; True when told to stop before."""
+    wait_ms = min(due_ms - clock(), _LONGEST_WAIT_MS)
+    if wait_ms > 0:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_ms / 1000)
+    return stop.is_set()
+
+
+async def _poll(poller: FeedPoller, clock: Callable[[], int]) -> int | None:
+    """One poll; returns when the next one is due. The boundary: whatever goes wrong stays with this feed."""
+    name = poller.feed.name
+    try:
+        poll = await poller.poll(clock())
+    except MoodwireError as error:  # the broker
+        log.warning("feed_not_published", feed=name, error=str(error))
+        return clock() + _AFTER_ERROR_MS
+    except Exception:
+        log.exception("feed_poll_broke", feed=name)
+        return clock() + int(poller.feed.interval_seconds * 1000)
+    if poll.outcome in (PollOutcome.FAILED, PollOutcome.GONE):
+        log.warning("feed_failed", feed=name, outcome=poll.outcome.value, error=poll.error)
+    else:
+        log.debug("feed_polled", feed=name, outcome=poll.outcome.value, published=poll.published)
+    return poll.due_ms

@@ -1,0 +1,56 @@
+"""When a feed is asked next, and what is remembered of it between two polls."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+import msgspec
+
+__all__ = ["FeedState", "after_failure", "after_success", "state_key"]
+
+_LONGEST_WAIT_SECONDS = 6 * 3600.0
+_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+_MOST_DOUBLINGS = 16
+_JITTER = 0.1  # of the interval, so that feeds of one host drift apart
+
+
+class FeedState(msgspec.Struct, frozen=True):
+    """What survives a restart. `recent` are keys of entries published already, oldest first.
+
+    `moved_to` is where the feed has moved for good; `gone` (HTTP 410) feeds are asked no more.
+    """
+
+    etag: str | None = None
+    modified: str | None = None
+    body_hash: str | None = None
+    recent: tuple[str, ...] = ()
+    moved_to: str | None = None
+    failures: int = 0
+    due_ms: int = 0
+    gone: bool = False
+    error: str = ""
+
+
+def state_key(url: str) -> str:
+    """The key of a feed's note of progress."""
+    return f"feed:{hashlib.sha256(url.encode()).hexdigest()[:32]}"
+
+
+def after_success(interval_seconds: float, now_ms: int, rng: random.Random) -> int:
+    """When the feed is due again (UTC epoch milliseconds)."""
+    return now_ms + int(interval_seconds * rng.uniform(1 - _JITTER, 1 + _JITTER) * 1000)
+
+
+def after_failure(
+    interval_seconds: float, failures: int, retry_after_seconds: float | None, now_ms: int, rng: random.Random
+) -> int:
+    """Twice the interval after the first failure in a row, then doubling up to 6 hours, with jitter.
+
+    A longer ``Retry-After`` of the server is obeyed, up to a day.
+    """
+    longest = max(_LONGEST_WAIT_SECONDS, interval_seconds)
+    wait_seconds = min(interval_seconds * 2 ** min(failures, _MOST_DOUBLINGS), longest)
+    wait_seconds *= rng.uniform(1 - _JITTER, 1 + _JITTER)
+    asked_seconds = min(retry_after_seconds or 0.0, _LONGEST_RETRY_AFTER_SECONDS)
+    return now_ms + int(max(wait_seconds, asked_seconds) * 1000)

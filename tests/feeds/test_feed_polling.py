@@ -1,0 +1,372 @@
+"""Polling real HTTP servers into a real embedded broker."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from streams.engine.ports import Send
+from streams.errors import SettingsError, TransportError
+from streams.feeds.feedlist import Feed, load_feeds
+from streams.feeds.fetch import retry_after_seconds
+from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
+from streams.feeds.polling import follow_feeds
+from streams.feeds.publisher import EmbeddedPublisher
+from streams.feeds.rejects import RejectRecord
+from streams.feeds.schedule import after_failure
+from streams.records import News
+from streams.transport.sqlite.store import Store
+from tests.feeds.feed_server import Answer, Asked, FeedServer, running_feed_server
+
+NOW_MS = 1_780_000_000_000
+HOUR_MS = 3_600_000
+TOPICS = PollTopics("live.news", "live.rejects")
+
+
+def rss(*titles: str, first: int = 1, dates: bool = True) -> bytes:
+    """Newest first, as feeds are; item n is n minutes old."""
+    items = "".join(
+        f"<item><guid>{n}</guid><title>{title}</title>"
+        + (f"<pubDate>Tue, 17 Feb 2026 07:{59 - n:02d}:00 GMT</pubDate>" if dates else "")
+        + "</item>"
+        for n, title in enumerate(titles, start=first)
+    )
+    return f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>".encode()
+
+
+class Announcing(EmbeddedPublisher):
+    """Tells the event loop of everything that was published or noted."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Condition()
+
+    def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
+        super().publish(sends, progress)
+        asyncio.run_coroutine_threadsafe(self._tell(), self._loop)
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20), self._changed:
+            await self._changed.wait_for(condition)
+
+
+class Desk:
+    """A server, a broker and pollers between them."""
+
+    def __init__(self, server: FeedServer, path: Path, client: httpx.AsyncClient) -> None:
+        self.server, self.client = server, client
+        self.store = Store.open(path)
+        self.store.create_topic(TOPICS.news, 1)
+        self.store.create_topic(TOPICS.rejects, 1, compacted=True)
+        self.publisher = Announcing(self.store)
+
+    def poller(self, path: str = "/rss", **options: Any) -> FeedPoller:
+        limits = {key: options.pop(key) for key in ("timeout_seconds", "body_limit") if key in options}
+        feed = Feed(**{"url": self.server.url(path), "name": path, **options})
+        return FeedPoller(feed, self.publisher, self.client, TOPICS, **limits)
+
+    def news(self) -> list[News]:
+        records = self.store.read(TOPICS.news, 0, 0, 10_000)
+        return [msgspec.json.decode(record.value or b"", type=News) for record in records]
+
+    def titles(self) -> list[str]:
+        return [news.title for news in self.news()]
+
+    def rejects(self) -> list[RejectRecord]:
+        records = self.store.read(TOPICS.rejects, 0, 0, 10_000)
+        return [msgspec.json.decode(record.value or b"", type=RejectRecord) for record in records]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with running_feed_server() as server, httpx.AsyncClient(trust_env=False) as client:
+        made = Desk(server, tmp_path / "broker.db", client)
+        yield made
+        made.publisher.close()
+
+
+async def test_a_poll_publishes_oldest_first_and_stamps_seen(desk: Desk) -> None:
+    desk.server.answers["/rss"] = Answer(body=rss("newest", "older", "oldest"))
+    poll = await desk.poller(language="fr").poll(NOW_MS)
+    assert (poll.outcome, poll.published, poll.rejected) == (PollOutcome.UPDATED, 3, 0)
+    assert desk.titles() == ["oldest", "older", "newest"]
+    news = desk.news()[0]
+    assert (news.seen_ms, news.published_ms, news.source, news.language) == (NOW_MS, 1_771_314_960_000, "/rss", "fr")
+    assert desk.store.progress("counted_until") == str(NOW_MS)
+
+
+async def test_a_conditional_get_answers_to_what_was_said(desk: Desk) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.headers.get("if-none-match") == '"v1"':
+            return Answer("304 Not Modified")
+        return Answer(body=rss("a"), headers={"ETag": '"v1"', "Last-Modified": "Tue, 17 Feb 2026 07:00:00 GMT"})
+
+    desk.server.answers["/rss"] = answer
+    first = desk.poller()
+    await first.poll(NOW_MS)
+    assert (await first.poll(NOW_MS + 1)).outcome is PollOutcome.UNCHANGED
+    restarted = desk.poller()
+    assert (await restarted.poll(NOW_MS + 2)).outcome is PollOutcome.UNCHANGED
+    assert desk.server.asked[2].headers["if-modified-since"] == "Tue, 17 Feb 2026 07:00:00 GMT"
+    assert "if-none-match" not in desk.server.asked[0].headers
+    assert desk.titles() == ["a"]
+
+
+async def test_only_new_and_corrected_entries_are_published_also_after_a_restart(desk: Desk) -> None:
+    desk.server.answers["/rss"] = Answer(body=rss("a", "b"))
+    await desk.poller().poll(NOW_MS)
+    desk.server.answers["/rss"] = Answer(body=rss("a, corrected", "b", "c"))
+    poll = await desk.poller().poll(NOW_MS + 1)
+    assert (poll.published, desk.titles()) == (2, ["b", "a", "c", "a, corrected"])
+    ids = [news.id for news in desk.news()]
+    assert ids[1] == ids[3]
+    assert len(set(ids)) == 3
+
+
+async def test_the_same_body_without_an_etag_is_unchanged(desk: Desk) -> None:
+    desk.server.answers["/rss"] = Answer(body=rss("a"))
+    poller = desk.poller()
+    await poller.poll(NOW_MS)
+    assert (await poller.poll(NOW_MS)).outcome is PollOutcome.UNCHANGED
+
+
+async def test_two_feeds_with_the_same_numbers_lose_nothing(desk: Desk) -> None:
+    for path in ("/one", "/two"):
+        desk.server.answers[path] = Answer(body=rss("a", "b", "c"))
+        await desk.poller(path).poll(NOW_MS)
+    assert len({news.id for news in desk.news()}) == 6
+
+
+async def test_entries_that_cannot_be_mapped_are_parked_and_cost_no_neighbour(desk: Desk) -> None:
+    desk.server.answers["/rss"] = Answer(body=rss("a", " ", "c"))
+    poller = desk.poller()
+    assert (await poller.poll(NOW_MS)).rejected == 1
+    assert desk.titles() == ["c", "a"]
+    assert [(reject.reason, reject.source) for reject in desk.rejects()] == [("no_title", "/rss")]
+    desk.server.answers["/rss"] = Answer(body=rss("a", " ", "c", "d"))
+    assert (await poller.poll(NOW_MS)).rejected == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"<html>Sign in</html>", "bad_feed"), (b"<!DOCTYPE r [<!ENTITY a 'x'>]><rss/>", "unsafe_xml"), (b"", "bad_feed")],
+)
+async def test_a_document_that_is_no_feed_is_parked(desk: Desk, body: bytes, reason: str) -> None:
+    desk.server.answers["/rss"] = Answer(body=body)
+    poll = await desk.poller().poll(NOW_MS)
+    assert poll.outcome is PollOutcome.FAILED
+    assert [(reject.reason, reject.raw_bytes()) for reject in desk.rejects()] == [(reason, body)]
+
+
+# -- what goes wrong on the way
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer("500 Oops"), "HTTP 500 Oops"),
+        (Answer("204 No Content"), "HTTP 204"),
+        (Answer(body=rss("x" * 3_000)), "MiB"),
+        (Answer(body=gzip.compress(b"x" * 100_000), headers={"Content-Encoding": "gzip"}), "MiB"),
+        (Answer(body=b"no gzip", headers={"Content-Encoding": "gzip"}), "DecodingError"),
+        (Answer(body=rss("a"), hang_up=True), "RemoteProtocolError"),
+        (Answer(body=rss("a"), stall=True), "no answer within 0.2 s"),
+        (Answer("302 Found", headers={"Location": "file:///etc/passwd"}), "no usable address"),
+        (Answer("302 Found"), "no usable address"),
+        (Answer("302 Found", headers={"Location": "/rss"}), "more than 5 redirects"),
+        (Answer("999999 ?"), "RemoteProtocolError"),
+    ],
+)
+async def test_failures_back_off_with_their_reason(desk: Desk, answer: Answer, words: str) -> None:
+    desk.server.answers["/rss"] = answer
+    poll = await desk.poller(timeout_seconds=0.2, body_limit=2_000, interval_seconds=60.0).poll(NOW_MS)
+    assert poll.outcome is PollOutcome.FAILED
+    assert words in poll.error
+    assert poll.due_ms is not None
+    assert 100_000 <= poll.due_ms - NOW_MS <= 140_000
+    assert desk.titles() == []
+
+
+async def test_a_server_that_is_not_there_backs_off_ever_longer_and_recovers(desk: Desk) -> None:
+    poller = desk.poller(interval_seconds=60.0)
+    waits = []
+    for _ in range(12):
+        poll = await poller.poll(NOW_MS)
+        assert poll.due_ms is not None
+        waits.append((poll.due_ms - NOW_MS) / 1000)
+    assert all(later > earlier * 1.5 for earlier, later in itertools.pairwise(waits[:7]))
+    assert max(waits) <= 6 * 3600 * 1.1
+    desk.server.answers["/rss"] = Answer(body=rss("a"))
+    recovered = await desk.poller(interval_seconds=60.0).poll(NOW_MS)
+    assert recovered.due_ms is not None
+    assert 54_000 <= recovered.due_ms - NOW_MS <= 66_000
+
+
+async def test_retry_after_is_obeyed(desk: Desk) -> None:
+    desk.server.answers["/rss"] = Answer("429 Too Many Requests", headers={"Retry-After": "7200"})
+    poll = await desk.poller(interval_seconds=60.0).poll(NOW_MS)
+    assert poll.due_ms == NOW_MS + 2 * HOUR_MS
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("120", 120.0), ("Thu, 28 May 2026 20:28:00 GMT", 80.0), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0), ("soon", None),
+     (None, None), ("-5", None), ("9" * 30, None)],
+)  # fmt: skip
+def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(value, NOW_MS) == seconds
+
+
+def test_an_absurd_retry_after_is_bounded() -> None:
+    due_ms = after_failure(60, 1, 10.0**9, NOW_MS, random.Random(1))
+    assert due_ms == NOW_MS + 24 * HOUR_MS
+
+
+async def test_a_feed_that_is_gone_is_asked_no_more(desk: Desk) -> None:
+    desk.server.answers |= {"/rss": Answer("410 Gone"), "/other": Answer("404 Not Found")}
+    stop = asyncio.Event()
+    gone, other = desk.poller("/rss"), desk.poller("/other")
+    always_due = itertools.count(NOW_MS, 48 * HOUR_MS)
+    following = asyncio.ensure_future(follow_feeds([gone, other], stop, lambda: next(always_due)))
+    await desk.publisher.until(lambda: other.state.failures >= 5)
+    stop.set()
+    await following
+    paths = [asked.path for asked in desk.server.asked]
+    assert (paths.count("/rss"), gone.state.gone) == (1, True)
+    assert "410" in gone.state.error
+
+
+async def test_a_permanent_redirect_is_remembered_and_a_temporary_one_is_not(desk: Desk) -> None:
+    desk.server.answers["/new"] = Answer(body=rss("a"))
+    for status, asked in (("302 Found", ["/rss", "/new", "/rss", "/new"]), ("301 Moved", ["/rss", "/new", "/new"])):
+        desk.server.asked.clear()
+        desk.server.answers["/rss"] = Answer(status, headers={"Location": "/new"})
+        await desk.poller().poll(NOW_MS)
+        await desk.poller().poll(NOW_MS)
+        assert [request.path for request in desk.server.asked] == asked
+
+
+async def test_a_new_address_that_fails_is_given_up(desk: Desk) -> None:
+    desk.server.answers |= {"/rss": Answer("301 Moved", headers={"Location": "/new"}), "/new": Answer(body=rss("a"))}
+    poller = desk.poller()
+    await poller.poll(NOW_MS)
+    desk.server.answers |= {"/rss": Answer(body=rss("b")), "/new": Answer("404 Not Found")}
+    assert (await poller.poll(NOW_MS)).outcome is PollOutcome.FAILED
+    assert (await poller.poll(NOW_MS)).outcome is PollOutcome.UPDATED
+    assert desk.titles() == ["a", "b"]
+
+
+async def test_secrets_go_to_the_feeds_own_host_only(desk: Desk) -> None:
+    desk.server.answers["/rss"] = Answer("302 Found", headers={"Location": desk.server.url("/new", host="localhost")})
+    desk.server.answers["/new"] = Answer(body=rss("a"))
+    poller = desk.poller(headers={"X-Api-Key": "hunter2"})
+    assert (await poller.poll(NOW_MS)).published == 1
+    assert [request.headers.get("x-api-key") for request in desk.server.asked] == ["hunter2", None]
+    assert "hunter2" not in repr(poller.feed)
+
+
+async def test_one_bad_feed_never_stops_the_others(desk: Desk) -> None:
+    desk.server.answers |= {
+        "/stalls": Answer(body=rss("x"), stall=True),
+        "/html": Answer(body=b"<html>"),
+        "/good": Answer(body=rss("good one")),
+    }
+    stop = asyncio.Event()
+    pollers = [desk.poller(path) for path in ("/stalls", "/html", "/absent", "/good")]
+
+    class Broken(FeedPoller):
+        async def poll(self, now_ms: int) -> Poll:
+            raise RuntimeError("a defect in a poller")
+
+    pollers.insert(0, Broken(Feed("http://127.0.0.1:1/", "broken"), desk.publisher, desk.client, TOPICS))
+    following = asyncio.ensure_future(follow_feeds(pollers, stop, lambda: NOW_MS))
+    await desk.publisher.until(lambda: bool(desk.titles()))
+    stop.set()
+    await asyncio.wait_for(following, 5)
+    assert desk.titles() == ["good one"]
+
+
+async def test_what_the_broker_refused_is_published_at_the_next_poll(desk: Desk) -> None:
+    class Refusing(EmbeddedPublisher):
+        def publish(self, sends: Any, progress: Any = None) -> None:
+            raise TransportError("disk full")
+
+    desk.server.answers["/rss"] = Answer(body=rss("a"))
+    feed = Feed(desk.server.url("/rss"), "/rss")
+    poller = FeedPoller(feed, Refusing(desk.store), desk.client, TOPICS)
+    with pytest.raises(TransportError):
+        await poller.poll(NOW_MS)
+    assert poller.state.recent == ()
+    assert (await desk.poller().poll(NOW_MS)).published == 1
+
+
+async def test_memory_of_entries_is_bounded_and_outlives_the_document(desk: Desk) -> None:
+    poller = desk.poller()
+    for n in range(0, 3_000, 500):
+        titles = [f"t{k}" for k in range(n, n + 500)]
+        desk.server.answers["/rss"] = Answer(body=rss(*titles, first=n, dates=False))
+        assert (await poller.poll(NOW_MS)).published == 500
+    assert len(poller.state.recent) == 2_000
+    assert len(desk.store.progress(poller._key) or "") < 60_000
+
+
+# -- the list of feeds
+
+
+def test_the_list_of_feeds(tmp_path: Path) -> None:
+    path = tmp_path / "feeds.yaml"
+    path.write_text(
+        "feeds:\n"
+        "  - {url: https://a.example/rss, name: A, interval_seconds: 60, language: en, headers: {X-Key: secret}}\n"
+        "  - url: http://b.example/atom\n"
+    )
+    first, second = load_feeds(path)
+    assert first == Feed("https://a.example/rss", "A", 60.0, "en", {"X-Key": "secret"})
+    assert second == Feed("http://b.example/atom", "b.example")
+    assert "secret" not in repr(first)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "the one key 'feeds'"),
+        ("feeds: [a]", "entry 1"),
+        ("feeds: [{url: ftp://a}]", "http:// or https://"),
+        ("feeds: [{name: a}]", "url"),
+        ("feeds: [{url: 'http://[bad'}]", "url"),
+        ("feeds: [{url: http://a, nmae: b}]", "did you mean 'name'"),
+        ("feeds: [{url: http://a, interval_seconds: 1}]", "at least 10"),
+        ("feeds: [{url: http://a, interval_seconds: true}]", "at least 10"),
+        ("feeds: [{url: http://a, headers: {a: 1}}]", "headers"),
+        ("feeds: [{url: http://a, name: ''}]", "name must be a text"),
+        ("feeds: [{url: http://a}, {url: http://a, name: b}]", "url 'http://a' stands there 2 times"),
+        ("feeds: [{url: http://a, name: n}, {url: http://b, name: n}]", "name 'n' stands there 2 times"),
+        ("feeds: [", "not valid YAML"),
+    ],
+)
+def test_mistakes_in_the_list_are_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "feeds.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_feeds(path)
+    assert words in str(caught.value)
+    assert "feeds.yaml" in str(caught.value)
+
+
+def test_a_list_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.yaml"):
+        load_feeds(tmp_path / "absent.yaml")

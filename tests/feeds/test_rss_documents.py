@@ -1,0 +1,184 @@
+"""RSS and Atom documents: sound, broken, oddly encoded and hostile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import Reject
+from streams.feeds.fieldmap import FieldMap, to_news
+from streams.feeds.rss import Document, parse_document
+
+RSS = """<?xml version="1.0" encoding="{encoding}"?>
+<rss version="2.0"><channel><title>Mill News</title><language>en-gb</language>
+<item><title>Second &amp; last</title><guid isPermaLink="false">2</guid><link>https://mill.example/2</link>
+  <pubDate>Tue, 17 Feb 2026 08:36:05 +0100</pubDate><description>&lt;p&gt;Text&lt;/p&gt;</description></item>
+<item><title>First caf\u00e9</title><guid>1</guid><pubDate>Mon, 16 Feb 2026 08:00:00 EST</pubDate></item>
+<item><title>No date</title></item>
+</channel></rss>"""
+
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="de"><title>M\u00fchle</title>
+<entry><id>urn:1</id><title type="html">&lt;b&gt;Fett&lt;/b&gt;</title><updated>2026-02-17T07:36:05Z</updated>
+<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">Inhalt</div></content>
+<link href="https://muehle.example/1"/></entry></feed>"""
+
+
+def parsed(text: str | bytes, **headers: str) -> Document:
+    return parse_document(text.encode() if isinstance(text, str) else text, headers)
+
+
+def reason_of(body: bytes) -> str | None:
+    try:
+        parse_document(body, {})
+    except Reject as reject:
+        return reject.reason
+    return None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "utf-16"])
+def test_rss_oldest_first_in_any_encoding(encoding: str) -> None:
+    document = parsed(RSS.format(encoding=encoding).encode(encoding))
+    assert document.title == "Mill News"
+    assert [entry["title"] for entry in document.entries] == ["First caf\u00e9", "Second & last", "No date"]
+    first, second, undated = document.entries
+    assert first["published"] == 1_771_246_800_000
+    assert (second["id"], second["url"], second["text"]) == ("2", "https://mill.example/2", "<p>Text</p>")
+    assert second["published"] == 1_771_313_765_000
+    assert (second["language"], undated["published"]) == ("en-gb", None)
+
+
+def test_atom() -> None:
+    (entry,) = parsed(ATOM).entries
+    assert (entry["id"], entry["title"], entry["published"]) == ("urn:1", "<b>Fett</b>", 1_771_313_765_000)
+    assert entry["language"] == "de"
+    assert "Inhalt" in entry["text"]
+    assert entry["url"] == "https://muehle.example/1"
+
+
+def test_what_breaks_off_gives_what_came_before() -> None:
+    whole = RSS.format(encoding="utf-8")
+    document = parsed(whole[: whole.index("<item><title>First")])
+    assert [entry["title"] for entry in document.entries] == ["Second & last"]
+    assert document.flaw
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html><body>Sign in</body></html>", b"{}", b"\x00" * 50, b"\xff\xfe", b"<rss><"]
+)
+def test_what_is_no_feed_is_rejected(body: bytes) -> None:
+    assert reason_of(body) == "bad_feed"
+
+
+def test_a_name_of_a_file_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "secret.xml"
+    path.write_text(RSS.format(encoding="utf-8"))
+    assert reason_of(str(path).encode()) == "bad_feed"
+
+
+# -- hostile documents
+
+LAUGHS = (
+    "<?xml version='1.0'?><!DOCTYPE rss [<!ENTITY a0 'ha'>"
+    + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 12))
+    + "]><rss version='2.0'><channel><title>&a11;</title><item><title>&a11;</title></item></channel></rss>"
+)
+QUADRATIC = (
+    f"<!DOCTYPE rss [<!ENTITY a '{'x' * 50_000}'>]><rss version='2.0'><channel>"
+    f"<item><title>{'&a;' * 5_000}</title></item></channel></rss>"
+)
+
+
+def external(url: str) -> str:
+    return (
+        f"<?xml version='1.0'?><!DOCTYPE rss [<!ENTITY secret SYSTEM '{url}'>]>"
+        "<rss version='2.0'><channel><item><title>&secret;</title></item></channel></rss>"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-32", "cp037", "utf-7"])
+@pytest.mark.parametrize("text", [LAUGHS, QUADRATIC, external("file:///etc/hostname")], ids=["laughs", "long", "file"])
+def test_declared_entities_are_refused(text: str, encoding: str) -> None:
+    assert reason_of(text.encode(encoding)) in {"unsafe_xml", "bad_feed"}
+    if not encoding.startswith("utf-7"):
+        assert reason_of(text.encode(encoding)) == "unsafe_xml"
+
+
+def test_external_document_types_and_includes_read_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hunter2")
+    dtd = tmp_path / "evil.dtd"
+    dtd.write_text(f"<!ENTITY secret SYSTEM '{secret.as_uri()}'>")
+    body = (
+        f"<!DOCTYPE rss SYSTEM '{dtd.as_uri()}'><rss version='2.0' xmlns:xi='http://www.w3.org/2001/XInclude'><channel>"
+        f"<item><title>A &secret; <xi:include href='{secret.as_uri()}' parse='text'/></title></item></channel></rss>"
+    )
+    assert "hunter2" not in repr(parsed(body))
+
+
+def test_deep_nesting_is_survived() -> None:
+    body = RSS.format(encoding="utf-8").replace("<item>", "<a>" * 20_000 + "<item>", 1)
+    assert reason_of(body.encode()) in {None, "bad_feed"}
+
+
+# -- documents that others have collected
+
+
+@pytest.mark.parametrize("folder", ["illformed", "encoding", "reuters_2019"])
+def test_every_collected_document_gives_items_or_a_reason(shared_data: Path, folder: str) -> None:
+    paths = sorted(path for path in (shared_data / "feeds" / folder).iterdir() if path.is_file())
+    assert paths
+    read = 0
+    for path in paths:
+        body = path.read_bytes()
+        if reason_of(body) is not None:
+            continue
+        for entry in parse_document(body, {}).entries:
+            named = {"title": "(none)", **{key: value for key, value in entry.items() if value}}
+            assert to_news(named, SOURCED, seen_ms=1, now_ms=1).title
+            read += 1
+    assert read
+
+
+SOURCED = FieldMap.default().with_source("collected")
+
+fragments = st.sampled_from(
+    [
+        "<?",
+        "<item>",
+        "</item>",
+        "<title>",
+        "</title>",
+        "<guid>",
+        "x",
+        "&amp;",
+        "&#0;",
+        "&#xD800;",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "<pubDate>",
+        "Tue, 17 Feb 2026",
+        "99999",
+        "</pubDate>",
+        "<link href='",
+        "'/>",
+        "<!DOCTYPE a [",
+        "\u202e",
+        "?>",
+    ]
+)
+
+
+@given(st.lists(fragments, max_size=25).map("".join))
+def test_any_soup_is_a_document_or_a_reject(soup: str) -> None:
+    body = f"<rss version='2.0'><channel>{soup}</channel></rss>".encode()
+    reason = reason_of(body)
+    assert reason in {None, "bad_feed", "unsafe_xml"}
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_are_a_document_or_a_reject(body: bytes) -> None:
+    assert reason_of(body) in {None, "bad_feed", "unsafe_xml"}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.engine.positions_harness import Outcome, reference_plan, run_watch, schedule
 
 from alerts import AlertConfig
 from streams.engine.positions import SourcePositions
 from streams.records import MentionBatch, MentionItem
 from streams.stages import watch
+from tests.engine.positions_harness import Outcome, reference_plan, run_watch, schedule
 
 SCHEDULES = 120
 ALERTS = Path(watch.__file__).parents[1] / "profiles" / "finance" / "alerts.yaml"

@@ -114,7 +114,7 @@ class RunConsumer(Consumer):
     # -- handing out
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # faust's
-        """Fetches once and yields runs; records of changelog topics one by one, as recovery reads keys.
+        """Fetches once and yields runs; of changelog topics what recovery needs to see.
 
         What was fetched is handed out also when its partition has been paused meanwhile: it would be skipped.
         """
@@ -134,8 +134,18 @@ class RunConsumer(Consumer):
     def _messages(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         if self._is_changelog_tp(tp):
-            return (self._to_message(tp, record) for record in fetched)
+            return self._changelog_messages(tp, fetched)
         return self._run_messages(tp, self.to_records(fetched))
+
+    def _changelog_messages(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
+        """One by one, as recovery reads keys; a table that takes pages gets this one, and Faust the last record."""
+        restore = getattr(self.app.tables._changelogs[tp.topic], "restore", None)
+        if restore is None:
+            return (self._to_message(tp, record) for record in fetched)
+        records = self.to_records(fetched)
+        restore(tp.partition, records)
+        ends = records[-1].offset + 1 >= self.highwater(tp)
+        return iter([self._to_message(tp, fetched[-1])] if ends else [])
 
     def _run_messages(self, tp: TP, records: Sequence[Record]) -> Iterator[ConsumerMessage]:
         partitions = self.topic_partitions(tp.topic) or 1

@@ -8,15 +8,18 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 
 from streams.errors import TransportError
 from streams.transport.faust_app import StageJob, open_store
+from streams.transport.sqlite.store import Store
 
 __all__ = ["drained", "run_stages"]
 
 log = logging.getLogger(__name__)
 
 _UPKEEP_SECONDS = 10.0
+_WARN_EVERY = 360  # turns: once an hour
 
 
 async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = None) -> None:
@@ -76,14 +79,28 @@ async def _first(stop: asyncio.Event, jobs: Sequence[StageJob]) -> None:
 async def _upkeep(jobs: Sequence[StageJob]) -> None:
     """Retention and compaction of the stages' files, in a thread, now and then."""
     stores = {job.app.transport.broker.path: job.app.transport.broker.store for job in jobs}
-    while True:
+    for turn in count():
         await asyncio.sleep(_UPKEEP_SECONDS)
         for store in stores.values():
             try:
-                await asyncio.to_thread(store.enforce_retention, time.time_ns() // 1_000_000)
-                await asyncio.to_thread(store.compact)
+                await asyncio.to_thread(_tidy, store, time.time_ns() // 1_000_000)
+                if turn % _WARN_EVERY == 0:
+                    await asyncio.to_thread(_warn_of_the_late, store, time.time_ns() // 1_000_000)
             except TransportError as error:
                 log.warning("Upkeep of the embedded broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
+
+
+def _tidy(store: Store, now_ms: int) -> None:
+    store.enforce_retention(now_ms)
+    store.compact(now_ms)
+
+
+def _warn_of_the_late(store: Store, now_ms: int) -> None:
+    for held in store.held_back(now_ms):
+        log.warning(
+            "%s has not read %d records of %s/%d that are past their retention; the file grows until it does: "
+            "start that stage.", held.group, held.records, held.topic, held.partition
+        )  # fmt: skip
 
 
 def drained(broker_url: str, work: Sequence[tuple[str, str]]) -> bool:

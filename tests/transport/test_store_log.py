@@ -12,7 +12,7 @@ import pytest
 from streams.engine.ports import Send
 from streams.errors import TransportError
 from streams.transport.sqlite.store import Commit, Store
-from streams.transport.sqlite.upkeep import MARK_STAYS_MS
+from streams.transport.sqlite.upkeep import MARK_STAYS_MS, Held
 
 NOW_MS = 1_700_000_000_000
 
@@ -128,6 +128,20 @@ def test_lag_counts_what_is_not_committed(store: Store) -> None:
     assert store.lag("g", "t") == 1
     store.commit("g", {("t", 1): 1})
     assert store.lag("g", "t") == 0
+
+
+def test_a_group_that_is_late_is_named_and_can_be_given_up(store: Store) -> None:
+    store.create_topic("t", 1, retention_ms=1000)
+    store.append([Send("t", None, b"v") for _ in range(5)], now_ms=NOW_MS)
+    store.commit("g", {("t", 0): 2})
+    later = NOW_MS + 120_000
+    assert store.enforce_retention(later) == 0
+    assert store.held_back(later) == []
+    assert store.enforce_retention(later + 2000) == 2
+    assert store.held_back(later + 2000) == [Held("g", "t", 0, 3)]
+    store.leave("g")
+    assert store.held_back(later + 2000) == []
+    assert store.enforce_retention(later + 2000) == 3
 
 
 def test_a_deletion_mark_stays_an_hour_for_those_who_are_reading(store: Store) -> None:

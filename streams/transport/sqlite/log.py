@@ -224,6 +224,10 @@ class Log:
         )
         return {(name, partition): offset for name, partition, offset in rows}
 
+    def leave(self, group: str) -> None:
+        """The group reads nothing any more; retention waits for it no longer."""
+        self._db.execute("DELETE FROM committed WHERE grp = ?", (group,))
+
     def slowest(self, tp_id: int) -> int | None:
         """The smallest committed offset of all groups that read the partition; None when none does."""
         value: int | None = self._db.execute(

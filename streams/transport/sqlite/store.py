@@ -15,7 +15,7 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.transport.sqlite.log import Log, TopicInfo
 from streams.transport.sqlite.schema import connect, explained, prepare, transaction
-from streams.transport.sqlite.upkeep import Upkeep
+from streams.transport.sqlite.upkeep import Held, Upkeep
 from streams.transport.sqlite.wakeup import hub
 
 __all__ = ["Commit", "Store"]
@@ -169,6 +169,11 @@ class Store:
             for topic in topics:
                 log.join(group, topic)
 
+    def leave(self, group: str) -> None:
+        """Forgets the group's offsets: retention waits for it no longer. For a stage that is given up."""
+        with self._writing() as log:
+            log.leave(group)
+
     # -- reading
 
     def read(
@@ -221,6 +226,11 @@ class Store:
         """Removes what is older than its topic's retention and passed by every group; returns how many."""
         with self._upkeep() as upkeep:
             return upkeep.retain(now_ms)
+
+    def held_back(self, now_ms: int) -> list[Held]:
+        """Where a group is so far behind that retention must keep records past their age, worst first."""
+        with self._upkeep() as upkeep:
+            return upkeep.held_back(now_ms)
 
     def compact(self, now_ms: int | None = None, *, force: bool = False) -> int:
         """Removes superseded records of compacted topics where that pays (`force`: everywhere); returns how

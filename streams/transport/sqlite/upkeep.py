@@ -11,12 +11,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from streams.transport.sqlite.log import AGE_STEP_MS, Log
 from streams.transport.sqlite.schema import OFFSET_BITS
 
-__all__ = ["Upkeep"]
+__all__ = ["Held", "Upkeep"]
 
 #: One step removes at most so many records in one transaction: some 10 ms during which appends wait.
 _STEP = 2_000
@@ -27,6 +28,16 @@ _DIRTY_AT_LEAST = 5_000
 
 #: How long a deletion mark stays, so that whoever is reading the topic from its start sees it.
 MARK_STAYS_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Records of a partition that are past their age and kept only because `group` has not read them."""
+
+    group: str
+    topic: str
+    partition: int
+    records: int
 
 
 class Transactions(Protocol):
@@ -71,6 +82,19 @@ class Upkeep:
         if keep_from > first:
             self._forget_ages(tp_id, before_ms)
         return max(0, keep_from - first)
+
+    def held_back(self, now_ms: int) -> list[Held]:
+        """Where a group is so far behind that records stay past their age, worst first."""
+        found = []
+        rows = self._db.execute(
+            "SELECT grp, name, partition, tp_id, committed.next_offset, retention_ms FROM committed"
+            " JOIN part USING (tp_id) JOIN topic USING (topic_id) WHERE retention_ms IS NOT NULL AND NOT compacted"
+        ).fetchall()
+        for group, topic, partition, tp_id, offset, retention_ms in rows:
+            records = self._older_than(tp_id, now_ms - retention_ms) - offset
+            if records > 0:
+                found.append(Held(group, topic, partition, records))
+        return sorted(found, key=lambda held: -held.records)
 
     def _note_age(self, tp_id: int, now_ms: int) -> None:
         """A partition to which nothing more is appended ages too."""

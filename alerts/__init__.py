@@ -1,12 +1,11 @@
 """Windows in, alerts and notifications out. Knows no broker, no archive and no classifier.
 
     mentions ──► StreamState (all series of a partition) ──┐
-        └──────► SeriesState (one series) ── close_tick ───┴──► AlertEvent ──► delivery (terminal, file,
-        webhook)
+        └──────► SeriesState (one series) ── close_tick ───┴──► AlertEvent ──► delivery
 
     config     the rules of a profile, checked           clock      ticks, hours of the week, forgetting
-    memory     copies of a story count once              series     panes, buffered mentions, one row per
-    series
+    sections   their keys and defaults                   checks     what must fit together
+    memory     copies of a story count once              series     panes and buffered mentions, one row each
     stream     pooled history per kind, one row          profile    rhythm, level and tests of a kind
     baseline   what a series expects of itself           detectors  exact tails
     rules      evidence and judgement, with reasons      episode    firing, escalated, resolved

@@ -1,7 +1,6 @@
 """What a series expects of itself: its own history, drawn towards its kind where it is thin.
 
-    History + KindView ──► Expectation       level × rhythm, and how uncertain both are, for one hour of
-    stream time
+    History + KindView ──► Expectation       level × rhythm, and how uncertain both are, for one hour
                              .negatives(start, end)     expected negative items in exactly this span
                              .dispersion(window, mean)  relative variance beyond Poisson at this length
                              .share(window)             Beta(alpha, beta) of the negative part
@@ -17,8 +16,9 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.clock import HOUR_MS
-from alerts.config import AlertConfig, Window
+from alerts.config import AlertConfig
 from alerts.history import History
+from alerts.sections import Window
 from alerts.stream import KindView
 
 __all__ = ["Expectation"]

@@ -6,8 +6,8 @@
 Both are posterior predictive distributions, so a thin history widens them by itself: a gamma posterior of
 the rate gives the negative binomial, a beta posterior of the share the beta-binomial (Gelman et al.,
 Bayesian Data Analysis, 3rd ed., ch. 2). Surveillance uses them in the same way: Noufaily et al. 2013
-(Statistics in Medicine 32:1206) for counts, Höhle 2010 (Statistical Modelling and Regression Structures, p.
-377) for shares.
+(Statistics in Medicine 32:1206) for counts, Höhle 2010 (Online change-point detection in categorical time
+series) for shares.
 
 The tails call `scipy.special` directly: `scipy.stats` spends 100 µs a call on argument handling, these take
 1 to 20 µs.

@@ -17,9 +17,9 @@ from typing import Final
 
 import msgspec
 
-from alerts.config import EpisodeConfig, RuleConfig
 from alerts.records import Peak, rounded
 from alerts.rules import Evidence, Reason, is_critical
+from alerts.sections import EpisodeConfig, RuleConfig
 
 __all__ = ["IDLE", "Episode", "calm", "close_if_calm", "cooling", "opened", "update_due", "updated"]
 
@@ -104,8 +104,9 @@ def calm(looks: Sequence[Evidence], rule: RuleConfig, settings: EpisodeConfig) -
 
 
 def update_due(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
-    """Whether the last event is so old that an `ongoing` one may follow."""
-    return tick_ms - episode.told_ms >= settings.update_minutes * _MINUTE_MS
+    """Whether the last event is so old that an `ongoing` one may follow; the longer it lasts, the rarer they are."""
+    wait_ms = max(settings.update_minutes * _MINUTE_MS, (episode.told_ms - episode.onset_ms) / 4)
+    return tick_ms - episode.told_ms >= wait_ms
 
 
 def updated(

@@ -3,9 +3,9 @@
 AlertsError
 ├── ConfigError     a key of the alert rules is wrong: names the key, the value and the fix
 ├── StateError      a stored state row cannot be read: damaged, or written by a newer moodwire
-└── DeliveryError   a channel's own settings are wrong (a bad URL or secret); never a failed delivery, which
-is
-                    an answer (`Delivery`), not an exception
+└── DeliveryError   a channel's own settings are wrong, such as a bad URL or secret
+
+A delivery that fails is no exception: it is an answer (`alerts.delivery.Delivery`).
 """
 
 from __future__ import annotations

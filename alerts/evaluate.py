@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import msgspec
 
 from alerts.clock import HOUR_MS
-from alerts.config import SHARE, VOLUME, AlertConfig
+from alerts.config import AlertConfig
 from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
 from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, rounded
 from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
+from alerts.sections import SHARE, VOLUME
 from alerts.series import SeriesState
 from alerts.stream import StreamState
 from alerts.wording import evidence_text

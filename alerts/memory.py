@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.config import HORIZON_HOURS
+from alerts.sections import HORIZON_HOURS
 
 __all__ = ["CAPACITY", "Mention", "admit", "forget_expired", "id_key"]
 

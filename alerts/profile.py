@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.clock import DAY_CELLS, WEEK_HOURS, fold_week
-from alerts.config import AlertConfig, KindConfig
+from alerts.config import AlertConfig
+from alerts.sections import KindConfig
 
 __all__ = ["KindCounts", "KindSnapshot", "flat_snapshot", "snapshot"]
 

@@ -1,8 +1,7 @@
 """What an alert says: wire records, JSON on the topic `alerts`. All times are UTC epoch milliseconds.
 
     AlertEvent   one change of state of one alert   {id, version, rule, series, state, …, top_items}
-      .with_headlines(…)   the same with titles, publishers and links, read from the archive by the watch
-      stage
+      .with_headlines(…)   the same with titles, publishers and links, as the watch stage reads them
 
 An alert's `id` hashes rule, series and onset, so that a redo names it alike. `version` rises by one with
 every event of an alert: a reader keeps the highest, and a notification's identity is (id, version).

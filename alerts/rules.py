@@ -3,12 +3,10 @@
     volume   negative items against their expected number      negative-binomial tail
     share    negative items among all items                    beta-binomial tail
 
-    count ──► expected ──► screen (cheap: too few? no rise?) ──► look (the tail) ──► judge (would it open an
-    alert?)
+    count ──► expected ──► screen (cheap: too few? no rise?) ──► look (the tail) ──► judge (open an alert?)
 
-Each decision answers with a `Reason`, for whoever asks why nothing fired. The level of a
-single test is the budget (false alarms a week) split by kind, rule and window and divided by the tests made
-in a week.
+Each decision answers with a `Reason`, for whoever asks why nothing fired. The level of a single test is the
+budget (false alarms a week) split by kind, rule and window and divided by the tests made in a week.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from typing import Final, NamedTuple
 
 from alerts.baseline import Expectation
 from alerts.clock import HOUR_MS
-from alerts.config import SHARE, VOLUME, AlertConfig, RuleConfig, Window
+from alerts.config import AlertConfig
 from alerts.detectors import (
     Interval,
     share_interval,
@@ -29,6 +27,7 @@ from alerts.detectors import (
     volume_interval,
     volume_tail,
 )
+from alerts.sections import SHARE, VOLUME, RuleConfig, Window
 from alerts.stream import KindView
 
 __all__ = [

@@ -15,12 +15,13 @@ import msgspec
 
 from alerts.baseline import Expectation
 from alerts.clock import HOUR_MS, tick_of
-from alerts.config import HORIZON_HOURS, MOST_PANES, AlertConfig
+from alerts.config import AlertConfig
 from alerts.episode import Episode
 from alerts.errors import StateError
 from alerts.history import NEGATIVE, TOTAL_MASK, History, HistoryRow, Sight
 from alerts.memory import Mention, admit, forget_expired
 from alerts.rules import Count
+from alerts.sections import HORIZON_HOURS, MOST_PANES
 from alerts.stream import KindView
 
 __all__ = ["RECENT_KEPT", "SeriesState"]

@@ -1,8 +1,7 @@
 """What all series of a partition share: `StreamState`, the pooled history per kind of series.
 
     add(series, seen, negative) ──► recent hours per kind ──(24 h later)──► counts per hour of the week
-                                                              view(kind, hour) ──► KindView ──► baseline of
-                                                              a series
+                                                              view(kind, tick) ──► KindView ──► baseline
 
 It is fed from the mentions themselves and never from a `SeriesState`, and counts enter its beliefs a day
 late, in steps of six hours. Both make it a function of what was seen before the tick alone: whoever redoes
@@ -21,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.clock import HOUR_MS, WEEK_HOURS, day_cell, exposure_hours, fold_week, week_hour
-from alerts.config import HORIZON_HOURS, AlertConfig, KindConfig
+from alerts.config import AlertConfig
 from alerts.errors import StateError
 from alerts.history import NEGATIVE, TOTAL_MASK
 from alerts.profile import KindCounts, KindSnapshot, snapshot
+from alerts.sections import HORIZON_HOURS, KindConfig
 
 __all__ = ["KindView", "StreamState", "kind_of"]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -65,7 +66,7 @@ def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> s
     for item in _shown(event):
         title = f"{day_text(item.seen_ms)}  {_clean(item.title) or item.id}"
         lines += textwrap.wrap(title, width, initial_indent="  - ", subsequent_indent="    ")
-        source = "  ".join(part for part in (_clean(item.publisher), _address(item.url)) if part)
+        source = "  ".join(part for part in (_publisher(item.publisher), _address(item.url)) if part)
         if source:
             lines.append(f"    {source}")
     return "\n".join(lines)
@@ -99,7 +100,7 @@ def _headlines(event: AlertEvent) -> Table:
         table.add_row(day_text(item.seen_ms), title)
         source = Text("  ").join(
             Text(part, style=Style(dim=True, link=address or None), overflow="ellipsis", no_wrap=True)
-            for part in (_clean(item.publisher), address)
+            for part in (_publisher(item.publisher), address)
             if part
         )
         if source:
@@ -116,6 +117,15 @@ def _shown(event: AlertEvent) -> tuple[TopItem, ...]:
 def _clean(text: str) -> str:
     """One line without control, format and line-separating characters (escape sequences, bidi overrides)."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _publisher(source: str) -> str:
+    """The publisher's name; of one that is only known by its feed's address, the host."""
+    try:
+        host = urlsplit(source).hostname if _address(source) else None
+    except ValueError:  # looks like an address and is none
+        host = None
+    return _clean(host.removeprefix("www.") if host else source)
 
 
 def _address(url: str) -> str:

@@ -4,9 +4,11 @@ webhook-id         the notification's id, the same in every attempt
 webhook-timestamp  seconds since the epoch, of this attempt
 webhook-signature  v1,base64(HMAC-SHA256(secret, "id.timestamp.body"))
 
-2xx delivered · 410 give up · 429, 503 wait as Retry-After says · 3xx give up (a redirect would leak the
-alert) other 4xx: try again, the receiver may be mended, and give up after some attempts · 5xx,
-time-outs: try again
+2xx             delivered
+410, 3xx        give up: the receiver is gone; a redirect could carry the alert elsewhere
+429, 503        wait as long as Retry-After says
+other 4xx       try again, the receiver may be mended; give up after ten attempts
+5xx, silence    try again
 """
 
 from __future__ import annotations

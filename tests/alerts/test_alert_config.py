@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from alerts import AlertConfig, ConfigError
-from alerts.config import Window
+from alerts.sections import Window
 
 FINANCE = Path(__file__).resolve().parents[2] / "streams" / "profiles" / "finance" / "alerts.yaml"
 

@@ -22,11 +22,11 @@ from alerts import (
     explain,
     tick_of,
 )
-from alerts.config import VOLUME, RuleConfig, Window
 from alerts.detectors import Interval
 from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
 from alerts.records import Peak, alert_id
 from alerts.rules import Count, judge, screen
+from alerts.sections import VOLUME, RuleConfig, Window
 
 Play = Callable[..., Any]
 

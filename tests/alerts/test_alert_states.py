@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import AlertConfig, AlertEvent, Mention, SeriesState, StateError, StreamState, close_tick, tick_of
-from alerts.config import HORIZON_HOURS
 from alerts.memory import CAPACITY
+from alerts.sections import HORIZON_HOURS
 
 HOUR_MS = 3_600_000
 START_MS = 1_735_516_800_000

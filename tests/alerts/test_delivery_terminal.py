@@ -150,3 +150,10 @@ def test_numbers_read_well() -> None:
     assert [p_text(value) for value in (0.5, 0.012, 4.2e-5, 1e-300)] == ["0.50", "0.01", "4e-05", "< 1e-99"]
     assert time_text(0) == "1970-01-01 00:00 UTC"
     assert evidence_text("share", 7, 9, 900, 2.0, (0, 4), 1e-4).startswith("7 of 9 negative in 15 min")
+
+
+def test_a_publisher_known_by_its_feed_is_shown_by_its_host() -> None:
+    item = TopItem("a" * 32, ONSET_MS, 0.9, "A title", "https://www.wire.example/feeds/top.xml?key=1", "")
+    assert render_plain(alert(top_items=(item,))).splitlines()[-1].strip() == "wire.example"
+    broken = TopItem("a" * 32, ONSET_MS, 0.9, "A title", "http://[::1", "")
+    assert "A title" in render_plain(alert(top_items=(broken,)))

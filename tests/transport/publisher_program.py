@@ -1,6 +1,6 @@
 """A process that appends numbered records and says on standard output which ones the store has acknowledged.
 
-publisher_program.py BROKER_FILE TOPIC HOW_MANY BATCH
+python -m tests.transport.publisher_program BROKER_FILE TOPIC HOW_MANY BATCH
 """
 
 from __future__ import annotations

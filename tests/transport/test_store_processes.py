@@ -11,12 +11,13 @@ from pathlib import Path
 from streams.engine.ports import Send
 from streams.transport.sqlite.store import Store
 
-PROGRAM = Path(__file__).with_name("publisher_program.py")
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = "tests.transport.publisher_program"
 
 
 def publisher(path: Path, how_many: int, batch: int) -> subprocess.Popen[str]:
-    command = [sys.executable, str(PROGRAM), str(path), "t", str(how_many), str(batch)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", PROGRAM, str(path), "t", str(how_many), str(batch)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 def values(path: Path, partitions: int) -> Counter[bytes]:

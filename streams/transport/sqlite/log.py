@@ -180,8 +180,7 @@ class Log:
     # -- reads
 
     def read(self, tp_id: int, offset: int, limit: int, max_bytes: int) -> list[Record]:
-        """Records from `offset` on: at most `limit`, and no further one once their values fill
-        `max_bytes`."""
+        """Records from `offset` on: at most `limit`, and no further one once their values fill `max_bytes`."""
         low = tp_id << OFFSET_BITS
         rows = self._db.execute(
             "SELECT id, timestamp_ms, key, value, headers FROM record WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",

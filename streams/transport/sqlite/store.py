@@ -179,8 +179,7 @@ class Store:
     def read(
         self, topic: str, partition: int, offset: int, limit: int, max_bytes: int = _MAX_READ_BYTES
     ) -> list[Record]:
-        """Records from `offset` on, oldest first: at most `limit`, and until their values fill
-        `max_bytes`."""
+        """Records from `offset` on, oldest first: at most `limit`, and until their values fill `max_bytes`."""
         with self._looking() as log:
             return log.read(log.tp_id(topic, partition), offset, limit, max_bytes)
 
@@ -233,8 +232,7 @@ class Store:
             return upkeep.held_back(now_ms)
 
     def compact(self, now_ms: int | None = None, *, force: bool = False) -> int:
-        """Removes superseded records of compacted topics where that pays (`force`: everywhere); returns how
-        many."""
+        """Removes superseded records of compacted topics where that pays (`force`: everywhere); returns how many."""
         with self._upkeep() as upkeep:
             return upkeep.compact(_now_ms() if now_ms is None else now_ms, force=force)
 

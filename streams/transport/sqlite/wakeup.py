@@ -10,8 +10,7 @@ __all__ = ["Hub", "hub"]
 
 
 class Hub:
-    """One per file and process. `write_lock` keeps this process's own writers from busy-waiting on
-    SQLite's."""
+    """One per file and process. `write_lock` keeps this process's own writers from busy-waiting on SQLite's."""
 
     def __init__(self) -> None:
         self.write_lock = threading.Lock()

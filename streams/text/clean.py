@@ -11,6 +11,9 @@ from selectolax.lexbor import LexborHTMLParser
 __all__ = ["clean_text"]
 
 _TAG = re.compile(r"<[a-zA-Z/!?]")
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+# What ends a line on a page ends a word here; other tags stand inside words: <b>A</b>cme.
+_BLOCK = re.compile(r"</?(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|section|article|hr)\b[^>]*>", re.IGNORECASE)
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Format characters say how to draw, not what is said: soft hyphens, zero-width marks, bidi overrides, tags;
@@ -59,8 +62,14 @@ def _pass(text: str) -> str:
     text = _FORMAT.sub("", text)
     text = unicodedata.normalize("NFKC", text)
     if _TAG.search(text):
-        text = LexborHTMLParser(text.replace("\x00", " ")).text(separator=" ")
+        text = _without_markup(_CDATA.sub(r"\1", text))
     elif "&" in text:
         text = html.unescape(text)
     text = _URL.sub(" ", _CONTROL.sub(" ", text))
     return " ".join(text.split())
+
+
+def _without_markup(text: str) -> str:
+    page = LexborHTMLParser(_BLOCK.sub(" ", text.replace("\x00", " ")))
+    page.strip_tags(["script", "style"])
+    return page.text(separator="")

@@ -23,6 +23,9 @@ _INSTRUMENT = re.compile(r"(?<![\w.])([A-Z]{1,5})\.(?:N|O|OQ|K|A)(?![\w])")
 _WORD = re.compile(r"[A-Za-z][A-Za-z.&]*")
 _TITLE_RELEVANCE = 0.7
 _TEXT_RELEVANCE = 0.3
+_NEAR_WORDS = 3
+_SMALL_WORD = 3
+_TITLE_CASE = 0.7
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class EntityLinker:
             if not hit.sure and words is None:
                 words = frozenset(word.casefold().strip(".") for word in _WORD.findall(content))
             entry = found.setdefault(hit.issuer.id, _Found(hit.issuer))
-            entry.sure = entry.sure or hit.sure or self._has_evidence(content, hit, words or frozenset())
+            entry.sure = entry.sure or hit.sure or self._has_evidence(content, len(title), hit, words or frozenset())
             if not hit.in_title:
                 entry.in_text += 1
             elif entry.first_in_title is None:
@@ -118,21 +121,30 @@ class EntityLinker:
             issuer, ambiguous = self._owners[index]
             yield _Hit(issuer, start, end, start < title_end, not ambiguous)
 
-    def _has_evidence(self, content: str, hit: _Hit, words: frozenset[str]) -> bool:
-        """A corporate suffix right behind, or a word of the field anywhere that is not the name itself."""
-        rest = content[hit.end : hit.end + 16].lstrip(" ,")
-        if rest.startswith(self._suffixes):
+    def _has_evidence(self, content: str, title_end: int, hit: _Hit, words: frozenset[str]) -> bool:
+        """A corporate suffix behind it, or a word of the field: close by where capitals prove nothing, else anywhere."""
+        rest = content[hit.end : hit.end + 60]
+        if rest.lstrip(" ,").startswith(self._suffixes):
             return True
+        if hit.in_title and (hit.start == 0 or _is_title_case(content[:title_end])):
+            near = _WORD.findall(rest)[:_NEAR_WORDS]
+            return not self._evidence.isdisjoint(word.casefold() for word in near)
         own = {word.casefold() for word in _WORD.findall(content[hit.start : hit.end])}
         return not self._evidence.isdisjoint(words - own)
 
 
+def _is_title_case(title: str) -> bool:
+    """Whether most longer words are capitalised, so that a capital is no sign of a name."""
+    longer = [word for word in _WORD.findall(title) if len(word) > _SMALL_WORD]
+    return sum(word[0].isupper() for word in longer) > _TITLE_CASE * len(longer)
+
+
 def _whole(content: str, start: int, end: int) -> bool:
+    """Whether a match is a whole word, not a part of one, of a handle or of an address."""
     before = content[start - 1] if start else " "
     after = content[end] if end < len(content) else " "
-    return not (before.isalnum() or before in "_@#$-&") and not (
-        after.isalnum() or after in "_&" or content[end : end + 2] == "-l"
-    )
+    open_left = not before.isalnum() and before not in "_@#$-&"
+    return open_left and not after.isalnum() and after not in "_&"
 
 
 def _mention(entry: _Found, title_length: int) -> EntityMention:

@@ -15,6 +15,7 @@ from streams.text.profile import read_yaml
 
 __all__ = ["Issuer", "load_gazetteer", "merge"]
 
+_FLAGS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
 _COLUMNS = ("id", "name", "aliases", "tickers", "needs_evidence")
 
 
@@ -65,8 +66,10 @@ def load_gazetteer(path: Path) -> tuple[Issuer, ...]:
 
 
 def merge(base: Iterable[Issuer], own: Iterable[Issuer]) -> tuple[Issuer, ...]:
-    """`base` with the entries of `own` added; the same id is replaced."""
-    merged = {issuer.id: issuer for issuer in base} | {issuer.id: issuer for issuer in own}
+    """`own` before `base`: the same id is replaced, and a ticker or name of both belongs to the user's entity."""
+    merged = {issuer.id: issuer for issuer in own}
+    for issuer in base:
+        merged.setdefault(issuer.id, issuer)
     return tuple(merged.values())
 
 

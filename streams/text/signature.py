@@ -10,9 +10,10 @@ from rensa import RMinHash
 
 __all__ = ["minhash", "normal_title", "partition_key", "shingles", "signature"]
 
-_WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*")
-# "… - Daily Planet", "… | Daily Planet": at most four words after a spaced dash or a bar, at the very end.
-_PUBLISHER = re.compile(r"\s+(?:[-–—]|\|)\s+\S+(?:\s+\S+){0,3}$")
+# A number keeps its sign and currency: -5 is not 5, and $5 is not €5.
+_WORD = re.compile(r"(?:(?<!\w)[-+−]?[$€£¥]?(?=\d))?[^\W_]+(?:[.,][0-9]+)*")
+# "… - Daily Planet", "… | Daily Planet": at most four capitalised words without a digit, after a spaced dash or a bar.
+_PUBLISHER = re.compile(r"\s+(?:[-–—]|\|)\s+[A-Z][^\s\d]*(?:\s+[A-Z&][^\s\d]*){0,3}$")
 # "UPDATE 2-", "BREAKING:", "Exclusive: ": capitals, perhaps a number, then a dash or a colon.
 _PREFIX = re.compile(r"^(?:(?:[A-Z]{4,}|[A-Z][a-z]{5,})(?:\s\d{1,2})?\s?[-–—:]\s?)(?=\S)")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

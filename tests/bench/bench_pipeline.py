@@ -155,7 +155,7 @@ def _measure_memory(settings: Settings) -> dict[str, float]:
     _publish(settings, MEMORY_ITEMS)
     samples: list[Sample] = []
     asyncio.run(_drain(settings, classifiers, samples))
-    warm = max(mb for done, mb in samples if done <= WARM_ITEMS)
+    warm = max(sample.resident_mb for sample in samples if sample.done <= WARM_ITEMS)
     return {
         "memory after 20,000 items, MB": warm,
         "memory, highest over 200,000 items, MB": max(sample.resident_mb for sample in samples),

@@ -45,6 +45,8 @@ def test_cleaning_twice_is_cleaning_once(raw: str) -> None:
         ("see www.example.org", "see"),
         ("yields 3 < 4", "yields 3 < 4"),
         ("ﬁrm １２３", "firm 123"),
+        ("<![CDATA[Lender fails]]>", "Lender fails"),
+        ("<b>A</b>cme<script>x()</script> gains<br>today", "Acme gains today"),
         ("   \n\t ", ""),
     ],
 )
@@ -78,6 +80,9 @@ def test_copies_have_one_signature(one: str, other: str) -> None:
     [
         ("Acme profit rises 12 percent in May", "Acme profit rises 13 percent in May"),
         ("Acme profit rises 1.2 percent in May", "Acme profit rises 12 percent in May"),
+        ("Index moves -5 points on Monday morning", "Index moves 5 points on Monday morning"),
+        ("Fee of $5 per ticket from May", "Fee of €5 per ticket from May"),
+        ("Lender fails in the night - shares fall 5 percent", "Lender fails in the night - shares rise 9 percent"),
         ("Downgrade for $ABC at Broker", "Downgrade for $ABD at Broker"),
     ],
 )

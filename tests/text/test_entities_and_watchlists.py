@@ -46,6 +46,10 @@ def ids(reader: TextReader, title: str, text: str = "") -> set[str]:
         ("Minding the gap on the platform", set()),
         ("Goldmans Sachsen wins the cup", set()),
         ("$ZZZZZ to the moon", set()),
+        ("Target Practice Drill Alarms Police Chief", set()),
+        ("Gap Between Rich and Poor Widens as Debt Grows", set()),
+        ("Visa Deal Eases Travel for Students", set()),
+        ("Regulators Approve Purchase of Apple Stock", {"AAPL"}),
     ],
 )
 def test_issuers(reader: TextReader, title: str, want: set[str]) -> None:

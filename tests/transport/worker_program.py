@@ -2,7 +2,7 @@
 
     python -m tests.transport.worker_program BROKER_FILE GROUP SOURCE OUT PARTITIONS
 
-Prints `ready` when it has started and one line per run that it has finished. SIGTERM drains it.
+Prints one line for each run that it has finished. SIGTERM drains it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.05
 
 _RETRY_SECONDS = 1.0
 
-#: A changelog is read in larger pieces: its records are handed over one by one anyway.
+#: A changelog is read in larger pieces: its records are rows, and most of a page goes straight to memory.
 _CHANGELOG_RECORDS = 2_000
 
 

@@ -37,6 +37,7 @@ __all__ = ["Replay", "ReplayOptions", "ReplayProgress"]
 
 _FORMATS = ("auto", "ndjson", "csv")
 _WAIT_SECONDS = 0.05  # between two looks at the lag
+_END_KEY = END_HEADER.encode()  # Kafka takes no record without key and value
 
 encode = msgspec.json.Encoder().encode
 encode = msgspec.json.Encoder().encode
@@ -249,7 +250,7 @@ class _Playing:
             progress_ms = last_ms + self._options.lateness_ms + self._options.hop_ms
             header = (END_HEADER, str(progress_ms).encode())
             ends = [
-                Send(self._replay.news_topic, None, None, partition, (header,), progress_ms)
+                Send(self._replay.news_topic, _END_KEY, None, partition, (header,), progress_ms)
                 for partition in range(self._partitions)
             ]
         self._publisher.publish(ends, self._notes(self._counts.lines, complete=True))

@@ -122,7 +122,7 @@ class EntityLinker:
             yield _Hit(issuer, start, end, start < title_end, not ambiguous)
 
     def _has_evidence(self, content: str, title_end: int, hit: _Hit, words: frozenset[str]) -> bool:
-        """A corporate suffix behind it, or a word of the field: close by where capitals prove nothing, else anywhere."""
+        """A corporate suffix behind it, or a word of the field; close by it where capitals prove nothing."""
         rest = content[hit.end : hit.end + 60]
         if rest.lstrip(" ,").startswith(self._suffixes):
             return True
@@ -136,13 +136,14 @@ class EntityLinker:
 def _is_title_case(title: str) -> bool:
     """Whether most longer words are capitalised, so that a capital is no sign of a name."""
     longer = [word for word in _WORD.findall(title) if len(word) > _SMALL_WORD]
-    return sum(word[0].isupper() for word in longer) > _TITLE_CASE * len(longer)
+    capitalised = [word for word in longer if word[0].isupper()]
+    return len(capitalised) > _TITLE_CASE * len(longer)
 
 
 def _whole(content: str, start: int, end: int) -> bool:
     """Whether a match is a whole word, not a part of one, of a handle or of an address."""
-    before = content[start - 1] if start else " "
-    after = content[end] if end < len(content) else " "
+    before: str = content[start - 1] if start else " "
+    after: str = content[end] if end < len(content) else " "
     open_left = not before.isalnum() and before not in "_@#$-&"
     return open_left and not after.isalnum() and after not in "_&"
 

@@ -33,7 +33,6 @@ def measure() -> dict[str, float]:
     items = _items()
     profile = load_profile("finance")
     reader = TextReader.build(profile)
-    stories = StoryIndex(20_000, profile.opposites)
     wire = [msgspec.json.encode(news) for news in items]
     figures = {
         "decode and check, µs": _each(lambda raw: news_from_record(raw, NOW_MS, FieldMap.default(), NOW_MS), wire),
@@ -44,7 +43,7 @@ def measure() -> dict[str, float]:
         "signature, µs": _each(lambda news: signature(news.title), items),
         "partition key, µs": _each(lambda news: partition_key(news.title), items),
         "all reading of an item, µs": _each(reader.read, items),
-        "stories, µs": _each(lambda news: stories.assign(news.id, news.title, news.seen_ms), items),
+        "stories, µs": _stories(StoryIndex(20_000, profile.opposites), items),
     }
     return figures | asyncio.run(_archive(reader, wire))
 
@@ -69,6 +68,14 @@ def _each(step: Callable[..., object], items: Sequence[object]) -> float:
             step(item)
         passes.append((time.perf_counter() - start) / len(items) * 1e6)
     return sorted(passes)[2]
+
+
+def _stories(index: StoryIndex, items: Sequence[News]) -> float:
+    """One pass: a second one would find every id known."""
+    start = time.perf_counter()
+    for news in items:
+        index.assign(news.id, news.title, news.seen_ms)
+    return (time.perf_counter() - start) / len(items) * 1e6
 
 
 async def _archive(reader: TextReader, wire: Sequence[bytes]) -> dict[str, float]:

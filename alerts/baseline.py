@@ -57,7 +57,7 @@ class Expectation:
         self.view = view
         self._history = history
         self._config = config
-        self._factor = config.forgetting ** (view.day - history.day) if history.day else 1.0
+        self._factor = history.factor(view.day, config.forgetting)
         self._kept = self._exposure_kept()
         self._alpha = config.baseline.prior_events + self._factor * sum(history.negative.values())
         exposure = config.baseline.prior_events / view.hourly + self._kept * view.exposure_total
@@ -99,8 +99,9 @@ class Expectation:
 
         hour = clump(history.hour_pairs, hours)
         quarter = max(clump(history.quarter_pairs, hours / 4.0), hour / 4.0)
-        block = history.block[1]
-        excess = self._factor * (history.day_pairs + block * (block - 1)) - days - hour * events
+        block_day, k, _ = history.block
+        block = k * (k - 1) * self._config.forgetting ** (view.day - block_day) if k > 1 else 0.0
+        excess = self._factor * history.day_pairs + block - days - hour * events
         day = max(excess + _DAY_WEIGHT * prior.day_dispersion, 0.0) / (days + _DAY_WEIGHT)
         return quarter, hour, day
 

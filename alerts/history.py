@@ -22,6 +22,7 @@ NEGATIVE: Final = 1 << 32
 """A packed count holds the negative items above this bit and all items below it."""
 
 TOTAL_MASK: Final = NEGATIVE - 1
+_REBASE_DAYS: Final = 300  # with the default half-life a weight of 3 million
 
 
 class HistoryRow(msgspec.Struct, array_like=True):
@@ -62,7 +63,7 @@ class Sight:
 
 @dataclass(slots=True)
 class History:
-    """Counts that have left the horizon, weighed to `day`: older days are forgotten by their factor.
+    """Counts that have left the horizon, in units of the reference day `day`: see `factor` for today's.
 
     `negative` and `total` count items per day cell; `left_out` the hours that episodes took from each cell.
     `hour_pairs` sums k(k-1) of the negative items of an hour, `hour_item_pairs` n(n-1) of all items;
@@ -104,6 +105,10 @@ class History:
     def from_row(cls, row: HistoryRow) -> History:
         return cls(*(getattr(row, name) for name in row.__struct_fields__))
 
+    def factor(self, today: int, forgetting: float) -> float:
+        """Multiply any sum by this for its weight today."""
+        return float(forgetting ** (today - self.day)) if self.day else 1.0
+
     def open_span(self, from_hour: int) -> None:
         """An episode began: hours from here on are left out, until it ends or has become normal."""
         self.spans.append((from_hour, 0))
@@ -138,18 +143,28 @@ class History:
         for hour in range(first, min(before_hour, max(end for _, end in ends))):
             if any(start <= hour < end for start, end in ends):
                 sight.take(hour)
-                self._advance(hour // 24, config.forgetting)
                 cell = day_cell(hour)
-                self.left_out[cell] = self.left_out.get(cell, 0.0) + 1.0
+                weight = self._weight(hour // 24, config.forgetting)
+                self.left_out[cell] = self.left_out.get(cell, 0.0) + weight
             elif hour in sight.hours:
                 self._count(hour, sight, config.forgetting)
         self.spans = [
             span for span, (_, end) in zip(self.spans, ends, strict=True) if span[1] == 0 or end > before_hour
         ]
 
-    def _advance(self, day: int, forgetting: float) -> None:
-        if day <= self.day:
-            return
+    def _weight(self, day: int, forgetting: float) -> float:
+        """What one item of that day weighs, in units of the reference day.
+
+        Younger days weigh more than 1, so that nothing old needs to be touched when a day passes; far from the
+        reference day everything is brought to a new one, lest the weights grow without bound.
+        """
+        if self.day == 0:
+            self.day = day
+        elif day - self.day > _REBASE_DAYS:
+            self._rebase(day, forgetting)
+        return float(forgetting ** (self.day - day))
+
+    def _rebase(self, day: int, forgetting: float) -> None:
         factor = forgetting ** (day - self.day)
         self.day = day
         for cells in (self.negative, self.total, self.left_out):
@@ -162,22 +177,22 @@ class History:
         self.day_item_pairs *= factor
 
     def _count(self, hour: int, sight: Sight, forgetting: float) -> None:
-        day = hour // 24
-        if day > self.day:
-            self._advance(day, forgetting)
+        day, cell = hour // 24, day_cell(hour)
+        weight = self._weight(day, forgetting)
         negative, total, quarter_pairs = sight.take(hour)
-        self.quarter_pairs += quarter_pairs
-        cell = day_cell(hour)
-        self.total[cell] = self.total.get(cell, 0.0) + total
+        self.total[cell] = self.total.get(cell, 0.0) + weight * total
         if negative:
-            self.negative[cell] = self.negative.get(cell, 0.0) + negative
+            self.negative[cell] = self.negative.get(cell, 0.0) + weight * negative
         if total > 1:
-            self.hour_pairs += negative * (negative - 1)
-            self.hour_item_pairs += total * (total - 1)
+            self.quarter_pairs += weight * quarter_pairs
+            self.hour_pairs += weight * negative * (negative - 1)
+            self.hour_item_pairs += weight * total * (total - 1)
         block_day, k, n = self.block
         if block_day == day:
             self.block = (day, k + negative, n + total)
         else:
-            self.day_pairs += k * (k - 1)
-            self.day_item_pairs += n * (n - 1)
+            if n > 1:
+                weight = self._weight(block_day, forgetting)
+                self.day_pairs += weight * k * (k - 1)
+                self.day_item_pairs += weight * n * (n - 1)
             self.block = (day, negative, total)

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import settings
 
 from alerts import AlertConfig, AlertEvent, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+settings.load_profile("unhurried")
 
 
 @dataclass

@@ -21,7 +21,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
-from streams.transport.faust_app import StageApp, StageJob, TopicSpec, ensure_topics, make_app, run_stage
+from streams.transport.faust_app import StageApp, StageJob, TopicSpec, ensure_topics, make_app, open_store, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
@@ -129,8 +129,13 @@ class Pipeline:
     def _score(self, app: StageApp) -> Stage:
         settings, profile = self.settings, self._profile
         assert self.archive is not None
+        with open_store(settings.broker) as store:
+            news = store.topics()[settings.topics.news]
+            epoch = store.epoch(settings.topics.news)
         options = ScoreOptions(
             topics=settings.topics,
+            source_epoch=epoch,
+            source_partitions=news.partitions,
             mentions_partitions=MENTIONS_PARTITIONS,
             late_after_ms=int(settings.late_after_hours * 3_600_000),
             live=not settings.is_replay,

@@ -5,6 +5,8 @@ Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wr
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 
 import structlog
@@ -36,7 +38,7 @@ app.command(help=doctor.HELP)(doctor.doctor)
 
 def main() -> None:
     """The console script: runs the command; an error of ours is one clear line, not a traceback."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    _set_up_logs()
     try:
         app()
     except (MoodwireError, AlertsError, ModelError) as error:
@@ -44,6 +46,18 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _set_up_logs() -> None:
+    """Logs go to standard error, from MOODWIRE_LOG_LEVEL up; a wrong level is told by the command itself."""
+    name = os.environ.get("MOODWIRE_LOG_LEVEL", "WARNING").upper()
+    level = logging.getLevelNamesMapping().get(name, logging.WARNING)
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
 
 
 def _plain(error: Exception) -> str:

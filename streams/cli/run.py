@@ -11,6 +11,7 @@ from streams.app import STAGES, Pipeline
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console
 from streams.errors import SettingsError
+from streams.feeds.polling import poll_feeds
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
 
@@ -52,8 +53,6 @@ def _chosen(names: list[str], settings: Settings, *, asked: bool) -> list[str]:
 
 
 async def _run(settings: Settings, names: list[str]) -> None:
-    from streams.feeds.polling import poll_feeds
-
     stop = asyncio.Event()
     async with Pipeline(settings, [name for name in names if name in STAGES]) as pipeline:
         polling = asyncio.ensure_future(poll_feeds(settings, stop)) if FEEDS in names else None

@@ -52,9 +52,12 @@ class ScoreOptions:
     """How a `ScoreStage` behaves; times in ms.
 
     `live`: when a partition is read to its end its progress follows the clock (a replay's never does).
+    `source_epoch` and `source_partitions` are those of the topic news, for partitions that hold no record yet.
     """
 
     topics: Topics
+    source_epoch: str = ""
+    source_partitions: int = 1
     mentions_partitions: int = 1
     late_after_ms: int = 6 * 3_600_000
     live: bool = True
@@ -114,9 +117,10 @@ class ScoreStage:
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Report that the partition is read to its end, so that time goes on while no news comes."""
-        if not self._options.live or partition not in self._source:
+        if not self._options.live:
             return
-        epoch, partitions = self._source[partition]
+        stated = (self._options.source_epoch, self._options.source_partitions)
+        epoch, partitions = self._source.get(partition, stated)
         await self._outbox.send(self._mentions(epoch, partition, partitions, now_ms, []))
 
     def forget(self, partition: int) -> None:

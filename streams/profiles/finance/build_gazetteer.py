@@ -50,7 +50,9 @@ _ALSO = {
     "AMZN": ("Amazon",), "TSLA": ("Tesla",), "MSFT": ("Microsoft",), "NFLX": ("Netflix",), "DIS": ("Disney",),
 }  # fmt: skip
 # Well known though no member of the index: their one-word names are taken as those of its members are.
-_KNOWN = set("GAP SNAP SHOP SPOT ROKU LYFT PINS AMC GME RIVN LCID BABA TM NVO ASML ARM".split())
+_KNOWN = {"GAP", "SNAP", "SHOP", "SPOT", "ROKU", "LYFT", "PINS", "AMC", "GME", "RIVN", "LCID", "BABA",
+    "TM", "NVO", "ASML", "ARM",
+}  # fmt: skip
 _SHORTEST_NAME = 3
 _GENERIC = 5
 """A word in so many issuers' names (Bancorp, Pacific) names none of them."""

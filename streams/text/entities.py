@@ -19,7 +19,8 @@ from streams.text.profile import Evidence
 __all__ = ["EntityLinker"]
 
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Z]{1,5}(?:[.-][A-Z])?)(?![\w])")
-_INSTRUMENT = re.compile(r"(?<![\w.])([A-Z]{1,5})\.(?:N|O|OQ|K|A)(?![\w])")
+# At least two letters: U.N. and U.K. are no instruments.
+_INSTRUMENT = re.compile(r"(?<![\w.])([A-Z]{2,5})\.(?:N|O|OQ|K)(?![\w])")
 _WORD = re.compile(r"[A-Za-z][A-Za-z.&]*")
 _TITLE_RELEVANCE = 0.7
 _TEXT_RELEVANCE = 0.3

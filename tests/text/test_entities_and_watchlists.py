@@ -46,6 +46,7 @@ def ids(reader: TextReader, title: str, text: str = "") -> set[str]:
         ("Minding the gap on the platform", set()),
         ("Goldmans Sachsen wins the cup", set()),
         ("$ZZZZZ to the moon", set()),
+        ("U.N. and U.K. officials meet over shares", set()),
         ("Target Practice Drill Alarms Police Chief", set()),
         ("Gap Between Rich and Poor Widens as Debt Grows", set()),
         ("Visa Deal Eases Travel for Students", set()),

@@ -44,9 +44,10 @@ class Grammar:
         self._rng = rng
 
     def sentence(self, phrase: str, words: Mapping[str, str]) -> str:
-        """`phrase` with every slot filled; `words` go before symbols and numbers."""
+        """`phrase` with every slot filled; `words` go before symbols and numbers, and keep their own spelling."""
         text = _SLOT.sub(lambda slot: self._fill(slot[1], words), phrase)
-        return text[:1].upper() + text[1:]
+        begins_with_a_name = any(text.startswith(word) for word in words.values())
+        return text if begins_with_a_name else text[:1].upper() + text[1:]
 
     def _fill(self, name: str, words: Mapping[str, str]) -> str:
         if name in words:

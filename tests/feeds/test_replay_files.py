@@ -17,6 +17,7 @@ import pytest
 
 from streams.engine.runs import Record
 from streams.errors import ReplayRefused, SettingsError, TransportError
+from streams.feeds import fieldmap
 from streams.feeds.fieldmap import load_fieldmap, news_from_record
 from streams.feeds.fieldspec import FieldMap
 from streams.feeds.lines import FileDamaged
@@ -481,3 +482,12 @@ def test_every_line_of_the_bank_run_is_an_item(namespace: Namespace, tmp_path: P
     assert done.published + done.rejected == 39_427
     assert done.moved == 0
     assert all(news.seen_ms == news.published_ms for news in namespace.news())
+
+
+def test_posts_about_airlines_with_the_shipped_map(namespace: Namespace, tmp_path: Path, shared_data: Path) -> None:
+    path = shared_data / "streams" / "airline_tweets_2015-02.ndjson.gz"
+    done = namespace.replay(path, fieldmap=load_fieldmap(Path(fieldmap.__file__).parent / "maps" / "tweets.yaml"))
+    assert (done.published, done.rejected, done.moved) == (14_640, 0, 0)
+    news = namespace.news()
+    assert len({entity for item in news for entity in item.entities}) == 6
+    assert {item.source for item in news} == {"posts"}

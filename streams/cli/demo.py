@@ -34,40 +34,38 @@ def demo(json: JsonOption = False) -> None:
             "[bold]moodwire demo[/]: 14 days of invented news from invented publishers; two crises are hidden in it.\n"
         )
     report = run_replay(settings, feed, json=json)
-    heights = asyncio.run(_heights(settings))
+    events = asyncio.run(_present(settings))
     if json:
-        print_json({"alerts": heights})
+        print_json({"alerts": events})
         return
     console.print()
     show_report(report, feed, json=False)
-    console.print(_table(heights))
+    console.print(_table(events))
     _where_next(settings)
 
 
-async def _heights(settings: Settings) -> list[AlertEvent]:
-    """Each alert at its height: the state with the most negative items, earliest alert first."""
+async def _present(settings: Settings) -> list[AlertEvent]:
+    """Every alert as it stands, the earliest first."""
     archive = open_archive(settings.archive)
     try:
-        heights = []
-        for alert in await archive.alerts(limit=1_000):
-            states = [AlertEvent.from_json(state.body) for state in await archive.alert_history(alert.id)]
-            heights.append(max(states, key=lambda event: (event.observed.negative, event.version)))
-        return sorted(heights, key=lambda event: event.onset_ms)
+        events = [AlertEvent.from_json(alert.body) for alert in await archive.alerts(limit=1_000)]
+        return sorted(events, key=lambda event: event.onset_ms)
     finally:
         await archive.close()
 
 
-def _table(heights: list[AlertEvent]) -> Table:
+def _table(events: list[AlertEvent]) -> Table:
     table = Table("began (UTC)", "series", "severity", "negative", "expected", box=None, header_style="bold")
     table.title, table.title_justify = "The alerts, each at its height", "left"
-    for event in heights:
-        low, high = event.expected.interval
+    for event in events:
+        peak = event.peak
+        low, high = peak.interval
         table.add_row(
             utc(event.onset_ms).removesuffix(" UTC"),
             escape(event.series),
             event.severity,
-            f"{event.observed.negative} in {event.window.seconds / 3600:g} h",
-            f"{event.expected.negative:.1f} ({low:g} to {high:g})",
+            f"{peak.negative} in {peak.seconds / 3600:g} h",
+            f"{peak.expected:.2g} ({low} to {high})",
         )
     return table
 

@@ -1,13 +1,13 @@
 """Every error that moodwire raises on purpose.
 
-    MoodwireError
-    ├── SettingsError        a setting, profile, watchlist or field map is wrong: names the key and the fix
-    ├── Reject               this record cannot be processed; the next one can (parked with its reason)
-    ├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
-    ├── TransportError       the broker refused or is damaged
-    │   └── StageTaken       another worker already runs this stage on this embedded broker
-    ├── ReplayRefused        the file starts before what its namespace has already counted
-    └── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
+MoodwireError
+├── SettingsError        a setting, profile, watchlist or field map is wrong: names the key and the fix
+├── Reject               this record cannot be processed; the next one can (parked with its reason)
+├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
+├── TransportError       the broker refused or is damaged
+│   └── StageTaken       another worker already runs this stage on this embedded broker
+├── ReplayRefused        the file starts before what its namespace has already counted
+└── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
 """
 
 from __future__ import annotations

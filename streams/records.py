@@ -1,8 +1,8 @@
 """The wire records: what travels on topics and into the archive. All times are UTC epoch milliseconds.
 
-    news -> scored ─┬─► archive          Scored
-                    ├─► topic scored     the public JSON (`Scored.public()` in streams.stages.score)
-                    └─► topic mentions   MentionBatch (compact arrays)
+news -> scored ─┬─► archive          Scored
+                ├─► topic scored     the public JSON (`Scored.public()` in streams.stages.score)
+                └─► topic mentions   MentionBatch (compact arrays)
 """
 
 from __future__ import annotations

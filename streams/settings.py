@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     field_map: Path | None = Field(None, description="YAML that maps the fields of foreign records to ours")
     feeds: Path | None = Field(None, description="YAML of RSS/Atom feeds to poll")
     partitions: int = Field(1, ge=1, le=1024, description="partitions of the topic news, fixed when it is made")
-    run_records: int = Field(500, ge=1, le=100_000, description="most records handed to a stage at once")
+    run_records: int = Field(2_000, ge=1, le=100_000, description="most records handed to a stage at once")
     lateness_seconds: float | None = Field(
         None, ge=0, description="disorder that windows wait for; unset: the profile's"
     )

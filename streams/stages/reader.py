@@ -14,7 +14,7 @@ from streams.text.entities import EntityLinker
 from streams.text.gazetteer import Issuer, load_gazetteer, merge
 from streams.text.language import decide_language
 from streams.text.profile import Profile
-from streams.text.signature import signature
+from streams.text.signature import normal_title, signature_of
 from streams.text.watchlists import Watchlist, WatchlistMatcher, load_watchlists
 
 __all__ = ["ReadItem", "TextReader"]
@@ -22,12 +22,13 @@ __all__ = ["ReadItem", "TextReader"]
 
 @dataclass(frozen=True, slots=True)
 class ReadItem:
-    """A cleaned item with its language (ISO 639-1), entities and watchlists."""
+    """A cleaned item with its language (ISO 639-1), entities and watchlists; `words` are those of its normal title."""
 
     title: str
     text: str
     language: str
     signature: int
+    words: list[str]
     entities: tuple[EntityMention, ...]
     watchlists: tuple[str, ...]
 
@@ -56,13 +57,15 @@ class TextReader:
             raise Reject("no_title", "nothing readable is left of the title")
         text = clean_text(news.text, profile.text_limit) if news.text else ""
         entities = self._entities(news, title, text)
+        words = normal_title(title)
         return ReadItem(
             title=title,
             text=text,
             language=decide_language(
                 news.language, f"{title} {text[:200]}", profile.default_language, profile.min_language_confidence
             ),
-            signature=signature(title),
+            signature=signature_of(words),
+            words=words,
             entities=entities,
             watchlists=self._watchlists.match(title, text, {entity.id for entity in entities}, news.source),
         )

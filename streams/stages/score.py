@@ -45,6 +45,8 @@ __all__ = ["ScoreOptions", "ScoreStage", "classify_items"]
 
 _encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
+CHUNK = 500
+"""Records that are read, classified and written together: enough to sort by length, small enough to overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,26 @@ class ScoreOptions:
     story_capacity: int = 20_000
 
 
+Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
+"""Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An item before the classifier has seen it."""
+
+    news: News
+    item: ReadItem
+    position: Position
+    story: Story
+
+
 @dataclass(slots=True)
 class _Draft:
-    """What one run turned into before anything was written."""
+    """What a chunk of a run turned into before anything was written."""
 
+    now_ms: int
+    read: list[_Read] = field(default_factory=list)
     items: list[Scored] = field(default_factory=list)
     rejects: list[Send] = field(default_factory=list)
     progress_ms: int = 0
@@ -106,9 +124,27 @@ class ScoreStage:
             raise
 
     async def _handle(self, run: Run) -> None:
+        """Chunk by chunk: while one is classified, the next is read and the one before is written."""
         self._source[run.partition] = (run.epoch, run.partitions)
         stories = await self._story_index(run)
-        draft = await asyncio.to_thread(self._draft, run, stories)
+        chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
+        reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, chunks[0], stories))
+        writing: asyncio.Future[None] | None = None
+        try:
+            for following in [*chunks[1:], None]:
+                draft = await reading
+                if following is not None:
+                    reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, following, stories))
+                await asyncio.to_thread(self._classify, draft)
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(self._write(run, draft))
+            if writing is not None:
+                await writing
+        finally:  # after a failure nothing of this attempt may go on beside the next
+            await asyncio.gather(reading, *([writing] if writing else []), return_exceptions=True)
+
+    async def _write(self, run: Run, draft: _Draft) -> None:
         outcomes = await self._archive.write_items(draft.items) if draft.items else []
         added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
         scored = [Send(self._options.topics.scored, item.news.id.encode(), _encoder.encode(item)) for item in added]
@@ -141,56 +177,50 @@ class ScoreStage:
             self._stories[run.partition] = index
         return index
 
-    def _draft(self, run: Run, stories: StoryIndex) -> _Draft:
-        """Everything that only thinks: runs in a worker thread."""
-        draft = _Draft()
-        now_ms = self._clock()
-        read: list[tuple[Record, News, ReadItem]] = []
-        for record in run.records:
-            end = _end_of_replay(record)
+    def _read(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> _Draft:
+        """What can be known without the classifier; for a worker thread, one chunk after the other."""
+        draft = _Draft(now_ms=self._clock())
+        for record in records:
+            end = _end_of_replay(record) if record.headers else None
             if end is not None:
                 draft.progress_ms = max(draft.progress_ms, end)
                 continue
             try:
-                news = news_from_record(record.value or b"", record.timestamp_ms, self._field_map, now_ms)
+                news = news_from_record(record.value or b"", record.timestamp_ms, self._field_map, draft.now_ms)
                 item = self._reader.read(news)
             except Reject as reject:
-                draft.rejects.append(self._reject(run, record, reject, now_ms))
+                draft.rejects.append(self._reject(run, record, reject, draft.now_ms))
                 continue
             draft.progress_ms = max(draft.progress_ms, news.seen_ms)
-            read.append((record, news, item))
-        scores = classify_items(self._profile, self._classifiers, [item for _, _, item in read])
-        for (record, news, item), (sentiment, topic, model) in zip(read, scores, strict=True):
             position = Position(run.epoch, run.partition, record.offset)
-            story = stories.assign(news.id, item.title, news.seen_ms)
-            draft.items.append(self._scored(news, item, position, sentiment, topic, model, story, now_ms))
+            draft.read.append(_Read(news, item, position, stories.assign(news.id, item.words, news.seen_ms)))
         return draft
 
-    def _scored(
-        self,
-        news: News,
-        item: ReadItem,
-        position: Position,
-        sentiment: Sentiment | None,
-        topic: Topic | None,
-        model: tuple[str, str],
-        story: Story,
-        now_ms: int,
-    ) -> Scored:
+    def _classify(self, draft: _Draft) -> None:
+        """Score what was read; for a worker thread."""
+        verdicts = classify_items(self._profile, self._classifiers, [read.item for read in draft.read])
+        draft.items = [
+            self._scored(read, verdict, draft.now_ms) for read, verdict in zip(draft.read, verdicts, strict=True)
+        ]
+
+    def _scored(self, read: _Read, verdict: Verdict, now_ms: int) -> Scored:
+        news, item = read.news, read.item
+        sentiment, topic, (model, model_version) = verdict
         published = news.published_ms
+        news.title, news.text = item.title, item.text
         return Scored(
-            news=msgspec.structs.replace(news, title=item.title, text=item.text),
-            position=position,
+            news=news,
+            position=read.position,
             scored_ms=now_ms,
             language=item.language,
             sentiment=sentiment,
             topic=topic,
             entities=item.entities,
             watchlists=item.watchlists,
-            story=story,
+            story=read.story,
             signature=item.signature,
-            model=model[0],
-            model_version=model[1],
+            model=model,
+            model_version=model_version,
             late=published is not None and news.seen_ms - published > self._options.late_after_ms,
         )
 
@@ -219,10 +249,6 @@ class ScoreStage:
             )
             for target, batch in enumerate(batches)
         ]
-
-
-Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
-"""Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
 
 
 def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]) -> list[Verdict]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rensa import RMinHash
 
-__all__ = ["minhash", "normal_title", "partition_key", "shingles", "signature"]
+__all__ = ["minhash", "normal_title", "partition_key", "shingles", "signature", "signature_of"]
 
 # A number keeps its sign and currency: -5 is not 5, and $5 is not €5.
 _WORD = re.compile(r"(?:(?<!\w)[-+−]?[$€£¥]?(?=\d))?[^\W_]+(?:[.,][0-9]+)*")
@@ -40,7 +40,12 @@ def _words(text: str) -> list[str]:
 
 def signature(title: str) -> int:
     """63 bits, equal for copies of a title; titles that differ in a number or a name differ."""
-    return int.from_bytes(blake2b(" ".join(normal_title(title)).encode(), digest_size=8).digest(), "big") >> 1
+    return signature_of(normal_title(title))
+
+
+def signature_of(words: list[str]) -> int:
+    """The signature of a normal title."""
+    return int.from_bytes(blake2b(" ".join(words).encode(), digest_size=8).digest(), "big") >> 1
 
 
 def shingles(words: list[str]) -> list[str]:

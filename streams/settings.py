@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     )
     late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
-    token_budget: int = Field(512, ge=64, description="tokens in a batch of the classifier, padding counted")
+    token_budget: int = Field(256, ge=64, description="tokens in a batch of the classifier, padding counted")
     retention_hours: float = Field(168.0, gt=0, description="how long the embedded broker keeps records")
     terminal: bool = Field(True, description="print alerts to the terminal")
     alerts_file: Path | None = Field(None, description="NDJSON file that alerts are appended to")

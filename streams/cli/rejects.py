@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from streams.app import topic_specs
 from streams.cli.options import JsonOption, NamespaceOption
@@ -46,11 +45,11 @@ def list_rejects(
     if not rows:
         console.print(f"Nothing is parked in [bold]{settings.namespace}[/].")
         return
-    table = Table("when", "where", "reason", "detail", "record", box=None, header_style="bold")
     for row in rows[:limit]:
-        start = row.raw_bytes()[:60].decode("utf-8", "replace").replace("\n", " ")
-        table.add_row(utc(row.at_ms), escape(row.position), row.reason, escape(row.detail[:60]), escape(start))
-    console.print(table)
+        start = row.raw_bytes()[:120].decode("utf-8", "replace").replace("\n", " ")
+        console.print(f"[bold]{row.reason}[/]  {escape(row.position)}  {utc(row.at_ms)}", highlight=False)
+        console.print(f"  {escape(row.detail)}", highlight=False)
+        console.print(f"  [dim]{escape(start)}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
     counts = ", ".join(f"{count} {name}" for name, count in Counter(row.reason for row in rows).most_common())
     console.print(f"{len(rows)} parked: {counts}. Send them again with [bold]moodwire rejects retry[/].")
 

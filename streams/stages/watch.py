@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from alerts import AlertConfig, AlertEvent, Headline, Mention, SeriesState, StreamState, close_tick, kind_of
+from alerts import AlertConfig, AlertEvent, Headline, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.positions import SourcePositions
@@ -77,16 +77,19 @@ class WatchPartition:
     def _restore(self, name: str, data: bytes) -> None:
         row = _rows_in.decode(data)
         entry = self._series[name] = _Series(kind_of(name), row.own_offset, SeriesState.from_bytes(row.state))
-        self._plan(name, entry)
-
-    def _plan(self, name: str, entry: _Series) -> None:
-        """Put every tick at which the series needs a look on the schedule."""
-        open_tick = self._row.tick_ms + self._config.hop_ms
         for tick_ms in entry.state.pending_ticks(self._config):
-            self._schedule.add(max(tick_ms, open_tick), name)
+            self._plan(name, tick_ms)
+        self._plan_next_look(name, entry)
+
+    def _plan(self, name: str, tick_ms: int) -> None:
+        """The series needs a look at that tick, or at the first one that is still open."""
+        self._schedule.add(max(tick_ms, self._row.tick_ms + self._config.hop_ms), name)
+
+    def _plan_next_look(self, name: str, entry: _Series) -> None:
+        """An open alert is looked at now and then without new mentions too."""
         due_ms = entry.state.next_due(self._config)
         if due_ms is not None:
-            self._schedule.add(max(due_ms, open_tick), name)
+            self._plan(name, due_ms)
 
     @property
     def watermark(self) -> int | None:
@@ -115,6 +118,7 @@ class WatchPartition:
         kinds = self._config.kinds
         for item in self._row.positions.fresh(batch):
             mention = Mention(item.seen_ms, item.id, item.signature, item.negative, item.weight)
+            tick_ms = tick_of(item.seen_ms, self._config.hop_ms)
             for name in item.series:
                 if kind_of(name) not in kinds:
                     continue
@@ -125,9 +129,8 @@ class WatchPartition:
                 if entry.own_offset < own:
                     entry.state.add(mention)
                     touched[name] = entry
+                    self._plan(name, tick_ms)
         self._row.positions.advance(batch)
-        for name, entry in touched.items():
-            self._plan(name, entry)
 
     def _close_due(self, own: int, touched: dict[str, _Series]) -> list[AlertEvent]:
         watermark = self.watermark
@@ -145,7 +148,7 @@ class WatchPartition:
                     continue
                 events += close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config)
                 touched[name] = entry
-                self._plan(name, entry)
+                self._plan_next_look(name, entry)
         self._row.tick_ms = max(self._row.tick_ms, until_ms)
         return events
 

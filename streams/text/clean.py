@@ -22,6 +22,7 @@ _FORMAT = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _MARKUP = str.maketrans({"<": " ", ">": " ", "&": " "})
+_MARKS = ("<", "&", "://", "www.", "WWW.", "Www.")
 _PASSES = 5
 """Escapes may be nested; what is not settled after so many passes loses its markup characters."""
 
@@ -43,11 +44,7 @@ def clean_text(raw: str, limit: int) -> str:
 
 def _is_plain(text: str) -> bool:
     """Whether no pass would change more than blanks; true for most titles, and 20 times as fast as a pass."""
-    return (
-        text.isascii()
-        and text.isprintable()
-        and not ("<" in text or "&" in text or "://" in text or "ww." in text.lower())
-    )
+    return text.isascii() and text.isprintable() and not any(mark in text for mark in _MARKS)
 
 
 def _settled(text: str) -> str:

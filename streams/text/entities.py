@@ -106,7 +106,7 @@ class EntityLinker:
             matches += _CASHTAG.finditer(content)
         if self._exchange is not None and "(" in content:
             matches += self._exchange.finditer(content)
-        if "." in content:
+        if ".N" in content or ".O" in content or ".K" in content:
             matches += _INSTRUMENT.finditer(content)
         for match in matches:
             issuer = self._by_ticker.get(match[1])

@@ -27,7 +27,7 @@ ROWS = 3
 SIMILAR = 0.6
 """Share of words in common (Jaccard) from which two titles tell one story."""
 
-NEWEST = 16
+NEWEST = 8
 """Entries looked at in a band: common phrases fill bands with hundreds, and a copy follows soon or not at all."""
 
 

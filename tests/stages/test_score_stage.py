@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from models import NullClassifier
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import Outcome
-from streams.engine.ports import Send
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
 from streams.feeds.fieldmap import FieldMap
@@ -21,38 +19,13 @@ from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
 from streams.topics import END_HEADER, Topics
+from tests.engine.positions_harness import Crash, FakeOutbox, Fuse
 
 TOPICS = Topics("t.", "live")
 NOW_MS = 1_750_000_000_000
 PROFILE = load_profile("finance")
 READER = TextReader(PROFILE, (), ())
 CLASSIFIER = NullClassifier({"sentiment": ("negative", "neutral", "positive"), "topic": ("Earnings", "Markets")})
-
-
-class Crash(Exception):
-    """The process dies here."""
-
-
-@dataclass
-class Fuse:
-    left: int | None = None
-
-    def burn(self) -> None:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise Crash
-
-
-@dataclass
-class Outbox:
-    fuse: Fuse
-    sent: list[Send] = field(default_factory=list)
-
-    async def send(self, sends: Sequence[Send]) -> None:
-        for send in sends:
-            self.fuse.burn()
-            self.sent.append(send)
 
 
 class FragileArchive(MemoryArchive):
@@ -65,7 +38,7 @@ class FragileArchive(MemoryArchive):
         return await super().write_items(items)
 
 
-def make_stage(archive: MemoryArchive, outbox: Outbox, *, live: bool = True) -> ScoreStage:
+def make_stage(archive: MemoryArchive, outbox: FakeOutbox, *, live: bool = True) -> ScoreStage:
     options = ScoreOptions(topics=TOPICS, mentions_partitions=2, live=live)
     return ScoreStage(
         options, PROFILE, READER, {"en": CLASSIFIER}, archive, outbox, FieldMap.default(), clock=lambda: NOW_MS
@@ -85,7 +58,7 @@ def news(number: int) -> dict[str, object]:
     return {"id": str(number), "title": f"Company number {number} reports results", "source": "wire", "language": "en"}
 
 
-def batches(outbox: Outbox) -> list[MentionBatch]:
+def batches(outbox: FakeOutbox) -> list[MentionBatch]:
     return [
         msgspec.json.decode(send.value, type=MentionBatch)
         for send in outbox.sent
@@ -94,7 +67,7 @@ def batches(outbox: Outbox) -> list[MentionBatch]:
 
 
 async def test_bad_records_are_parked_and_their_neighbours_are_not_lost() -> None:
-    archive, outbox = MemoryArchive(), Outbox(Fuse())
+    archive, outbox = MemoryArchive(), FakeOutbox(Fuse())
     bad: list[bytes | dict[str, object] | None] = [
         b"{broken", b"[]", b"", None, b"\xff\xfe", b"null", {"title": 5.5e300}, {"source": "x"},
         {"title": "<p></p>", "source": "x"}, b"[" * 100_000, {"title": "\x00\u202e", "source": "x"},
@@ -108,14 +81,14 @@ async def test_bad_records_are_parked_and_their_neighbours_are_not_lost() -> Non
 
 
 async def test_two_feeds_that_number_alike_lose_nothing() -> None:
-    archive, outbox = MemoryArchive(), Outbox(Fuse())
+    archive, outbox = MemoryArchive(), FakeOutbox(Fuse())
     values = [news(number) | {"source": source} for number in range(3) for source in ("one", "two")]
     await make_stage(archive, outbox).handle(run_of([record(offset, value) for offset, value in enumerate(values)]))
     assert (await archive.stats()).items == 6
 
 
 async def test_a_duplicate_is_not_mentioned_again_and_a_redo_is() -> None:
-    archive, outbox = MemoryArchive(), Outbox(Fuse())
+    archive, outbox = MemoryArchive(), FakeOutbox(Fuse())
     stage = make_stage(archive, outbox)
     records = [record(0, news(1)), record(1, news(1) | {"seen": NOW_MS})]
     await stage.handle(run_of(records))
@@ -126,7 +99,7 @@ async def test_a_duplicate_is_not_mentioned_again_and_a_redo_is() -> None:
 
 
 async def test_every_mentions_partition_learns_of_the_progress() -> None:
-    outbox = Outbox(Fuse())
+    outbox = FakeOutbox(Fuse())
     end = record(1, None, ((END_HEADER, b"123456"),))
     await make_stage(MemoryArchive(), outbox, live=False).handle(run_of([end]))
     assert [(batch.progress_ms, batch.items) for batch in batches(outbox)] == [(123456, ())] * 2
@@ -135,7 +108,7 @@ async def test_every_mentions_partition_learns_of_the_progress() -> None:
 
 @pytest.mark.parametrize(("live", "ticks"), [(True, 2), (False, 0)])
 async def test_time_follows_the_clock_only_live(live: bool, ticks: int) -> None:
-    outbox = Outbox(Fuse())
+    outbox = FakeOutbox(Fuse())
     stage = make_stage(MemoryArchive(), outbox, live=live)
     await stage.idle(0, NOW_MS)
     assert [(batch.partitions, batch.progress_ms) for batch in batches(outbox)] == [(1, NOW_MS)] * ticks
@@ -146,7 +119,7 @@ async def test_time_follows_the_clock_only_live(live: bool, ticks: int) -> None:
 
 
 async def test_an_item_published_long_before_it_was_seen_is_archived_and_not_counted() -> None:
-    archive, outbox = MemoryArchive(), Outbox(Fuse())
+    archive, outbox = MemoryArchive(), FakeOutbox(Fuse())
     old = news(1) | {"published": NOW_MS - 7 * 3_600_000}
     await make_stage(archive, outbox).handle(run_of([record(0, old)]))
     assert (await archive.stats()).items == 1
@@ -154,15 +127,15 @@ async def test_an_item_published_long_before_it_was_seen_is_archived_and_not_cou
 
 
 async def test_a_far_future_date_moves_no_progress() -> None:
-    outbox = Outbox(Fuse())
+    outbox = FakeOutbox(Fuse())
     values = [news(1), news(2) | {"published": "2099-01-01T00:00:00Z"}]
     await make_stage(MemoryArchive(), outbox).handle(run_of([record(o, value) for o, value in enumerate(values)]))
     assert max(batch.progress_ms for batch in batches(outbox)) <= NOW_MS
 
 
-async def _drive(records: Sequence[Record], rng: random.Random, *, crashes: bool) -> tuple[MemoryArchive, Outbox]:
+async def _drive(records: Sequence[Record], rng: random.Random, *, crashes: bool) -> tuple[MemoryArchive, FakeOutbox]:
     fuse = Fuse()
-    archive, outbox = FragileArchive(fuse), Outbox(fuse)
+    archive, outbox = FragileArchive(fuse), FakeOutbox(fuse)
     stage, position = None, 0
     while position < len(records):
         stage = stage or make_stage(archive, outbox)
@@ -184,7 +157,7 @@ def _items(archive: MemoryArchive) -> dict[str, Scored]:
     return {item.news.id: item for item in archive._items()}
 
 
-def _counted(outbox: Outbox) -> set[tuple[int, str, tuple[str, ...]]]:
+def _counted(outbox: FakeOutbox) -> set[tuple[int, str, tuple[str, ...]]]:
     """What `watch` lets through: fresh by the partition rule, per mentions partition."""
     positions: dict[int | None, SourcePositions] = {}
     counted: list[tuple[int, str, tuple[str, ...]]] = []

@@ -15,13 +15,14 @@ ARGS ?=
 # The locks hold every dependency with its hashes, so pip resolves nothing and builds nothing from source.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 PIP_LOCKED := $(PIP) --no-deps --only-binary :all: --require-hashes
+PIP_TRAIN := python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --only-binary :all: --require-hashes
 # The project itself, editable, by the locked build back end.
 PIP_SELF := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test test-train check bench lock clean
 
 help:  ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Python 3.11+ alone
 	$(BIN)/moodwire demo $(ARGS)
@@ -29,6 +30,9 @@ demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Pyth
 test: $(VENV)/.dev  ## run all tests; brings the servers they need, or says how to get them
 	$(BIN)/python tests/system_needs.py
 	$(BIN)/python -m pytest $(ARGS)
+
+test-train: $(VENV)-train/.train  ## run the tests of the training code, with torch (5 GB) in a .venv-train of its own
+	$(VENV)-train/bin/python -m pytest tests/models/test_training_graph.py tests/models/test_training_network.py $(ARGS)
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import contracts, formatting
 	$(BIN)/ruff check .
@@ -43,12 +47,19 @@ lock: $(VENV)/.dev  ## write the lock files anew from pyproject.toml; UPGRADE=1 
 	deploy/setup/lock.sh $(BIN)/uv
 
 clean:  ## remove what these commands made here (the virtual environment and caches)
-	rm -rf $(VENV) build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-train build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find alerts models streams tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@python=$$(deploy/setup/find-python $(PYTHON)) \
 	  && echo "moodwire: making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+
+$(VENV)-train/.train: pyproject.toml $(LOCKS)/train.txt $(LOCKS)/dev.txt
+	@python=$$(deploy/setup/find-python $(PYTHON)) && "$$python" -m venv $(VENV)-train
+	@echo "moodwire: installing the training packages (once, about 5 GB)"
+	@$(VENV)-train/bin/$(PIP_TRAIN) -r $(LOCKS)/train.txt
+	@$(VENV)-train/bin/$(PIP_TRAIN) -r $(LOCKS)/dev.txt
+	@touch $@
 
 # A .venv without its stamp is one whose set-up was cut off, perhaps before it had pip: go on where it stopped.
 $(VENV)/.runtime: pyproject.toml $(LOCKS)/runtime-cpu.txt | $(BIN)/python

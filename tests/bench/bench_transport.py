@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from streams.engine.ports import Send
 from streams.engine.runs import Run
@@ -46,7 +46,7 @@ class Decoding:
 
     def count(self, values: list[bytes | None]) -> None:
         for value in values:
-            orjson.loads(value or b"null")
+            msgspec.json.decode(value or b"null")
         self.seen += len(values)
         if self.seen >= self.enough:
             self.done.set()

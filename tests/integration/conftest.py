@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -10,6 +12,15 @@ import pytest
 
 from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
 from tests.system_needs import in_ci
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """kafka-python leaves refused sockets to the garbage collector: they must be no later test's warning."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,9 @@ on the dev part: {temperatures}.
 
 ## Limits
 
-- Trained on short English headlines and posts about listed companies and markets, of 2019 to 2022. Long
-  articles are judged by their beginning; other languages and other domains were not measured.
-- Labels come from single annotations of short texts and hold noise; scores above these files' own
-  agreement mean little.
+- Trained on short English posts about companies and markets. Long articles are judged by their beginning;
+  other languages, other domains and longer texts were not measured.
+- int8 was measured on a processor without VNNI; others round otherwise in the last digits.
 - Sentiment is the text's as a whole. A line that is good for one company and bad for another has one score.
 - Rare topics ({rare}) have few rows: their figures move by several points with a handful of texts.
 - No advice: a score says how a line reads, not what a price will do.

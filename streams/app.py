@@ -28,7 +28,7 @@ from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
 
-__all__ = ["STAGES", "Pipeline", "alert_config", "classifiers_of", "topic_specs"]
+__all__ = ["STAGES", "Pipeline", "alert_config", "channels_of", "classifiers_of", "field_map_of", "topic_specs"]
 
 STAGES = ("score", "watch", "deliver")
 
@@ -55,6 +55,11 @@ def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
     if settings.lateness_seconds is not None:
         rules["lateness_seconds"] = settings.lateness_seconds
     return AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+
+
+def field_map_of(settings: Settings) -> FieldMap:
+    """The settings' field map, or the default one."""
+    return load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
 
 
 def classifiers_of(settings: Settings, profile: Profile) -> dict[str, Classifier]:
@@ -100,7 +105,8 @@ def _settle_interpreter() -> None:
 class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
-    `classifiers` and `channels` may be given in place of those that the settings name.
+    `classifiers` and `channels` may be given in place of those that the settings name. `jobs` and `config` (the
+    alert rules) are there once it is entered.
     """
 
     settings: Settings
@@ -109,11 +115,13 @@ class Pipeline:
     channels: Iterable[Channel] | None = None
     archive: Archive | None = None
     jobs: list[StageJob] = field(default_factory=list, init=False)
+    config: AlertConfig = field(init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
     async def __aenter__(self) -> Pipeline:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         self._profile = load_profile(self.settings.profile)
+        self.config = alert_config(self.settings, self._profile)
         ensure_topics(self.settings.broker, topic_specs(self.settings))
         if self.archive is None:
             self.archive = open_archive(self.settings.archive)
@@ -134,13 +142,8 @@ class Pipeline:
             data_dir=settings.home,
             limits=RunLimits(records=settings.run_records),
         )
-        builders = {
-            "score": (topics.news, self._score),
-            "watch": (topics.mentions, self._watch),
-            "deliver": (topics.alerts, self._deliver),
-        }
-        topic, build = builders[name]
-        return run_stage(app, topic, build(app))
+        build = {"score": self._score, "watch": self._watch, "deliver": self._deliver}[name]
+        return run_stage(app, topics.sources[name], build(app))
 
     def _score(self, app: StageApp) -> Stage:
         settings, profile = self.settings, self._profile
@@ -157,15 +160,13 @@ class Pipeline:
             live=not settings.is_replay,
         )
         classifiers = self.classifiers if self.classifiers is not None else classifiers_of(settings, profile)
-        field_map = load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
         reader = TextReader.build(profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
-        return ScoreStage(options, profile, reader, classifiers, self.archive, FaustOutbox(app), field_map)
+        return ScoreStage(options, profile, reader, classifiers, self.archive, FaustOutbox(app), field_map_of(settings))
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
         state = FaustState(app, "series", partitions=MENTIONS_PARTITIONS)
-        config = alert_config(self.settings, self._profile)
-        return WatchStage(config, self.archive, FaustOutbox(app), state, self.settings.topics.alerts)
+        return WatchStage(self.config, self.archive, FaustOutbox(app), state, self.settings.topics.alerts)
 
     def _deliver(self, app: StageApp) -> Stage:  # noqa: ARG002  # every builder takes the app
         assert self.archive is not None

@@ -1,7 +1,7 @@
 """The wire records: what travels on topics and into the archive. All times are UTC epoch milliseconds.
 
 news -> scored ─┬─► archive          Scored
-                ├─► topic scored     the public JSON (`Scored.public()` in streams.stages.score)
+                ├─► topic scored     the public result, the same as JSON
                 └─► topic mentions   MentionBatch (compact arrays)
 """
 

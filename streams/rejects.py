@@ -6,26 +6,24 @@ counts once: the item's id is the same at every attempt, so a second one finds i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
 from streams.engine.ports import Send
-from streams.engine.runs import Record
 from streams.feeds.rejects import RejectRecord
 from streams.topics import Topics
 from streams.transport.sqlite.store import Store
 
 __all__ = ["read_rejects", "retry_rejects"]
 
-_PAGE = 1_000
 _decoder = msgspec.json.Decoder(RejectRecord)
 
 
 def read_rejects(store: Store, topics: Topics) -> list[RejectRecord]:
     """What is parked now, oldest first: the last record of each position, without those that were retried."""
     parked: dict[bytes, RejectRecord] = {}
-    for record in _records(store, topics.rejects):
+    for record in store.scan(topics.rejects):
         key = record.key or b""
         if record.value is None:
             parked.pop(key, None)
@@ -51,14 +49,3 @@ def retry_rejects(store: Store, topics: Topics, rejects: Iterable[RejectRecord])
     if sends:
         store.append(sends)
     return count
-
-
-def _records(store: Store, topic: str) -> Iterator[Record]:
-    for partition in range(store.topics()[topic].partitions):
-        offset, end = store.first_offset(topic, partition), store.end_offset(topic, partition)
-        while offset < end:
-            page = store.read(topic, partition, offset, _PAGE)
-            if not page:
-                break
-            yield from page
-            offset = page[-1].offset + 1

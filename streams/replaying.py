@@ -14,19 +14,17 @@ from pathlib import Path
 
 from alerts.delivery import Channel
 from models import Classifier
-from streams.app import STAGES, Pipeline, alert_config
+from streams.app import STAGES, Pipeline, field_map_of
 from streams.archive.protocol import Archive, ArchiveStats
-from streams.feeds.fieldmap import FieldMap, load_fieldmap
 from streams.feeds.publisher import EmbeddedPublisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.rejects import read_rejects
 from streams.settings import Settings
-from streams.text.profile import load_profile
 from streams.transport.faust_app import open_store
 from streams.transport.sqlite.store import Store
 from streams.transport.stages import run_stages
 
-__all__ = ["ReplayReport", "replay_file"]
+__all__ = ["ReplayReport", "namespace_of", "replay_file"]
 
 _POLL_SECONDS = 0.1
 
@@ -62,10 +60,21 @@ async def replay_file(
     Raises `ReplayRefused` before anything is published, `StageTaken` when a worker runs in the namespace.
     """
     async with Pipeline(settings, STAGES, classifiers, channels) as pipeline:
-        stop = asyncio.Event()
-        store = open_store(settings.broker)
-        quit_publishing = threading.Event()
-        replay = _replay_of(settings, file, speed, store)
+        return await _play(pipeline, file, speed, on_progress, on_scored)
+
+
+async def _play(
+    pipeline: Pipeline,
+    file: Path,
+    speed: float,
+    on_progress: Callable[[ReplayProgress], None],
+    on_scored: Callable[[int], None],
+) -> ReplayReport:
+    settings, archive = pipeline.settings, pipeline.archive
+    assert archive is not None
+    stop, quit_publishing = asyncio.Event(), threading.Event()
+    with open_store(settings.broker) as store:
+        replay = _replay_of(pipeline, file, speed, store)
         publishing = asyncio.ensure_future(
             asyncio.to_thread(replay.run, EmbeddedPublisher(store), on_progress, quit_publishing)
         )
@@ -78,19 +87,13 @@ async def replay_file(
             quit_publishing.set()
             following.cancel()
             await asyncio.gather(publishing, following, return_exceptions=True)
-        archive = pipeline.archive
-        assert archive is not None
-        try:
-            return await _report(settings, store, archive, progress)
-        finally:
-            store.close()
+        return await _report(settings, store, archive, progress)
 
 
-def _replay_of(settings: Settings, file: Path, speed: float, store: Store) -> Replay:
-    topics = settings.topics
-    config = alert_config(settings, load_profile(settings.profile))
+def _replay_of(pipeline: Pipeline, file: Path, speed: float, store: Store) -> Replay:
+    topics, config = pipeline.settings.topics, pipeline.config
     options = ReplayOptions(
-        fieldmap=load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default(),
+        fieldmap=field_map_of(pipeline.settings),
         speed=speed,
         lateness_ms=config.lateness_ms,
         hop_ms=config.hop_ms,
@@ -108,12 +111,11 @@ async def _stop_when_drained(
 ) -> None:
     """Set `stop` once the file is published and every stage, in the order of the flow, has committed all."""
     topics = settings.topics
-    sources = dict(zip(STAGES, (topics.news, topics.mentions, topics.alerts), strict=True))
     while True:
         done = publishing.done()
         if done and publishing.exception() is not None:
             break
-        lags = [await asyncio.to_thread(store.lag, topics.group(name), topic) for name, topic in sources.items()]
+        lags = [await asyncio.to_thread(store.lag, topics.group(name), topic) for name, topic in topics.sources.items()]
         on_scored(lags[0])
         if done and not any(lags):
             break

@@ -51,5 +51,10 @@ class Topics:
         return self.name("alerts")
 
     @property
+    def sources(self) -> dict[str, str]:
+        """The topic that each stage reads, in the order of the flow."""
+        return {"score": self.news, "watch": self.mentions, "deliver": self.alerts}
+
+    @property
     def rejects(self) -> str:
         return self.name("rejects")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from alerts import AlertsError
 from models import ModelError, load_artifact, processor_report, shipped
-from streams.app import STAGES, alert_config
+from streams.app import alert_config
 from streams.archive import open_archive
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, print_json
@@ -81,8 +81,7 @@ def _broker(settings: Settings) -> str:
         return f"{settings.broker}: not made yet, the first run makes it"
     with open_store(settings.broker) as store:
         topics = settings.topics
-        sources = dict(zip(STAGES, (topics.news, topics.mentions, topics.alerts), strict=True))
-        lags = [f"{stage} {store.lag(topics.group(stage), source)}" for stage, source in sources.items()]
+        lags = [f"{stage} {store.lag(topics.group(stage), source)}" for stage, source in topics.sources.items()]
     return f"{settings.broker}: records waiting: {', '.join(lags)}"
 
 

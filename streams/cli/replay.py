@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from alerts.delivery import Channel, TerminalChannel
+from alerts.delivery import TerminalChannel
 from streams.app import channels_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, print_json, progress_bar
@@ -56,7 +56,7 @@ def replay(
 
 def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool = False) -> ReplayReport:
     """Replay with a progress bar; alerts are printed above it as they fire."""
-    channels: list[Channel] = [channel for channel in channels_of(settings) if not isinstance(channel, TerminalChannel)]
+    channels = channels_of(settings.changed(terminal=False))
     if settings.terminal and not json:
         channels.append(TerminalChannel(console))
     with progress_bar(quiet=json) as bar:

@@ -25,7 +25,7 @@ MOST_ATTEMPTS = 10
 
 
 class DeliverStage:
-    """Takes runs of alert events. `clock` gives the wall clock in ms; `on_event` sees each event once per run."""
+    """Takes runs of alert events. `clock` gives the wall clock in ms."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ class ScoreOptions:
     """How a `ScoreStage` behaves; times in ms.
 
     `live`: when a partition is read to its end its progress follows the clock (a replay's never does).
-    `source_epoch` and `source_partitions` are those of the topic news, for partitions that hold no record yet.
+    `source_epoch` and `source_partitions` are those of the topic news, for reports that no run brings.
     """
 
     topics: Topics
@@ -114,7 +114,6 @@ class ScoreStage:
         self._field_map = field_map
         self._clock = clock
         self._stories: dict[int, StoryIndex] = {}
-        self._source: dict[int, tuple[str, int]] = {}
 
     async def handle(self, run: Run) -> None:
         try:
@@ -125,7 +124,6 @@ class ScoreStage:
 
     async def _handle(self, run: Run) -> None:
         """Chunk by chunk: while one is classified, the next is read and the one before is written."""
-        self._source[run.partition] = (run.epoch, run.partitions)
         stories = await self._story_index(run)
         chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
         reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, chunks[0], stories))
@@ -153,11 +151,10 @@ class ScoreStage:
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Report that the partition is read to its end, so that time goes on while no news comes."""
-        if not self._options.live:
-            return
-        stated = (self._options.source_epoch, self._options.source_partitions)
-        epoch, partitions = self._source.get(partition, stated)
-        await self._outbox.send(self._mentions(epoch, partition, partitions, now_ms, []))
+        options = self._options
+        if options.live:
+            ends = self._mentions(options.source_epoch, partition, options.source_partitions, now_ms, [])
+            await self._outbox.send(ends)
 
     def forget(self, partition: int) -> None:
         self._stories.pop(partition, None)

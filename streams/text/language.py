@@ -35,8 +35,7 @@ def detect(text: str) -> tuple[str, float]:
     line = text[:_MOST_CHARACTERS].replace("\n", " ")
     if line.isupper():  # the model knows running text, not shouting
         line = line.lower()
-    found = _model().predict(line, k=1)
-    labels, probabilities = found if isinstance(found, tuple) else zip(*found, strict=True)
+    labels, probabilities = _model().predict(line, k=1)
     if not labels:
         return "", 0.0
     return str(labels[0]).removeprefix("__label__"), min(float(probabilities[0]), 1.0)

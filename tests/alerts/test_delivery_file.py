@@ -9,32 +9,7 @@ import pytest
 
 from alerts import AlertEvent
 from alerts.delivery import Delivered, FileChannel, Notification, RetryLater
-from alerts.records import Expected, Observed, Peak, WindowSpan
-
-NOW_MS = 1_700_000_000_000
-
-
-def event(name: str, version: int = 1) -> AlertEvent:
-    return AlertEvent(
-        id=name,
-        version=version,
-        rule="volume",
-        series="entity/a",
-        kind="entity",
-        state="firing",
-        change="opened",
-        severity="warning",
-        onset_ms=NOW_MS,
-        updated_ms=NOW_MS,
-        window=WindowSpan(NOW_MS - 900_000, NOW_MS, 900),
-        observed=Observed(3, 4),
-        expected=Expected(0.1, 0.4, (0, 1)),
-        p_value=1e-5,
-        level=1e-3,
-        peak=Peak(NOW_MS, 900, 3, 4, 0.1, (0, 1), 1e-5),
-        reasons=(),
-        top_items=(),
-    )
+from tests.alerts.delivery_event import NOW_MS, delivery_event
 
 
 def lines(path: Path) -> list[str]:
@@ -45,22 +20,22 @@ async def test_each_notification_is_one_line_also_after_a_restart(tmp_path: Path
     path = tmp_path / "made" / "alerts.ndjson"
     for _ in range(2):
         channel = FileChannel(path)
-        for wanted in (event("a"), event("a", 2), event("b"), event("a")):
+        for wanted in (delivery_event("a"), delivery_event("a", 2), delivery_event("b"), delivery_event("a")):
             assert await channel.notify(Notification(wanted), NOW_MS) == Delivered()
     assert lines(path) == ["a.1", "a.2", "b.1"]
     written = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
     assert written["sent_ms"] == NOW_MS
-    assert AlertEvent.from_json(json.dumps(written["alert"]).encode()) == event("a")
+    assert AlertEvent.from_json(json.dumps(written["alert"]).encode()) == delivery_event("a")
 
 
 @pytest.mark.parametrize("kept", [1, 40, 200])
 async def test_a_line_that_a_crash_cut_short_is_written_again(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "alerts.ndjson"
-    await FileChannel(path).notify(Notification(event("a")), NOW_MS)
+    await FileChannel(path).notify(Notification(delivery_event("a")), NOW_MS)
     whole = path.read_bytes()
     path.write_bytes(whole + whole.replace(b'"a.1"', b'"b.1"')[:kept])
     channel = FileChannel(path)
-    for wanted in (event("a"), event("b")):
+    for wanted in (delivery_event("a"), delivery_event("b")):
         assert await channel.notify(Notification(wanted), NOW_MS) == Delivered()
     assert lines(path) == ["a.1", "b.1"]
 
@@ -68,7 +43,7 @@ async def test_a_line_that_a_crash_cut_short_is_written_again(tmp_path: Path, ke
 async def test_lines_of_other_programs_stay(tmp_path: Path) -> None:
     path = tmp_path / "alerts.ndjson"
     path.write_bytes(b'not json\n{"other": 1}\n')
-    await FileChannel(path).notify(Notification(event("a")), NOW_MS)
+    await FileChannel(path).notify(Notification(delivery_event("a")), NOW_MS)
     assert path.read_bytes().startswith(b'not json\n{"other": 1}\n')
     assert path.read_bytes().count(b"\n") == 3
 
@@ -77,10 +52,10 @@ async def test_a_disk_that_refuses_is_a_retry_and_the_line_comes_later(tmp_path:
     blocker = tmp_path / "folder"
     blocker.write_text("a file where a folder is needed", encoding="utf-8")
     channel = FileChannel(blocker / "alerts.ndjson")
-    answer = await channel.notify(Notification(event("a")), NOW_MS)
+    answer = await channel.notify(Notification(delivery_event("a")), NOW_MS)
     assert isinstance(answer, RetryLater)
     assert answer.after_seconds >= 5
     assert "cannot write" in answer.problem
     blocker.unlink()
-    assert await channel.notify(Notification(event("a"), attempt=2), NOW_MS) == Delivered()
+    assert await channel.notify(Notification(delivery_event("a"), attempt=2), NOW_MS) == Delivered()
     assert lines(blocker / "alerts.ndjson") == ["a.1"]

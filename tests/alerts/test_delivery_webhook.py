@@ -17,32 +17,12 @@ import pytest
 
 from alerts import AlertEvent, DeliveryError
 from alerts.delivery import Delivered, GiveUp, Notification, RetryLater, WebhookChannel, back_off_seconds
-from alerts.records import Expected, Observed, Peak, WindowSpan
+from tests.alerts.delivery_event import NOW_MS, delivery_event
 
-NOW_MS = 1_700_000_000_000
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
-EVENT = AlertEvent(
-    id="ab" * 16,
-    version=2,
-    rule="volume",
-    series="entity/a",
-    kind="entity",
-    state="firing",
-    change="opened",
-    severity="warning",
-    onset_ms=NOW_MS,
-    updated_ms=NOW_MS,
-    window=WindowSpan(NOW_MS - 900_000, NOW_MS, 900),
-    observed=Observed(3, 4),
-    expected=Expected(0.1, 0.4, (0, 1)),
-    p_value=1e-5,
-    level=1e-3,
-    peak=Peak(NOW_MS, 900, 3, 4, 0.1, (0, 1), 1e-5),
-    reasons=(),
-    top_items=(),
-)
+EVENT = delivery_event("ab" * 16, version=2)
 
 
 @dataclass

@@ -107,12 +107,7 @@ def outcome(folder: Path, namespace: str) -> Outcome:
     with open_store(settings.broker) as store:
         rejects = len(read_rejects(store, settings.topics))
         topic = next(name for name in store.topics() if name.startswith(settings.topics.group("watch")))
-        rows: dict[str, bytes] = {}
-        offset, end = store.first_offset(topic, 0), store.end_offset(topic, 0)
-        while offset < end:
-            page = store.read(topic, 0, offset, 1_000)
-            rows |= {(record.key or b"").decode(): record.value or b"" for record in page}
-            offset = page[-1].offset + 1
+        rows = {(record.key or b"").decode(): record.value or b"" for record in store.scan(topic)}
     series = {key: msgspec.msgpack.decode(row)[1] for key, row in rows.items() if "|s/" in key}
     return Outcome(_stats(settings), rejects, items, series, alerts)
 

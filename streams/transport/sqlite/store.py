@@ -20,6 +20,7 @@ from streams.transport.sqlite.wakeup import hub
 
 __all__ = ["Commit", "Store"]
 
+_SCAN_RECORDS = 1_000
 _MAX_READ_BYTES = 4 << 20
 
 
@@ -182,6 +183,14 @@ class Store:
         """Records from `offset` on, oldest first: at most `limit`, and until their values fill `max_bytes`."""
         with self._looking() as log:
             return log.read(log.tp_id(topic, partition), offset, limit, max_bytes)
+
+    def scan(self, topic: str) -> Iterator[Record]:
+        """Every record that stands in the topic now, partition by partition, oldest first; read page by page."""
+        for partition in range(self.topics()[topic].partitions):
+            offset, end = self.bounds(topic, partition)
+            while offset < end and (page := self.read(topic, partition, offset, _SCAN_RECORDS)):
+                yield from page
+                offset = page[-1].offset + 1
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(first offset that retention has left, offset of the next append)."""

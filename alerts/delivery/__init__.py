@@ -1,9 +1,9 @@
 """Telling people: channels that take a notification and answer how it went.
 
-    AlertEvent ──► Notification ──► Channel.notify ──► Delivered | RetryLater | GiveUp
-                                      ├ TerminalChannel   rendering: framed, or plain in a pipe
-                                      ├ FileChannel       NDJSON, each notification once
-                                      └ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
+    AlertEvent, Notice ──► Notification ──► Channel.notify ──► Delivered | RetryLater | GiveUp
+                                              ├ TerminalChannel   rendering: framed, or plain in a pipe
+                                              ├ FileChannel       NDJSON, each notification once
+                                              └ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
 
 Retrying, and remembering what was delivered, is the deliver stage's work.
 """
@@ -20,6 +20,7 @@ from alerts.delivery.channel import (
     back_off_seconds,
 )
 from alerts.delivery.file import FileChannel
+from alerts.delivery.notice import Notice
 from alerts.delivery.rendering import render_plain, render_rich
 from alerts.delivery.terminal import TerminalChannel
 from alerts.delivery.webhook import WebhookChannel
@@ -30,6 +31,7 @@ __all__ = [
     "Delivery",
     "FileChannel",
     "GiveUp",
+    "Notice",
     "Notification",
     "RetryLater",
     "TerminalChannel",

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
 __all__ = ["Channel", "Delivered", "Delivery", "GiveUp", "Notification", "RetryLater", "back_off_seconds"]
@@ -22,14 +23,14 @@ _LONGEST_SECONDS: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One event for one channel; `attempt` counts from 1."""
+    """One event for one channel, of an alert or about moodwire itself; `attempt` counts from 1."""
 
-    event: AlertEvent
+    event: AlertEvent | Notice
     attempt: int = 1
 
     @property
     def id(self) -> str:
-        """Names the event, whatever the attempt: alert id and version."""
+        """Names the event, whatever the attempt: its id and version."""
         return f"{self.event.id}.{self.event.version}"
 
 

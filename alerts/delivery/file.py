@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds
+from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
 __all__ = ["FileChannel"]
@@ -20,12 +21,13 @@ class _Line(msgspec.Struct, frozen=True):
     notification: str
 
 
-class _Written(msgspec.Struct, frozen=True):
-    """A line of the file."""
+class _Written(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of the file: an alert, or a notice about moodwire itself."""
 
     notification: str
     sent_ms: int
-    alert: AlertEvent
+    alert: AlertEvent | None = None
+    notice: Notice | None = None
 
 
 class FileChannel:
@@ -64,7 +66,9 @@ class FileChannel:
             self._written = _read(self._path)
         if notification.id in self._written:
             return
-        line = msgspec.json.encode(_Written(notification.id, now_ms, notification.event)) + b"\n"
+        event = notification.event
+        alert, notice = (None, event) if isinstance(event, Notice) else (event, None)
+        line = msgspec.json.encode(_Written(notification.id, now_ms, alert, notice)) + b"\n"
         try:
             with self._path.open("ab", buffering=0) as file:
                 file.write(line)

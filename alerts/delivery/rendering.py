@@ -1,6 +1,7 @@
 """An alert as text for people: what happened, to whom, compared with what, and the headlines behind it.
 
     render_plain   lines for logs, pipes and mail          render_rich   the same for a terminal, in a frame
+    render_notice  what moodwire says about itself
 
 Texts come from the news, so they are never markup here: control characters are dropped, brackets are
 brackets, and only http(s) addresses become links.
@@ -19,10 +20,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent, TopItem
 from alerts.wording import day_text, evidence_text, time_text, window_text
 
-__all__ = ["heading", "render_plain", "render_rich", "summary"]
+__all__ = ["heading", "render_notice", "render_plain", "render_rich", "summary"]
 
 _HEADLINES: Final = 5
 _COLOURS: Final = {"warning": "yellow", "critical": "red", "resolved": "green"}
@@ -88,6 +90,13 @@ def render_rich(event: AlertEvent, *, label: Label = str) -> RenderableType:
         border_style=colour,
         padding=(0, 1),
     )
+
+
+def render_notice(notice: Notice) -> str:
+    """Two lines: `2023-03-10 10:14 UTC  MOODWIRE IN TROUBLE  archive`, and what it is."""
+    state = "MOODWIRE IS WELL AGAIN" if notice.change == "resolved" else "MOODWIRE IN TROUBLE"
+    about = " ".join(part for part in (notice.reason, _clean(notice.subject)) if part)
+    return f"{time_text(notice.updated_ms)}  {state}  {about}\n  {_clean(notice.detail)}"
 
 
 def _headlines(event: AlertEvent) -> Table:

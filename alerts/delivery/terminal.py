@@ -7,7 +7,8 @@ from collections.abc import Callable
 from rich.console import Console
 
 from alerts.delivery.channel import Delivered, Delivery, Notification
-from alerts.delivery.rendering import render_plain, render_rich
+from alerts.delivery.notice import Notice
+from alerts.delivery.rendering import render_notice, render_plain, render_rich
 
 __all__ = ["TerminalChannel"]
 
@@ -26,7 +27,9 @@ class TerminalChannel:
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002
         """Always `Delivered`; `now_ms` is not needed here."""
         event = notification.event
-        if self._console.is_terminal:
+        if isinstance(event, Notice):
+            self._console.out(render_notice(event), highlight=False)
+        elif self._console.is_terminal:
             self._console.print(render_rich(event, label=self._label))
         else:
             self._console.out(render_plain(event, label=self._label), highlight=False)

@@ -28,6 +28,7 @@ import httpx
 import msgspec
 
 from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, RetryLater, back_off_seconds
+from alerts.delivery.notice import Notice
 from alerts.errors import DeliveryError
 
 __all__ = ["WebhookChannel", "decode_secret", "masked_url", "sign"]
@@ -39,7 +40,8 @@ _LONGEST_WAIT_SECONDS: Final = 86_400.0
 
 
 class WebhookChannel:
-    """Posts each event as JSON: ``{"type": "alert.opened", "timestamp": "…Z", "data": {the alert}}``.
+    """Posts each event as JSON: ``{"type": "alert.opened", "timestamp": "…Z", "data": {the alert}}``;
+    what moodwire says about itself as ``moodwire.opened`` and ``moodwire.resolved``.
 
     `secret` is ``whsec_`` and 24 to 64 bytes of base64; without one the posts are not signed. `client` is for
     tests and shared pools. Raises `DeliveryError` for a URL or secret that cannot work; neither is ever
@@ -165,8 +167,9 @@ def _checked_url(url: str) -> str:
 def _body(notification: Notification, now_ms: int) -> bytes:
     timestamp = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds")
     event = notification.event
+    kind = "moodwire" if isinstance(event, Notice) else "alert"
     return msgspec.json.encode(
-        {"type": f"alert.{event.change}", "timestamp": timestamp.replace("+00:00", "Z"), "data": event}
+        {"type": f"{kind}.{event.change}", "timestamp": timestamp.replace("+00:00", "Z"), "data": event}
     )
 
 

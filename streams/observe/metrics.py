@@ -26,8 +26,10 @@ __all__ = ["Metrics", "StageMetrics", "exposition"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LATENCY_SECONDS = (
-    0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 120.0, 300.0, 900.0, 3600.0
+    0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 120.0, 300.0, 900.0,
+    3600.0,
 )  # fmt: skip  # finest around the promises: 250 ms to the archive, 37 s to an alert
+_MODEL_LABELS = ("language", "name", "version")
 _RECORDS = (1, 5, 25, 100, 250, 500, 1_000, 2_000, 5_000, 10_000)
 
 
@@ -102,9 +104,7 @@ class Metrics:
             "inference_seconds", "Seconds of one call of the classifier.", "model", _SECONDS
         )
         self.inference_texts = self._counter("inference_texts_total", "Texts given to the classifier.", ["model"])
-        self.model_info = self._gauge(
-            "model_info", "The loaded classifiers; always 1.", ["language", "name", "version"]
-        )
+        self.model_info = self._gauge("model_info", "The loaded classifiers; always 1.", _MODEL_LABELS)
         self.rejects = self._counter("rejects_total", "Records that were parked, by reason.", ["reason"])
 
     def _archive_figures(self) -> None:

@@ -1,0 +1,90 @@
+"""The archive with its figures around it: seconds, outcomes, latency, and whether it refuses."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from streams.archive.protocol import Archive, Outcome, StoredAlert, StoredNotification
+from streams.errors import MoodwireError, Retry
+from streams.observe.metrics import Metrics
+from streams.observe.troubles import Troubles
+from streams.records import Scored
+
+__all__ = ["ObservedArchive", "observed_archive"]
+
+_SUBJECT = "write"
+
+
+class ObservedArchive:
+    """Measures what is written; everything else goes straight to the archive inside. `clock` is in ms.
+
+    A refused write raises the trouble `archive` until one succeeds. So does one that takes long: an archive
+    may try by itself for as long as it wants (`waiting_seconds`, which the monitor reads).
+    """
+
+    def __init__(self, archive: Archive, metrics: Metrics, troubles: Troubles, clock: Callable[[], int]) -> None:
+        self._archive = archive
+        self._metrics = metrics
+        self._troubles = troubles
+        self._clock = clock
+        self._seconds = {kind: metrics.archive_seconds.labels(kind) for kind in ("items", "alerts", "notifications")}
+        self._outcomes = {outcome: metrics.archived.labels(outcome.value) for outcome in Outcome}
+        self._begun: dict[int, float] = {}
+        self._calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._archive, name)
+
+    @property
+    def waiting_seconds(self) -> float:
+        """How long the oldest write has been under way; 0 without one."""
+        return time.perf_counter() - min(self._begun.values()) if self._begun else 0.0
+
+    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+        with self._measured("items"):
+            outcomes = await self._archive.write_items(items)
+        for outcome, count in Counter(outcomes).items():
+            self._outcomes[outcome].inc(count)
+        now_ms = self._clock()
+        self._metrics.archive_latency.observe_many([(now_ms - item.news.seen_ms) / 1000 for item in items])
+        late = sum(item.late for item in items)
+        if late:
+            self._metrics.late_items.inc(late)
+        return outcomes
+
+    async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
+        with self._measured("alerts"):
+            await self._archive.write_alerts(alerts)
+
+    async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
+        with self._measured("notifications"):
+            await self._archive.record_notifications(notifications)
+
+    @contextmanager
+    def _measured(self, kind: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        self._calls += 1
+        call = self._calls
+        self._begun[call] = begun
+        try:
+            yield
+        except MoodwireError as error:
+            self._metrics.archive_failures.labels("retry" if isinstance(error, Retry) else "error").inc()
+            self._troubles.raise_trouble("archive", f"the archive refuses {kind}: {error}", _SUBJECT)
+            raise
+        finally:
+            del self._begun[call]
+        self._seconds[kind].observe(time.perf_counter() - begun)
+        self._troubles.clear("archive", _SUBJECT)
+
+
+def observed_archive(
+    archive: Archive, metrics: Metrics, troubles: Troubles, clock: Callable[[], int]
+) -> tuple[Archive, ObservedArchive]:
+    """The archive to use, and the same as what watches it: one object, of which mypy cannot see both sides."""
+    observed = ObservedArchive(archive, metrics, troubles, clock)
+    return cast("Archive", observed), observed

@@ -1,0 +1,126 @@
+"""A stage with its figures, its log line and its span around it; the stage inside knows nothing of it.
+
+Dispatcher ─► ObservedStage.handle ─► span ─► the stage ─► done: figures, a line at INFO
+                                                       └─► failed: counted, raised again; lasting: a trouble
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from streams.archive.protocol import ArchiveError
+from streams.engine.ports import Stage
+from streams.engine.runs import Run
+from streams.errors import LeaseLost, Retry, TransportError
+from streams.observe.metrics import Metrics
+from streams.observe.tracing import NoTracer, RunTracer
+from streams.observe.troubles import Troubles
+
+__all__ = ["ObservedStage", "reason_of"]
+
+log = structlog.get_logger(__name__)
+
+_FAILURES_TO_TROUBLE = 3
+"""Attempts at one run: a blip is over at the second or third, about 2 s after the first."""
+
+
+def reason_of(error: Exception) -> str:
+    """A short code for counting: what kind of failure makes a run wait."""
+    if isinstance(error, ArchiveError):
+        return "archive"
+    if isinstance(error, Retry):
+        return "retry"
+    return "transport" if isinstance(error, TransportError) else "error"
+
+
+class ObservedStage:
+    """`engine.ports.Stage` around another. `clock` gives the wall clock in ms.
+
+    `owned` are the partitions that it has heard of and not given up; `progress_ms` is when it last finished
+    a run or was told that a partition is read to its end, None before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stage: Stage,
+        metrics: Metrics,
+        troubles: Troubles,
+        tracer: RunTracer | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.name = name
+        self.owned: set[int] = set()
+        self.progress_ms: int | None = None
+        self._stage = stage
+        self._figures = metrics.stage(name)
+        self._troubles = troubles
+        self._tracer = tracer or NoTracer()
+        self._clock = clock
+        self._failures: dict[int, int] = {}
+
+    async def handle(self, run: Run) -> None:
+        self.owned.add(run.partition)
+        begun = time.perf_counter()
+        self._figures.in_progress.inc()
+        try:
+            with self._tracer.run(self.name, run):
+                await self._stage.handle(run)
+        except (asyncio.CancelledError, LeaseLost):
+            self._figures.dropped.inc()
+            raise
+        except Exception as error:
+            self._failed(run, error)
+            raise
+        finally:
+            self._figures.in_progress.dec()
+        self._done(run, time.perf_counter() - begun)
+
+    def _done(self, run: Run, seconds: float) -> None:
+        self._figures.done(len(run.records), seconds)
+        self._progressed()
+        if self._failures.pop(run.partition, 0):
+            self._troubles.clear("stage", self._subject(run.partition))
+        log.info(
+            "run",
+            stage=self.name,
+            partition=run.partition,
+            first=run.first_offset,
+            last=run.last_offset,
+            records=len(run.records),
+            behind=max(0, run.end_offset - run.last_offset - 1),
+            seconds=round(seconds, 4),
+        )
+
+    def _failed(self, run: Run, error: Exception) -> None:
+        self._figures.retried(reason_of(error))
+        failures = self._failures[run.partition] = self._failures.get(run.partition, 0) + 1
+        if failures >= _FAILURES_TO_TROUBLE:
+            detail = (
+                f"stage {self.name}, partition {run.partition}, offset {run.first_offset}: {failures} attempts failed"
+            )
+            self._troubles.raise_trouble(
+                "stage", f"{detail}: {str(error) or type(error).__name__}", self._subject(run.partition)
+            )
+
+    def _subject(self, partition: int) -> str:
+        return f"{self.name}/{partition}"
+
+    def _progressed(self) -> None:
+        self.progress_ms = self._clock()
+        self._figures.progress.set(self.progress_ms / 1000)
+
+    async def idle(self, partition: int, now_ms: int) -> None:
+        self.owned.add(partition)
+        await self._stage.idle(partition, now_ms)
+        self._progressed()
+
+    def forget(self, partition: int) -> None:
+        self.owned.discard(partition)
+        if self._failures.pop(partition, 0):
+            self._troubles.clear("stage", self._subject(partition))
+        self._stage.forget(partition)

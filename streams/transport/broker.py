@@ -1,0 +1,120 @@
+"""A broker as publishers, commands and tests see it, whichever it is: `open_broker` goes by the URL's scheme.
+
+    sqlite:///absolute/path/broker.db   one file on this machine           streams.transport.sqlite.client
+    kafka://host:port[,host:port…]      a cluster                          streams.transport.kafka.client
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from streams.engine.ports import Send
+from streams.engine.runs import Record
+from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
+
+__all__ = ["Broker", "Late", "TopicSpec", "TopicState", "check_url", "open_broker"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic that must exist. `compacted` keeps the last record of each key."""
+
+    name: str
+    partitions: int = 1
+    compacted: bool = False
+    retention_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic that does exist; `epoch` is the id of this incarnation of it."""
+
+    name: str
+    partitions: int
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A group whose next record of a partition is as old as retention allows, or nearly.
+
+    `records` are those waiting that are in danger; `lost` says that retention has passed some already.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    records: int
+    lost: bool = False
+
+
+class Broker(Protocol):
+    """Synchronous, for threads and commands; every method raises TransportError (Retry where waiting helps)."""
+
+    url: str
+
+    def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
+        """Creates what is missing; raises TransportError when one exists with other partitions."""
+
+    def topic(self, name: str) -> TopicState:
+        """Raises TransportError when there is no such topic."""
+
+    def names(self, prefix: str) -> list[str]:
+        """The topics whose name starts with `prefix`, sorted."""
+
+    def delete_topic(self, name: str) -> None:
+        """Deletes the topic with all its records and committed offsets; made again it has another epoch."""
+
+    def append(self, sends: Sequence[Send]) -> None:
+        """Appends in the order given, per partition; durable when it returns."""
+
+    def scan(self, topic: str) -> Iterator[Record]:
+        """Every record that stands in the topic now, partition by partition, oldest first."""
+
+    def read(self, topic: str, partition: int) -> Iterator[Record]:
+        """Every record that stands in the partition now, oldest first."""
+
+    def lags(self, group: str, topic: str) -> dict[int, int]:
+        """Per partition, how many records the group has not committed yet."""
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many records of the topic the group has not committed yet; 0 means that it is drained."""
+
+    def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
+        """Which of the (group, topic) retention has nearly reached, worst first."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_broker(url: str, kafka: KafkaOptions | None = None) -> Broker:
+    """The broker behind a URL; `kafka` is for Kafka's alone. To be closed.
+
+    Raises SettingsError for a URL that is neither's, TransportError when the file cannot be opened. A cluster is
+    reached at the first call.
+    """
+    if is_kafka(url):
+        from streams.transport.kafka.client import KafkaBroker
+
+        return KafkaBroker(url, kafka or KafkaOptions())
+    from streams.transport.sqlite.client import EmbeddedBroker
+
+    return EmbeddedBroker(url)
+
+
+def check_url(url: str) -> None:
+    """Raises SettingsError for a URL that is neither broker's."""
+    if is_kafka(url):
+        bootstrap_of(url)
+    else:
+        from streams.transport.sqlite.broker import broker_path
+
+        broker_path(url)

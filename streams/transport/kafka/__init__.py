@@ -1,0 +1,9 @@
+"""Apache Kafka: Faust's driver for `kafka://host:port[,host:port…]`, and the commands' way to a cluster.
+
+security   who we are: TLS and SASL, as aiokafka, kafka-python and Faust take it
+options    what the settings say about a cluster
+cluster    topics, offsets, lag, a look over a topic       (kafka-python, synchronous: commands, tests, publishers)
+  └─ client    `KafkaBroker`, the cluster as `streams.transport.broker.Broker`
+lease      does this worker still own its partitions
+transport, consumer, producer   Faust's driver             (aiokafka underneath; runs through `streams.transport.runs`)
+"""

@@ -1,0 +1,145 @@
+"""A Kafka cluster as `streams.transport.broker.Broker`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+
+from streams.engine.ports import Send
+from streams.engine.runs import Record
+from streams.errors import TransportError
+from streams.transport.broker import Broker, Late, TopicSpec, TopicState
+from streams.transport.kafka.cluster import Cluster
+from streams.transport.kafka.options import KafkaOptions, bootstrap_of
+from streams.transport.kafka.sender import Sender
+
+__all__ = ["KafkaBroker", "topic_settings"]
+
+LARGEST_RECORD_BYTES = 4 << 20
+"""What our topics take; an item has at most 0.5 MB, a scored one a little more."""
+
+_WARN_AT = 0.8  # of the retention
+
+
+def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
+    """How a topic is created."""
+    configs = {"max.message.bytes": str(LARGEST_RECORD_BYTES), "unclean.leader.election.enable": "false"}
+    if topic.compacted:
+        configs |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(options.compaction_lag_ms)}
+    elif topic.retention_ms is not None:
+        configs["retention.ms"] = str(topic.retention_ms)
+    if options.min_in_sync is not None:
+        configs["min.insync.replicas"] = str(options.min_in_sync)
+    return {"num_partitions": topic.partitions, "replication_factor": options.replication, "configs": configs}
+
+
+class KafkaBroker(Broker):
+    """Reached at the first call. Threads may share one."""
+
+    def __init__(self, url: str, options: KafkaOptions) -> None:
+        self.url = url
+        self.cluster = Cluster(bootstrap_of(url), options)
+        self._sender = Sender(self.cluster)
+        self._sending = threading.Lock()
+
+    def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
+        wanted = {topic.name: topic for topic in topics}
+        known = self.cluster.topics(wanted)
+        missing = [topic for name, topic in wanted.items() if name not in known]
+        self.cluster.create({topic.name: topic_settings(topic, self.cluster.options) for topic in missing})
+        for name, facts in known.items():
+            if facts.partitions != wanted[name].partitions:
+                raise TransportError(
+                    f"Kafka at {self.cluster.bootstrap} has topic {name} with {facts.partitions} partitions, and the "
+                    f"settings ask for {wanted[name].partitions}: set what it has (MOODWIRE_PARTITIONS, "
+                    "MOODWIRE_MENTIONS_PARTITIONS), or use a namespace or prefix of its own"
+                )
+        self._keep_retention([wanted[name] for name in known])
+
+    def _keep_retention(self, topics: Sequence[TopicSpec]) -> None:
+        dated = [topic for topic in topics if topic.retention_ms is not None and not topic.compacted]
+        if not dated:
+            return
+        now = self.cluster.configs(topic.name for topic in dated)
+        for topic in dated:
+            if now.get(topic.name, {}).get("retention.ms") != str(topic.retention_ms):
+                self.cluster.configure(topic.name, {"retention.ms": str(topic.retention_ms)})
+
+    def topic(self, name: str) -> TopicState:
+        facts = self.cluster.topics([name]).get(name)
+        if facts is None:
+            raise TransportError(
+                f"Kafka at {self.cluster.bootstrap} has no topic {name!r}: start the pipeline once, which creates it"
+            )
+        return TopicState(name, facts.partitions, facts.epoch)
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name in self.cluster.topics() if name.startswith(prefix))
+
+    def delete_topic(self, name: str) -> None:
+        self.cluster.delete(name)
+
+    def append(self, sends: Sequence[Send]) -> None:
+        with self._sending:
+            self._sender.send(sends)
+
+    def scan(self, topic: str) -> Iterator[Record]:
+        for partition in range(self.topic(topic).partitions):
+            yield from self.read(topic, partition)
+
+    def read(self, topic: str, partition: int) -> Iterator[Record]:
+        return self.cluster.read(topic, partition)
+
+    def _places(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, p) for p in range(self.topic(topic).partitions)]
+
+    def lags(self, group: str, topic: str) -> dict[int, int]:
+        places = self._places(topic)
+        done = self.cluster.committed(group, places)
+        ends = self.cluster.offsets(places)
+        fresh = [place for place in places if place not in done]
+        starts = self.cluster.offsets(fresh, OffsetSpec.EARLIEST) | done
+        return {place.partition: max(0, ends[place] - starts[place]) for place in places}
+
+    def lag(self, group: str, topic: str) -> int:
+        return sum(self.lags(group, topic).values())
+
+    def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
+        found = [late for group, topic in groups for late in self._late(now_ms, group, topic)]
+        return sorted(found, key=lambda late: (not late.lost, -late.records))
+
+    def _late(self, now_ms: int, group: str, topic: str) -> Iterator[Late]:
+        settings = self.cluster.configs([topic]).get(topic, {})
+        retention_ms = int(settings.get("retention.ms", "-1"))
+        if retention_ms < 0 or "delete" not in settings.get("cleanup.policy", "delete"):
+            return
+        places = self._places(topic)
+        done = self.cluster.committed(group, places)
+        starts = self.cluster.offsets(places, OffsetSpec.EARLIEST)
+        ends = self.cluster.offsets(places)
+        young = self.cluster.offsets(places, now_ms - int(_WARN_AT * retention_ms))
+        for place, offset in done.items():
+            if offset < starts[place]:
+                yield Late(group, topic, place.partition, starts[place] - offset, lost=True)
+                continue
+            in_danger = (young[place] if young[place] >= 0 else ends[place]) - offset
+            if in_danger > 0:
+                yield Late(group, topic, place.partition, in_danger)
+
+    def close(self) -> None:
+        with self._sending:
+            self._sender.close()
+        self.cluster.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

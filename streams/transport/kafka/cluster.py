@@ -1,0 +1,220 @@
+"""A Kafka cluster, synchronous, over kafka-python: topics, offsets, lag. For commands, publishers and tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
+
+from streams.engine.runs import Record
+from streams.errors import Retry, TransportError
+from streams.transport.kafka.options import KafkaOptions
+
+__all__ = ["Cluster", "TopicFacts", "explained", "opened"]
+
+T = TypeVar("T")
+
+_RETRY_AFTER_SECONDS = 5.0
+_POLL_MS = 500
+_COORDINATOR_SECONDS = 15.0  # a cluster that has just started makes its topic of offsets first
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic that exists: `epoch` is Kafka's topic id, `replicas` the fewest of a partition, `allowed` what its
+    ACLs let this user do."""
+
+    name: str
+    partitions: int
+    epoch: str
+    replicas: int
+    allowed: frozenset[str]
+
+
+class Cluster:
+    """Connections are opened when first needed and given up after a failure. Threads may share one."""
+
+    def __init__(self, bootstrap: Sequence[str], options: KafkaOptions) -> None:
+        self.bootstrap = ",".join(bootstrap)
+        self.options = options
+        self._connection = {"bootstrap_servers": list(bootstrap), **options.security.options()}
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def __repr__(self) -> str:
+        return f"Cluster({self.bootstrap!r}, {self.options.security!r})"
+
+    def open(self, kind: Any, **more: Any) -> Any:
+        """A client of kafka-python for this cluster; raises its KafkaError."""
+        return opened(kind, **self._connection, **more)
+
+    def admin(self, work: Callable[[Any], T]) -> T:
+        """Calls `work` with the admin client; raises Retry and TransportError."""
+        with self._lock, explained(self.bootstrap):
+            try:
+                if self._client is None:
+                    milliseconds = int(self.options.timeout_seconds * 1000)
+                    self._client = self.open(
+                        KafkaAdminClient,
+                        bootstrap_timeout_ms=milliseconds,
+                        request_timeout_ms=milliseconds,
+                    )
+                return work(self._client)
+            except KafkaError:
+                self._give_up()
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    # -- topics
+
+    def topics(self, names: Iterable[str] | None = None) -> dict[str, TopicFacts]:
+        """The facts of those topics that exist; of all when none are named."""
+        wanted = None if names is None else list(names)
+        described = self.admin(lambda admin: admin.describe_topics(wanted))
+        return {facts["name"]: _facts(facts) for facts in described if facts.get("error_code", 0) == 0}
+
+    def create(self, topics: Mapping[str, Mapping[str, Any]]) -> None:
+        """Creates topics, as `KafkaAdminClient.create_topics` takes them; one that another was faster with is fine."""
+
+        def work(admin: Any) -> None:
+            for name, settings in topics.items():
+                try:
+                    admin.create_topics({name: settings}, wait_for_metadata=True)
+                except TopicAlreadyExistsError:
+                    admin.wait_for_topics([name])
+
+        self.admin(work)
+
+    def delete(self, name: str) -> None:
+        """Deletes a topic; returns when the cluster has forgotten it."""
+        self.admin(lambda admin: admin.delete_topics([name]))
+        deadline = time.monotonic() + self.options.timeout_seconds
+        while self.topics([name]):
+            if time.monotonic() > deadline:
+                raise TransportError(f"Kafka at {self.bootstrap} does not delete topic {name}")
+            time.sleep(0.05)  # the broker tells nobody when it is done
+
+    def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Each topic's settings, also those that it inherits."""
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        found = self.admin(lambda admin: admin.describe_configs(resources, config_filter="all"))
+        return {
+            name: {key: entry["value"] for key, entry in entries.items()}
+            for name, entries in found.get("topic", {}).items()
+        }
+
+    def configure(self, name: str, settings: Mapping[str, str]) -> None:
+        """Changes some of a topic's settings."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(settings))
+        self.admin(lambda admin: admin.alter_configs([resource], incremental=True))
+
+    # -- offsets
+
+    def offsets(self, places: Iterable[TopicPartition], spec: Any = OffsetSpec.LATEST) -> dict[TopicPartition, int]:
+        """The end of each partition; with `OffsetSpec.EARLIEST` its start, with a time in ms the first at or after it
+        (-1: none)."""
+        wanted = dict.fromkeys(places, spec)
+        if not wanted:
+            return {}
+        found = self.admin(lambda admin: admin.list_partition_offsets(wanted))
+        return {place: at.offset for place, at in found.items()}
+
+    def committed(self, group: str, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The group's next offset of each partition that it has committed."""
+        wanted = list(places)
+        found = self._when_there(lambda: self.admin(lambda admin: admin.list_group_offsets({group: wanted})))
+        return {place: at.offset for place, at in found[group].items() if at.offset >= 0}
+
+    def _when_there(self, ask: Callable[[], T]) -> T:
+        """A group's coordinator takes a moment to be found on a cluster that has just started."""
+        deadline = time.monotonic() + _COORDINATOR_SECONDS
+        while True:
+            try:
+                return ask()
+            except Retry as error:
+                known = isinstance(error.__context__, CoordinatorNotAvailableError | CoordinatorLoadInProgressError)
+                if not known or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    # -- records
+
+    def read(self, topic: str, partition: int) -> Iterator[Record]:
+        """Every record that stands in the partition now, oldest first."""
+        place = TopicPartition(topic, partition)
+        end = self.offsets([place])[place]
+        with explained(self.bootstrap):
+            consumer = self.open(KafkaConsumer, group_id=None, enable_auto_commit=False, max_poll_records=5_000)
+            try:
+                consumer.assign([place])
+                consumer.seek_to_beginning(place)
+                while consumer.position(place) < end:
+                    for records in consumer.poll(_POLL_MS).values():
+                        yield from (
+                            Record(r.offset, r.key, r.value, r.timestamp, tuple(r.headers))
+                            for r in records
+                            if r.offset < end
+                        )
+            finally:
+                consumer.close()
+
+
+def _facts(found: Mapping[str, Any]) -> TopicFacts:
+    partitions = found["partitions"]
+    return TopicFacts(
+        found["name"],
+        len(partitions),
+        str(found["topic_id"]),
+        min((len(p["replica_nodes"]) for p in partitions), default=0),
+        frozenset(found.get("authorized_operations") or ()),
+    )
+
+
+@contextmanager
+def explained(bootstrap: str) -> Iterator[None]:
+    """Kafka's errors in our two words: try again, or mend something."""
+    try:
+        yield
+    except KafkaError as error:
+        text = f"Kafka at {bootstrap}: {type(error).__name__}: {error}"
+        if error.retriable:
+            raise Retry(f"{text}; trying again", _RETRY_AFTER_SECONDS) from None
+        raise TransportError(text) from None
+
+
+def opened(kind: Any, **options: Any) -> Any:
+    """A client of kafka-python. One that finds no broker leaves its thread and sockets behind: they are closed here,
+    for otherwise every retry against a dead broker would leave some more.
+    """
+    made: list[Any] = []
+
+    def connection(**given: Any) -> Any:
+        made.append(kind.DEFAULT_CONFIG["kafka_client"](**given))
+        return made[-1]
+
+    try:
+        return kind(kafka_client=connection, **options)
+    except KafkaError:
+        for half_open in made:
+            half_open.close()
+        raise

@@ -1,0 +1,85 @@
+"""The embedded broker as `streams.transport.broker.Broker`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from streams.engine.ports import Send
+from streams.engine.runs import Record
+from streams.errors import TransportError
+from streams.transport.broker import Broker, Late, TopicSpec, TopicState
+from streams.transport.sqlite.broker import broker_path
+from streams.transport.sqlite.store import Store
+
+__all__ = ["EmbeddedBroker"]
+
+_PAGE_RECORDS = 1_000
+
+
+class EmbeddedBroker(Broker):
+    """The broker's file, opened; `store` is the log in it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.store = Store.open(broker_path(url))
+
+    def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
+        for topic in topics:
+            self.store.create_topic(
+                topic.name, topic.partitions, compacted=topic.compacted, retention_ms=topic.retention_ms
+            )
+
+    def topic(self, name: str) -> TopicState:
+        known = self.store.topics().get(name)
+        if known is None:
+            raise TransportError(f"there is no topic {name}; start the pipeline once, which creates it")
+        return TopicState(name, known.partitions, known.epoch)
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name in self.store.topics() if name.startswith(prefix))
+
+    def delete_topic(self, name: str) -> None:
+        self.store.delete_topic(name)
+
+    def append(self, sends: Sequence[Send]) -> None:
+        self.store.append(sends)
+
+    def scan(self, topic: str) -> Iterator[Record]:
+        return self.store.scan(topic)
+
+    def read(self, topic: str, partition: int) -> Iterator[Record]:
+        offset, end = self.store.bounds(topic, partition)
+        while offset < end and (page := self.store.read(topic, partition, offset, _PAGE_RECORDS)):
+            yield from page
+            offset = page[-1].offset + 1
+
+    def lags(self, group: str, topic: str) -> dict[int, int]:
+        done = self.store.committed(group)
+        return {
+            p: max(0, self.store.end_offset(topic, p) - done.get((topic, p), 0))
+            for p in range(self.topic(topic).partitions)
+        }
+
+    def lag(self, group: str, topic: str) -> int:
+        return self.store.lag(group, topic)
+
+    def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
+        wanted = set(groups)
+        return [
+            Late(held.group, held.topic, held.partition, held.records)
+            for held in self.store.held_back(now_ms)
+            if (held.group, held.topic) in wanted
+        ]
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

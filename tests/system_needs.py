@@ -17,11 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["NEEDS", "Need", "find_chromium", "find_java", "find_maven", "in_ci"]
+__all__ = ["NEEDS", "Need", "find_chromium", "find_go", "find_java", "find_maven", "find_promtool", "in_ci"]
 
 ROOT = Path(__file__).resolve().parents[1]
 JAVA_HOMES = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "/opt/java")
 KAFKA_JAVA = 17  # the oldest that Kafka 4 brokers run on
+GO = (1, 21)  # the oldest that can build a module that asks for a newer Go
+ELASTIC_JAVA = 21  # the oldest that Elasticsearch 9 runs on; a whole JDK: it loads jdk.attach, jdk.jdi and jdk.jlink
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,28 @@ def find_chromium() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
+def find_promtool() -> str | None:
+    """The path of Prometheus' `promtool`."""
+    return shutil.which("promtool")
+
+
+def find_go() -> str | None:
+    """The path of a `go` that fetches newer ones of itself where a module asks for them (1.21 on)."""
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if candidate and _go_version(candidate) >= GO:
+            return candidate
+    return None
+
+
+def _go_version(go: str) -> tuple[int, int]:
+    try:
+        said = subprocess.run([go, "version"], capture_output=True, text=True, timeout=60, check=False)
+    except OSError:
+        return (0, 0)
+    match = re.search(r"go(\d+)\.(\d+)", said.stdout)
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+
+
 NEEDS = (
     Need(
         name=f"Java {KAFKA_JAVA} or newer (runs the real Kafka)",
@@ -89,11 +113,32 @@ NEEDS = (
         elsewhere="https://adoptium.net, `brew install openjdk`, or set JAVA_HOME to one",
     ),
     Need(
-        name="Maven (downloads the real Kafka)",
-        wanted_by="tests/integration/kafka_server.py",
+        name=f"JDK {ELASTIC_JAVA} or newer (runs the real Elasticsearch)",
+        wanted_by="tests/integration/elastic_server.py",
+        find=lambda: find_java(ELASTIC_JAVA),
+        debian=("openjdk-21-jdk-headless",),  # Debian 13 has it; Debian 12 ends at 17 and needs Temurin's packages
+        elsewhere="https://adoptium.net (the JDK, not the JRE), `brew install openjdk`, or set JAVA_HOME to one",
+    ),
+    Need(
+        name="Maven (downloads the real Kafka and Elasticsearch)",
+        wanted_by="tests/integration/*_server.py",
         find=find_maven,
         debian=("maven",),
         elsewhere="https://maven.apache.org/download.cgi or `brew install maven`",
+    ),
+    Need(
+        name="promtool (checks and runs the Prometheus rules)",
+        wanted_by="tests/deploy/test_prometheus_*.py",
+        find=find_promtool,
+        debian=("prometheus",),
+        elsewhere="https://prometheus.io/download or `brew install prometheus`",
+    ),
+    Need(
+        name="Go 1.21 or newer (builds helm, kubeconform and the Compose validator)",
+        wanted_by="tests/deploy/programs.py",
+        find=find_go,
+        debian=("golang-go",),
+        elsewhere="https://go.dev/dl or `brew install go`",
     ),
     Need(
         name="Chromium (opens the live page)",
@@ -111,12 +156,21 @@ def missing(needs: Sequence[Need] = NEEDS, root: Path = ROOT) -> list[Need]:
 
 
 def install(needs: Sequence[Need]) -> None:
-    """Installs them from Debian's packages; raises CalledProcessError when apt-get fails."""
+    """Installs them from Debian's packages, each by itself: one that this Debian lacks holds up no other.
+
+    Raises CalledProcessError when apt-get cannot bring one, after it tried the others.
+    """
     packages = [package for need in needs for package in need.debian]
     print(f"moodwire tests: installing {' '.join(packages)} with apt-get", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", "-qq", *command], check=True, env=environment, stdout=subprocess.DEVNULL)
+    failure: subprocess.CalledProcessError | None = None
+    for command in (["update"], *(["install", "-y", "--no-install-recommends", *need.debian] for need in needs)):
+        try:
+            subprocess.run(["apt-get", "-qq", *command], check=True, env=environment, stdout=subprocess.DEVNULL)
+        except subprocess.CalledProcessError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def report(needs: Sequence[Need]) -> str:

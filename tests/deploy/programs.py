@@ -1,0 +1,128 @@
+"""Programs that judge deploy/ as their users' do: found on PATH, or built once into the user's cache by Go.
+
+    go install helm, kubeconform, compose ──► ~/.cache/moodwire-tests/bin/NAME-VERSION
+    pip download kubernetes-validate      ──► ~/.cache/moodwire-tests/kubernetes-VERSION/   (JSON schemas of Kubernetes)
+
+A missing program is a loud skip here and a failure where CI=true.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from filelock import FileLock
+
+from tests.system_needs import find_go, find_promtool, in_ci
+
+__all__ = ["compose", "helm", "kubeconform", "kubernetes_schemas", "promtool"]
+
+HELM = ("helm", "helm.sh/helm/v3/cmd/helm@v3.22.0")
+KUBECONFORM = ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0")
+COMPOSE = ("cmd", "github.com/compose-spec/compose-go/v2/cmd@v2.16.2")
+SCHEMAS = "kubernetes-validate==1.37.0"
+SCHEMAS_HASH = "sha256:85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9"
+BUILD_SECONDS = 900  # helm takes three minutes on two idle cores
+
+
+def promtool() -> str:
+    """Prometheus' promtool."""
+    return find_promtool() or _lacking("promtool (Debian: prometheus)")
+
+
+def helm() -> str:
+    """Helm, built by Go on first use."""
+    return str(_built(*HELM))
+
+
+def kubeconform() -> str:
+    """kubeconform, built by Go on first use."""
+    return str(_built(*KUBECONFORM))
+
+
+def compose() -> str:
+    """The Compose specification's own validator, built by Go on first use."""
+    return str(_built(*COMPOSE))
+
+
+def kubernetes_schemas(version: str) -> str:
+    """The place of Kubernetes' JSON schemas as `kubeconform -schema-location` wants it; `version` is "1.37.0"."""
+    folder = _cache() / f"kubernetes-{version}"
+    with FileLock(_cache() / "kubernetes.lock"):
+        if not folder.is_dir():
+            _unpack_schemas(version, folder)
+    return f"{folder}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+
+
+def _cache() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "moodwire-tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@cache
+def _built(name: str, module: str) -> Path:
+    """The program that `go install MODULE` makes; kept under its version, so that a new pin builds anew."""
+    version = module.partition("@")[2]
+    folder = _cache() / "bin" / f"{module.partition('@')[0].replace('/', '_')}-{version}"
+    program = folder / name
+    with FileLock(_cache() / "go.lock"):
+        if not program.is_file():
+            _build(module, name, program)
+    return program
+
+
+def _build(module: str, name: str, program: Path) -> None:
+    go = find_go()
+    if go is None:
+        _lacking(f"Go to build {module}")
+    with tempfile.TemporaryDirectory(dir=_cache()) as scratch:
+        environment = os.environ | {"GOBIN": scratch, "GOFLAGS": "-buildvcs=false"}
+        done = subprocess.run(
+            [go, "install", module], env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+        )
+        if done.returncode:
+            _lacking(f"{module}: go install said {done.stderr[-800:]}")
+        program.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(Path(scratch) / name, program)
+
+
+def _unpack_schemas(version: str, folder: Path) -> None:
+    """Take one version's schemas out of the wheel; their absolute ids would lead a reader to the network."""
+    with tempfile.TemporaryDirectory(dir=_cache()) as scratch:
+        pin = Path(scratch, "pin.txt")
+        pin.write_text(f"{SCHEMAS} --hash={SCHEMAS_HASH}\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+             "--only-binary", ":all:", "--require-hashes", "--dest", scratch, "--requirement", str(pin)],
+            capture_output=True, text=True, timeout=BUILD_SECONDS, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            _lacking(f"{SCHEMAS}: pip said {done.stderr[-800:]}")
+        (wheel,) = Path(scratch).glob("*.whl")
+        target = Path(scratch, "schemas")
+        target.mkdir()
+        inside = f"kubernetes_validate/kubernetes-json-schema/v{version}-local-strict/"
+        with zipfile.ZipFile(io.BytesIO(wheel.read_bytes())) as archive:
+            for entry in archive.namelist():
+                if entry.startswith(inside) and entry.endswith(".json"):
+                    schema = json.loads(archive.read(entry).replace(b'"/api/_definitions.json#', b'"_definitions.json#'))
+                    schema.pop("$id", None)
+                    (target / Path(entry).name).write_text(json.dumps(schema))
+        target.rename(folder)
+
+
+def _lacking(what: str) -> NoReturn:
+    if in_ci():
+        pytest.fail(f"CI=true, and this machine lacks {what}")
+    pytest.skip(f"SKIPPED, for this machine lacks {what}; see tests/system_needs.py")

@@ -40,7 +40,7 @@ def project() -> dict[str, object]:
 
 
 def test_there_is_a_lock_for_running_developing_and_training() -> None:
-    assert [lock.stem for lock in LOCKS] == ["dev", "runtime-cpu", "train"]
+    assert [lock.stem for lock in LOCKS] == ["dev", "runtime-cpu", "runtime-gpu", "train"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -54,7 +54,7 @@ def test_locks_hold_names_versions_and_hashes_and_no_address(lock: Path) -> None
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_locks_fit_the_dependencies_of_the_project(lock: Path, project: dict[str, object]) -> None:
     versions = {canonicalize_name(pin.name): str(pin.specifier) for pin in locked(lock)}
-    wanted = [Requirement(each) for each in _dependencies(project)]
+    wanted = [Requirement(each) for each in _dependencies(project, "gpu" if lock.stem == "runtime-gpu" else "cpu")]
     unmet = [each.name for each in wanted if not _met(each, versions.get(canonicalize_name(each.name)))]
     assert unmet == [], "run `make lock`"
 
@@ -66,11 +66,11 @@ def test_what_runs_imports_what_the_project_declares(project: dict[str, object])
     assert declared - used == set(), "in pyproject.toml, but not imported"
 
 
-def _dependencies(project: dict[str, object]) -> list[str]:
+def _dependencies(project: dict[str, object], extra: str = "cpu") -> list[str]:
     extras = project["optional-dependencies"]
     assert isinstance(project["dependencies"], list)
     assert isinstance(extras, dict)
-    return [*project["dependencies"], *extras["cpu"]]
+    return [*project["dependencies"], *extras[extra]]
 
 
 def _imported_distributions() -> set[str]:

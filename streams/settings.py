@@ -43,6 +43,19 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = Field(None, description="webhook that alerts are posted to (Standard Webhooks)")
     webhook_secret: SecretStr | None = Field(None, description="signing secret of the webhook, whsec_…")
     log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: str = Field("text", description="text for people, json for machines; logs go to standard error")
+    run_bytes: int = Field(4 << 20, ge=1 << 16, le=1 << 30, description="most bytes of records in a run")
+    runs_in_flight: int = Field(2, ge=1, le=16, description="runs of a partition in memory at once")
+    drain_seconds: float = Field(8.0, gt=0, le=300, description="time that runs in hand get to finish at SIGTERM")
+    http_host: str = Field("127.0.0.1", description="address of /health, /ready and /metrics of `run`")
+    http_port: int | None = Field(None, ge=0, le=65535, description="their port; 0: none; unset: 8710 if it is free")
+    otel_endpoint: str = Field("", description="OTLP/HTTP collector for traces, http://host:4318; needs moodwire[otel]")
+    watchdog_url: SecretStr | None = Field(None, description="pinged by POST while all is well (dead man's switch)")
+    watchdog_seconds: float = Field(60.0, ge=1, description="time between two pings")
+    trouble_after_seconds: float = Field(60.0, ge=0, description="how long a trouble lasts before people are told")
+    stall_seconds: float = Field(120.0, gt=0, description="a stage or event time that stands still so long is trouble")
+    lag_limit: int = Field(100_000, ge=0, description="records behind that are trouble; 0: none are")
+    feed_silent_hours: float = Field(24.0, ge=0, description="a feed without news for so long is trouble; 0: never")
 
     @field_validator("log_level")
     @classmethod
@@ -51,6 +64,13 @@ class Settings(BaseSettings):
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("take DEBUG, INFO, WARNING or ERROR")
         return level
+
+    @field_validator("log_format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        if value.lower() not in {"text", "json"}:
+            raise ValueError("take text or json")
+        return value.lower()
 
     @property
     def topics(self) -> Topics:

@@ -31,7 +31,7 @@ from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, R
 from alerts.delivery.notice import Notice
 from alerts.errors import DeliveryError
 
-__all__ = ["WebhookChannel", "decode_secret", "masked_url", "sign"]
+__all__ = ["WebhookChannel", "decode_secret", "hide_address", "masked_url", "sign"]
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
@@ -58,7 +58,7 @@ class WebhookChannel:
     ) -> None:
         self._url = _checked_url(url)
         self._key = decode_secret(secret) if secret is not None else None
-        _masks.addresses.add(str(httpx.URL(url)))
+        hide_address(url)
         self._client = client or httpx.AsyncClient()
         self._timeout_seconds = timeout_seconds
 
@@ -123,6 +123,11 @@ class _Masks(logging.Filter):
 
 _masks = _Masks()
 logging.getLogger("httpx").addFilter(_masks)
+
+
+def hide_address(url: str) -> None:
+    """From now on the address is masked in what httpx logs."""
+    _masks.addresses.add(str(httpx.URL(url)))
 
 
 def sign(key: bytes, identity: str, at_seconds: int, body: bytes) -> str:

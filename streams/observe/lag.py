@@ -1,20 +1,45 @@
-"""Lag, asked of the broker when Prometheus asks us: nothing is polled that nobody reads."""
+"""Lag and retention, asked of the broker: by Prometheus when it scrapes, by the monitor every few seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streams.errors import MoodwireError
-from streams.transport.sqlite.store import Store
+from streams.transport.broker import Broker, Late
 
-__all__ = ["GroupLag", "LagCollector", "store_lag"]
+__all__ = ["BrokerWatch", "GroupLag", "LagCollector"]
 
 GroupLag = tuple[str, str, int, int]
 """Group, topic, partition, records that the group has not committed."""
+
+
+class BrokerWatch:
+    """What the (group, topic) pairs of `work` have left to read. For threads; one question at a time."""
+
+    def __init__(self, broker: Broker, work: Iterable[tuple[str, str]], clock: Callable[[], int]) -> None:
+        self._broker = broker
+        self._work = tuple(work)
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def lag(self) -> Sequence[GroupLag]:
+        """Raises `MoodwireError` when the broker does not answer."""
+        with self._lock:
+            return [
+                (group, topic, partition, records)
+                for group, topic in self._work
+                for partition, records in self._broker.lags(group, topic).items()
+            ]
+
+    def late(self) -> Sequence[Late]:
+        """Where retention has nearly reached, or passed, what was not read. Raises `MoodwireError`."""
+        with self._lock:
+            return self._broker.late(self._clock(), self._work)
 
 
 class LagCollector(Collector):
@@ -40,15 +65,3 @@ class LagCollector(Collector):
     def _family() -> GaugeMetricFamily:
         text = "Records that the group has not committed."
         return GaugeMetricFamily("moodwire_consumer_lag_records", text, labels=["group", "topic", "partition"])
-
-
-def store_lag(store: Store, work: Iterable[tuple[str, str]]) -> list[GroupLag]:
-    """Lag of (group, topic) pairs on the embedded broker; raises `TransportError`."""
-    found = []
-    topics = store.topics()
-    for group, topic in work:
-        done = store.committed(group)
-        for partition in range(topics[topic].partitions):
-            behind = store.end_offset(topic, partition) - done.get((topic, partition), 0)
-            found.append((group, topic, partition, max(0, behind)))
-    return found

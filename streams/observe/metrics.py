@@ -65,6 +65,7 @@ class Metrics:
     ) -> None:
         self.registry = registry
         self._clock = clock
+        self._watermarks_ms: dict[int, int] = {}
         self._stage_figures()
         self._archive_figures()
         self._alert_figures()
@@ -164,6 +165,7 @@ class Metrics:
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None:
         label = str(partition)
         if watermark_ms is not None:
+            self._watermarks_ms[partition] = watermark_ms
             self.watermark.labels(label).set(watermark_ms / 1000)
         self.series.labels(label).set(series)
         self.mentions_dropped.labels(label).set(dropped)
@@ -178,8 +180,14 @@ class Metrics:
 
     def forgot(self, partition: int) -> None:
         """The partition went to another process, which shows it from now on."""
+        self._watermarks_ms.pop(partition, None)
         for gauge in (self.watermark, self.series, self.mentions_dropped):
             gauge.remove_by_labels({"partition": str(partition)})
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """The earliest watermark of the partitions here; None before the first."""
+        return min(self._watermarks_ms.values(), default=None)
 
     def loaded(self, classifiers: Mapping[str, Classifier]) -> None:
         """Shows which classifier speaks which language."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from typing import Any, Protocol
+
+import msgspec
 
 from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Record, Run
@@ -109,7 +110,7 @@ class TracedOutbox:
         TraceContextTextMapPropagator().inject(carrier)
         if HEADER in carrier:
             header = (HEADER, carrier[HEADER].encode())
-            sends = [replace(send, headers=(*send.headers, header)) for send in sends]
+            sends = [msgspec.structs.replace(send, headers=(*send.headers, header)) for send in sends]
         await self._outbox.send(sends)
 
 
@@ -142,7 +143,9 @@ def open_tracer(endpoint: str, environment: Mapping[str, str] = os.environ) -> R
     if not is_configured(endpoint, environment):
         return NoTracer()
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # type: ignore[import-not-found,unused-ignore]
+            OTLPSpanExporter,  # absent where the extra is not installed
+        )
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor

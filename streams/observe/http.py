@@ -1,0 +1,84 @@
+"""The operator's HTTP: GET /health, /ready and /metrics. The live page has a server of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
+
+from streams.errors import SettingsError
+from streams.observe.health import Answer, Health
+from streams.observe.metrics import exposition
+
+__all__ = ["OperatorServer", "PortTaken"]
+
+_CLOSE_SECONDS = 1.0
+
+
+class PortTaken(SettingsError):
+    """Another program listens on the port of MOODWIRE_HTTP_PORT."""
+
+
+class OperatorServer:
+    """Serves while it is entered. `port` 0 takes any free one; `port` then says which."""
+
+    def __init__(self, health: Health, registry: CollectorRegistry, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        self._health = health
+        self._registry = registry
+        app = web.Application()
+        app.router.add_get("/health", self._answer_health)
+        app.router.add_get("/ready", self._answer_ready)
+        app.router.add_get("/metrics", self._answer_metrics)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_SECONDS, handle_signals=False)
+
+    async def __aenter__(self) -> Self:
+        """Raises `PortTaken`, or `SettingsError` for an address that cannot be used."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        try:
+            await site.start()
+        except (OSError, OverflowError) as error:
+            await self._runner.cleanup()
+            raise self._explained(error) from error
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    def _explained(self, error: Exception) -> SettingsError:
+        where = f"MOODWIRE_HTTP_HOST={self.host} MOODWIRE_HTTP_PORT={self.port}"
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            return PortTaken(
+                f"{where}: another program listens there; set MOODWIRE_HTTP_PORT to a free port, one for each process, "
+                "or to 0 for none"
+            )
+        return SettingsError(
+            f"{where}: cannot listen there: {error}; take 127.0.0.1, 0.0.0.0 or an address of this host"
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _answer_health(self, _: web.Request) -> web.Response:
+        return _json(self._health.health())
+
+    async def _answer_ready(self, _: web.Request) -> web.Response:
+        return _json(self._health.ready())
+
+    async def _answer_metrics(self, _: web.Request) -> web.Response:
+        """In a thread: the lag is asked of the broker."""
+        body = await asyncio.to_thread(exposition, self._registry)
+        return web.Response(body=body, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def _json(answer: Answer) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(answer.body), content_type="application/json", status=200 if answer.good else 503
+    )

@@ -1,0 +1,121 @@
+"""Logs: structlog and the standard library's loggers through one chain, as JSON lines or for people.
+
+structlog loggers ─┐
+faust, aiokafka, … ─┴► level, logger, UTC time ─► JSON line | coloured text ─► secrets masked ─► standard error
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TextIO
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import SecretStr
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from streams.settings import Settings
+
+__all__ = ["FORMATS", "mask", "secrets_of", "set_up_logs"]
+
+FORMATS = ("text", "json")
+_LEAST_SECRET = 4  # a shorter "secret" would mask half of what is said
+_USERINFO = re.compile(r"(?<=://)[^/@\s\"']+@")
+
+
+def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
+    """Logs go to `stream` from MOODWIRE_LOG_LEVEL up, in MOODWIRE_LOG_FORMAT.
+
+    A wrong level or format is told by the command itself, when it reads its settings; here it means the default.
+    """
+    level = logging.getLevelNamesMapping().get(environment.get("MOODWIRE_LOG_LEVEL", "").upper(), logging.WARNING)
+    as_json = environment.get("MOODWIRE_LOG_FORMAT", "").lower() == "json"
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared(),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(_json_chain() if as_json else _text_chain(colours=stream.isatty())),
+                _Masking(secrets_of(environment)),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _json_chain() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+    ]
+
+
+def _text_chain(*, colours: bool) -> list[Processor]:
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=colours, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+        )
+    ]
+
+
+class _Masking:
+    """The last processor: takes the finished line."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._mask = mask(secrets)
+
+    def __call__(self, logger: WrappedLogger, name: str, line: EventDict | str) -> str:  # noqa: ARG002  # structlog's
+        return self._mask(str(line))
+
+
+def mask(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that takes the secrets, and whoever's name and password stand in an address, out of a text."""
+    written = {form for secret in secrets for form in (secret, json.dumps(secret, ensure_ascii=False)[1:-1])}
+    pattern = re.compile("|".join(re.escape(form) for form in sorted(written, key=len, reverse=True)) or r"(?!)")
+
+    def masked(text: str) -> str:
+        return _USERINFO.sub("***@", pattern.sub("***", text))
+
+    return masked
+
+
+def secrets_of(environment: Mapping[str, str]) -> set[str]:
+    """Every secret of the settings, and what of a secret address would still tell it."""
+    found: set[str] = set()
+    for name, field in Settings.model_fields.items():
+        value = environment.get(f"MOODWIRE_{name.upper()}", "")
+        if not value:
+            continue
+        parts = urlsplit(value) if "://" in value else None
+        if "SecretStr" in str(field.annotation) or field.annotation is SecretStr:
+            found.add(value)
+            if parts is not None:
+                found.update((parts.path, parts.path.strip("/"), parts.query))
+        if parts is not None and parts.password:
+            found.add(parts.password)
+    return {secret for secret in found if len(secret) >= _LEAST_SECRET}

@@ -1,0 +1,179 @@
+"""Every few seconds: asks broker and archive, looks at lag, retention, feeds, watermark and stages, and acts on it.
+
+turn ─┬─► broker: lag ───────► /ready, troubles broker, lag
+      ├─► broker: late ──────► trouble retention
+      ├─► archive ───────────► /ready, trouble archive
+      ├─► stages, watermark, feeds ─► troubles stage, watermark, feed_silent
+      └─► Notices.turn ─► Watchdog.turn
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from streams.errors import MoodwireError
+from streams.observe.feeds import FeedWatch
+from streams.observe.health import Health
+from streams.observe.lag import GroupLag
+from streams.observe.metrics import Metrics
+from streams.observe.notices import Notices
+from streams.observe.troubles import Troubles
+from streams.observe.watchdog import Watchdog
+from streams.transport.broker import Late
+
+__all__ = ["Limits", "Monitor", "Probes"]
+
+log = structlog.get_logger(__name__)
+
+_ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From when on something is trouble; 0 for `lag_records` means never."""
+
+    lag_records: int = 100_000
+    watermark_ms: int = 120_000
+    archive_write_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """How to ask. `lag` and `late` are called in a thread and raise `MoodwireError` when the broker is away."""
+
+    lag: Callable[[], Iterable[GroupLag]]
+    archive: Callable[[], Awaitable[object]]
+    late: Callable[[], Iterable[Late]] = tuple
+    archive_waiting_seconds: Callable[[], float] = float
+    watermark_ms: Callable[[], int | None] = lambda: None
+
+
+@dataclass(slots=True)
+class Monitor:
+    """One process's monitor; `clock` gives the wall clock in ms."""
+
+    health: Health
+    metrics: Metrics
+    troubles: Troubles
+    probes: Probes
+    notices: Notices
+    clock: Callable[[], int]
+    limits: Limits = Limits()
+    feeds: FeedWatch | None = None
+    watchdog: Watchdog | None = None
+    every_seconds: float = 5.0
+    _late: set[str] = field(default_factory=set)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Turns until `stop` is set. The boundary: what goes wrong in one turn is logged, and the next comes."""
+        while not stop.is_set():
+            try:
+                await self.turn()
+            except Exception:
+                log.exception("monitor_turn_broke")
+            try:
+                async with asyncio.timeout(self.every_seconds):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def turn(self) -> None:
+        await asyncio.gather(self._ask_broker(), self._ask_archive())
+        self._look_at_stages()
+        self._look_at_watermark()
+        if self.feeds is not None:
+            self.feeds.look(self.troubles, self.clock())
+        await self.notices.turn(self.troubles.take_notices(), self.clock())
+        if self.watchdog is not None:
+            await self.watchdog.turn(self.clock())
+
+    async def _ask_broker(self) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                lags = list(await asyncio.to_thread(self.probes.lag))
+                late = list(await asyncio.to_thread(self.probes.late))
+        except (MoodwireError, TimeoutError, OSError) as error:
+            self.health.broker_problem = str(error) or f"no answer in {_ANSWER_SECONDS:g} s"
+            self.troubles.raise_trouble("broker", self.health.broker_problem)
+        else:
+            self.health.broker_problem = ""
+            self.troubles.clear("broker")
+            self._look_at_lag(lags)
+            self._look_at_retention(late)
+        self.metrics.broker_up.set(not self.health.broker_problem)
+
+    def _look_at_lag(self, lags: Iterable[GroupLag]) -> None:
+        behind: Counter[str] = Counter()
+        for group, _, _, records in lags:
+            behind[group] += records
+        for group, records in behind.items():
+            if 0 < self.limits.lag_records < records:
+                detail = (
+                    f"{group} is {records:,} records behind, more than MOODWIRE_LAG_LIMIT={self.limits.lag_records}"
+                )
+                self.troubles.raise_trouble("lag", f"{detail}: add workers or find what slows it", group)
+            else:
+                self.troubles.clear("lag", group)
+
+    def _look_at_retention(self, late: Iterable[Late]) -> None:
+        now: set[str] = set()
+        for found in late:
+            subject = f"{found.group} {found.topic}/{found.partition}"
+            now.add(subject)
+            danger = "are LOST: retention has passed some of them" if found.lost else "are as old as retention allows"
+            self.troubles.raise_trouble(
+                "retention",
+                f"{found.records:,} records of {found.topic}/{found.partition} that {found.group} has not read "
+                f"{danger}; start that stage, or raise MOODWIRE_RETENTION_HOURS",
+                subject,
+            )
+        for subject in self._late - now:
+            self.troubles.clear("retention", subject)
+        self._late = now
+
+    async def _ask_archive(self) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self.probes.archive()
+        except (MoodwireError, TimeoutError, OSError) as error:
+            self.health.archive_problem = str(error) or f"no answer in {_ANSWER_SECONDS:g} s"
+            self.troubles.raise_trouble("archive", self.health.archive_problem, "read")
+        else:
+            self.health.archive_problem = ""
+            self.troubles.clear("archive", "read")
+        self.metrics.archive_up.set(not self.health.archive_problem)
+        waited = self.probes.archive_waiting_seconds()
+        if waited > self.limits.archive_write_seconds:
+            self.troubles.raise_trouble("archive", f"a write has been under way for {waited:.0f} s", "slow")
+        else:
+            self.troubles.clear("archive", "slow")
+
+    def _look_at_stages(self) -> None:
+        stalled = set(self.health.stalled())
+        for name, state in self.health.states.items():
+            self.metrics.stage_up.labels(name).set(state.up)
+            if name in stalled:
+                seconds = self.health.stall_ms // 1000
+                self.troubles.raise_trouble(
+                    "stage", f"stage {name} has finished no run for over {seconds} s (MOODWIRE_STALL_SECONDS)", name
+                )
+            else:
+                self.troubles.clear("stage", name)
+
+    def _look_at_watermark(self) -> None:
+        watermark_ms = self.probes.watermark_ms()
+        if watermark_ms is None:
+            return
+        behind_ms = self.clock() - watermark_ms
+        if behind_ms > self.limits.watermark_ms:
+            detail = f"event time stands {behind_ms // 1000} s behind the clock, so alerts are late"
+            self.troubles.raise_trouble(
+                "watermark", f"{detail}: a partition's `score` is behind, gone, or was never heard"
+            )
+        else:
+            self.troubles.clear("watermark")

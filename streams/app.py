@@ -32,6 +32,9 @@ __all__ = ["STAGES", "Pipeline", "alert_config", "channels_of", "classifiers_of"
 
 STAGES = ("score", "watch", "deliver")
 
+CUDA = "CUDAExecutionProvider"
+"""onnxruntime's name for an NVIDIA GPU."""
+
 MENTIONS_PARTITIONS = 1
 """Of the embedded broker: one machine, one `watch`."""
 
@@ -67,11 +70,19 @@ def classifiers_of(settings: Settings, profile: Profile) -> dict[str, Classifier
     loaded: dict[str, Classifier] = {}
     for artifact in sorted(set(profile.classifiers.values())):
         try:
-            loaded[artifact] = OnnxClassifier.load(
-                shipped(artifact), threads=settings.threads, token_budget=settings.token_budget
+            loaded[artifact] = classifier = OnnxClassifier.load(
+                shipped(artifact),
+                threads=settings.threads,
+                providers=[CUDA] if settings.device == "gpu" else None,
+                token_budget=settings.token_budget,
             )
         except ArtifactError as error:
             raise SettingsError(f"profile {profile.name}: classifier {artifact} cannot be loaded: {error}") from error
+        if settings.device == "gpu" and CUDA not in classifier.providers:
+            raise SettingsError(
+                "MOODWIRE_DEVICE=gpu: onnxruntime found no usable NVIDIA GPU; install moodwire[gpu] with the driver for"
+                f" its CUDA, or set MOODWIRE_DEVICE=cpu (usable here: {', '.join(classifier.providers)})"
+            )
     return {language: loaded[artifact] for language, artifact in profile.classifiers.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     )
     late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
+    device: Literal["cpu", "gpu"] = Field("cpu", description="where the classifier runs; gpu needs onnxruntime-gpu")
     token_budget: int = Field(256, ge=64, description="tokens in a batch of the classifier, padding counted")
     retention_hours: float = Field(168.0, gt=0, description="how long the embedded broker keeps records")
     terminal: bool = Field(True, description="print alerts to the terminal")

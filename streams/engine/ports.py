@@ -6,16 +6,16 @@ Order of effects, always: archive, outbox, state rows, partition row, then the c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from streams.engine.runs import Run
 
 __all__ = ["Outbox", "Send", "Stage", "StateStore"]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, gc=False):
     """One record to produce. `topic` is a full topic name; `partition` overrides the key's."""
 
     topic: str

@@ -46,15 +46,14 @@ class StoryRow(Protocol):
     def duplicate_of(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
-    """An indexed item. `marks` are those of its words that a copy must share: numbers, and verbs with opposites."""
+    """An indexed item."""
 
     id: str
     story: Story
     seen_ms: int
     words: frozenset[str]
-    marks: frozenset[str]
     bands: tuple[int, ...]
 
 
@@ -74,15 +73,16 @@ class StoryIndex:
         known = self._by_id.get(item_id)
         if known is not None:
             return known.story
-        known_words, marks, bands = self._sketch(words)
-        best = self._nearest(known_words, marks, bands, seen_ms)
+        bands = self._bands(words)
+        known_words = frozenset(map(intern, words))
+        best = self._nearest(known_words, bands, seen_ms)
         story_id = best.story.id if best is not None else item_id
         story = Story(
             id=story_id,
             duplicate_of=best.id if best is not None else None,
             similar=self._similar(story_id, seen_ms),
         )
-        self._insert(_Entry(item_id, story, seen_ms, known_words, marks, bands))
+        self._insert(_Entry(item_id, story, seen_ms, known_words, bands))
         return story
 
     def restore(self, rows: Iterable[StoryRow]) -> None:
@@ -90,26 +90,28 @@ class StoryIndex:
         for row in rows:
             if row.id not in self._by_id:
                 story = Story(row.story_id, row.duplicate_of)
-                self._insert(_Entry(row.id, story, row.seen_ms, *self._sketch(normal_title(row.title))))
+                words = normal_title(row.title)
+                self._insert(_Entry(row.id, story, row.seen_ms, frozenset(map(intern, words)), self._bands(words)))
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def _sketch(self, words: list[str]) -> tuple[frozenset[str], frozenset[str], tuple[int, ...]]:
-        known = frozenset(map(intern, words))
-        marks = frozenset([word for word in known if not word.isalpha()]) | (known & self._opposites)
-        values = minhash(words)
-        # A hash of integers is the same in every process.
-        bands = tuple([hash((start, *values[start : start + ROWS])) for start in range(0, PERMUTATIONS, ROWS)])
-        return known, marks, bands
+    def _bands(self, words: list[str]) -> tuple[int, ...]:
+        """Keys under which the title meets its copies: band, three MinHash values, and the marks.
 
-    def _nearest(
-        self, words: frozenset[str], marks: frozenset[str], bands: tuple[int, ...], seen_ms: int
-    ) -> _Entry | None:
-        candidates = {entry.id: entry for band in bands for entry in self._by_band.get(band, ())[-NEWEST:]}
+        Marks are the words that a copy must share: numbers, and verbs with opposites. Titles that differ in one
+        never meet, however like they are.
+        """
+        marks = hash(frozenset([word for word in words if not word.isalpha() or word in self._opposites]))
+        values = minhash(words)
+        rows = (values[row::ROWS] for row in range(ROWS))
+        return tuple(map(hash, zip(range(marks, marks + PERMUTATIONS // ROWS), *rows, strict=True)))
+
+    def _nearest(self, words: frozenset[str], bands: tuple[int, ...], seen_ms: int) -> _Entry | None:
+        candidates = dict.fromkeys([entry for band in bands for entry in self._by_band.get(band, ())[-NEWEST:]])
         best, best_share = None, 0.0
-        for entry in candidates.values():
-            if entry.marks != marks or abs(seen_ms - entry.seen_ms) > LONGEST_MS:
+        for entry in candidates:
+            if abs(seen_ms - entry.seen_ms) > LONGEST_MS:
                 continue
             common = len(words & entry.words)
             share = common / (len(words) + len(entry.words) - common or 1)
@@ -128,7 +130,11 @@ class StoryIndex:
         self._order.append(entry)
         self._by_id[entry.id] = entry
         for band in entry.bands:
-            self._by_band.setdefault(band, []).append(entry)
+            entries = self._by_band.get(band)
+            if entries is None:
+                self._by_band[band] = [entry]
+            else:
+                entries.append(entry)
         insort(self._times.setdefault(entry.story.id, []), entry.seen_ms)
         if len(self._order) > self._capacity:
             self._remove(self._order.popleft())

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.elastic_fixtures import elastic_prefix, elastic_server, elastic_url
+
+__all__ = ["elastic_prefix", "elastic_server", "elastic_url", "shared_data"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -14,15 +14,18 @@ from models import Classifier, OnnxClassifier
 from models.artifact import ArtifactError, shipped
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
-from streams.engine.ports import Stage
+from streams.engine.observer import NoObserver, StageObserver
+from streams.engine.ports import Outbox, Stage
 from streams.errors import SettingsError
 from streams.feeds.fieldmap import FieldMap, load_fieldmap
+from streams.observe.operations import Operations
 from streams.settings import Settings
 from streams.stages.deliver import DeliverStage
 from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
+from streams.transport.broker import Broker, open_broker
 from streams.transport.faust_app import StageApp, StageJob, TopicSpec, ensure_topics, make_app, open_store, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
@@ -116,8 +119,8 @@ def _settle_interpreter() -> None:
 class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
-    `classifiers` and `channels` may be given in place of those that the settings name. `jobs` and `config` (the
-    alert rules) are there once it is entered.
+    `classifiers` and `channels` may be given in place of those that the settings name; `operations`
+    watches. `jobs` and `config` (the alert rules) are there once it is entered.
     """
 
     settings: Settings
@@ -125,8 +128,10 @@ class Pipeline:
     classifiers: Mapping[str, Classifier] | None = None
     channels: Iterable[Channel] | None = None
     archive: Archive | None = None
+    operations: Operations | None = None
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
+    _broker: Broker | None = field(default=None, init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
     async def __aenter__(self) -> Pipeline:
@@ -137,9 +142,19 @@ class Pipeline:
         if self.archive is None:
             self.archive = open_archive(self.settings.archive)
             self._stack.push_async_callback(self.archive.close)
+        if self.operations is not None:
+            self.archive = self.operations.archive(self.archive)
+            self.operations.rules(self.config)
         self.jobs = [self._job(name) for name in self.stages]
         _settle_interpreter()
         return self
+
+    @property
+    def broker(self) -> Broker:
+        """The broker as commands see it; closed with the pipeline."""
+        if self._broker is None:
+            self._broker = self._stack.enter_context(open_broker(self.settings.broker))
+        return self._broker
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
@@ -151,10 +166,22 @@ class Pipeline:
             broker_url=settings.broker,
             group=topics.group(name),
             data_dir=settings.home,
-            limits=RunLimits(records=settings.run_records),
+            limits=RunLimits(settings.run_records, settings.run_bytes, settings.runs_in_flight),
+            drain_seconds=settings.drain_seconds,
         )
         build = {"score": self._score, "watch": self._watch, "deliver": self._deliver}[name]
-        return run_stage(app, topics.sources[name], build(app))
+        stage = build(app)
+        if self.operations is not None:
+            stage = self.operations.stage(name, stage)
+        return run_stage(app, topics.sources[name], stage)
+
+    @property
+    def _observer(self) -> StageObserver:
+        return self.operations.metrics if self.operations is not None else NoObserver()
+
+    def _outbox(self, app: StageApp) -> Outbox:
+        outbox = FaustOutbox(app)
+        return outbox if self.operations is None else self.operations.outbox(outbox)
 
     def _score(self, app: StageApp) -> Stage:
         settings, profile = self.settings, self._profile
@@ -171,17 +198,29 @@ class Pipeline:
             live=not settings.is_replay,
         )
         classifiers = self.classifiers if self.classifiers is not None else classifiers_of(settings, profile)
+        if self.operations is not None:
+            classifiers = self.operations.classifiers(classifiers)
         reader = TextReader.build(profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
-        return ScoreStage(options, profile, reader, classifiers, self.archive, FaustOutbox(app), field_map_of(settings))
+        return ScoreStage(
+            options,
+            profile,
+            reader,
+            classifiers,
+            self.archive,
+            self._outbox(app),
+            field_map_of(settings),
+            observer=self._observer,
+        )
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
         state = FaustState(app, "series", partitions=MENTIONS_PARTITIONS)
-        return WatchStage(self.config, self.archive, FaustOutbox(app), state, self.settings.topics.alerts)
+        topic = self.settings.topics.alerts
+        return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer)
 
     def _deliver(self, app: StageApp) -> Stage:  # noqa: ARG002  # every builder takes the app
         assert self.archive is not None
         channels = list(self.channels) if self.channels is not None else channels_of(self.settings)
         for channel in channels:
             self._stack.push_async_callback(channel.aclose)
-        return DeliverStage(self.archive, channels)
+        return DeliverStage(self.archive, channels, observer=self._observer)

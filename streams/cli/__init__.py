@@ -5,11 +5,8 @@ Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wr
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 
-import structlog
 import typer
 
 from alerts import AlertsError
@@ -17,6 +14,7 @@ from models import ModelError
 from streams.cli import demo, doctor, rejects, replay, run, score
 from streams.cli.output import errors
 from streams.errors import MoodwireError
+from streams.observe.logs import set_up_logs
 
 __all__ = ["app", "main"]
 
@@ -38,7 +36,7 @@ app.command(help=doctor.HELP)(doctor.doctor)
 
 def main() -> None:
     """The console script: runs the command; an error of ours is one clear line, not a traceback."""
-    _set_up_logs()
+    set_up_logs(sys.stderr)
     try:
         app()
     except (MoodwireError, AlertsError, ModelError) as error:
@@ -46,18 +44,6 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _set_up_logs() -> None:
-    """Logs go to standard error, from MOODWIRE_LOG_LEVEL up; a wrong level is told by the command itself."""
-    name = os.environ.get("MOODWIRE_LOG_LEVEL", "WARNING").upper()
-    level = logging.getLevelNamesMapping().get(name, logging.WARNING)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
-    structlog.configure(
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-    )
 
 
 def _plain(error: Exception) -> str:

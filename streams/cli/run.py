@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from streams.app import STAGES, Pipeline
+from streams.app import STAGES, Pipeline, channels_of
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console
 from streams.errors import SettingsError
 from streams.feeds.polling import poll_feeds
+from streams.observe.jobs import JobState
+from streams.observe.operations import Operations
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
 
@@ -54,8 +56,13 @@ def _chosen(names: list[str], settings: Settings, *, asked: bool) -> list[str]:
 
 async def _run(settings: Settings, names: list[str]) -> None:
     stop = asyncio.Event()
-    async with Pipeline(settings, [name for name in names if name in STAGES]) as pipeline:
-        polling = asyncio.ensure_future(poll_feeds(settings, stop)) if FEEDS in names else None
+    stages = [name for name in names if name in STAGES]
+    async with (
+        Operations(settings, channels_of(settings)) as operations,
+        Pipeline(settings, stages, operations=operations) as pipeline,
+        operations.following(dict(zip(stages, map(JobState, pipeline.jobs), strict=True)), pipeline.broker),
+    ):
+        polling = asyncio.ensure_future(poll_feeds(settings, stop, operations.feeds.polled)) if FEEDS in names else None
         try:
             await run_stages(pipeline.jobs, until=stop)
         finally:

@@ -18,7 +18,7 @@ import structlog
 
 from streams.errors import MoodwireError
 from streams.feeds.feedlist import load_feeds
-from streams.feeds.poller import FeedPoller, PollOutcome, PollTopics
+from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
 from streams.feeds.publisher import open_publisher
 from streams.settings import Settings
 
@@ -35,7 +35,14 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def poll_feeds(settings: Settings, stop: asyncio.Event) -> None:
+OnPoll = Callable[[str, Poll, int], None]
+"""Told of each poll: the feed's name, what it brought, and when (ms)."""
+
+
+def _nobody(feed: str, poll: Poll, now_ms: int) -> None: ...
+
+
+async def poll_feeds(settings: Settings, stop: asyncio.Event, on_poll: OnPoll = _nobody) -> None:
     """Polls the feeds that `settings.feeds` lists until `stop` is set; raises `SettingsError` for a wrong list."""
     if settings.feeds is None:
         return
@@ -45,15 +52,20 @@ async def poll_feeds(settings: Settings, stop: asyncio.Event) -> None:
     try:
         timeout = httpx.Timeout(30.0, connect=10.0)
         async with httpx.AsyncClient(timeout=timeout) as client:
-            await follow_feeds([FeedPoller(feed, publisher, client, topics) for feed in feeds], stop)
+            await follow_feeds([FeedPoller(feed, publisher, client, topics) for feed in feeds], stop, on_poll=on_poll)
     finally:
         publisher.close()
 
 
-async def follow_feeds(pollers: Sequence[FeedPoller], stop: asyncio.Event, clock: Callable[[], int] = _wall_ms) -> None:
+async def follow_feeds(
+    pollers: Sequence[FeedPoller],
+    stop: asyncio.Event,
+    clock: Callable[[], int] = _wall_ms,
+    on_poll: OnPoll = _nobody,
+) -> None:
     """Polls each feed when it is due until `stop` is set; `clock` gives UTC epoch milliseconds."""
     slots = asyncio.Semaphore(_MOST_AT_ONCE)
-    following = [asyncio.ensure_future(_follow(poller, slots, stop, clock)) for poller in pollers]
+    following = [asyncio.ensure_future(_follow(poller, slots, stop, clock, on_poll)) for poller in pollers]
     try:
         await stop.wait()
     finally:
@@ -62,11 +74,13 @@ async def follow_feeds(pollers: Sequence[FeedPoller], stop: asyncio.Event, clock
         await asyncio.gather(*following, return_exceptions=True)
 
 
-async def _follow(poller: FeedPoller, slots: asyncio.Semaphore, stop: asyncio.Event, clock: Callable[[], int]) -> None:
+async def _follow(
+    poller: FeedPoller, slots: asyncio.Semaphore, stop: asyncio.Event, clock: Callable[[], int], on_poll: OnPoll
+) -> None:
     due_ms: int | None = poller.state.due_ms
     while due_ms is not None and not await _stopped_before(due_ms, stop, clock):
         async with slots:
-            due_ms = await _poll(poller, clock)
+            due_ms = await _poll(poller, clock, on_poll)
 
 
 async def _stopped_before(due_ms: int, stop: asyncio.Event, clock: Callable[[], int]) -> bool:
@@ -78,7 +92,7 @@ async def _stopped_before(due_ms: int, stop: asyncio.Event, clock: Callable[[], 
     return stop.is_set()
 
 
-async def _poll(poller: FeedPoller, clock: Callable[[], int]) -> int | None:
+async def _poll(poller: FeedPoller, clock: Callable[[], int], on_poll: OnPoll) -> int | None:
     """One poll; returns when the next one is due. The boundary: whatever goes wrong stays with this feed."""
     name = poller.feed.name
     try:
@@ -89,6 +103,7 @@ async def _poll(poller: FeedPoller, clock: Callable[[], int]) -> int | None:
     except Exception:
         log.exception("feed_poll_broke", feed=name)
         return clock() + int(poller.feed.interval_seconds * 1000)
+    on_poll(name, poll, clock())
     if poll.outcome in (PollOutcome.FAILED, PollOutcome.GONE):
         log.warning("feed_failed", feed=name, outcome=poll.outcome.value, error=poll.error)
     else:

@@ -66,6 +66,7 @@ class Metrics:
         self.registry = registry
         self._clock = clock
         self._watermarks_ms: dict[int, int] = {}
+        self._shown: set[int] = set()
         self._stage_figures()
         self._archive_figures()
         self._alert_figures()
@@ -164,6 +165,7 @@ class Metrics:
 
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None:
         label = str(partition)
+        self._shown.add(partition)
         if watermark_ms is not None:
             self._watermarks_ms[partition] = watermark_ms
             self.watermark.labels(label).set(watermark_ms / 1000)
@@ -180,9 +182,13 @@ class Metrics:
 
     def forgot(self, partition: int) -> None:
         """The partition went to another process, which shows it from now on."""
-        self._watermarks_ms.pop(partition, None)
-        for gauge in (self.watermark, self.series, self.mentions_dropped):
-            gauge.remove_by_labels({"partition": str(partition)})
+        if partition not in self._shown:
+            return
+        self._shown.discard(partition)
+        for gauge in (self.series, self.mentions_dropped):
+            gauge.remove(str(partition))
+        if self._watermarks_ms.pop(partition, None) is not None:
+            self.watermark.remove(str(partition))
 
     @property
     def watermark_ms(self) -> int | None:

@@ -14,6 +14,7 @@ import structlog
 from alerts import AlertEvent
 from alerts.delivery import Channel, Delivered, GiveUp, Notification, RetryLater
 from streams.archive.protocol import Archive, StoredNotification
+from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.runs import Run
 from streams.errors import Retry
 
@@ -32,10 +33,12 @@ class DeliverStage:
         archive: Archive,
         channels: Sequence[Channel],
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        observer: StageObserver | None = None,
     ) -> None:
         self._archive = archive
         self._channels = tuple(channels)
         self._clock = clock
+        self._observer = observer or NoObserver()
         self._attempts: dict[str, int] = {}
 
     async def handle(self, run: Run) -> None:
@@ -61,10 +64,12 @@ class DeliverStage:
         result = await channel.notify(Notification(event, attempt), self._clock())
         if isinstance(result, RetryLater) and attempt < MOST_ATTEMPTS:
             self._attempts[key] = attempt
+            self._observer.notified(channel.name, "retry")
             log.warning("delivery.retry", channel=channel.name, alert=event.id, problem=result.problem, attempt=attempt)
             return result.after_seconds
         self._attempts.pop(key, None)
         await self._archive.record_notifications([self._record(key, event, channel, result)])
+        self._observer.notified(channel.name, "delivered" if isinstance(result, Delivered) else "failed")
         return None
 
     def _record(

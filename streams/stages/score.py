@@ -20,6 +20,7 @@ import numpy as np
 from models import Classifier
 from streams.archive.protocol import Archive, Outcome
 from streams.archive.series import series_of
+from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Record, Run
 from streams.errors import Reject
@@ -88,6 +89,7 @@ class _Draft:
     read: list[_Read] = field(default_factory=list)
     items: list[Scored] = field(default_factory=list)
     rejects: list[Send] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     progress_ms: int = 0
 
 
@@ -104,6 +106,7 @@ class ScoreStage:
         outbox: Outbox,
         field_map: FieldMap,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        observer: StageObserver | None = None,
     ) -> None:
         self._options = options
         self._profile = profile
@@ -113,6 +116,7 @@ class ScoreStage:
         self._outbox = outbox
         self._field_map = field_map
         self._clock = clock
+        self._observer = observer or NoObserver()
         self._stories: dict[int, StoryIndex] = {}
 
     async def handle(self, run: Run) -> None:
@@ -148,6 +152,7 @@ class ScoreStage:
         scored = [Send(self._options.topics.scored, item.news.id.encode(), _encoder.encode(item)) for item in added]
         mentions = self._mentions(run.epoch, run.partition, run.partitions, draft.progress_ms, added)
         await self._outbox.send([*draft.rejects, *scored, *mentions])
+        self._observer.rejected(draft.reasons)
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Report that the partition is read to its end, so that time goes on while no news comes."""
@@ -187,6 +192,7 @@ class ScoreStage:
                 item = self._reader.read(news)
             except Reject as reject:
                 draft.rejects.append(self._reject(run, record, reject, draft.now_ms))
+                draft.reasons.append(reject.reason)
                 continue
             draft.progress_ms = max(draft.progress_ms, news.seen_ms)
             position = Position(run.epoch, run.partition, record.offset)

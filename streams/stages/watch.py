@@ -14,6 +14,7 @@ import msgspec
 
 from alerts import AlertConfig, AlertEvent, Headline, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
 from streams.archive.protocol import Archive, StoredAlert
+from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
@@ -95,6 +96,15 @@ class WatchPartition:
     def watermark(self) -> int | None:
         return watermark_ms(self._row.progress, self._row.partitions, self._config.lateness_ms)
 
+    @property
+    def series_count(self) -> int:
+        return len(self._series)
+
+    @property
+    def dropped(self) -> int:
+        """Mentions that came over a day late and are in no baseline."""
+        return self._stream.late
+
     def apply(self, record: Record) -> list[AlertEvent]:
         """Apply one mentions record: count its fresh items, then close every tick that the watermark has passed."""
         own = record.offset
@@ -170,13 +180,20 @@ class WatchStage:
     """Effects around `WatchPartition`: archive the alerts, send them, write the rows, then the partition row."""
 
     def __init__(
-        self, config: AlertConfig, archive: Archive, outbox: Outbox, state: StateStore, alerts_topic: str
+        self,
+        config: AlertConfig,
+        archive: Archive,
+        outbox: Outbox,
+        state: StateStore,
+        alerts_topic: str,
+        observer: StageObserver | None = None,
     ) -> None:
         self._config = config
         self._archive = archive
         self._outbox = outbox
         self._state = state
         self._topic = alerts_topic
+        self._observer = observer or NoObserver()
         self._partitions: dict[int, WatchPartition] = {}
 
     async def handle(self, run: Run) -> None:
@@ -200,10 +217,13 @@ class WatchStage:
             events = await self._with_headlines(events)
             await self._archive.write_alerts([_stored(event) for event in events])
             await self._outbox.send([Send(self._topic, event.series.encode(), event.to_json()) for event in events])
+            for event in events:
+                self._observer.alerted(event.change, event.severity, _newest_seen_ms(event))
         rows = partition.take_rows()
         if rows:
             await self._state.put(run.partition, rows)
         await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
+        self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
 
     async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
         ids = {item.id for event in events for item in event.top_items}
@@ -230,7 +250,15 @@ class WatchStage:
         """Time passes by records alone: `score` reports progress for partitions that are read to their end."""
 
     def forget(self, partition: int) -> None:
-        self._partitions.pop(partition, None)
+        if self._partitions.pop(partition, None) is not None:
+            self._observer.forgot(partition)
+
+
+def _newest_seen_ms(event: AlertEvent) -> int | None:
+    """When the last headline behind news of an alert was seen; an update or an end is no news."""
+    if event.change not in ("opened", "escalated"):
+        return None
+    return max((item.seen_ms for item in event.top_items), default=None)
 
 
 def _stored(event: AlertEvent) -> StoredAlert:

@@ -1,0 +1,196 @@
+"""Everything that watches one process, put together: for `moodwire run`.
+
+async with Operations(settings, channels) as operations:                  /health answers from here on
+    async with Pipeline(settings, operations=operations) as pipeline:     stages and archive are wrapped
+        async with operations.following(states, broker):                  the monitor turns, /ready can be true
+            await run_stages(pipeline.jobs)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from alerts import AlertConfig
+from alerts.delivery import Channel
+from models import Classifier
+from streams.archive.protocol import Archive
+from streams.engine.ports import Outbox, Stage
+from streams.observe.archive import ObservedArchive, observed_archive
+from streams.observe.classifier import ObservedClassifier
+from streams.observe.feeds import FeedWatch
+from streams.observe.health import Health, StageState
+from streams.observe.http import OperatorServer, PortTaken
+from streams.observe.lag import BrokerWatch, LagCollector
+from streams.observe.metrics import Metrics
+from streams.observe.monitor import Limits, Monitor, Probes
+from streams.observe.notices import Notices
+from streams.observe.stage import ObservedStage
+from streams.observe.tracing import NoTracer, RunTracer, open_tracer
+from streams.observe.troubles import Troubles
+from streams.observe.watchdog import Watchdog
+from streams.settings import Settings
+from streams.transport.broker import Broker
+
+__all__ = ["DEFAULT_PORT", "Operations"]
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_PORT = 8710
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Operations:
+    """Use as an async context manager around the pipeline. `channels` are its own: it closes them.
+
+    Raises `SettingsError` when the HTTP port that was asked for is taken, the watchdog's URL is none, or traces
+    are asked for without the extra `otel`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        channels: Sequence[Channel],
+        *,
+        tracer: RunTracer | None = None,
+        clock: Callable[[], int] = _wall_ms,
+    ) -> None:
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry, clock)
+        self.troubles = Troubles(
+            self.metrics,
+            f"{socket.gethostname()}:{os.getpid()}",
+            grace_ms=int(settings.trouble_after_seconds * 1000),
+            clock=clock,
+        )
+        self.health = Health(self.troubles, clock, stall_ms=int(settings.stall_seconds * 1000))
+        self.feeds = FeedWatch(self.metrics, int(settings.feed_silent_hours * 3_600_000))
+        self.server: OperatorServer | None = None
+        self.monitor: Monitor | None = None
+        self._tracer = tracer or NoTracer()
+        self._clock = clock
+        self._notices = Notices(channels)
+        self._archive: ObservedArchive | None = None
+        self._stack = AsyncExitStack()
+
+    # -- what the pipeline wraps with
+
+    def stage(self, name: str, stage: Stage) -> Stage:
+        """The stage, watched."""
+        observed = ObservedStage(name, stage, self.metrics, self.troubles, self._tracer, self._clock)
+        self.health.stages[name] = observed
+        return observed
+
+    def archive(self, archive: Archive) -> Archive:
+        """The archive, watched."""
+        watched, self._archive = observed_archive(archive, self.metrics, self.troubles, self._clock)
+        return watched
+
+    def classifiers(self, classifiers: Mapping[str, Classifier]) -> dict[str, Classifier]:
+        """The classifiers by language, watched."""
+        self.metrics.loaded(classifiers)
+        return {language: ObservedClassifier(one, self.metrics) for language, one in classifiers.items()}
+
+    def outbox(self, outbox: Outbox) -> Outbox:
+        """The outbox; with traces its records name their run."""
+        return self._tracer.outbox(outbox)
+
+    def rules(self, config: AlertConfig) -> None:
+        """Shows the alert rules' clock."""
+        self.metrics.lateness.set(config.lateness_ms / 1000)
+        self.metrics.hop.set(config.hop_ms / 1000)
+
+    # -- running
+
+    async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._notices.aclose)
+        if isinstance(self._tracer, NoTracer):
+            self._tracer = open_tracer(self.settings.otel_endpoint)
+        self._stack.push_async_callback(asyncio.to_thread, self._tracer.close)
+        try:
+            await self._serve()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _serve(self) -> None:
+        settings = self.settings
+        if settings.http_port == 0:
+            return
+        asked = settings.http_port is not None
+        server = OperatorServer(self.health, self.registry, settings.http_host, settings.http_port or DEFAULT_PORT)
+        try:
+            self.server = await self._stack.enter_async_context(server)
+        except PortTaken as error:
+            if asked:
+                raise
+            log.warning("no_http", problem=str(error))
+
+    @asynccontextmanager
+    async def following(self, states: Mapping[str, StageState], broker: Broker) -> AsyncIterator[None]:
+        """The pipeline is made: its stages, its broker and its archive are watched until this is left."""
+        settings, topics = self.settings, self.settings.topics
+        self.health.states.update(states)
+        watch = BrokerWatch(broker, [(topics.group(name), topics.sources[name]) for name in states], self._clock)
+        LagCollector(watch.lag, self.registry)
+        self.monitor = Monitor(
+            self.health,
+            self.metrics,
+            self.troubles,
+            self._probes(watch),
+            self._notices,
+            self._clock,
+            limits=Limits(lag_records=settings.lag_limit, watermark_ms=int(settings.stall_seconds * 1000)),
+            feeds=self.feeds,
+            watchdog=self._watchdog(),
+        )
+        stop = asyncio.Event()
+        task = asyncio.create_task(self.monitor.run(stop), name="monitor")
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+    def _probes(self, watch: BrokerWatch) -> Probes:
+        archive = self._archive
+        assert archive is not None
+
+        async def ask() -> Any:
+            return await archive.alerts(limit=1)
+
+        return Probes(
+            lag=watch.lag,
+            late=watch.late,
+            archive=ask,
+            archive_waiting_seconds=lambda: archive.waiting_seconds,
+            watermark_ms=(lambda: None) if self.settings.is_replay else (lambda: self.metrics.watermark_ms),
+        )
+
+    def _watchdog(self) -> Watchdog | None:
+        settings = self.settings
+        if settings.watchdog_url is None:
+            return None
+        url = settings.watchdog_url.get_secret_value()
+        watchdog = Watchdog(url, settings.watchdog_seconds, self.health, self.metrics)
+        self._stack.push_async_callback(watchdog.aclose)
+        return watchdog
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()

@@ -26,7 +26,8 @@ from streams.stages.score import ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker, open_broker
-from streams.transport.faust_app import StageApp, StageJob, TopicSpec, ensure_topics, make_app, open_store, run_stage
+from streams.transport.broker import TopicSpec, TopicState, open_broker
+from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
@@ -38,10 +39,6 @@ STAGES = ("score", "watch", "deliver")
 CUDA = "CUDAExecutionProvider"
 """onnxruntime's name for an NVIDIA GPU."""
 
-MENTIONS_PARTITIONS = 1
-"""Of the embedded broker: one machine, one `watch`."""
-
-
 def topic_specs(settings: Settings) -> list[TopicSpec]:
     """The topics of a namespace, as they must exist before a stage starts."""
     topics = settings.topics
@@ -49,8 +46,8 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
     return [
         TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
-        TopicSpec(topics.mentions, MENTIONS_PARTITIONS, retention_ms=retention_ms),
-        TopicSpec(topics.alerts, MENTIONS_PARTITIONS, retention_ms=retention_ms),
+        TopicSpec(topics.mentions, settings.mentions, retention_ms=retention_ms),
+        TopicSpec(topics.alerts, settings.mentions, retention_ms=retention_ms),
         TopicSpec(topics.rejects, 1, compacted=True),
     ]
 
@@ -131,6 +128,7 @@ class Pipeline:
     operations: Operations | None = None
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
+    _news: TopicState = field(init=False)
     _broker: Broker | None = field(default=None, init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
@@ -138,7 +136,9 @@ class Pipeline:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         self._profile = load_profile(self.settings.profile)
         self.config = alert_config(self.settings, self._profile)
-        ensure_topics(self.settings.broker, topic_specs(self.settings))
+        with open_broker(self.settings.broker, self.settings.kafka) as broker:
+            broker.ensure_topics(topic_specs(self.settings))
+            self._news = broker.topic(self.settings.topics.news)
         if self.archive is None:
             self.archive = open_archive(self.settings.archive)
             self._stack.push_async_callback(self.archive.close)
@@ -168,6 +168,7 @@ class Pipeline:
             data_dir=settings.home,
             limits=RunLimits(settings.run_records, settings.run_bytes, settings.runs_in_flight),
             drain_seconds=settings.drain_seconds,
+            kafka=settings.kafka,
         )
         build = {"score": self._score, "watch": self._watch, "deliver": self._deliver}[name]
         stage = build(app)
@@ -186,14 +187,11 @@ class Pipeline:
     def _score(self, app: StageApp) -> Stage:
         settings, profile = self.settings, self._profile
         assert self.archive is not None
-        with open_store(settings.broker) as store:
-            news = store.topics()[settings.topics.news]
-            epoch = store.epoch(settings.topics.news)
         options = ScoreOptions(
             topics=settings.topics,
-            source_epoch=epoch,
-            source_partitions=news.partitions,
-            mentions_partitions=MENTIONS_PARTITIONS,
+            source_epoch=self._news.epoch,
+            source_partitions=self._news.partitions,
+            mentions_partitions=settings.mentions,
             late_after_ms=int(settings.late_after_hours * 3_600_000),
             live=not settings.is_replay,
         )
@@ -214,7 +212,7 @@ class Pipeline:
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
-        state = FaustState(app, "series", partitions=MENTIONS_PARTITIONS)
+        state = FaustState(app, "series", partitions=self.settings.mentions)
         topic = self.settings.topics.alerts
         return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer)
 

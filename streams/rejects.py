@@ -13,17 +13,17 @@ import msgspec
 from streams.engine.ports import Send
 from streams.feeds.rejects import RejectRecord
 from streams.topics import Topics
-from streams.transport.sqlite.store import Store
+from streams.transport.broker import Broker
 
 __all__ = ["read_rejects", "retry_rejects"]
 
 _decoder = msgspec.json.Decoder(RejectRecord)
 
 
-def read_rejects(store: Store, topics: Topics) -> list[RejectRecord]:
+def read_rejects(broker: Broker, topics: Topics) -> list[RejectRecord]:
     """What is parked now, oldest first: the last record of each position, without those that were retried."""
     parked: dict[bytes, RejectRecord] = {}
-    for record in store.scan(topics.rejects):
+    for record in broker.scan(topics.rejects):
         key = record.key or b""
         if record.value is None:
             parked.pop(key, None)
@@ -32,8 +32,8 @@ def read_rejects(store: Store, topics: Topics) -> list[RejectRecord]:
     return list(parked.values())
 
 
-def retry_rejects(store: Store, topics: Topics, rejects: Iterable[RejectRecord]) -> int:
-    """Send the raw records to `news` again and take them off the list, in one transaction; the number sent.
+def retry_rejects(broker: Broker, topics: Topics, rejects: Iterable[RejectRecord]) -> int:
+    """Send the raw records to `news` again and take them off the list; the number sent.
 
     A record whose raw bytes were cut cannot be sent again and stays.
     """
@@ -47,5 +47,5 @@ def retry_rejects(store: Store, topics: Topics, rejects: Iterable[RejectRecord])
         sends.append(Send(topics.rejects, reject.position.encode(), None))
         count += 1
     if sends:
-        store.append(sends)
+        broker.append(sends)
     return count

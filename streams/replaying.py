@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +17,11 @@ from alerts.delivery import Channel
 from models import Classifier
 from streams.app import STAGES, Pipeline, field_map_of
 from streams.archive.protocol import Archive, ArchiveStats
-from streams.feeds.publisher import EmbeddedPublisher
+from streams.feeds.publisher import open_publisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.rejects import read_rejects
 from streams.settings import Settings
-from streams.transport.faust_app import open_store
-from streams.transport.sqlite.store import Store
+from streams.transport.broker import Broker, open_broker
 from streams.transport.stages import run_stages
 
 __all__ = ["ReplayReport", "namespace_of", "replay_file"]
@@ -73,12 +73,11 @@ async def _play(
     settings, archive = pipeline.settings, pipeline.archive
     assert archive is not None
     stop, quit_publishing = asyncio.Event(), threading.Event()
-    with open_store(settings.broker) as store:
-        replay = _replay_of(pipeline, file, speed, store)
-        publishing = asyncio.ensure_future(
-            asyncio.to_thread(replay.run, EmbeddedPublisher(store), on_progress, quit_publishing)
-        )
-        following = asyncio.ensure_future(_stop_when_drained(settings, store, publishing, stop, on_scored))
+    publisher = open_publisher(settings.broker, progress_topic=settings.topics.progress, kafka=settings.kafka)
+    with open_broker(settings.broker, settings.kafka) as broker, closing(publisher):
+        replay = _replay_of(pipeline, file, speed, broker)
+        publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, publisher, on_progress, quit_publishing))
+        following = asyncio.ensure_future(_stop_when_drained(settings, broker, publishing, stop, on_scored))
         try:
             await run_stages(pipeline.jobs, until=stop)
             quit_publishing.set()
@@ -87,24 +86,24 @@ async def _play(
             quit_publishing.set()
             following.cancel()
             await asyncio.gather(publishing, following, return_exceptions=True)
-        return await _report(settings, store, archive, progress)
+        return await _report(settings, broker, archive, progress)
 
 
-def _replay_of(pipeline: Pipeline, file: Path, speed: float, store: Store) -> Replay:
+def _replay_of(pipeline: Pipeline, file: Path, speed: float, broker: Broker) -> Replay:
     topics, config = pipeline.settings.topics, pipeline.config
     options = ReplayOptions(
         fieldmap=field_map_of(pipeline.settings),
         speed=speed,
         lateness_ms=config.lateness_ms,
         hop_ms=config.hop_ms,
-        lag=lambda: store.lag(topics.group("score"), topics.news),
+        lag=lambda: broker.lag(topics.group("score"), topics.news),
     )
     return Replay(file, news_topic=topics.news, rejects_topic=topics.rejects, options=options)
 
 
 async def _stop_when_drained(
     settings: Settings,
-    store: Store,
+    broker: Broker,
     publishing: asyncio.Future[ReplayProgress],
     stop: asyncio.Event,
     on_scored: Callable[[int], None],
@@ -115,7 +114,7 @@ async def _stop_when_drained(
         done = publishing.done()
         if done and publishing.exception() is not None:
             break
-        lags = [await asyncio.to_thread(store.lag, topics.group(name), topic) for name, topic in topics.sources.items()]
+        lags = [await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()]
         on_scored(lags[0])
         if done and not any(lags):
             break
@@ -123,8 +122,8 @@ async def _stop_when_drained(
     stop.set()
 
 
-async def _report(settings: Settings, store: Store, archive: Archive, progress: ReplayProgress) -> ReplayReport:
-    rejects = await asyncio.to_thread(read_rejects, store, settings.topics)
+async def _report(settings: Settings, broker: Broker, archive: Archive, progress: ReplayProgress) -> ReplayReport:
+    rejects = await asyncio.to_thread(read_rejects, broker, settings.topics)
     alerts = await archive.alerts(limit=10_000)
     return ReplayReport(settings.namespace, progress, await archive.stats(), len(rejects), len(alerts))
 

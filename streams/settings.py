@@ -11,14 +11,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import SettingsError
 from streams.topics import Topics
+from streams.transport.broker import check_url
+from streams.transport.kafka.options import KafkaOptions, is_kafka
+from streams.transport.kafka.security import KafkaSecurity
 
 __all__ = ["Settings", "load_settings"]
+
+KAFKA_MENTIONS = 32
+"""Partitions of mentions on Kafka: as many workers of `watch` as there may ever be."""
 
 
 class Settings(BaseSettings):
     """Validated settings. Unset URLs mean the embedded broker and archive under `data_dir/namespace`."""
 
-    model_config = SettingsConfigDict(env_prefix="MOODWIRE_", frozen=True, extra="ignore")
+    # A variable that compose or a chart passes on empty counts as not set.
+    model_config = SettingsConfigDict(env_prefix="MOODWIRE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     data_dir: Path = Field(Path(".moodwire"), description="folder of the embedded broker and archive")
     namespace: str = Field("live", description="keeps streams apart: feeds are `live`, each replay has its own")
@@ -31,6 +38,25 @@ class Settings(BaseSettings):
     field_map: Path | None = Field(None, description="YAML that maps the fields of foreign records to ours")
     feeds: Path | None = Field(None, description="YAML of RSS/Atom feeds to poll")
     partitions: int = Field(1, ge=1, le=1024, description="partitions of the topic news, fixed when it is made")
+    mentions_partitions: int | None = Field(
+        None, ge=1, le=1024, description="partitions of mentions and alerts, fixed when made; unset: 32, embedded 1"
+    )
+    kafka_replication: int = Field(-1, ge=-1, le=15, description="replicas of each topic; -1: the cluster's default")
+    kafka_min_in_sync: int | None = Field(None, ge=1, description="replicas that must have a record; unset: theirs")
+    kafka_session_seconds: float = Field(
+        10.0, ge=1, le=300, description="a worker silent for so long loses its partitions"
+    )
+    kafka_instance: str | None = Field(
+        None, description="name of this worker, kept over restarts: a quick restart moves no partition"
+    )
+    kafka_compaction_lag_hours: float = Field(24.0, ge=0, description="how long a replaced row of state is kept")
+    kafka_ca: Path | None = Field(None, description="certificate authority of the brokers (PEM); turns TLS on")
+    kafka_tls: bool = Field(False, description="TLS with the system's certificate authorities")
+    kafka_certificate: Path | None = Field(None, description="this client's certificate (PEM)")
+    kafka_key: Path | None = Field(None, description="this client's private key (PEM)")
+    kafka_mechanism: str | None = Field(None, description="SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    kafka_user: str | None = Field(None, description="SASL user")
+    kafka_password: SecretStr | None = Field(None, description="SASL password")
     run_records: int = Field(2_000, ge=1, le=100_000, description="most records handed to a stage at once")
     lateness_seconds: float | None = Field(
         None, ge=0, description="disorder that windows wait for; unset: the profile's"
@@ -39,7 +65,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
     device: Literal["cpu", "gpu"] = Field("cpu", description="where the classifier runs; gpu needs onnxruntime-gpu")
     token_budget: int = Field(256, ge=64, description="tokens in a batch of the classifier, padding counted")
-    retention_hours: float = Field(168.0, gt=0, description="how long the embedded broker keeps records")
+    retention_hours: float = Field(168.0, gt=0, description="how long the broker keeps records")
     terminal: bool = Field(True, description="print alerts to the terminal")
     alerts_file: Path | None = Field(None, description="NDJSON file that alerts are appended to")
     webhook_url: SecretStr | None = Field(None, description="webhook that alerts are posted to (Standard Webhooks)")
@@ -88,6 +114,37 @@ class Settings(BaseSettings):
         return self.broker_url or f"sqlite:///{self.home / 'broker.db'}"
 
     @property
+    def on_kafka(self) -> bool:
+        return is_kafka(self.broker)
+
+    @property
+    def mentions(self) -> int:
+        """Partitions of the topics mentions and alerts."""
+        return self.mentions_partitions or (KAFKA_MENTIONS if self.on_kafka else 1)
+
+    @property
+    def kafka(self) -> KafkaOptions:
+        """How to use the cluster; raises SettingsError for certificates that cannot be."""
+        tls = self.kafka_tls or self.kafka_ca is not None or self.kafka_certificate is not None
+        sasl = self.kafka_mechanism is not None
+        protocol = f"SASL_{'SSL' if tls else 'PLAINTEXT'}" if sasl else "SSL" if tls else "PLAINTEXT"
+        security = KafkaSecurity(
+            protocol,
+            self.kafka_mechanism,
+            self.kafka_user,
+            self.kafka_password.get_secret_value() if self.kafka_password else None,
+            *(str(path) if path else None for path in (self.kafka_ca, self.kafka_certificate, self.kafka_key)),
+        )
+        return KafkaOptions(
+            security,
+            self.kafka_replication,
+            self.kafka_min_in_sync,
+            self.kafka_session_seconds,
+            self.kafka_instance,
+            int(self.kafka_compaction_lag_hours * 3_600_000),
+        )
+
+    @property
     def archive(self) -> str:
         return self.archive_url or f"sqlite:///{self.home / 'archive.db'}"
 
@@ -100,18 +157,48 @@ class Settings(BaseSettings):
         return self.model_copy(update=changes)
 
 
+def _check_broker(settings: Settings) -> None:
+    """Raises SettingsError for what contradicts itself, naming the keys."""
+    given = settings.model_fields_set
+    check_url(settings.broker)
+    if not settings.on_kafka:
+        if set_for_kafka := sorted(name for name in given if name.startswith("kafka_") and getattr(settings, name)):
+            names = ", ".join(f"MOODWIRE_{name.upper()}" for name in set_for_kafka)
+            raise SettingsError(f"{names}: only for Kafka, and the broker is {settings.broker}: set MOODWIRE_BROKER_URL")
+        if settings.mentions != 1:
+            raise SettingsError("MOODWIRE_MENTIONS_PARTITIONS: the embedded broker has one worker per stage; leave it unset")
+        return
+    if bool(settings.kafka_certificate) != bool(settings.kafka_key):
+        raise SettingsError("MOODWIRE_KAFKA_CERTIFICATE and MOODWIRE_KAFKA_KEY go together: set both or none")
+    sasl = (settings.kafka_mechanism, settings.kafka_user, settings.kafka_password)
+    if any(sasl) and not all(sasl):
+        raise SettingsError(
+            "MOODWIRE_KAFKA_MECHANISM, MOODWIRE_KAFKA_USER and MOODWIRE_KAFKA_PASSWORD go together: set all or none"
+        )
+    minimum, replicas = settings.kafka_min_in_sync, settings.kafka_replication
+    if minimum is not None and replicas != -1 and minimum > replicas:
+        raise SettingsError(
+            f"MOODWIRE_KAFKA_MIN_IN_SYNC={minimum} is more than MOODWIRE_KAFKA_REPLICATION={replicas}: nothing could be sent"
+        )
+    if settings.kafka_replication == 0:
+        raise SettingsError("MOODWIRE_KAFKA_REPLICATION=0: take 1 or more, or -1 for the cluster's default")
+    settings.kafka.security.options()
+
+
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment; `overrides` (None means not given) win. Raises `SettingsError`."""
     given = {key: value for key, value in overrides.items() if value is not None}
     _refuse_unknown(os.environ)
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
+        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
     except ValidationError as error:
         problems = "; ".join(
             f"MOODWIRE_{str(issue['loc'][0]).upper()}={issue.get('input')!r}: {issue['msg']}"
             for issue in error.errors()
         )
         raise SettingsError(f"settings are not usable: {problems}") from error
+    _check_broker(settings)
+    return settings
 
 
 def _refuse_unknown(environment: os._Environ[str]) -> None:

@@ -58,3 +58,8 @@ class Topics:
     @property
     def rejects(self) -> str:
         return self.name("rejects")
+
+    @property
+    def progress(self) -> str:
+        """On Kafka: how far publishers have come. The embedded broker keeps that in a table of its own."""
+        return self.name("progress")

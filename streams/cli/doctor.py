@@ -21,7 +21,7 @@ from streams.errors import MoodwireError, SettingsError
 from streams.settings import Settings, load_settings
 from streams.stages.reader import TextReader
 from streams.text.profile import load_profile
-from streams.transport.faust_app import open_store
+from streams.transport.broker import open_broker
 
 HELP = "Check settings, processor, classifier, profile, broker and archive; say what is wrong and how to mend it."
 
@@ -79,9 +79,9 @@ def _profile(settings: Settings) -> str:
 def _broker(settings: Settings) -> str:
     if not settings.broker_url and not (settings.home / "broker.db").exists():
         return f"{settings.broker}: not made yet, the first run makes it"
-    with open_store(settings.broker) as store:
+    with open_broker(settings.broker, settings.kafka) as broker:
         topics = settings.topics
-        lags = [f"{stage} {store.lag(topics.group(stage), source)}" for stage, source in topics.sources.items()]
+        lags = [f"{stage} {broker.lag(topics.group(stage), source)}" for stage, source in topics.sources.items()]
     return f"{settings.broker}: records waiting: {', '.join(lags)}"
 
 

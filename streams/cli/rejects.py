@@ -13,7 +13,7 @@ from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, print_json, utc
 from streams.rejects import read_rejects, retry_rejects
 from streams.settings import Settings, load_settings
-from streams.transport.faust_app import ensure_topics, open_store
+from streams.transport.broker import open_broker
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
 
@@ -23,7 +23,8 @@ ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those w
 def _settings(namespace: str | None) -> Settings:
     settings = load_settings(namespace=namespace)
     settings.home.mkdir(parents=True, exist_ok=True)
-    ensure_topics(settings.broker, topic_specs(settings))
+    with open_broker(settings.broker, settings.kafka) as broker:
+        broker.ensure_topics(topic_specs(settings))
     return settings
 
 
@@ -36,8 +37,8 @@ def list_rejects(
 ) -> None:
     """Show what is parked: where it stood, why, and the start of what it was."""
     settings = _settings(namespace)
-    with open_store(settings.broker) as store:
-        rows = [row for row in read_rejects(store, settings.topics) if reason in (None, row.reason)]
+    with open_broker(settings.broker, settings.kafka) as broker:
+        rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
     if json:
         for row in rows[:limit]:
             print_json(row)
@@ -58,9 +59,9 @@ def list_rejects(
 def retry(namespace: NamespaceOption = None, reason: ReasonOption = None, json: JsonOption = False) -> None:
     """Send parked records to the topic news again; each counts once, however often it is retried."""
     settings = _settings(namespace)
-    with open_store(settings.broker) as store:
-        rows = [row for row in read_rejects(store, settings.topics) if reason in (None, row.reason)]
-        count = retry_rejects(store, settings.topics, rows)
+    with open_broker(settings.broker, settings.kafka) as broker:
+        rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
+        count = retry_rejects(broker, settings.topics, rows)
     if json:
         print_json({"retried": count, "kept": len(rows) - count})
     else:

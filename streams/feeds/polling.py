@@ -48,7 +48,7 @@ async def poll_feeds(settings: Settings, stop: asyncio.Event, on_poll: OnPoll = 
         return
     feeds = load_feeds(settings.feeds)
     topics = PollTopics(settings.topics.news, settings.topics.rejects)
-    publisher = open_publisher(settings.broker)
+    publisher = open_publisher(settings.broker, progress_topic=settings.topics.progress, kafka=settings.kafka)
     try:
         timeout = httpx.Timeout(30.0, connect=10.0)
         async with httpx.AsyncClient(timeout=timeout) as client:

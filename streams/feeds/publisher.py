@@ -7,6 +7,8 @@ from typing import Protocol
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
+from streams.transport.broker import check_url
+from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.store import Store
 
@@ -57,6 +59,14 @@ class EmbeddedPublisher:
         self._store.close()
 
 
-def open_publisher(broker_url: str) -> Publisher:
-    """The publisher for a broker's URL; raises `TransportError` when it cannot be opened."""
+def open_publisher(broker_url: str, *, progress_topic: str = "", kafka: KafkaOptions | None = None) -> Publisher:
+    """The publisher for a broker's URL; raises `TransportError` when it cannot be opened.
+
+    On Kafka notes of progress stand in the compacted topic `progress_topic`, which is made when it is not there.
+    """
+    check_url(broker_url)
+    if is_kafka(broker_url):
+        from streams.feeds.kafka_publisher import KafkaPublisher
+
+        return KafkaPublisher(",".join(bootstrap_of(broker_url)), progress_topic=progress_topic, options=kafka)
     return EmbeddedPublisher(Store.open(broker_path(broker_url)))

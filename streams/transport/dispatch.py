@@ -16,15 +16,19 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from streams.engine.ports import Stage
 from streams.engine.runs import Run
 from streams.errors import LeaseLost, MoodwireError, Retry
 
-__all__ = ["Dispatcher", "RunSource", "backoff_seconds"]
+__all__ = ["CURRENT", "Dispatcher", "RunSource", "backoff_seconds"]
 
 log = logging.getLogger(__name__)
+
+CURRENT: ContextVar[Any | None] = ContextVar("CURRENT", default=None)
+"""The event whose run the running task is handling: what it writes is written under that run's lease and position."""
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 60.0
@@ -50,6 +54,9 @@ class RunSource(Protocol):
 
     def at_end(self, topic: str, partition: int) -> bool:
         """Whether every record of the partition has been handed out and acknowledged."""
+
+    async def hold(self, event: Any | None = None) -> None:
+        """Raises LeaseLost unless this worker still owns the run's partition."""
 
 
 class Dispatcher:
@@ -165,17 +172,21 @@ class _Lane:
         """Tries the run until it succeeds, then acknowledges it; else leaves it for the next start."""
         done = False
         try:
-            done = await self._succeeds(event.value)
+            CURRENT.set(event)
+            done = await self._succeeds(event)
         finally:
+            CURRENT.set(None)
             source = self._owner.source()
             source.run_done(event) if done else source.run_dropped(event)
 
-    async def _succeeds(self, run: Run) -> bool:
+    async def _succeeds(self, event: Any) -> bool:
         """False when the worker closes, or loses the partition, before the run has succeeded."""
+        run: Run = event.value
         attempt = 0
         while not self._owner.closing.is_set():
             attempt += 1
             try:
+                await self._owner.source().hold(event)
                 await self._owner.stage.handle(run)
             except LeaseLost as error:
                 log.warning("%s/%d: run dropped, another worker has it: %s", run.topic, run.partition, error)

@@ -11,6 +11,8 @@ The topics that a stage reads and writes exist before it starts (`ensure_topics`
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +23,21 @@ from faust.tables.manager import TableManager
 from yarl import URL
 
 from streams.engine.ports import Stage
+from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.dispatch import Dispatcher
+from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
+from streams.transport.kafka.transport import register as register_kafka
 from streams.transport.runs import RunLimits, RunSchema
 from streams.transport.sqlite.broker import broker_path
-from streams.transport.sqlite.store import Store
-from streams.transport.sqlite.transport import register
+from streams.transport.sqlite.transport import register as register_sqlite
 
-__all__ = ["StageJob", "TopicSpec", "ensure_topics", "make_app", "open_store", "run_stage"]
+__all__ = ["StageApp", "StageJob", "TopicSpec", "ensure_topics", "make_app", "run_stage"]
 
 log = logging.getLogger(__name__)
+
+_NEVER_SECONDS = 30 * 86_400.0
+_BATCH_BYTES = 512 * 1024
+_LARGEST_REQUEST_BYTES = 8 << 20
 
 
 class _PromptTables(TableManager):
@@ -46,6 +54,8 @@ class StageApp(faust.App):
     run_limits: RunLimits = RunLimits()
     drain_seconds: float = 10.0
     lanes: Dispatcher | None = None
+    broker_url: str = ""
+    kafka: KafkaOptions = KafkaOptions()
 
 
 def make_app(
@@ -57,18 +67,19 @@ def make_app(
     limits: RunLimits | None = None,
     commit_interval_seconds: float = 0.25,
     drain_seconds: float = 10.0,
+    kafka: KafkaOptions | None = None,
 ) -> StageApp:
     """The app of one stage. `group` is its consumer group's full name and prefixes its changelogs.
 
-    `broker_url` is `sqlite:///absolute/path/broker.db`; raises SettingsError for another. Opens no file yet.
+    `broker_url` is `sqlite:///absolute/path/broker.db` or `kafka://host:port[,…]`, for which `kafka` tells more;
+    raises SettingsError for another. Opens no file and no connection yet.
     """
-    register()
-    path = broker_path(broker_url)
+    options = kafka or KafkaOptions()
+    specific = _kafka_settings(broker_url, group, options) if is_kafka(broker_url) else _sqlite_settings(broker_url)
     folder = data_dir / "faust" / stage_name
     folder.mkdir(parents=True, exist_ok=True)
     app = StageApp(
         group,
-        broker=[URL.build(scheme="sqlite", host="", path=str(path))],
         datadir=folder,
         autodiscover=False,
         web_enabled=False,
@@ -80,32 +91,46 @@ def make_app(
         stream_wait_empty=True,
         stream_recovery_delay=0.0,
         TableManager=_PromptTables,
+        **specific,
     )
+    app.broker_url, app.kafka = broker_url, options
     app.run_limits = limits or RunLimits()
     app.drain_seconds = drain_seconds
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """A topic that must exist. `compacted` keeps the last record of each key."""
-
-    name: str
-    partitions: int = 1
-    compacted: bool = False
-    retention_ms: int | None = None
+def _sqlite_settings(broker_url: str) -> dict[str, Any]:
+    register_sqlite()
+    return {"broker": [URL.build(scheme="sqlite", host="", path=str(broker_path(broker_url)))]}
 
 
-def open_store(broker_url: str) -> Store:
-    """The log behind `sqlite:///absolute/path/broker.db`, for publishers, commands and tests."""
-    return Store.open(broker_path(broker_url))
+def _kafka_settings(broker_url: str, group: str, options: KafkaOptions) -> dict[str, Any]:
+    """What Faust passes on to aiokafka."""
+    register_kafka()
+    session = options.session_seconds
+    return {
+        "broker": [URL(f"kafka://{server}") for server in bootstrap_of(broker_url)],
+        "broker_credentials": options.security.credentials(),
+        "broker_client_id": group,
+        "broker_session_timeout": session,
+        "broker_heartbeat_interval": session / 4,
+        "broker_request_timeout": max(90.0, 2 * session),
+        "broker_max_poll_interval": _NEVER_SECONDS,  # a stage may wait for its archive for long; heartbeats tell
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": options.instance,
+        "consumer_metadata_max_age_ms": 60_000,
+        "producer_max_batch_size": _BATCH_BYTES,
+        "producer_max_request_size": _LARGEST_REQUEST_BYTES,
+        "table_standby_replicas": 0,
+        # Workers are told apart by it; nobody connects to it.
+        "canonical_url": URL.build(scheme="http", host=socket.gethostname().replace("_", "-"), port=os.getpid() % 65_536),
+    }
 
 
-def ensure_topics(broker_url: str, topics: Iterable[TopicSpec]) -> None:
+def ensure_topics(broker_url: str, topics: Iterable[TopicSpec], kafka: KafkaOptions | None = None) -> None:
     """Creates what is missing; raises TransportError when one exists with other partitions."""
-    with open_store(broker_url) as store:
-        for topic in topics:
-            store.create_topic(topic.name, topic.partitions, compacted=topic.compacted, retention_ms=topic.retention_ms)
+    with open_broker(broker_url, kafka) as broker:
+        broker.ensure_topics(topics)
 
 
 @dataclass(frozen=True, slots=True)

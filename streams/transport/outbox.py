@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.engine.ports import Send
+from streams.transport.dispatch import CURRENT
 
 __all__ = ["FaustOutbox"]
 
@@ -20,6 +21,10 @@ class FaustOutbox:
         self._app = app
 
     async def send(self, sends: Sequence[Send]) -> None:
-        """Appends in the order given; returns when the broker has acknowledged all, raises TransportError."""
+        """Appends in the order given; returns when the broker has acknowledged all.
+
+        Raises TransportError, or LeaseLost before anything is sent when another worker owns the run by now.
+        """
         if sends:
+            await self._app.consumer.hold(CURRENT.get())
             await self._app.producer.send_batch(sends)

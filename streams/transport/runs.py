@@ -111,6 +111,9 @@ class RunConsumer(Consumer):
         """Every partition has as many runs with its stage as it may: waits until one is done."""
         raise NotImplementedError
 
+    async def hold(self, event: Any | None = None) -> None:  # noqa: ARG002  # a transport with several workers asks
+        """Raises LeaseLost unless this worker still owns the partition of the event's run; Retry when it cannot tell."""
+
     # -- handing out
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # faust's

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 
-from streams.errors import TransportError
-from streams.transport.faust_app import StageJob, open_store
-from streams.transport.sqlite.store import Store
+from streams.errors import Retry, TransportError
+from streams.transport.broker import Late, open_broker
+from streams.transport.faust_app import StageJob
+from streams.transport.kafka.options import KafkaOptions
 
 __all__ = ["drained", "run_stages"]
 
@@ -77,33 +78,37 @@ async def _first(stop: asyncio.Event, jobs: Sequence[StageJob]) -> None:
 
 
 async def _upkeep(jobs: Sequence[StageJob]) -> None:
-    """Retention and compaction of the stages' files, in a thread, now and then."""
-    stores = {job.app.transport.broker.path: job.app.transport.broker.store for job in jobs}
+    """Retention and compaction of an embedded broker, in a thread, now and then; a word about stages that are late."""
+    transports = {str(job.app.transport.url): job.app.transport for job in jobs}
     for turn in count():
         await asyncio.sleep(_UPKEEP_SECONDS)
-        for store in stores.values():
+        now_ms = time.time_ns() // 1_000_000
+        for url, transport in transports.items():
+            mine = [(job.name, job.topic) for job in jobs if str(job.app.transport.url) == url]
             try:
-                await asyncio.to_thread(_tidy, store, time.time_ns() // 1_000_000)
+                await asyncio.to_thread(transport.tidy, now_ms)
                 if turn % _WARN_EVERY == 0:
-                    await asyncio.to_thread(_warn_of_the_late, store, time.time_ns() // 1_000_000)
-            except TransportError as error:
-                log.warning("Upkeep of the embedded broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
+                    _warn_of_the_late(await asyncio.to_thread(transport.late, now_ms, mine))
+            except (TransportError, Retry) as error:
+                log.warning("Upkeep of the broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
 
 
-def _tidy(store: Store, now_ms: int) -> None:
-    store.enforce_retention(now_ms)
-    store.compact(now_ms)
+def _warn_of_the_late(found: Sequence[Late]) -> None:
+    for late in found:
+        if late.lost:
+            log.error(
+                "%s has lost %d records of %s/%d: retention removed them before it read them.",
+                late.group, late.records, late.topic, late.partition
+            )  # fmt: skip
+        else:
+            log.warning(
+                "%s has not read %d records of %s/%d that retention is about to remove (an embedded broker keeps "
+                "them): start that stage, or give it more workers.",
+                late.group, late.records, late.topic, late.partition
+            )  # fmt: skip
 
 
-def _warn_of_the_late(store: Store, now_ms: int) -> None:
-    for held in store.held_back(now_ms):
-        log.warning(
-            "%s has not read %d records of %s/%d that are past their retention; the file grows until it does: "
-            "start that stage.", held.group, held.records, held.topic, held.partition
-        )  # fmt: skip
-
-
-def drained(broker_url: str, work: Sequence[tuple[str, str]]) -> bool:
+def drained(broker_url: str, work: Sequence[tuple[str, str]], kafka: KafkaOptions | None = None) -> bool:
     """Whether every (group, topic) of `work` has committed all that stands in its topic."""
-    with open_store(broker_url) as store:
-        return all(store.lag(group, topic) == 0 for group, topic in work)
+    with open_broker(broker_url, kafka) as broker:
+        return all(broker.lag(group, topic) == 0 for group, topic in work)

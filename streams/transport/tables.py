@@ -4,39 +4,100 @@ Faust writes and restores a row as an event, 100 microseconds each; here rows go
 the changelog through the producer, and memory follows once it is acknowledged: so memory never claims what a
 crash would undo, and a failed write leaves both as they were. Recovery takes whole pages of the changelog and
 shows Faust only the last record, from which it knows that it has come to the end.
+
+Where several workers share a stage, each row carries the position of the run that wrote it. A worker that was
+paused past its session may write after its successor did; of two rows of one key, recovery keeps the one with the
+later position, wherever it stands in the log.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
 
 from streams.engine.ports import Send
-from streams.engine.runs import Record
+from streams.engine.runs import Record, Run
+from streams.transport.dispatch import CURRENT
 from streams.transport.outbox import FaustOutbox
 
-__all__ = ["FaustState"]
+__all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header"]
+
+POSITION_HEADER = "at"
+"""Header of a row: 8 bytes of the last offset of the run that wrote it, then its topic's epoch."""
+
+_OFFSET = struct.Struct(">q")
+
+#: Epochs are numbered in the order in which a partition's rows name them; an offset takes the lower bits.
+_EPOCH_SHIFT = 48
+
+
+def position_header(run: Run) -> tuple[str, bytes]:
+    """The header for the rows that the run's stage writes."""
+    return POSITION_HEADER, _OFFSET.pack(run.last_offset) + run.epoch.encode()
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of one partition. `at` holds their positions, also of deleted ones; rows without one have none."""
+
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    at: dict[bytes, int] = field(default_factory=dict)
+    epochs: list[bytes] = field(default_factory=list)
+
+    def take(self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()) -> None:
+        """Takes a row (None deletes), unless one with a later position is known."""
+        position = self._position(headers)
+        if position is not None:
+            if position < self.at.get(key, -1):
+                return
+            self.at[key] = position
+        if value is None:
+            self.values.pop(key, None)
+        else:
+            self.values[key] = value
+
+    def _position(self, headers: Iterable[tuple[str, bytes]]) -> int | None:
+        for name, told in headers:
+            if name == POSITION_HEADER:
+                epoch = told[_OFFSET.size :]
+                if epoch not in self.epochs:
+                    self.epochs.append(epoch)
+                offset: int = _OFFSET.unpack_from(told)[0]
+                return self.epochs.index(epoch) << _EPOCH_SHIFT | offset
+        return None
 
 
 class RowTable(faust.Table[bytes, bytes]):
-    """A Faust table whose memory can be filled many rows at a time."""
+    """A Faust table whose rows are kept by partition, and filled many at a time."""
 
-    def remember(self, partition: int, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Takes rows of a changelog partition into memory, in order; None deletes."""
-        memory, partitions = self.data.data, self.data._key_partition
-        for key, value in rows:
-            if value is None:
-                memory.pop(key, None)
-                partitions.pop(key, None)
-            else:
-                memory[key] = value
-                partitions[key] = partition
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rows: dict[int, Rows] = {}
+
+    def of(self, partition: int) -> Rows:
+        """The rows of a partition."""
+        rows = self.rows.get(partition)
+        if rows is None:
+            rows = self.rows[partition] = Rows()
+        return rows
 
     def restore(self, partition: int, records: Iterable[Record]) -> None:
         """Takes a page of the changelog."""
-        self.remember(partition, ((record.key, record.value) for record in records if record.key is not None))
+        take = self.of(partition).take
+        for record in records:
+            if record.key is not None:
+                take(record.key, record.value, record.headers)
+
+    async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any, generation_id: int = 0) -> None:
+        """Forgets the rows of partitions that are another worker's, or were meanwhile: they are restored anew."""
+        for tp in revoked | newly_assigned:
+            if tp.topic == self.changelog_topic_name:
+                self.rows.pop(tp.partition, None)
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
 
 class FaustState:
@@ -53,6 +114,7 @@ class FaustState:
         )
         self._table = app.tables.add(table)
         self._outbox = FaustOutbox(app)
+        self._tell_position: bool = app.transport.rows_tell_position
 
     @property
     def changelog_topic(self) -> str:
@@ -62,14 +124,13 @@ class FaustState:
 
     def get(self, partition: int, key: str) -> bytes | None:
         """The row, or None."""
-        value: bytes | None = self._table.data.data.get(_row_key(partition, key))
+        value: bytes | None = self._table.of(partition).values.get(_row_key(partition, key))
         return value
 
     def items(self, partition: int) -> Iterable[tuple[str, bytes]]:
-        """All rows of the partition; looks at every row of the table, so for the start of a partition."""
-        prefix = _row_key(partition, "")
-        start = len(prefix)
-        return [(key[start:].decode(), value) for key, value in self._table.data.data.items() if key.startswith(prefix)]
+        """All rows of the partition."""
+        start = len(_row_key(partition, ""))
+        return [(key[start:].decode(), value) for key, value in self._table.of(partition).values.items()]
 
     async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
         """Writes rows in the order of `rows` (None deletes); returns when the changelog has them.
@@ -79,9 +140,15 @@ class FaustState:
         if not rows:
             return
         keyed = {_row_key(partition, key): value for key, value in rows.items()}
-        topic = self.changelog_topic
-        await self._outbox.send([Send(topic, key, value, partition) for key, value in keyed.items()])
-        self._table.remember(partition, keyed.items())
+        topic, headers = self.changelog_topic, self._headers()
+        await self._outbox.send([Send(topic, key, value, partition, headers) for key, value in keyed.items()])
+        take = self._table.of(partition).take
+        for key, value in keyed.items():
+            take(key, value, headers)
+
+    def _headers(self) -> tuple[tuple[str, bytes], ...]:
+        event = CURRENT.get() if self._tell_position else None
+        return () if event is None else (position_header(event.value),)
 
 
 def _row_key(partition: int, key: str) -> bytes:

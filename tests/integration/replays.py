@@ -21,7 +21,7 @@ from streams.archive import open_archive
 from streams.archive.protocol import ArchiveStats, Query
 from streams.rejects import read_rejects
 from streams.settings import Settings
-from streams.transport.faust_app import open_store
+from streams.transport.broker import open_broker
 
 __all__ = ["Outcome", "command", "outcome", "replay", "replay_killed", "shuffled"]
 
@@ -104,10 +104,10 @@ def _stats(settings: Settings) -> ArchiveStats:
 def outcome(folder: Path, namespace: str) -> Outcome:
     settings = Settings(data_dir=folder, namespace=namespace)
     items, alerts = asyncio.run(_archive(settings))
-    with open_store(settings.broker) as store:
-        rejects = len(read_rejects(store, settings.topics))
-        topic = next(name for name in store.topics() if name.startswith(settings.topics.group("watch")))
-        rows = {(record.key or b"").decode(): record.value or b"" for record in store.scan(topic)}
+    with open_broker(settings.broker, settings.kafka) as broker:
+        rejects = len(read_rejects(broker, settings.topics))
+        [topic] = broker.names(settings.topics.group("watch"))
+        rows = {(record.key or b"").decode(): record.value or b"" for record in broker.scan(topic)}
     series = {key: msgspec.msgpack.decode(row)[1] for key, row in rows.items() if "|s/" in key}
     return Outcome(_stats(settings), rejects, items, series, alerts)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from faust.transport import base
 from faust.transport.drivers import TRANSPORTS
 
+from streams.transport.broker import Late
 from streams.transport.sqlite.broker import Broker
 from streams.transport.sqlite.consumer import Consumer
 from streams.transport.sqlite.lock import GroupLock
@@ -22,6 +24,9 @@ class Transport(base.Transport):
     Consumer: ClassVar[type[Any]] = Consumer
     Producer: ClassVar[type[Any]] = Producer
     driver_version = "sqlite"
+
+    #: One worker holds the lock on its group, paused or not: no other one's rows can stand in between.
+    rows_tell_position = False
 
     _broker: Broker | None = None
     _lock: GroupLock | None = None
@@ -44,6 +49,19 @@ class Transport(base.Transport):
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def tidy(self, now_ms: int) -> None:
+        """Retention and compaction of the file."""
+        self.broker.store.enforce_retention(now_ms)
+        self.broker.store.compact(now_ms)
+
+    def late(self, now_ms: int, groups: Sequence[tuple[str, str]]) -> list[Late]:
+        """Which of the (group, topic) hold records back that are past their age."""
+        return [
+            Late(held.group, held.topic, held.partition, held.records)
+            for held in self.broker.store.held_back(now_ms)
+            if (held.group, held.topic) in groups
+        ]
 
     def release(self) -> None:
         """The app has stopped: closes the file if no other app of this process uses it."""

@@ -1,0 +1,287 @@
+"""Faust's consumer for Kafka, handing agents runs.
+
+aiokafka runs in a thread and an event loop of its own (Faust's way), so that heartbeats go on while a stage
+computes. What crosses over: fetches, offsets, heartbeats on demand.
+
+    thread   fetcher ── one run per partition ──┐        heartbeat ──▶ lease
+    main loop                                   └▶ RunConsumer ──▶ lanes ── hold(): is the lease fresh?
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode import Service
+
+from streams.engine.runs import Record
+from streams.errors import LeaseLost, Retry, TransportError
+from streams.transport.kafka.cluster import TopicFacts
+from streams.transport.kafka.lease import Lease
+from streams.transport.runs import RunConsumer
+
+__all__ = ["Consumer", "ConsumerThread"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 5.0  # how often topics are looked at: one may have been deleted and made again
+_CHANGELOG_RECORDS = 5_000
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """What runs beside aiokafka, in its thread's event loop."""
+
+    _fetching: asyncio.Event | None = None  # set to end a fetch that waits for records
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self._fetching = asyncio.Event()
+        coordinator = self._ensure_consumer()._coordinator
+        lease: Lease = self.consumer.lease
+        beat = coordinator._do_heartbeat
+
+        async def heartbeat() -> bool:
+            sent = lease.now()
+            answered: bool = await beat()
+            if answered:
+                lease.renew(sent)
+            return answered
+
+        coordinator._do_heartbeat = heartbeat
+
+    async def run_here(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine in the thread, from the main loop; nothing that waits there holds it up."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
+
+    # -- fetching
+
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's
+        return await self.run_here(self._fetch(active_partitions or set(), timeout))
+
+    async def _fetch(self, wanted: set[TP], at_most_seconds: float) -> dict[TP, list[Any]]:
+        """At most one run's records of each partition; waits when there are none."""
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        assert self._fetching is not None
+        self._fetching.clear()
+        with fetcher._subscriptions.fetch_context():
+            found = await self._fetched(fetcher, wanted)
+            if found or not self.consumer.flow_active:
+                return found
+            await self._wait_for_records(fetcher, at_most_seconds)
+            return await self._fetched(fetcher, wanted)
+
+    async def _fetched(self, fetcher: Any, wanted: Iterable[TP]) -> dict[TP, list[Any]]:
+        found: dict[TP, list[Any]] = {}
+        records = self.consumer.limits.records
+        ready = fetcher._records.keys() & wanted
+        for tp in sorted(ready):
+            if not self.consumer.flow_active or fetcher._subscriptions.reassignment_in_progress:
+                break
+            limit = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else records
+            found |= await fetcher.fetched_records({tp}, 0, max_records=limit)
+        return {TP(*tp): fetched for tp, fetched in found.items()}
+
+    async def _wait_for_records(self, fetcher: Any, at_most_seconds: float) -> None:
+        """Until something was fetched, `wake` was called, or the time is over."""
+        assert self._fetching is not None
+        arrived = fetcher._create_fetch_waiter()
+        woken = asyncio.ensure_future(self._fetching.wait())
+        try:
+            await asyncio.wait({arrived, woken}, timeout=at_most_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            if not arrived.done():
+                arrived.cancel()
+        if arrived.done() and not arrived.cancelled():
+            arrived.result()  # raises what the fetcher met: a missing permission, say
+
+    def wake(self) -> None:
+        """Ends a fetch that waits for records; from any thread."""
+        fetching = self._fetching
+        if fetching is not None and not fetching.is_set() and self.thread_loop.is_running():
+            self.thread_loop.call_soon_threadsafe(fetching.set)
+
+    # -- positions
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        return await self.run_here(self._commit(offsets))
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commits; False when the group has gone on without this worker, which then does the work again.
+
+        aiokafka goes on trying while the coordinator is away.
+        """
+        mine = self.assignment()
+        wanted = {driver.ensure_aiokafka_TP(tp): (offset, "") for tp, offset in offsets.items() if tp in mine}
+        try:
+            await self._ensure_consumer().commit(wanted)
+        except (CommitFailedError, IllegalStateError) as error:
+            self.log.warning("Offsets are not committed, another worker has the partitions: %s", error)
+            return False
+        return True
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        return await self.run_here(self._seek_to_committed())
+
+    async def _seek_to_committed(self) -> dict[TP, int]:
+        """Moves every source partition to its group's committed offset, or to the nearest that there is."""
+        consumer = self._ensure_consumer()
+        tps = [tp for tp in consumer.assignment() if not self.consumer._is_changelog_tp(tp)]
+        if not tps:
+            return {}
+        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        committed = await consumer._coordinator.fetch_committed_offsets(tps)
+        found = {}
+        for tp in tps:
+            offset = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else first[tp]
+            if not first[tp] <= offset <= end[tp]:
+                log.error(
+                    "Stage %s had come to offset %d of %s/%d, which holds %d to %d: retention has passed it, or the "
+                    "topic was made again. Going on at the nearest.",
+                    self.app.conf.id, offset, tp.topic, tp.partition, first[tp], end[tp],
+                )  # fmt: skip
+                offset = min(max(offset, first[tp]), end[tp])
+            consumer.seek(tp, offset)
+            found[TP(*tp)] = offset
+        return found
+
+    # -- the group
+
+    async def hold(self) -> None:
+        """Asks the coordinator whether this worker is still a member; raises LeaseLost, or Retry when it is away."""
+        coordinator = self._ensure_consumer()._coordinator
+        if coordinator.generation > 0 and await coordinator._do_heartbeat():
+            return
+        if coordinator.generation > 0:
+            raise Retry("Kafka's group coordinator does not answer, so nothing is written", 1.0)
+        raise LeaseLost("the group went on without this worker: it was silent for longer than its session")
+
+    async def rejoin(self) -> None:
+        """Asks for the partitions anew: all positions are looked up again."""
+        consumer = self._ensure_consumer()
+        await consumer._client.force_metadata_update()
+        consumer._coordinator.request_rejoin()
+
+    def highwater(self, tp: TP) -> int:
+        """The end of the partition as last heard; 0 until it was heard."""
+        consumer = self._ensure_consumer()
+        if tp not in consumer.assignment():
+            return 0
+        return consumer.highwater(driver.ensure_aiokafka_TP(tp)) or 0
+
+
+class Consumer(RunConsumer, driver.Consumer):
+    """Hands agents runs of a Kafka topic."""
+
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lease = Lease(self.app.conf.broker_session_timeout)
+        self._room = asyncio.Event()
+        self._facts: dict[str, TopicFacts] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- topics
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        names = set(topics)
+        await self._look_at(names)
+        await super().subscribe(names)
+
+    async def _look_at(self, names: set[str]) -> None:
+        cluster = self.transport.cluster
+        found = await asyncio.to_thread(cluster.topics, names)
+        if missing := names - found.keys():
+            raise TransportError(
+                f"Kafka at {cluster.bootstrap} has no topic {sorted(missing)[0]!r}: create it before the stage starts."
+            )
+        self._facts.update(found)
+
+    @Service.task
+    async def _watch_topics(self) -> None:
+        """A topic that was deleted and made again: begin it anew."""
+        while not self.should_stop:
+            await self.sleep(_LOOK_SECONDS)
+            known = {name: facts.epoch for name, facts in self._facts.items()}
+            if not known or self.app.rebalancing or self.should_stop:
+                continue
+            try:
+                await self._look_at(set(known))
+            except (TransportError, Retry) as error:
+                self.log.warning("Topics could not be looked at: %s", error)
+                continue
+            again = sorted(name for name, epoch in known.items() if self._facts[name].epoch != epoch)
+            if again:
+                self.log.warning("Made again: topic %s. Its records are read from the first.", ", ".join(again))
+                await self._thread.run_here(self._thread.rejoin())
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        await self._look_until_seen({tp.topic for tp in assigned})
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def _look_until_seen(self, names: set[str]) -> None:
+        """Also when a broker is away just now: aiokafka would only log what is raised here."""
+        while names and not self.should_stop:
+            try:
+                await self._look_at(names)
+            except (TransportError, Retry) as error:
+                self.log.warning("The assigned topics could not be looked at, again in a second: %s", error)
+                await self.sleep(1.0)
+            else:
+                return
+
+    def topic_epoch(self, topic: str) -> str:
+        return self._facts[topic].epoch
+
+    def topic_partitions(self, topic: str) -> int | None:
+        facts = self._facts.get(topic)
+        return facts.partitions if facts else None
+
+    def to_records(self, fetched: Sequence[Any]) -> Sequence[Record]:
+        return [Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched]
+
+    # -- room
+
+    def made_room(self) -> None:
+        self._room.set()
+        self._thread.wake()
+
+    async def wait_for_room(self) -> None:
+        self._room.clear()
+        try:
+            async with asyncio.timeout(1.0):
+                await self._room.wait()
+        except TimeoutError:
+            return
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        super().resume_partitions(tps)
+        self.made_room()
+
+    # -- the lease
+
+    async def hold(self, event: Any | None = None) -> None:
+        message = None if event is None else event.message
+        if message is not None and message.generation_id != self.app.consumer_generation_id:
+            raise LeaseLost("the partitions were given out anew since this run was read")
+        if not self.lease.fresh:
+            await self._answered(self._thread.run_here(self._thread.hold()))
+
+    async def _answered(self, asked: Awaitable[None]) -> None:
+        try:
+            await asked
+        except KafkaError as error:
+            raise Retry(f"Kafka's group coordinator: {error}", 1.0) from error

@@ -1,0 +1,49 @@
+"""The real Kafka as fixtures, for every folder of tests: `tests/conftest.py` takes them in.
+
+A missing server is a loud skip here and a failure where CI=true. Tests that kill the server start one of their own
+with `running_kafka(folder)`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
+from tests.system_needs import in_ci
+
+__all__ = ["kafka_bootstrap", "kafka_server", "kafka_url", "unique_topic"]
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """One broker for the whole run: tests keep apart by topic names (`unique_topic`)."""
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(running_kafka(tmp_path_factory.mktemp("kafka")))
+        except KafkaUnavailable as reason:
+            if in_ci():
+                pytest.fail(f"no Kafka, and CI=true: {reason}")
+            pytest.skip(f"NO KAFKA, its tests are skipped: {reason}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_server: KafkaServer) -> str:
+    """The broker's "127.0.0.1:port"."""
+    return kafka_server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_url(kafka_bootstrap: str) -> str:
+    """kafka://127.0.0.1:port"""
+    return f"kafka://{kafka_bootstrap}"
+
+
+@pytest.fixture
+def unique_topic() -> Callable[[str], str]:
+    """Makes topic names that no other test uses: `unique_topic("news")` is "news-" and 12 hex digits."""
+    return lambda stem: f"{stem}-{uuid.uuid4().hex[:12]}"

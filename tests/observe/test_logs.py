@@ -1,0 +1,111 @@
+"""One chain for all loggers: JSON lines a machine can read, and no secret in any of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.observe.logs import mask, secrets_of, set_up_logs
+
+WEBHOOK = "https://user:p4ssw0rd@hooks.example/services/T000/B000/XXXXyyyy?key=abcdef"
+ENVIRONMENT = {
+    "MOODWIRE_LOG_LEVEL": "INFO",
+    "MOODWIRE_LOG_FORMAT": "json",
+    "MOODWIRE_WEBHOOK_URL": WEBHOOK,
+    "MOODWIRE_WEBHOOK_SECRET": 'whsec_c2Vj"cmV0\\',
+    "MOODWIRE_BROKER_URL": "kafka://alice:kafkapass@broker:9092",
+    "MOODWIRE_WATCHDOG_URL": "https://hc.example/ping/7f3e",
+}
+TELLING = ("p4ssw0rd", "XXXXyyyy", "abcdef", "c2Vj", "kafkapass", "7f3e")
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_structlog_and_the_standard_library_write_the_same_lines() -> None:
+    out = io.StringIO()
+    set_up_logs(out, ENVIRONMENT)
+    structlog.get_logger("streams.observe.stage").info("run", stage="score", records=500)
+    logging.getLogger("aiokafka.consumer").warning("Heartbeat failed: %s", "local member_id was not recognized")
+    logging.getLogger("faust").debug("not at this level")
+    ours, theirs = lines(out)
+    assert ours.pop("timestamp").endswith("Z")
+    assert ours == {
+        "message": "run", "stage": "score", "records": 500, "level": "info", "logger": "streams.observe.stage",
+    }  # fmt: skip
+    assert theirs["message"] == "Heartbeat failed: local member_id was not recognized"
+    assert (theirs["level"], theirs["logger"]) == ("warning", "aiokafka.consumer")
+
+
+def test_an_exception_is_one_line() -> None:
+    out = io.StringIO()
+    set_up_logs(out, ENVIRONMENT)
+    try:
+        raise ValueError("news\nof two lines")
+    except ValueError:
+        structlog.get_logger().exception("broke")
+        logging.getLogger("mode").exception("broke too")
+    for line in lines(out):
+        assert "ValueError: news\nof two lines" in line["exception"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_secret_is_ever_written(form: str) -> None:
+    out = io.StringIO()
+    set_up_logs(out, ENVIRONMENT | {"MOODWIRE_LOG_FORMAT": form})
+    log = structlog.get_logger()
+    for value in ENVIRONMENT.values():
+        log.warning("connecting", to=f"at {value} now", url=value, nested={"deep": [value]})
+        logging.getLogger("httpx").info('HTTP Request: POST %s "HTTP/1.1 200 OK"', value)
+        try:
+            raise RuntimeError(f"cannot reach {value}")
+        except RuntimeError:
+            log.exception("failed")
+    logging.getLogger("aiohttp").error("path /services/T000/B000/XXXXyyyy was not found")
+    text = out.getvalue()
+    assert "hooks.example" not in text
+    assert [secret for secret in TELLING if secret in text] == []
+    assert "broker:9092" in text
+
+
+def test_lines_for_people_are_plain_where_nobody_sees_colours() -> None:
+    out = io.StringIO()
+    set_up_logs(out, {})
+    structlog.get_logger("streams.x").warning("feed_failed", feed="wire")
+    structlog.get_logger("streams.x").info("not at this level")
+    assert "\x1b" not in out.getvalue()
+    assert "feed_failed" in out.getvalue()
+    assert len(out.getvalue().splitlines()) == 1
+
+
+def test_a_foreign_address_loses_its_password() -> None:
+    assert mask(())("at amqp://bob:secret@host/x now") == "at amqp://***@host/x now"
+
+
+def test_a_short_value_masks_nothing_else() -> None:
+    assert secrets_of({"MOODWIRE_WEBHOOK_SECRET": "abc"}) == set()
+
+
+@given(st.text(min_size=4), st.text(), st.text())
+def test_a_masked_text_holds_no_secret(secret: str, before: str, after: str) -> None:
+    masked = mask([secret])(f"{before}{secret}{after}")
+    assert secret not in masked or secret in "***@***"

@@ -1,0 +1,229 @@
+"""What the monitor finds wrong, and that it is told through the channels: once, and when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from streams.archive.memory import MemoryArchive
+from streams.archive.protocol import ArchiveError, StoredAlert
+from streams.errors import Retry, TransportError
+from streams.feeds.poller import Poll, PollOutcome
+from streams.observe.archive import observed_archive
+from streams.observe.feeds import FeedWatch
+from streams.observe.health import Health
+from streams.observe.lag import GroupLag, LagCollector
+from streams.observe.metrics import Metrics
+from streams.observe.monitor import Limits, Monitor, Probes
+from streams.observe.notices import Notices
+from streams.observe.stage import ObservedStage
+from streams.transport.broker import Late
+from tests.observe.watched import Clock, Listener, State, ToldStage, metrics_of, sample, troubles_of
+
+
+class World:
+    """A broker and an archive that answer as told."""
+
+    def __init__(self) -> None:
+        self.lags: list[GroupLag] = [("g", "news", 0, 0)]
+        self.lates: list[Late] = []
+        self.broker: Exception | None = None
+        self.archive: Exception | None = None
+        self.watermark_ms: int | None = None
+        self.archive_waits = 0.0
+
+    def lag(self) -> list[GroupLag]:
+        if self.broker is not None:
+            raise self.broker
+        return self.lags
+
+    def late(self) -> list[Late]:
+        return self.lates
+
+    async def ask_archive(self) -> None:
+        if self.archive is not None:
+            raise self.archive
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metrics(clock: Clock) -> Metrics:
+    return metrics_of(clock)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def monitor(world: World, metrics: Metrics, clock: Clock, listener: Listener) -> Monitor:
+    troubles = troubles_of(metrics, clock, grace_ms=30_000)
+    health = Health(troubles, clock)
+    health.states["score"] = State()
+    probes = Probes(
+        lag=world.lag,
+        late=world.late,
+        archive=world.ask_archive,
+        archive_waiting_seconds=lambda: world.archive_waits,
+        watermark_ms=lambda: world.watermark_ms,
+    )
+    feeds = FeedWatch(metrics, 3_600_000)
+    return Monitor(health, metrics, troubles, probes, Notices([listener]), clock, Limits(lag_records=1_000), feeds)
+
+
+async def turns(monitor: Monitor, clock: Clock, count: int) -> None:
+    for _ in range(count):
+        await monitor.turn()
+        clock.pass_seconds(5)
+
+
+def break_it(fault: str, world: World, clock: Clock) -> None:
+    if fault == "broker":
+        world.broker = TransportError("no broker answers at 127.0.0.1:9")
+    elif fault == "archive":
+        world.archive = Retry("answers 429")
+    elif fault == "archive_slow":
+        world.archive_waits = 61.0
+    elif fault == "lag":
+        world.lags = [("g", "news", 0, 600), ("g", "news", 1, 500)]
+    elif fault == "retention":
+        world.lates = [Late("g", "news", 1, 42, lost=True)]
+    else:
+        world.watermark_ms = clock.now_ms - 121_000
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("broker", "no broker answers"),
+        ("archive", "answers 429"),
+        ("archive_slow", "under way for 61 s"),
+        ("lag", "MOODWIRE_LAG_LIMIT=1000"),
+        ("retention", "LOST"),
+        ("watermark", "behind the clock"),
+    ],
+)
+async def test_a_fault_is_told_once_and_its_end_too(
+    fault: str, words: str, monitor: Monitor, world: World, clock: Clock, listener: Listener, metrics: Metrics
+) -> None:
+    await turns(monitor, clock, 2)
+    assert monitor.troubles.active == []
+    break_it(fault, world, clock)
+    await turns(monitor, clock, 20)
+    reason = fault.partition("_")[0]
+    assert sample(metrics, "trouble", reason=reason) == 1
+    assert monitor.troubles.active
+    assert [(notice.reason, notice.change) for notice in listener.notices] == [(reason, "opened")]
+    assert words in listener.notices[0].detail
+    world.__dict__.update(World().__dict__)
+    if fault == "watermark":
+        world.watermark_ms = clock.now_ms
+    await turns(monitor, clock, 2)
+    assert [notice.change for notice in listener.notices] == ["opened", "resolved"]
+    assert monitor.health.well
+
+
+async def test_a_watermark_that_nobody_has_is_no_trouble(monitor: Monitor, clock: Clock, listener: Listener) -> None:
+    await turns(monitor, clock, 50)
+    assert listener.heard == []
+
+
+async def test_broker_and_archive_are_asked_side_by_side_and_shown(
+    monitor: Monitor, world: World, metrics: Metrics
+) -> None:
+    world.broker, world.archive = TransportError("gone"), ArchiveError("read-only")
+    await monitor.turn()
+    assert (sample(metrics, "broker_up"), sample(metrics, "archive_up")) == (0, 0)
+    assert monitor.health.missing() == ["broker: gone", "archive: read-only"]
+    world.broker = world.archive = None
+    await monitor.turn()
+    assert (sample(metrics, "broker_up"), sample(metrics, "archive_up")) == (1, 1)
+    assert sample(metrics, "stage_up", stage="score") == 1
+
+
+async def test_a_stalled_stage_is_trouble(monitor: Monitor, clock: Clock, metrics: Metrics) -> None:
+    stage = ObservedStage("score", ToldStage(), metrics, monitor.troubles, clock=clock)
+    monitor.health.stages["score"] = stage
+    await stage.idle(0, clock())
+    await turns(monitor, clock, 30)
+    assert [trouble.reason for trouble in monitor.troubles.active] == ["stage"]
+    await stage.idle(0, clock())
+    await monitor.turn()
+    assert monitor.troubles.active == []
+
+
+async def test_a_silent_feed_is_trouble_until_it_speaks(monitor: Monitor, clock: Clock, metrics: Metrics) -> None:
+    assert monitor.feeds is not None
+    for _ in range(13):
+        monitor.feeds.polled("wire", Poll(PollOutcome.FAILED, error="404"), clock())
+        monitor.feeds.polled("blog", Poll(PollOutcome.UPDATED, published=1), clock())
+        await monitor.turn()
+        clock.pass_seconds(301)
+    (trouble,) = monitor.troubles.active
+    assert (trouble.reason, trouble.subject) == ("feed_silent", "wire")
+    assert "404" in trouble.detail
+    monitor.feeds.polled("wire", Poll(PollOutcome.UPDATED, published=3), clock())
+    await monitor.turn()
+    assert monitor.troubles.active == []
+    assert sample(metrics, "feed_polls_total", result="failed") == 13
+
+
+async def test_a_refused_write_is_trouble_until_one_succeeds(clock: Clock, metrics: Metrics) -> None:
+    troubles = troubles_of(metrics, clock)
+
+    class Refusing(MemoryArchive):
+        refuses = True
+
+        async def write_alerts(self, alerts: object) -> None:
+            if self.refuses:
+                raise ArchiveError("index is read-only")
+
+    inner = Refusing()
+    archive, watched = observed_archive(inner, metrics, troubles, clock)
+    alert = StoredAlert("a", 1, "share", "all", "firing", "warning", 0, 0, b"{}")
+    with pytest.raises(ArchiveError):
+        await archive.write_alerts([alert])
+    assert [trouble.reason for trouble in troubles.active] == ["archive"]
+    assert sample(metrics, "archive_failures_total", reason="error") == 1
+    inner.refuses = False
+    await archive.write_alerts([replace(alert, version=2)])
+    assert troubles.active == []
+    assert watched.waiting_seconds == 0
+    assert sample(metrics, "archive_write_seconds_count", kind="alerts") == 1
+
+
+async def test_a_turn_that_breaks_does_not_end_the_monitor(monitor: Monitor, world: World) -> None:
+    stop = asyncio.Event()
+    asked = 0
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            stop.set()
+
+    world.broker = ValueError("a bug")
+    monitor.probes = replace(monitor.probes, archive=ask)
+    monitor.every_seconds = 0.001
+    await monitor.run(stop)
+    assert asked == 3
+
+
+def test_lag_of_a_broker_that_does_not_answer_is_left_out(metrics: Metrics) -> None:
+    world = World()
+    LagCollector(world.lag, metrics.registry)
+    assert sample(metrics, "consumer_lag_records", group="g", topic="news", partition="0") == 0
+    world.broker = TransportError("gone")
+    assert sample(metrics, "consumer_lag_records", group="g", topic="news", partition="0") is None

@@ -114,7 +114,9 @@ async def _stop_when_drained(
         done = publishing.done()
         if done and publishing.exception() is not None:
             break
-        lags = [await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()]
+        lags = [
+            await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()
+        ]
         on_scored(lags[0])
         if done and not any(lags):
             break

@@ -1,7 +1,7 @@
 """A broker as publishers, commands and tests see it, whichever it is: `open_broker` goes by the URL's scheme.
 
-    sqlite:///absolute/path/broker.db   one file on this machine           streams.transport.sqlite.client
-    kafka://host:port[,host:port…]      a cluster                          streams.transport.kafka.client
+sqlite:///absolute/path/broker.db   one file on this machine           streams.transport.sqlite.client
+kafka://host:port[,host:port…]      a cluster                          streams.transport.kafka.client
 """
 
 from __future__ import annotations

@@ -123,7 +123,9 @@ def _kafka_settings(broker_url: str, group: str, options: KafkaOptions) -> dict[
         "producer_max_request_size": _LARGEST_REQUEST_BYTES,
         "table_standby_replicas": 0,
         # Workers are told apart by it; nobody connects to it.
-        "canonical_url": URL.build(scheme="http", host=socket.gethostname().replace("_", "-"), port=os.getpid() % 65_536),
+        "canonical_url": URL.build(
+            scheme="http", host=socket.gethostname().replace("_", "-"), port=os.getpid() % 65_536
+        ),
     }
 
 

@@ -90,8 +90,11 @@ class RunConsumer(Consumer):
         #: Per partition the last offsets of the runs handed out and not yet committed, oldest first. Offsets,
         #: not messages: a reference to a message would keep `wait_empty` waiting for it.
         self._handed: dict[TP, deque[int]] = {}
-        #: Per partition the offset after the last run handed out.
+        #: Per partition the offset after the last run handed out. Absent until the committed offset is known: Faust
+        #: lets source partitions be read before it goes back to that, and would have the records read twice.
         self._next: dict[TP, int] = {}
+        #: Counts the times that all positions were moved: what a fetch from before brings counts no more.
+        self.seeks = 0
 
     # -- what a transport tells
 
@@ -121,13 +124,16 @@ class RunConsumer(Consumer):
 
         What was fetched is handed out also when its partition has been paused meanwhile: it would be skipped.
         """
+        seeks = self.seeks
         records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
         for tp, fetched in records.items():
+            if seeks != self.seeks and not self._is_changelog_tp(tp):
+                continue
             for message in self._messages(tp, fetched):
-                if not self.flow_active or generation != self.app.consumer_generation_id:
+                if not self.flow_active or generation != self.app.consumer_generation_id or seeks != self.seeks:
                     return  # what was fetched and not handed out is fetched again after the seek that follows
                 if isinstance(message.value, Run):
                     self._handed.setdefault(tp, deque()).append(message.offset)
@@ -166,11 +172,14 @@ class RunConsumer(Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = set(self._get_active_partitions())
-        roomy = {tp for tp in active if self._is_changelog_tp(tp) or self.in_flight(tp) < self.limits.in_flight}
+        roomy = {tp for tp in active if self._is_changelog_tp(tp) or self._has_room(tp)}
         if not roomy:
             await self.wait_for_room()
             return {}, active
         return await self._getmany(active_partitions=roomy, timeout=timeout), active
+
+    def _has_room(self, tp: TP) -> bool:
+        return tp in self._next and self.in_flight(tp) < self.limits.in_flight
 
     def in_flight(self, tp: TP) -> int:
         """How many runs of the partition are handed out and not acknowledged."""
@@ -208,10 +217,13 @@ class RunConsumer(Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Goes back to the committed offsets; what was handed out before counts no more."""
+        self.seeks += 1
+        self._next.clear()
         for tp in list(self._handed):
             self._forget_handed(tp)
         committed: Mapping[TP, int] = await super().seek_to_committed()
         self._next.update(committed)
+        self.made_room()
         return committed
 
     def _forget_handed(self, tp: TP) -> None:
@@ -235,6 +247,7 @@ class RunConsumer(Consumer):
         await self.wait_empty()
         for tp in revoked:
             self._forget_handed(tp)
+            self._next.pop(tp, None)
         await super().on_partitions_revoked(revoked)
         if self.lanes is not None:
             for tp in revoked:

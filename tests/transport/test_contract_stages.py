@@ -54,7 +54,9 @@ class Worker:
             drain_seconds=5.0,
             kafka=KafkaOptions(session_seconds=KAFKA_SESSION_SECONDS),
         )
-        self.stage = CountingStage(FaustState(self.app, "rows", partitions=partitions), FaustOutbox(self.app), out and broker.name(out))
+        self.stage = CountingStage(
+            FaustState(self.app, "rows", partitions=partitions), FaustOutbox(self.app), out and broker.name(out)
+        )
         self.job = run_stage(self.app, broker.name(source), self.stage, idle_seconds=idle_seconds)
         self.stop = asyncio.Event()
 

@@ -34,6 +34,10 @@ T = TypeVar("T")
 _LOOK_SECONDS = 5.0  # how often topics are looked at: one may have been deleted and made again
 _CHANGELOG_RECORDS = 5_000
 
+#: How long a broker holds a fetch that finds nothing. Until it answers, aiokafka asks it for no other partition's
+#: records, and what else is asked over the connection waits as well; records end the wait at once.
+_FETCH_WAIT_MS = 50
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """What runs beside aiokafka, in its thread's event loop."""
@@ -60,12 +64,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Runs a coroutine in the thread, from the main loop; nothing that waits there holds it up."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
 
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
+
     # -- fetching
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's
-        return await self.run_here(self._fetch(active_partitions or set(), timeout))
+        return await self.run_here(self._fetch(active_partitions or set(), timeout, self.consumer.seeks))
 
-    async def _fetch(self, wanted: set[TP], at_most_seconds: float) -> dict[TP, list[Any]]:
+    async def _fetch(self, wanted: set[TP], at_most_seconds: float, seeks: int) -> dict[TP, list[Any]]:
         """At most one run's records of each partition; waits when there are none."""
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
@@ -74,18 +83,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         assert self._fetching is not None
         self._fetching.clear()
         with fetcher._subscriptions.fetch_context():
-            found = await self._fetched(fetcher, wanted)
+            found = await self._fetched(fetcher, wanted, seeks)
             if found or not self.consumer.flow_active:
                 return found
             await self._wait_for_records(fetcher, at_most_seconds)
-            return await self._fetched(fetcher, wanted)
+            return await self._fetched(fetcher, wanted, seeks)
 
-    async def _fetched(self, fetcher: Any, wanted: Iterable[TP]) -> dict[TP, list[Any]]:
+    async def _fetched(self, fetcher: Any, wanted: Iterable[TP], seeks: int) -> dict[TP, list[Any]]:
+        """Takes nothing that stands behind positions that are being moved: the main loop would not take it."""
         found: dict[TP, list[Any]] = {}
         records = self.consumer.limits.records
         ready = fetcher._records.keys() & wanted
         for tp in sorted(ready):
             if not self.consumer.flow_active or fetcher._subscriptions.reassignment_in_progress:
+                break
+            if seeks != self.consumer.seeks:
                 break
             limit = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else records
             found |= await fetcher.fetched_records({tp}, 0, max_records=limit)

@@ -146,7 +146,8 @@ async def _append(producer: Any, topic: str, partition: int, sends: Sequence[Sen
 
 def _added(batch: Any, send: Send) -> bool:
     return (
-        batch.append(timestamp=send.timestamp_ms, key=send.key, value=send.value, headers=list(send.headers)) is not None
+        batch.append(timestamp=send.timestamp_ms, key=send.key, value=send.value, headers=list(send.headers))
+        is not None
     )
 
 

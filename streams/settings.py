@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.archive.elastic.address import without_user
+from streams.archive.elastic.options import ElasticOptions
 from streams.errors import SettingsError
 from streams.topics import Topics
 from streams.transport.broker import check_url
@@ -32,6 +34,22 @@ class Settings(BaseSettings):
     prefix: str = Field("moodwire.", description="prefix of topics and groups, for several deployments on one broker")
     broker_url: str = Field("", description="broker; empty: sqlite:///<data_dir>/<namespace>/broker.db")
     archive_url: str = Field("", description="archive; empty: sqlite:///<data_dir>/<namespace>/archive.db")
+    archive_prefix: str = Field(
+        "moodwire-", pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$", description="prefix of Elasticsearch indices and aliases"
+    )
+    archive_user: str = Field("", description="user of Elasticsearch (basic authentication)")
+    archive_password: SecretStr | None = Field(None, description="password of that user")
+    archive_api_key: SecretStr | None = Field(None, description="API key of Elasticsearch, as encoded by Kibana")
+    archive_ca: Path | None = Field(None, description="certificate authority of Elasticsearch (PEM)")
+    archive_verify: bool = Field(True, description="check Elasticsearch's certificate; false is for tests alone")
+    archive_shards: int = Field(1, ge=0, le=64, description="shards of a daily index; 0: the server's (serverless)")
+    archive_replicas: int = Field(1, ge=0, le=5, description="copies of each shard")
+    archive_retention_days: int = Field(
+        90, ge=1, le=3650, description="days that have an index each; older and future ones share one"
+    )
+    archive_bulk_bytes: int = Field(5 << 20, ge=1 << 16, le=90 << 20, description="most bytes of a bulk request")
+    archive_in_flight: int = Field(4, ge=1, le=64, description="bulk requests of a worker on their way at once")
+    archive_seconds: float = Field(30.0, ge=1, description="how long Elasticsearch may take to answer a request")
     profile: str = Field("finance", description="profile: a shipped name or a path to a folder with profile.yaml")
     watchlists: Path | None = Field(None, description="YAML of watchlists")
     gazetteer: Path | None = Field(None, description="YAML or CSV of your own entities, merged over the profile's")
@@ -74,7 +92,7 @@ class Settings(BaseSettings):
     log_format: str = Field("text", description="text for people, json for machines; logs go to standard error")
     run_bytes: int = Field(4 << 20, ge=1 << 16, le=1 << 30, description="most bytes of records in a run")
     runs_in_flight: int = Field(2, ge=1, le=16, description="runs of a partition in memory at once")
-    drain_seconds: float = Field(8.0, gt=0, le=300, description="time that runs in hand get to finish at SIGTERM")
+    drain_seconds: float = Field(7.0, gt=0, le=300, description="time that runs in hand get to finish at SIGTERM")
     http_host: str = Field("127.0.0.1", description="address of /health, /ready and /metrics of `run`")
     http_port: int | None = Field(None, ge=0, le=65535, description="their port; 0: none; unset: 8710 if it is free")
     otel_endpoint: str = Field("", description="OTLP/HTTP collector for traces, http://host:4318; needs moodwire[otel]")
@@ -84,6 +102,17 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(120.0, gt=0, description="a stage or event time that stands still so long is trouble")
     lag_limit: int = Field(100_000, ge=0, description="records behind that are trouble; 0: none are")
     feed_silent_hours: float = Field(24.0, ge=0, description="a feed without news for so long is trouble; 0: never")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_user_out_of_archive_url(cls, given: Any) -> Any:
+        """An address is shown and logged: a user and password in it become settings of their own."""
+        url = given.get("archive_url") if isinstance(given, dict) else None
+        if not isinstance(url, str) or "@" not in url:
+            return given
+        clean, user, password = without_user(url)
+        login = {"archive_user": user, "archive_password": password} if user else {}
+        return {**login, **given, "archive_url": clean}
 
     @field_validator("log_level")
     @classmethod
@@ -149,6 +178,26 @@ class Settings(BaseSettings):
         return self.archive_url or f"sqlite:///{self.home / 'archive.db'}"
 
     @property
+    def elastic(self) -> ElasticOptions:
+        """How to use Elasticsearch; every namespace but `live` has indices of its own."""
+        own = "" if self.namespace == "live" else f"{self.namespace.lower()}-"
+        nothing = SecretStr("")
+        return ElasticOptions(
+            prefix=f"{self.archive_prefix}{own}",
+            user=self.archive_user,
+            password=self.archive_password or nothing,
+            api_key=self.archive_api_key or nothing,
+            ca=self.archive_ca,
+            verify=self.archive_verify,
+            shards=self.archive_shards,
+            replicas=self.archive_replicas,
+            retention_days=self.archive_retention_days,
+            bulk_bytes=self.archive_bulk_bytes,
+            in_flight=self.archive_in_flight,
+            request_seconds=self.archive_seconds,
+        )
+
+    @property
     def is_replay(self) -> bool:
         """Whether event time follows the records alone; live, it follows the clock when all is read."""
         return self.namespace != "live"
@@ -164,9 +213,13 @@ def _check_broker(settings: Settings) -> None:
     if not settings.on_kafka:
         if set_for_kafka := sorted(name for name in given if name.startswith("kafka_") and getattr(settings, name)):
             names = ", ".join(f"MOODWIRE_{name.upper()}" for name in set_for_kafka)
-            raise SettingsError(f"{names}: only for Kafka, and the broker is {settings.broker}: set MOODWIRE_BROKER_URL")
+            raise SettingsError(
+                f"{names}: only for Kafka, and the broker is {settings.broker}: set MOODWIRE_BROKER_URL"
+            )
         if settings.mentions != 1:
-            raise SettingsError("MOODWIRE_MENTIONS_PARTITIONS: the embedded broker has one worker per stage; leave it unset")
+            raise SettingsError(
+                "MOODWIRE_MENTIONS_PARTITIONS: the embedded broker has one worker per stage; leave it unset"
+            )
         return
     if bool(settings.kafka_certificate) != bool(settings.kafka_key):
         raise SettingsError("MOODWIRE_KAFKA_CERTIFICATE and MOODWIRE_KAFKA_KEY go together: set both or none")

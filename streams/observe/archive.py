@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from streams.archive.protocol import Archive, Outcome, StoredAlert, StoredNotification
+from streams.archive.protocol import Archive, Refused, StoredAlert, StoredNotification, Written
 from streams.errors import MoodwireError, Retry
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
@@ -32,7 +32,6 @@ class ObservedArchive:
         self._troubles = troubles
         self._clock = clock
         self._seconds = {kind: metrics.archive_seconds.labels(kind) for kind in ("items", "alerts", "notifications")}
-        self._outcomes = {outcome: metrics.archived.labels(outcome.value) for outcome in Outcome}
         self._begun: dict[int, float] = {}
         self._calls = 0
 
@@ -44,11 +43,11 @@ class ObservedArchive:
         """How long the oldest write has been under way; 0 without one."""
         return time.perf_counter() - min(self._begun.values()) if self._begun else 0.0
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
         with self._measured("items"):
             outcomes = await self._archive.write_items(items)
-        for outcome, count in Counter(outcomes).items():
-            self._outcomes[outcome].inc(count)
+        for outcome, count in Counter(map(_code, outcomes)).items():
+            self._metrics.archived.labels(outcome).inc(count)
         now_ms = self._clock()
         self._metrics.archive_latency.observe_many([(now_ms - item.news.seen_ms) / 1000 for item in items])
         late = sum(item.late for item in items)
@@ -80,6 +79,10 @@ class ObservedArchive:
             del self._begun[call]
         self._seconds[kind].observe(time.perf_counter() - begun)
         self._troubles.clear("archive", _SUBJECT)
+
+
+def _code(written: Written) -> str:
+    return "refused" if isinstance(written, Refused) else written.value
 
 
 def observed_archive(

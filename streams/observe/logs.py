@@ -23,6 +23,8 @@ from streams.settings import Settings
 __all__ = ["FORMATS", "mask", "secrets_of", "set_up_logs"]
 
 FORMATS = ("text", "json")
+_TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "streams.transport")
+"""At INFO these tell of every service that starts and every request; their warnings and, at DEBUG, all is shown."""
 _LEAST_SECRET = 4  # a shorter "secret" would mask half of what is said
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"']+@")
 
@@ -50,6 +52,8 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.NOTSET if level < logging.INFO else max(level, logging.WARNING))
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,6 +1,7 @@
 """A stage with its figures, its log line and its span around it; the stage inside knows nothing of it.
 
-Dispatcher ─► ObservedStage.handle ─► span ─► the stage ─► done: figures, a line at INFO
+Dispatcher ─► ObservedStage.handle ─► span ─► the stage ─► done: figures, a line at INFO (at DEBUG for one
+                                                       │        record: `watch` gets a tick every second)
                                                        └─► failed: counted, raised again; lasting: a trouble
 """
 
@@ -24,6 +25,7 @@ __all__ = ["ObservedStage", "reason_of"]
 
 log = structlog.get_logger(__name__)
 
+_SLOW_SECONDS = 1.0
 _FAILURES_TO_TROUBLE = 3
 """Attempts at one run: a blip is over at the second or third, about 2 s after the first."""
 
@@ -85,7 +87,8 @@ class ObservedStage:
         self._progressed()
         if self._failures.pop(run.partition, 0):
             self._troubles.clear("stage", self._subject(run.partition))
-        log.info(
+        say = log.info if len(run.records) > 1 or seconds > _SLOW_SECONDS else log.debug
+        say(
             "run",
             stage=self.name,
             partition=run.partition,

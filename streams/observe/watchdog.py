@@ -43,12 +43,11 @@ class Watchdog:
             metrics.watchdog.labels(result)
 
     async def turn(self, now_ms: int) -> None:
-        """Pings when it is time and all is well; a ping that fails is tried again at the next turn."""
+        """Pings when it is time and all is well; what fails or is withheld is tried again at the next turn."""
         if now_ms < self._due_ms:
             return
         if not self._health.well:
             self._metrics.watchdog.labels("withheld").inc()
-            self._due_ms = now_ms + self._every_ms
             return
         if await self._ping(now_ms):
             self._due_ms = now_ms + self._every_ms

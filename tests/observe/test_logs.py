@@ -46,7 +46,7 @@ def test_structlog_and_the_standard_library_write_the_same_lines() -> None:
     set_up_logs(out, ENVIRONMENT)
     structlog.get_logger("streams.observe.stage").info("run", stage="score", records=500)
     logging.getLogger("aiokafka.consumer").warning("Heartbeat failed: %s", "local member_id was not recognized")
-    logging.getLogger("faust").debug("not at this level")
+    logging.getLogger("faust").info("a service of many starts")
     ours, theirs = lines(out)
     assert ours.pop("timestamp").endswith("Z")
     assert ours == {
@@ -75,11 +75,12 @@ def test_no_secret_is_ever_written(form: str) -> None:
     log = structlog.get_logger()
     for value in ENVIRONMENT.values():
         log.warning("connecting", to=f"at {value} now", url=value, nested={"deep": [value]})
-        logging.getLogger("httpx").info('HTTP Request: POST %s "HTTP/1.1 200 OK"', value)
+        logging.getLogger("httpx").warning('HTTP Request: POST %s "HTTP/1.1 200 OK"', value)
         try:
             raise RuntimeError(f"cannot reach {value}")
         except RuntimeError:
             log.exception("failed")
+        logging.getLogger("elastic_transport").warning("retrying %s", value)
     logging.getLogger("aiohttp").error("path /services/T000/B000/XXXXyyyy was not found")
     text = out.getvalue()
     assert "hooks.example" not in text

@@ -42,6 +42,12 @@ async def test_a_run_is_one_line_with_its_figures(troubles: Troubles, clock: Clo
     }  # fmt: skip
 
 
+async def test_a_tick_is_no_news(troubles: Troubles, clock: Clock) -> None:
+    with capture_logs() as lines:
+        await watched(ToldStage(), troubles, clock).handle(run_of(10, 1))
+    assert [line["log_level"] for line in lines] == ["debug"]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

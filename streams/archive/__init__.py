@@ -3,24 +3,61 @@
     write_items ─► versions (id, content) ─► the item: its earliest version ─► search, rates, top, recent
     write_alerts, record_notifications ─► what was said to whom
 
-`protocol` says what an archive must do, `sqlite` is the embedded one, `memory` the fake of the tests; one
-contract suite runs over all.
+`protocol` says what an archive must do, `sqlite` is the embedded one, `elastic` the one on Elasticsearch, `memory`
+the fake of the tests; one contract suite runs over all.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from streams.archive.protocol import Archive
+from pydantic import SecretStr
+
+from streams.archive.elastic.address import is_elastic, normalised, without_user
+from streams.archive.elastic.options import ElasticOptions
+from streams.archive.protocol import Archive, OnTrouble
 from streams.archive.sqlite import SqliteArchive
 from streams.errors import SettingsError
 
-__all__ = ["open_archive"]
+if TYPE_CHECKING:
+    from streams.archive.elastic.archive import ElasticArchive
+
+__all__ = ["open_archive", "open_elastic"]
 
 
-def open_archive(url: str) -> Archive:
-    """The archive behind `sqlite:///absolute/path`; raises `SettingsError` for any other scheme."""
+def open_archive(
+    url: str,
+    options: ElasticOptions | None = None,
+    *,
+    on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+) -> Archive:
+    """The archive behind `sqlite:///absolute/path` or `https://host:port` (also http, elasticsearch).
+
+    `options` and `on_trouble` are for Elasticsearch alone. Raises `SettingsError` for anything else.
+    """
+    if is_elastic(url):
+        return open_elastic(url, options, on_trouble=on_trouble)
     scheme, separator, rest = url.partition("://")
     if scheme != "sqlite" or not separator or not rest.startswith("/"):
-        raise SettingsError(f"MOODWIRE_ARCHIVE_URL={url!r}: take sqlite:///absolute/path/archive.db")
+        raise SettingsError(
+            f"MOODWIRE_ARCHIVE_URL={url!r}: take sqlite:///absolute/path/archive.db, or https://host:port"
+        )
     return SqliteArchive(Path(rest))
+
+
+def open_elastic(
+    url: str,
+    options: ElasticOptions | None = None,
+    *,
+    on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+) -> ElasticArchive:
+    """The archive on Elasticsearch; a user and password in `url` are taken out of it. Raises `SettingsError`."""
+    from streams.archive.elastic.archive import ElasticArchive  # its client takes a second to load
+
+    options = options or ElasticOptions()
+    clean, user, password = without_user(url)
+    if user and not options.user:
+        options = replace(options, user=user, password=SecretStr(password))
+    return ElasticArchive(normalised(clean), options, on_trouble=on_trouble)

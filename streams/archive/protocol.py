@@ -7,7 +7,7 @@ position is a duplicate; at the position already stored it is a redo, and change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -21,13 +21,20 @@ __all__ = [
     "ArchiveStats",
     "Count",
     "Hit",
+    "OnTrouble",
     "Outcome",
     "Query",
     "RateBucket",
     "RecentStory",
+    "Refused",
     "StoredAlert",
     "StoredNotification",
+    "Written",
 ]
+
+
+OnTrouble = Callable[[str | None], None]
+"""Told why the archive cannot be used, once an episode, and None when it can be used again."""
 
 
 class ArchiveError(MoodwireError):
@@ -41,6 +48,18 @@ class Outcome(Enum):
     """A new version of its id, or the very same record again after a redo."""
     DUPLICATE = "duplicate"
     """The same id and content stood already at another position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The archive can never store this item as it is: it goes to `rejects`. `reason` is the archive's code for why."""
+
+    reason: str
+    detail: str = ""
+
+
+Written = Outcome | Refused
+"""What `write_items` says of each item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +154,7 @@ class StoredNotification:
 class Archive(Protocol):
     """Raises `Retry` when it cannot take or answer now, `ArchiveError` when it never will."""
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
         """Durable when it returns; one outcome an item, in order."""
 
     async def stats(self) -> ArchiveStats: ...

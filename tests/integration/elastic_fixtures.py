@@ -6,6 +6,7 @@ with `running_elastic()`.
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
 import uuid
@@ -34,9 +35,12 @@ def elastic_server() -> Iterator[ElasticServer]:
 
 
 @pytest.fixture(scope="session")
-def elastic_url(elastic_server: ElasticServer) -> str:
-    """http://127.0.0.1:port"""
-    return elastic_server.url
+def elastic_url(request: pytest.FixtureRequest) -> str:
+    """http://127.0.0.1:port; ELASTIC_TEST_URL names a server that already runs, for one's own loop of tests."""
+    if running := os.environ.get("ELASTIC_TEST_URL"):
+        return running
+    server: ElasticServer = request.getfixturevalue("elastic_server")
+    return server.url
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""Addresses of Elasticsearch: with a port, and without the user and password that may stand in them."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from streams.errors import SettingsError
+
+__all__ = ["SCHEMES", "is_elastic", "normalised", "without_user"]
+
+SCHEMES = {"https": 443, "http": 9200, "elasticsearch": 9200}
+"""And the port of an address that names none; `elasticsearch` is plain HTTP."""
+
+
+def is_elastic(url: str) -> bool:
+    return url.partition("://")[0].lower() in SCHEMES
+
+
+def without_user(url: str) -> tuple[str, str, str]:
+    """(url, user, password) of an address that may carry both; of several nodes the first that does."""
+    user = password = ""
+    nodes: list[str] = []
+    for node in url.split(","):
+        parts = urlsplit(node)
+        _, at, host = parts.netloc.rpartition("@")
+        if at and not user:
+            name, _, secret = parts.netloc.rpartition("@")[0].partition(":")
+            user, password = unquote(name), unquote(secret)
+        nodes.append(urlunsplit(parts._replace(netloc=host)) if at else node)
+    return ",".join(nodes), user, password
+
+
+def normalised(url: str) -> str:
+    """The address as the client wants it, for one node or several; raises `SettingsError`, which shows no password."""
+    clean, _, _ = without_user(url)
+    return ",".join(_node(urlsplit(node.strip()), clean) for node in clean.split(","))
+
+
+def _node(parts: SplitResult, shown: str) -> str:
+    try:
+        port = parts.port or SCHEMES[parts.scheme]
+    except (KeyError, ValueError) as error:
+        raise SettingsError(f"MOODWIRE_ARCHIVE_URL={shown}: take https://host:port or http://host:port") from error
+    if not parts.hostname:
+        raise SettingsError(f"MOODWIRE_ARCHIVE_URL={shown}: it names no host; take https://host:port")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    scheme = "http" if parts.scheme == "elasticsearch" else parts.scheme
+    return f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"

@@ -1,0 +1,164 @@
+"""The archive on Elasticsearch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from streams.archive.elastic.bulk import Action, Bulk
+from streams.archive.elastic.documents import alert_document, notification_document
+from streams.archive.elastic.names import Names
+from streams.archive.elastic.options import ElasticOptions
+from streams.archive.elastic.pruning import Pruner
+from streams.archive.elastic.reading import Reader
+from streams.archive.elastic.session import Session
+from streams.archive.elastic.templates import TEMPLATE_VERSION, templates
+from streams.archive.elastic.verdicts import Verdict
+from streams.archive.elastic.writing import ItemWriter
+from streams.archive.protocol import (
+    ArchiveStats,
+    Count,
+    Hit,
+    OnTrouble,
+    Query,
+    RateBucket,
+    RecentStory,
+    StoredAlert,
+    StoredNotification,
+    Written,
+)
+from streams.records import Scored
+
+__all__ = ["ElasticArchive"]
+
+
+class ElasticArchive:
+    """Implements `streams.archive.protocol.Archive`; `on_trouble` hears of what somebody must mend.
+
+    Templates are written before the first write when they are absent or of an older version.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: ElasticOptions,
+        *,
+        on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.names = Names(options.prefix)
+        self.options = options
+        self.session = Session(url, options, on_trouble=on_trouble)
+        self.reader = Reader(self.session, self.names)
+        self.bulk = Bulk(self.session, options)
+        self._writer = ItemWriter(self.session, self.bulk, self.names, options, clock)
+        self._set_up = False
+        self._setting_up = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"ElasticArchive({self.session.url!r}, prefix={self.options.prefix!r})"
+
+    async def setup(self, *, lifecycle: str = "") -> list[str]:
+        """Write every index template; idempotent. The names of those written. `lifecycle` names an ILM policy."""
+        made = templates(self.names, self.options, lifecycle=lifecycle)
+        for name, body in made.items():
+            await self.session.call("PUT", f"/_index_template/{name}", body)
+        self._set_up = True
+        return sorted(made)
+
+    async def _ready(self) -> None:
+        if self._set_up:
+            return
+        async with self._setting_up:
+            await self._set_up_once()
+
+    async def _set_up_once(self) -> None:
+        if not self._set_up and await self._is_outdated():
+            await self.setup()
+        self._set_up = True
+
+    async def _is_outdated(self) -> bool:
+        """Whether a template is missing or of an older version; a newer one is left alone."""
+        found: dict[str, Any] = await self.session.call(
+            "GET", f"/_index_template/{self.names.prefix}*", allow=(Verdict.MISSING,)
+        )
+        rows = found.get("index_templates", [])
+        versions = {row["name"]: row["index_template"].get("version", 0) for row in rows}
+        return any(versions.get(name, 0) < TEMPLATE_VERSION for name in templates(self.names, self.options))
+
+    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
+        await self._ready()
+        return await self._writer.write(items)
+
+    async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
+        """Every state under its own key, and the newest by external version: a late writer changes nothing."""
+        await self._ready()
+        actions: list[Action] = []
+        for alert in alerts:
+            document = alert_document(alert)
+            actions.append(Action.of("create", self.names.alert_states, f"{alert.id}.{alert.version}", document))
+            version = {"version": alert.version, "version_type": "external"}
+            actions.append(Action.of("index", self.names.alerts, alert.id, document, **version))
+        await self._write_all(actions)
+
+    async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
+        await self._ready()
+        index = self.names.notifications
+        await self._write_all([Action.of("create", index, one.id, notification_document(one)) for one in notifications])
+
+    async def _write_all(self, actions: Sequence[Action]) -> None:
+        """Documents of our own making: none of them may be refused, so a refusal is trouble."""
+        for result in await self.bulk.send(actions):
+            if result.verdict not in (Verdict.DONE, Verdict.CONFLICT):
+                self.session.fail(f"{result.verdict.value} {result.kind} {result.reason}")
+
+    async def stats(self) -> ArchiveStats:
+        return await self.reader.stats()
+
+    async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
+        return await self.reader.items_by_id(ids)
+
+    async def revisions(self, item_id: str) -> list[Scored]:
+        return await self.reader.revisions(item_id)
+
+    async def story(self, story_id: str) -> list[Scored]:
+        return await self.reader.story(story_id)
+
+    async def search(self, query: Query) -> list[Hit]:
+        return await self.reader.search(query)
+
+    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        return await self.reader.rates(series, since_ms, until_ms, bucket_ms)
+
+    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        return await self.reader.top(kind, since_ms, until_ms, limit)
+
+    async def stories(
+        self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
+    ) -> list[RecentStory]:
+        return await self.reader.stories(
+            partition=partition, epoch=epoch, before_offset=before_offset, since_ms=since_ms, limit=limit
+        )
+
+    async def alerts(
+        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredAlert]:
+        return await self.reader.alerts(series, state, since_ms, limit)
+
+    async def alert_history(self, alert_id: str) -> list[StoredAlert]:
+        return await self.reader.alert_history(alert_id)
+
+    async def notification_status(self, ids: Sequence[str]) -> set[str]:
+        return await self.reader.notification_status(ids)
+
+    async def refresh(self) -> None:
+        """Let searches see all that was written: for tests and reports, never for the pipeline."""
+        await self.reader.refresh(f"{self.options.prefix}*")
+
+    async def prune(self, before_ms: int) -> int:
+        return await Pruner(self.session, self.names, self.reader).prune(before_ms)
+
+    async def close(self) -> None:
+        await self.session.close()

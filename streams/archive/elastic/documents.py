@@ -1,0 +1,266 @@
+"""Documents of the archive: ECS fields for every tool, and `moodwire.*` for what is ours.
+
+`moodwire.current` holds the scores that dashboards use: those of the first scoring until the item is scored
+again, then the newest; the ones before are kept in `moodwire.earlier`. `moodwire.item` is true for the earliest
+version of an id. A document with `moodwire.stub` is a version that was found to be a revision before its own
+writer had stored it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from streams.archive.protocol import StoredAlert, StoredNotification
+from streams.archive.series import series_of
+from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+
+__all__ = [
+    "ItemDocument",
+    "Scores",
+    "alert_document",
+    "alert_of",
+    "document_id",
+    "item_document",
+    "notification_document",
+    "scored_of",
+    "series_with",
+    "stub_document",
+]
+
+ECS_VERSION = "8.17.0"
+_encoder = msgspec.json.Encoder()
+
+
+class Ecs(msgspec.Struct, frozen=True):
+    version: str = ECS_VERSION
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    id: str
+    dataset: str
+    provider: str = ""
+    kind: str = msgspec.field(default="")
+    module: str = ""
+    created: int | None = None
+    ingested: int | None = None
+
+
+class Url(msgspec.Struct):
+    full: str
+
+
+class StoryFields(msgspec.Struct, omit_defaults=True):
+    id: str
+    duplicate_of: str | None = None
+    similar: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class PositionFields(msgspec.Struct):
+    epoch: str
+    partition: int
+    offset: int
+
+
+class Scores(msgspec.Struct, omit_defaults=True):
+    """What one model said of an item."""
+
+    model: str
+    model_version: str
+    scored: int
+    sentiment: Sentiment | None = None
+    topic: Topic | None = None
+
+
+class Moodwire(msgspec.Struct, omit_defaults=True):
+    id: str
+    content: str
+    item: bool
+    source: str
+    language: str
+    series: tuple[str, ...]
+    story: StoryFields
+    position: PositionFields
+    signature: int
+    current: Scores
+    text: str = ""
+    published: int | None = None
+    declared_language: str | None = None
+    declared_entities: tuple[str, ...] = ()
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    entities: tuple[EntityMention, ...] = ()
+    watchlists: tuple[str, ...] = ()
+    late: bool = False
+    earlier: tuple[Scores, ...] = ()
+    versions: tuple[int, int] = (1, 1)
+
+
+class ItemDocument(msgspec.Struct, omit_defaults=True):
+    timestamp: int = msgspec.field(name="@timestamp")
+    message: str
+    event: Event
+    moodwire: Moodwire
+    ecs: Ecs | None = None
+    url: Url | None = None
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def document_id(item_id: str, content: str) -> str:
+    return f"{item_id}.{content}"
+
+
+def series_with(item: Scored, scores: Scores) -> tuple[str, ...]:
+    """The series of an item when these are its scores."""
+    return series_of(msgspec.structs.replace(item, topic=scores.topic))
+
+
+def item_document(item: Scored, *, is_item: bool) -> bytes:
+    """The document of a version, as JSON on one line."""
+    news = item.news
+    return _encoder.encode(
+        ItemDocument(
+            timestamp=news.seen_ms,
+            message=news.title,
+            ecs=Ecs(),
+            event=Event(
+                id=news.id, dataset="moodwire.items", provider=news.source, kind="event", module="moodwire",
+                created=news.seen_ms, ingested=item.scored_ms,
+            ),
+            url=Url(news.url) if news.url else None,
+            tags=item.watchlists,
+            labels={"language": item.language} if item.language else {},
+            moodwire=Moodwire(
+                id=news.id,
+                content=news.content,
+                item=is_item,
+                source=news.source,
+                language=item.language,
+                series=series_of(item),
+                story=StoryFields(item.story.id, item.story.duplicate_of, item.story.similar),
+                position=PositionFields(item.position.epoch, item.position.partition, item.position.offset),
+                signature=item.signature,
+                current=Scores(item.model, item.model_version, item.scored_ms, item.sentiment, item.topic),
+                text=news.text,
+                published=news.published_ms,
+                declared_language=news.language,
+                declared_entities=news.entities,
+                extra=news.extra,
+                entities=item.entities,
+                watchlists=item.watchlists,
+                late=item.late,
+                versions=(item.version, news.version),
+            ),
+        )
+    )  # fmt: skip
+
+
+def stub_document(item_id: str, content: str, seen_ms: int) -> dict[str, Any]:
+    """Stands for a version that is known to be a revision and is not stored yet."""
+    return {"@timestamp": seen_ms, "moodwire": {"id": item_id, "content": content, "item": False, "stub": True}}
+
+
+def scored_of(source: Mapping[str, Any]) -> Scored:
+    """The item back, with its current scores; `source` is a document that is no stub."""
+    document = msgspec.convert(source, ItemDocument)
+    own, scores = document.moodwire, document.moodwire.current
+    version, news_version = own.versions
+    return Scored(
+        news=News(
+            id=own.id,
+            content=own.content,
+            title=document.message,
+            source=own.source,
+            seen_ms=document.timestamp,
+            text=own.text,
+            url=document.url.full if document.url else "",
+            published_ms=own.published,
+            language=own.declared_language,
+            entities=own.declared_entities,
+            extra=own.extra,
+            version=news_version,
+        ),
+        position=Position(own.position.epoch, own.position.partition, own.position.offset),
+        scored_ms=scores.scored,
+        language=own.language,
+        sentiment=scores.sentiment,
+        topic=scores.topic,
+        entities=own.entities,
+        watchlists=own.watchlists,
+        story=Story(own.story.id, own.story.duplicate_of, own.story.similar),
+        signature=own.signature,
+        model=scores.model,
+        model_version=scores.model_version,
+        late=own.late,
+        version=version,
+    )
+
+
+def alert_document(alert: StoredAlert) -> bytes:
+    """`moodwire.alert.detail` is the event as JSON for people and scripts, `body` the very bytes."""
+    body = alert.body.decode()
+    return _encoder.encode(
+        {
+            "@timestamp": alert.updated_ms,
+            "ecs": Ecs(),
+            "event": Event(alert.id, "moodwire.alerts", alert.series, "alert", "moodwire"),
+            "message": f"{alert.series}: {alert.rule} {alert.state} ({alert.severity})",
+            "moodwire": {
+                "alert": {
+                    "id": alert.id,
+                    "version": alert.version,
+                    "rule": alert.rule,
+                    "series": alert.series,
+                    "state": alert.state,
+                    "severity": alert.severity,
+                    "onset": alert.onset_ms,
+                    "updated": alert.updated_ms,
+                    "observed": _observed(alert.body),
+                    "body": body,
+                }
+            },
+        }
+    )
+
+
+def _observed(body: bytes) -> dict[str, Any]:
+    """Numbers of the event that charts want; nothing when the event has none."""
+    event = msgspec.json.decode(body)
+    observed = event.get("observed") if isinstance(event, dict) else None
+    return (
+        {key: observed[key] for key in ("negative", "total") if key in observed} if isinstance(observed, dict) else {}
+    )
+
+
+def alert_of(source: Mapping[str, Any]) -> StoredAlert:
+    """The state back."""
+    own = source["moodwire"]["alert"]
+    return StoredAlert(
+        own["id"], own["version"], own["rule"], own["series"], own["state"], own["severity"], own["onset"],
+        own["updated"], own["body"].encode(),
+    )  # fmt: skip
+
+
+def notification_document(notification: StoredNotification) -> bytes:
+    return _encoder.encode(
+        {
+            "@timestamp": notification.sent_ms,
+            "ecs": Ecs(),
+            "event": Event(notification.id, "moodwire.notifications", notification.channel, "event", "moodwire")
+            if not notification.problem
+            else Event(notification.id, "moodwire.notifications", notification.channel, "alert", "moodwire"),
+            "message": f"{notification.channel}: {notification.problem or 'sent'}",
+            "moodwire": {
+                "notification": {
+                    "id": notification.id,
+                    "alert_id": notification.alert_id,
+                    "version": notification.version,
+                    "channel": notification.channel,
+                    "sent": notification.sent_ms,
+                    "problem": notification.problem,
+                }
+            },
+        }
+    )

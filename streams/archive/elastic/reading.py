@@ -1,0 +1,250 @@
+"""Reading: searches and aggregations over the aliases, and documents by their keys in real time.
+
+What is found by a search was refreshed: it is up to a second old (the server's `refresh_interval`). What is asked
+by id, and what a stage needs to be exact (`items_by_id`, `stories`, `stats`, notifications), is not behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from streams.archive.elastic.documents import alert_of, document_id, scored_of
+from streams.archive.elastic.names import Names
+from streams.archive.elastic.registry import Entry
+from streams.archive.elastic.session import Session
+from streams.archive.elastic.verdicts import Verdict
+from streams.archive.protocol import ArchiveStats, Count, Hit, Query, RateBucket, RecentStory, StoredAlert
+from streams.archive.words import marked, words_of
+from streams.records import Scored
+
+__all__ = ["Reader"]
+
+LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+"""An archive to which nothing was written has no indices: then there is nothing to find."""
+MOST_HITS = 10_000
+"""The server's own bound of one page (`index.max_result_window`)."""
+MOST_BUCKETS = 10_000
+MOST_WORDS = 100
+"""Of a search text: more say no more, and the server bounds the clauses of a query."""
+EXISTS = {"exists": {"field": "moodwire.current.sentiment.label"}}
+NEGATIVE = {"filter": {"term": {"moodwire.current.sentiment.label": "negative"}}}
+STUB = {"term": {"moodwire.stub": True}}
+
+
+class Reader:
+    """Answers questions; writes nothing."""
+
+    def __init__(self, session: Session, names: Names) -> None:
+        self._session = session
+        self._names = names
+
+    async def stats(self) -> ArchiveStats:
+        names = self._names
+        await self.refresh(names.days, names.sightings)
+        items = await self._count(names.items)
+        versions = await self._count(names.versions, {"bool": {"must_not": STUB}})
+        return ArchiveStats(items, versions - items, await self._count(names.sightings))
+
+    async def refresh(self, *indices: str) -> None:
+        """Let searches see all that was written."""
+        await self._session.call("POST", f"/{','.join(indices)}/_refresh", None, LENIENT)
+
+    async def _count(self, index: str, query: dict[str, Any] | None = None) -> int:
+        body = {"query": query or {"match_all": {}}}
+        return int((await self._session.call("POST", f"/{index}/_count", body, LENIENT))["count"])
+
+    async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
+        places = []
+        for item_id, entry in zip(ids, await self._entries(ids), strict=True):
+            if entry is not None:
+                index = self._names.of_day(entry.item.day)
+                places.append({"_index": index, "_id": document_id(item_id, entry.item.content)})
+        return [scored_of(source) for source in await self._documents(places)]
+
+    async def _entries(self, ids: Sequence[str]) -> list[Entry | None]:
+        found = await self._mget([{"_index": self._names.registry, "_id": one} for one in ids])
+        return [msgspec.convert(one["_source"], Entry) if one.get("found") else None for one in found]
+
+    async def _documents(self, places: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+        """The sources of those that are stored whole."""
+        found = await self._mget(places)
+        return [one["_source"] for one in found if one.get("found") and "event" in one["_source"]]
+
+    async def _mget(self, docs: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+        if not docs:
+            return []
+        return list((await self._session.call("POST", "/_mget", {"docs": list(docs)}))["docs"])
+
+    async def revisions(self, item_id: str) -> list[Scored]:
+        (entry,) = await self._entries([item_id])
+        if entry is None:
+            return []
+        versions = sorted(entry.versions, key=lambda version: (version.seen_ms, version.content))
+        places = [
+            {"_index": self._names.of_day(version.day), "_id": document_id(item_id, version.content)}
+            for version in versions
+        ]
+        return [scored_of(source) for source in await self._documents(places)]
+
+    async def story(self, story_id: str) -> list[Scored]:
+        query = {"term": {"moodwire.story.id": story_id}}
+        order = [{"@timestamp": "asc"}, {"moodwire.id": "asc"}]
+        hits = await self._search(self._names.items, {"query": query, "sort": order, "size": MOST_HITS})
+        return [scored_of(hit["_source"]) for hit in hits]
+
+    async def _search(self, index: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        return list((await self._session.call("POST", f"/{index}/_search", body, LENIENT))["hits"]["hits"])
+
+    async def search(self, query: Query) -> list[Hit]:
+        words = words_of(query.text)[:MOST_WORDS]
+        body: dict[str, Any] = {
+            "query": {"bool": {"filter": _restrictions(query, words)}},
+            "sort": [{"@timestamp": "desc"}, {"moodwire.id": "desc"}],
+            "size": min(query.limit, MOST_HITS),
+            "track_total_hits": False,
+        }
+        if query.before is not None:
+            body["search_after"] = list(query.before)
+        items = [scored_of(hit["_source"]) for hit in await self._search(self._names.items, body)]
+        return [Hit(item, marked(item.news.title, words)) for item in items]
+
+    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        """In steps that keep each request below the server's bound of buckets."""
+        rows: list[RateBucket] = []
+        step = MOST_BUCKETS * bucket_ms
+        since_ms = max(since_ms, 0)
+        for start_ms in range(since_ms // bucket_ms * bucket_ms, until_ms, step):
+            rows += await self._rates(series, max(start_ms, since_ms), min(start_ms + step, until_ms), bucket_ms)
+        return rows
+
+    async def _rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        histogram = {"field": "@timestamp", "fixed_interval": f"{bucket_ms}ms", "min_doc_count": 1}
+        score = {"avg": {"field": "moodwire.current.sentiment.score"}}
+        body = {
+            "size": 0,
+            "query": {"bool": {"filter": [_series(series), _span(since_ms, until_ms), EXISTS]}},
+            "aggs": {"time": {"date_histogram": histogram, "aggs": {"negative": NEGATIVE, "score": score}}},
+        }
+        answer = await self._aggregate(body)
+        return [
+            RateBucket(int(row["key"]), row["doc_count"], row["negative"]["doc_count"], row["score"]["value"])
+            for row in answer.get("time", {}).get("buckets", ())
+        ]
+
+    async def _aggregate(self, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._session.call("POST", f"/{self._names.items}/_search", body, LENIENT)
+        return dict(answer.get("aggregations", {}))
+
+    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        """Exact on one shard a day; with more, a name that is rare in each of them may be missed."""
+        terms = {
+            "field": "moodwire.series",
+            "include": f"{kind}/.*",
+            "size": limit,
+            "shard_size": max(1_000, limit * 10),
+            "order": [{"negative": "desc"}, {"_count": "desc"}, {"_key": "asc"}],
+        }
+        body = {
+            "size": 0,
+            "query": {"bool": {"filter": [_span(since_ms, until_ms), EXISTS]}},
+            "aggs": {"names": {"terms": terms, "aggs": {"negative": NEGATIVE}}},
+        }
+        answer = await self._aggregate(body)
+        return [
+            Count(row["key"].removeprefix(f"{kind}/"), row["doc_count"], row["negative"]["doc_count"])
+            for row in answer.get("names", {}).get("buckets", ())
+        ]
+
+    async def stories(
+        self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
+    ) -> list[RecentStory]:
+        await self.refresh(self._names.days)
+        body: dict[str, Any] = {
+            "query": {
+                "bool": {
+                    "filter": [
+                        {"term": {"moodwire.position.epoch": epoch}},
+                        {"term": {"moodwire.position.partition": partition}},
+                        {"range": {"moodwire.position.offset": {"lt": before_offset}}},
+                        {"range": {"@timestamp": {"gte": since_ms, "format": "epoch_millis"}}},
+                    ]
+                }
+            },
+            "sort": [{"moodwire.position.offset": "desc"}],
+            "_source": ["@timestamp", "message", "moodwire.id", "moodwire.story.id", "moodwire.story.duplicate_of"],
+        }
+        rows: list[RecentStory] = []
+        while len(rows) < limit:
+            body["size"] = min(limit - len(rows), MOST_HITS)
+            hits = await self._search(self._names.versions, body)
+            rows += [_recent(hit["_source"]) for hit in hits]
+            if len(hits) < body["size"]:
+                break
+            body["search_after"] = hits[-1]["sort"]
+        return rows[::-1]
+
+    async def alerts(self, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
+        filters: list[dict[str, Any]] = []
+        if series:
+            filters.append({"term": {"moodwire.alert.series": series}})
+        if state:
+            filters.append({"term": {"moodwire.alert.state": state}})
+        if since_ms is not None:
+            filters.append({"range": {"moodwire.alert.onset": {"gte": since_ms, "format": "epoch_millis"}}})
+        order = [{"moodwire.alert.onset": "desc"}, {"moodwire.alert.id": "asc"}]
+        body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
+        return [alert_of(hit["_source"]) for hit in await self._search(self._names.alerts, body)]
+
+    async def alert_history(self, alert_id: str) -> list[StoredAlert]:
+        query = {"term": {"moodwire.alert.id": alert_id}}
+        body = {"query": query, "sort": [{"moodwire.alert.version": "asc"}], "size": MOST_HITS}
+        return [alert_of(hit["_source"]) for hit in await self._search(self._names.alert_states, body)]
+
+    async def notification_status(self, ids: Sequence[str]) -> set[str]:
+        found = await self._mget([{"_index": self._names.notifications, "_id": one} for one in ids])
+        return {one["_id"] for one in found if one.get("found")}
+
+    async def exists(self, path: str) -> bool:
+        """Whether something is there by this path (an index, a template)."""
+        answer = await self._session.call("GET", path, allow=(Verdict.MISSING,))
+        return "error" not in answer
+
+
+def _recent(source: dict[str, Any]) -> RecentStory:
+    own = source["moodwire"]
+    return RecentStory(
+        own["id"], source["message"], source["@timestamp"], own["story"]["id"], own["story"].get("duplicate_of")
+    )
+
+
+def _restrictions(query: Query, words: Sequence[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    if words:
+        fields = ["message", "moodwire.text"]
+        text = {"query": " ".join(words), "type": "cross_fields", "operator": "and", "fields": fields}
+        rows.append({"multi_match": text})
+    if query.series:
+        rows.append(_series(query.series))
+    if query.language:
+        rows.append({"term": {"moodwire.language": query.language}})
+    if query.sentiment:
+        rows.append({"term": {"moodwire.current.sentiment.label": query.sentiment}})
+    if query.since_ms is not None or query.until_ms is not None:
+        rows.append(_span(query.since_ms, query.until_ms))
+    return rows
+
+
+def _series(series: str) -> dict[str, Any]:
+    return {"term": {"moodwire.series": series}}
+
+
+def _span(since_ms: int | None, until_ms: int | None) -> dict[str, Any]:
+    bounds: dict[str, Any] = {"format": "epoch_millis"}
+    if since_ms is not None:
+        bounds["gte"] = since_ms
+    if until_ms is not None:
+        bounds["lt"] = until_ms
+    return {"range": {"@timestamp": bounds}}

@@ -1,0 +1,190 @@
+"""Talking to Elasticsearch: every request, its retries, and what goes wrong for long.
+
+    call ──► judge ─► done, conflict, missing, split, refused ──► the caller decides
+                  ├─► again    back-off with jitter, Retry-After honoured ──► after some attempts: Retry
+                  └─► trouble  said once an episode (log, on_trouble) ──────► Retry
+
+`Retry` makes the partition wait; the run is tried again for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import urlencode
+
+import msgspec
+from elastic_transport import Serializer, SerializerCollection, TransportError
+from elasticsearch import AsyncElasticsearch
+
+from streams.archive.elastic.options import ElasticOptions
+from streams.archive.elastic.verdicts import Verdict, error_of, judge, retry_after_seconds
+from streams.archive.protocol import ArchiveError, OnTrouble
+from streams.errors import Retry
+
+__all__ = ["Answer", "Session", "backoff_seconds"]
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 5.0
+TROUBLE_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `retry_after_seconds` is 0 unless the server asked for a wait."""
+
+    status: int
+    body: bytes
+    retry_after_seconds: float = 0.0
+
+    def json(self) -> Any:
+        """The body, decoded; a text that is no JSON (a proxy's page) comes as it is."""
+        try:
+            return msgspec.json.decode(self.body) if self.body else {}
+        except msgspec.DecodeError:
+            return self.body.decode("utf-8", "replace")
+
+    @property
+    def verdict(self) -> Verdict:
+        return judge(self.status) if self.status < 300 else judge(self.status, *error_of(self.json()))
+
+
+class _RawSerializer(Serializer):
+    """Bodies are encoded and decoded by us, and a proxy's error page must not hide its status."""
+
+    mimetype = "application/json"
+
+    def loads(self, data: bytes) -> Any:
+        return data
+
+    def dumps(self, data: Any) -> bytes:
+        return bytes(data)
+
+
+class _RawBodies(SerializerCollection):
+    def __init__(self) -> None:
+        super().__init__({_RawSerializer.mimetype: _RawSerializer()})
+
+    def get_serializer(self, mimetype: str | None) -> Serializer:  # noqa: ARG002  # one for all
+        return self.default_serializer
+
+
+def backoff_seconds(attempt: int, jitter: float) -> float:
+    """The wait after failed attempt number `attempt` (from 1): doubles up to a bound, less up to half by `jitter`."""
+    doubled = min(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), LONGEST_WAIT_SECONDS)
+    return doubled * (1.0 - 0.5 * jitter)
+
+
+class Session:
+    """The client with our rules. `url` has no user and no password in it: they stand in the options.
+
+    Plain media types are sent, not those that name a version, so Elasticsearch 8.19, 9.x and serverless all answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: ElasticOptions,
+        *,
+        on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.url = url
+        self.on_trouble = on_trouble
+        self.retries = 0
+        """Requests, or parts of them, that were sent again since the start."""
+        self._options = options
+        self._sleep = sleep
+        self._trouble: str | None = None
+        self._headers = {"accept": JSON}
+        if authorization := options.authorization():
+            self._headers["authorization"] = authorization
+        try:
+            self._client = AsyncElasticsearch(
+                url.split(","), max_retries=0, request_timeout=options.request_seconds, **_tls(url, options)
+            )
+        except (ValueError, OSError) as error:
+            raise ArchiveError(f"MOODWIRE_ARCHIVE_URL={url}: {error}") from error
+        self._client.transport.serializers = _RawBodies()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: Mapping[str, object] | None = None,
+        *,
+        allow: Collection[Verdict] = (),
+    ) -> Any:
+        """The decoded answer of one request; verdicts in `allow` are the caller's, any other failure is `Retry`."""
+        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        target = f"{path}?{urlencode(params)}" if params else path
+        for attempt in range(1, self._options.attempts + 1):
+            answer = await self.send(method, target, data)
+            verdict = answer.verdict
+            if verdict is Verdict.DONE or verdict in allow:
+                self.all_is_well()
+                return answer.json()
+            what = f"{method} {path}: {_said(answer)}"
+            if verdict is not Verdict.AGAIN:
+                self.fail(what)
+            await self.wait(attempt, what, answer.retry_after_seconds)
+        raise AssertionError("unreachable")  # pragma: no cover  # the last `wait` raises
+
+    async def send(self, method: str, target: str, data: bytes | None, content_type: str = JSON) -> Answer:
+        """One request, once. A connection that fails or a server that is silent is answered by status 503."""
+        headers = self._headers | {"content-type": content_type} if data is not None else self._headers
+        try:
+            meta, body = await self._client.transport.perform_request(method, target, body=data, headers=headers)
+        except TransportError as error:
+            return Answer(503, msgspec.json.encode({"error": {"type": type(error).__name__, "reason": str(error)}}))
+        return Answer(meta.status, body or b"", retry_after_seconds(meta.headers))
+
+    async def wait(self, attempt: int, what: str, asked_seconds: float = 0.0) -> None:
+        """Back off after a failed attempt; after the last one that is allowed, raise `Retry` instead."""
+        if attempt >= self._options.attempts:
+            self._begin_trouble(what)
+            raise Retry(f"Elasticsearch does not take or answer it: {what}", asked_seconds or TROUBLE_WAIT_SECONDS)
+        self.retries += 1
+        await self._sleep(max(asked_seconds, backoff_seconds(attempt, random.random())))  # noqa: S311  # jitter
+
+    def fail(self, what: str) -> NoReturn:
+        """Somebody must act: say so once, and let the partition wait. Raises `Retry`."""
+        self._begin_trouble(what)
+        raise Retry(f"Elasticsearch refuses, and the partition waits: {what}", TROUBLE_WAIT_SECONDS)
+
+    def all_is_well(self) -> None:
+        """A request went through: an episode of trouble, if there was one, is over."""
+        if self._trouble is not None:
+            log.warning("the archive %s can be used again", self.url)
+            self._trouble = None
+            self.on_trouble(None)
+
+    def _begin_trouble(self, what: str) -> None:
+        if self._trouble is None:
+            self._trouble = what
+            log.error("the archive %s cannot be used; nothing is lost, the pipeline waits: %s", self.url, what)
+            self.on_trouble(what)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _said(answer: Answer) -> str:
+    kind, reason = error_of(answer.json())
+    return f"{answer.status} {kind} {reason}".strip()
+
+
+def _tls(url: str, options: ElasticOptions) -> Mapping[str, Any]:
+    if not url.startswith("https://"):
+        return {}
+    trust: dict[str, Any] = {"ca_certs": str(options.ca)} if options.ca else {}
+    return trust | {"verify_certs": options.verify, "ssl_show_warn": False}

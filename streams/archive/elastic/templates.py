@@ -1,0 +1,158 @@
+"""Index templates: mappings that Kibana likes (keyword, date, text with a keyword beside it), settings, aliases.
+
+Every template is strict about what is ours and deaf to the rest: `dynamic: false` stores a field that has no
+mapping and indexes nothing of it, so no stranger's field can break or swell an index.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.archive.elastic.names import Names
+from streams.archive.elastic.options import ElasticOptions
+
+__all__ = ["TEMPLATE_VERSION", "templates"]
+
+TEMPLATE_VERSION = 1
+"""Raised with every change of a template: a start with a newer version writes them anew."""
+PRIORITY = 300
+
+KEYWORD = {"type": "keyword", "ignore_above": 1024}
+DATE = {"type": "date", "format": "strict_date_optional_time||epoch_millis"}
+LONG = {"type": "long"}
+INTEGER = {"type": "integer"}
+FLOAT = {"type": "float"}
+BOOLEAN = {"type": "boolean"}
+UNREAD = {"type": "object", "enabled": False}
+"""Kept as it is, neither parsed nor indexed."""
+STORED = {"type": "keyword", "index": False, "doc_values": False}
+
+
+def _text(keyword_length: int = 512) -> dict[str, Any]:
+    keyword = {"type": "keyword", "ignore_above": keyword_length}
+    return {"type": "text", "analyzer": "moodwire_words", "fields": {"keyword": keyword}}
+
+
+def _object(**fields: Any) -> dict[str, Any]:
+    return {"dynamic": False, "properties": fields}
+
+
+def _ecs() -> dict[str, Any]:
+    return {
+        "@timestamp": DATE,
+        "ecs": _object(version=KEYWORD),
+        "event": _object(
+            id=KEYWORD, kind=KEYWORD, module=KEYWORD, dataset=KEYWORD, provider=KEYWORD, created=DATE, ingested=DATE
+        ),
+        "message": _text(),
+    }
+
+
+SENTIMENT = _object(label=KEYWORD, negative=FLOAT, neutral=FLOAT, positive=FLOAT, score=FLOAT)
+TOPIC = _object(label=KEYWORD, probability=FLOAT)
+
+ITEM = _ecs() | {
+    "tags": KEYWORD,
+    "labels": _object(language=KEYWORD),
+    "url": _object(full={"type": "keyword", "ignore_above": 2048}),
+    "moodwire": _object(
+        id=KEYWORD,
+        content=KEYWORD,
+        item=BOOLEAN,
+        stub=BOOLEAN,
+        source=KEYWORD,
+        language=KEYWORD,
+        declared_language=KEYWORD,
+        series=KEYWORD,
+        text={"type": "text", "analyzer": "moodwire_words"},
+        published=DATE,
+        late=BOOLEAN,
+        watchlists=KEYWORD,
+        entities=_object(id=KEYWORD, name=_text(), relevance=FLOAT),
+        story=_object(id=KEYWORD, duplicate_of=KEYWORD, similar=UNREAD),
+        signature=LONG,
+        position=_object(epoch=KEYWORD, partition=INTEGER, offset=LONG),
+        current=_object(model=KEYWORD, model_version=KEYWORD, scored=DATE, sentiment=SENTIMENT, topic=TOPIC),
+        earlier=UNREAD,
+        extra=UNREAD,
+    ),
+}
+
+REGISTRY = {"seen": DATE, "revised": BOOLEAN, "versions": UNREAD}
+
+SIGHTING = {"@timestamp": DATE, "moodwire": _object(id=KEYWORD, content=KEYWORD, item_seen=DATE)}
+
+ALERT = _ecs() | {
+    "moodwire": _object(
+        alert=_object(
+            id=KEYWORD,
+            version=LONG,
+            rule=KEYWORD,
+            series=KEYWORD,
+            state=KEYWORD,
+            severity=KEYWORD,
+            onset=DATE,
+            updated=DATE,
+            observed=_object(negative=FLOAT, total=FLOAT),
+            body=STORED,
+        )
+    )
+}
+
+NOTIFICATION = _ecs() | {
+    "moodwire": _object(
+        notification=_object(id=KEYWORD, alert_id=KEYWORD, version=LONG, channel=KEYWORD, sent=DATE, problem=_text())
+    )
+}
+
+ANALYSIS = {
+    "tokenizer": {
+        "moodwire_words": {"type": "char_group", "tokenize_on_chars": ["whitespace", "punctuation", "symbol"]}
+    },
+    "analyzer": {
+        "moodwire_words": {
+            "type": "custom",
+            "tokenizer": "moodwire_words",
+            "filter": ["lowercase", "asciifolding"],
+        }
+    },
+}
+"""Words as `streams.archive.words` cuts a search text: at everything that is no letter and no digit."""
+
+
+def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> dict[str, dict[str, Any]]:
+    """Index templates by name. `lifecycle` names an ILM policy for the daily indices."""
+    daily = _settings(options)
+    if lifecycle:
+        daily["index.lifecycle.name"] = lifecycle
+    aliases = {names.items: {"filter": {"term": {"moodwire.item": True}}}, names.versions: {}}
+    return {
+        f"{names.prefix}items": _template([names.days], daily, ITEM, aliases),
+        f"{names.prefix}registry": _template([names.registry], _settings(options), REGISTRY),
+        f"{names.prefix}sightings": _template([names.sightings], _settings(options), SIGHTING),
+        f"{names.prefix}alerts": _template([names.alerts, names.alert_states], _settings(options), ALERT),
+        f"{names.prefix}notifications": _template([names.notifications], _settings(options), NOTIFICATION),
+    }
+
+
+def _settings(options: ElasticOptions) -> dict[str, Any]:
+    settings: dict[str, Any] = {"analysis": ANALYSIS}
+    if options.shards:
+        settings |= {"number_of_shards": options.shards, "number_of_replicas": options.replicas}
+    return settings
+
+
+def _template(
+    patterns: list[str], settings: dict[str, Any], fields: dict[str, Any], aliases: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {
+        "index_patterns": patterns,
+        "priority": PRIORITY,
+        "version": TEMPLATE_VERSION,
+        "_meta": {"managed_by": "moodwire"},
+        "template": {
+            "settings": settings,
+            "mappings": {"dynamic": False, "date_detection": False, "properties": fields},
+            "aliases": aliases or {},
+        },
+    }

@@ -1,0 +1,263 @@
+"""Writing items: first the registry says what each record is, then the documents are stored.
+
+    records of an id ─► claim in the registry ─┬─► new version, or a redo ─► its document in its day's index
+                        (create; if it is there:│                            ─► revisions lose the mark `item`
+                         read, decide, compare  └─► duplicate ─► a sighting by position
+                         and swap)
+
+Exact with any number of writers and after any crash, because each step is idempotent and none goes back:
+a claim is settled by one document's compare-and-swap; documents and sightings are only ever created; the mark
+`moodwire.item` only ever falls, whoever comes first. A version that must lose its mark before its own
+writer has stored it gets a stub without the mark, which that writer fills in.
+A crash between the steps is mended by the redo of the run, which finds its own claims again by position.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from streams.archive.elastic.bulk import Action, Bulk, Settled
+from streams.archive.elastic.documents import document_id, item_document, stub_document
+from streams.archive.elastic.names import OVERFLOW, Names, day_of
+from streams.archive.elastic.options import ElasticOptions
+from streams.archive.elastic.registry import Entry, Version, fold, unclaim
+from streams.archive.elastic.session import Session
+from streams.archive.elastic.verdicts import Verdict
+from streams.archive.protocol import Outcome, Refused, Written
+from streams.errors import Retry
+from streams.records import Scored
+
+__all__ = ["ItemWriter"]
+
+MOST_SWAPS = 20
+"""Writers of one id at once are at most as many as partitions hold copies of it; this many lost races are a fault."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The records of one id in a batch, in order."""
+
+    items: list[Scored] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    entry: Entry | None = None
+
+    def settled(self) -> Entry:
+        assert self.entry is not None, "read before it was claimed"
+        return self.entry
+
+
+class ItemWriter:
+    """Writes batches of items; many may be under way at once. `clock` gives the wall clock in ms."""
+
+    def __init__(
+        self,
+        session: Session,
+        bulk: Bulk,
+        names: Names,
+        options: ElasticOptions,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._session = session
+        self._bulk = bulk
+        self._names = names
+        self._options = options
+        self._clock = clock
+
+    async def write(self, items: Sequence[Scored]) -> list[Written]:
+        """One outcome an item. Raises `Retry`; then some are stored, and the redo finds them."""
+        groups: dict[str, _Group] = {}
+        for place, item in enumerate(items):
+            group = groups.setdefault(item.news.id, _Group())
+            group.items.append(item)
+            group.places.append(place)
+        await self._claim(groups)
+        outcomes: list[Written] = [Outcome.ADDED] * len(items)
+        for group in groups.values():
+            for place, outcome in zip(group.places, group.outcomes, strict=True):
+                outcomes[place] = outcome
+        for place, refused in (await self._store(groups)).items():
+            outcomes[place] = refused
+        return outcomes
+
+    # --- claiming -----------------------------------------------------------------------------------------------
+
+    async def _claim(self, groups: dict[str, _Group]) -> None:
+        """Settle every group's entry and outcomes: most ids are new and take one request."""
+        now_ms = self._clock()
+        waiting = list(groups)
+        actions: list[Action] = []
+        for item_id in waiting:
+            entry = self._fold(groups[item_id], None, now_ms)
+            actions.append(Action.of("create", self._names.registry, item_id, msgspec.json.encode(entry)))
+        for _ in range(MOST_SWAPS):
+            results = await self._bulk.send(actions)
+            waiting = [
+                item_id
+                for item_id, result in zip(waiting, results, strict=True)
+                if self._stored(result, "registry") is Verdict.CONFLICT
+            ]
+            if not waiting:
+                return
+            waiting, actions = await self._swaps(waiting, groups, now_ms)
+        self._session.fail(f"{len(waiting)} ids are claimed over and over by others")
+
+    def _fold(self, group: _Group, entry: Entry | None, now_ms: int) -> Entry:
+        days = (day_of(item.news.seen_ms, now_ms, self._options.retention_days) for item in group.items)
+        group.entry, group.outcomes = fold(entry, zip(group.items, days, strict=True))
+        return group.entry
+
+    async def _swaps(
+        self, waiting: Sequence[str], groups: dict[str, _Group], now_ms: int
+    ) -> tuple[list[str], list[Action]]:
+        """For ids that have an entry: decide on it; those whose entry changes, and the compare-and-swap for each."""
+        changed: list[str] = []
+        actions: list[Action] = []
+        for item_id, found in zip(waiting, await self._get(self._names.registry, waiting), strict=True):
+            before = msgspec.convert(found["_source"], Entry) if found.get("found") else None
+            after = self._fold(groups[item_id], before, now_ms)
+            if after == before:
+                continue
+            changed.append(item_id)
+            actions.append(_swap(self._names.registry, item_id, found, after))
+        return changed, actions
+
+    async def _get(self, index: str, ids: Sequence[str], fields: str = "") -> list[dict[str, Any]]:
+        """Documents as they are now, whatever was refreshed, in the order asked for."""
+        return await self._mget([{"_index": index, "_id": one} for one in ids], fields)
+
+    async def _mget(self, docs: Sequence[dict[str, str]], fields: str = "") -> list[dict[str, Any]]:
+        params: dict[str, object] = {"_source_includes": fields} if fields else {}
+        answer = await self._session.call("POST", "/_mget", {"docs": docs}, params)
+        return list(answer["docs"])
+
+    def _stored(self, result: Settled, what: str) -> Verdict:
+        """Done or conflict; anything else cannot be for a document of this kind, and the partition waits."""
+        if result.verdict not in (Verdict.DONE, Verdict.CONFLICT):
+            self._session.fail(f"{what}: {result.verdict.value} {result.kind} {result.reason}")
+        return result.verdict
+
+    # --- storing ------------------------------------------------------------------------------------------------
+
+    async def _store(self, groups: dict[str, _Group]) -> dict[int, Refused]:
+        """Documents and sightings; what was refused, by place in the batch."""
+        actions: list[Action] = []
+        owners: list[tuple[_Group, int] | None] = []
+        for group in groups.values():
+            entry = group.settled()
+            earliest, seen = entry.item.content, set[str]()
+            for number, (item, outcome) in enumerate(zip(group.items, group.outcomes, strict=True)):
+                if outcome is Outcome.DUPLICATE:
+                    actions.append(self._sighting(item, entry))
+                    owners.append(None)
+                elif item.news.content not in seen:
+                    seen.add(item.news.content)
+                    document = item_document(item, is_item=item.news.content == earliest)
+                    actions.append(Action.of("create", *self._place(entry, item), document))
+                    owners.append((group, number))
+        results = await self._bulk.send(actions)
+        refused: dict[int, Refused] = {}
+        standing: list[tuple[_Group, Scored]] = []
+        for owner, result in zip(owners, results, strict=True):
+            if owner is None:
+                self._stored(result, "sighting")
+            elif result.verdict is Verdict.REFUSED:
+                refused |= await self._refuse(*owner, result)
+            elif self._stored(result, "document") is Verdict.CONFLICT:
+                standing.append((owner[0], owner[0].items[owner[1]]))
+        await self._fill_stubs(standing)
+        await self._demote(groups.values())
+        return refused
+
+    def _place(self, entry: Entry, item: Scored) -> tuple[str, str]:
+        """(index, document id) of a version; the index was settled when it was claimed."""
+        version = entry.version(item.news.content)
+        assert version is not None, "its claim made it part of the entry"
+        return self._names.of_day(version.day), document_id(item.news.id, item.news.content)
+
+    def _sighting(self, item: Scored, entry: Entry) -> Action:
+        at = item.position
+        source = {
+            "@timestamp": item.news.seen_ms,
+            "moodwire": {"id": item.news.id, "content": item.news.content, "item_seen": entry.seen},
+        }
+        key = f"{at.epoch}.{at.partition}.{at.offset}"
+        return Action.of("create", self._names.sightings, key, msgspec.json.encode(source))
+
+    async def _fill_stubs(self, standing: Sequence[tuple[_Group, Scored]]) -> None:
+        """Documents that stood there already are a redo's; where it is a stub, it becomes the whole document."""
+        if not standing:
+            return
+        places = [self._place(group.settled(), item) for group, item in standing]
+        found = await self._mget([{"_index": index, "_id": key} for index, key in places], "moodwire.stub")
+        actions = [
+            _swap(index, key, one, item_document(item, is_item=False))
+            for (index, key), (_, item), one in zip(places, standing, found, strict=True)
+            if one.get("found") and one["_source"].get("moodwire", {}).get("stub")
+        ]
+        for result in await self._bulk.send(actions) if actions else ():
+            self._stored(result, "document")
+
+    async def _demote(self, groups: Iterable[_Group]) -> None:
+        """Take the mark off every version that is not the earliest; a version not stored yet gets a stub."""
+        now_ms = self._clock()
+        actions = [
+            self._demotion(group.items[0].news.id, version)
+            for group in groups
+            if group.entry is not None and group.entry.revised and Outcome.ADDED in group.outcomes
+            for version in group.entry.versions
+            if version is not group.entry.item and self._is_kept(version, now_ms)
+        ]
+        for result in await self._bulk.send(actions) if actions else ():
+            if result.verdict is not Verdict.DONE:
+                raise Retry(f"a revision could not be marked: {result.kind} {result.reason}", 0.5)
+
+    def _demotion(self, item_id: str, version: Version) -> Action:
+        stub = stub_document(item_id, version.content, version.seen_ms)
+        body = {"doc": {"moodwire": {"item": False}}, "upsert": stub}
+        index, key = self._names.of_day(version.day), document_id(item_id, version.content)
+        return Action.of("update", index, key, msgspec.json.encode(body), retry_on_conflict=5)
+
+    def _is_kept(self, version: Version, now_ms: int) -> bool:
+        """Whether the version's index is not one that pruning may have dropped: writing would bring it back."""
+        return version.day == OVERFLOW or day_of(version.seen_ms, now_ms, self._options.retention_days) != OVERFLOW
+
+    async def _refuse(self, group: _Group, number: int, result: Settled) -> dict[int, Refused]:
+        """Give the claim of a refused version back, so that a mended copy of it is no duplicate of nothing."""
+        news = group.items[number].news
+        for _ in range(MOST_SWAPS):
+            (found,) = await self._get(self._names.registry, [news.id])
+            entry = msgspec.convert(found["_source"], Entry) if found.get("found") else None
+            group.entry = unclaim(entry, news.content) if entry else None
+            if entry is None or group.entry == entry:
+                break
+            (outcome,) = await self._bulk.send([_swap(self._names.registry, news.id, found, group.entry)])
+            if self._stored(outcome, "registry") is Verdict.DONE:
+                break
+        if group.entry is not None:
+            await self._promote(news.id, group.entry.item)
+        refused = Refused(result.kind, result.reason)
+        same = zip(group.places, group.items, strict=True)
+        return {place: refused for place, item in same if item.news.content == news.content}
+
+    async def _promote(self, item_id: str, version: Version) -> None:
+        """Mark the earliest of what is left; where it is not stored, its own writer will mark it."""
+        index, key = self._names.of_day(version.day), document_id(item_id, version.content)
+        body = msgspec.json.encode({"doc": {"moodwire": {"item": True}}})
+        await self._bulk.send([Action.of("update", index, key, body, retry_on_conflict=5)])
+
+
+def _swap(index: str, key: str, found: dict[str, Any], document: Entry | bytes | None) -> Action:
+    """Put `document` in the place of what was read, if it still is what was read; None deletes it."""
+    condition: dict[str, object] = {}
+    if found.get("found"):
+        condition = {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
+    if document is None:
+        return Action.of("delete", index, key, b"", **condition)
+    source = document if isinstance(document, bytes) else msgspec.json.encode(document)
+    return Action.of("index" if condition else "create", index, key, source, **condition)

@@ -1,128 +1,175 @@
-"""A worker in a process of its own, killed and stopped: exact counts, and nothing twice after a clean stop."""
+"""Workers in processes of their own, killed, stopped, paused and joined by others: counts stay exact."""
 
 from __future__ import annotations
 
-import json
 import random
 import signal
-import subprocess
-import sys
+import threading
 import time
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from streams.engine.ports import Send
-from streams.transport.faust_app import TopicSpec
-from tests.transport.contract_broker import EmbeddedBroker
+from streams.transport.broker import TopicSpec
+from tests.transport.contract_broker import KAFKA_SESSION_SECONDS, ContractBroker
+from tests.transport.worker_processes import WorkerProcess, counts, times_done, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = "tests.transport.worker_program"
 PARTITIONS = 2
 GROUP = "test.killed"
-CHANGELOG = f"{GROUP}-rows-changelog"
 
-
-def start(broker: EmbeddedBroker) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", PROGRAM, str(broker.store.path), GROUP, "in", "out", str(PARTITIONS)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_runs(process: subprocess.Popen[str], runs: int) -> list[str]:
-    assert process.stdout is not None
-    return [process.stdout.readline().strip() for _ in range(runs)]
-
-
-def end(process: subprocess.Popen[str], number: signal.Signals) -> list[str]:
-    """Ends the process and returns what it had still said."""
-    process.send_signal(number)
-    out, errors = process.communicate(timeout=20)
-    if number is signal.SIGTERM:
-        assert process.returncode == 0, errors
-    return out.split("\n")[:-1]
-
-
-def wait_until_drained(broker: EmbeddedBroker, at_most_seconds: float = 30) -> None:
-    deadline = time.monotonic() + at_most_seconds
-    while broker.lag(GROUP, "in"):
-        assert time.monotonic() < deadline, "not drained in time"
-        time.sleep(0.05)
-
-
-def counts(broker: EmbeddedBroker) -> Counter[str]:
-    """The rows that a restart would restore: the last of each key in the changelog."""
-    total: Counter[str] = Counter()
-    for partition in range(PARTITIONS):
-        rows = {record.key: record.value for record in broker.records(CHANGELOG, partition)}
-        for key, value in rows.items():
-            if key is not None and b"|n/" in key and value is not None:
-                total[key.split(b"|n/")[1].decode()] += json.loads(value)[1]
-    return total
+Start = Callable[[], WorkerProcess]
 
 
 @pytest.fixture
-def topics(broker: EmbeddedBroker) -> EmbeddedBroker:
+def topics(broker: ContractBroker) -> ContractBroker:
     broker.create(TopicSpec("in", PARTITIONS), TopicSpec("out", 1))
     return broker
 
 
+@pytest.fixture
+def start(topics: ContractBroker) -> Iterator[Start]:
+    """Starts workers; those that a failed test leaves behind are killed."""
+    started: list[WorkerProcess] = []
+
+    def begin() -> WorkerProcess:
+        started.append(WorkerProcess(topics, GROUP, PARTITIONS))
+        return started[-1]
+
+    yield begin
+    for worker in started:
+        if worker.process.returncode is None:
+            worker.end(signal.SIGKILL)
+
+
+def records(count: int) -> list[Send]:
+    return [Send("in", b"key%d" % (n % 5), b"%d" % n, n % PARTITIONS) for n in range(count)]
+
+
+def drain(topics: ContractBroker) -> None:
+    wait_until(lambda: topics.lag(GROUP, "in") == 0)
+
+
+def assert_exact(topics: ContractBroker, sends: list[Send]) -> None:
+    assert counts(topics, GROUP, PARTITIONS) == Counter((send.key or b"").decode() for send in sends)
+    copied = Counter(int(record.value or b"") for record in topics.records("out"))
+    assert set(copied) == set(range(len(sends)))
+
+
+class Publishing:
+    """Publishes in a thread, a little at a time, until all is published."""
+
+    def __init__(self, topics: ContractBroker, sends: list[Send], batch: int, pause_seconds: float) -> None:
+        self._thread = threading.Thread(target=self._publish, args=(topics, sends, batch, pause_seconds))
+        self._thread.start()
+
+    def _publish(self, topics: ContractBroker, sends: list[Send], batch: int, pause_seconds: float) -> None:
+        for at in range(0, len(sends), batch):
+            topics.publish(sends[at : at + batch])
+            time.sleep(pause_seconds)
+
+    def finish(self) -> None:
+        self._thread.join()
+
+
 @pytest.mark.slow
 def test_counts_are_exact_after_kill_9_at_random_moments_while_another_process_publishes(
-    topics: EmbeddedBroker,
+    topics: ContractBroker, start: Start
 ) -> None:
     moments = random.Random(9)
-    sends = [Send("in", b"key%d" % (n % 5), b"%d" % n) for n in range(6_000)]
+    sends = records(6_000)
     at = 0
-    for _ in range(4):
-        worker = start(topics)
+    for _ in range(2 if topics.is_kafka else 4):
+        worker = start()
         for _ in range(moments.randrange(3, 12)):
             topics.publish(sends[at : at + 100])
             at += 100
-            wait_for_runs(worker, 1)
-        end(worker, signal.SIGKILL)
-        topics.store.compact(force=True)
+            worker.wait_for_runs(1)
+        worker.end(signal.SIGKILL)
+        topics.compact()
     topics.publish(sends[at:])
-    worker = start(topics)
-    wait_until_drained(topics)
-    end(worker, signal.SIGTERM)
-    assert counts(topics) == Counter((send.key or b"").decode() for send in sends)
-    copied = Counter(int(record.value or b"") for record in topics.records("out"))
-    assert set(copied) == set(range(6_000))
+    worker = start()
+    drain(topics)
+    worker.end(signal.SIGTERM)
+    assert_exact(topics, sends)
 
 
 @pytest.mark.slow
-def test_after_sigterm_the_next_worker_does_nothing_again(topics: EmbeddedBroker) -> None:
-    topics.publish([Send("in", b"k", b"%d" % n) for n in range(5_000)])
-    done: list[str] = []
+def test_after_sigterm_the_next_worker_does_nothing_again(topics: ContractBroker, start: Start) -> None:
+    topics.publish(records(5_000))
+    workers = []
     for runs in (2, 9, 17):
-        worker = start(topics)
-        done += wait_for_runs(worker, runs)
-        done += end(worker, signal.SIGTERM)
-    worker = start(topics)
-    wait_until_drained(topics)
-    done += end(worker, signal.SIGTERM)
-    offsets: Counter[tuple[int, int]] = Counter()
-    for line in done:
-        _, partition, first, last = line.split()
-        offsets.update((int(partition), offset) for offset in range(int(first), int(last) + 1))
-    assert set(offsets.values()) == {1}
-    assert len(offsets) == 5_000
+        workers.append(start())
+        workers[-1].wait_for_runs(runs)
+        workers[-1].end(signal.SIGTERM)
+    workers.append(start())
+    drain(topics)
+    workers[-1].end(signal.SIGTERM)
+    times = times_done(workers)
+    assert set(times.values()) == {1}
+    assert len(times) == 5_000
     assert sorted(int(record.value or b"") for record in topics.records("out")) == list(range(5_000))
 
 
 @pytest.mark.slow
-def test_a_second_process_is_told_that_the_stage_is_taken(topics: EmbeddedBroker) -> None:
+def test_a_second_process_is_told_that_the_stage_is_taken(topics: ContractBroker, start: Start) -> None:
+    if topics.is_kafka:
+        pytest.skip("on Kafka workers share a stage")
     topics.publish([Send("in", b"k", b"v")])
-    first = start(topics)
-    wait_for_runs(first, 1)
-    second = start(topics)
-    _, errors = second.communicate(timeout=20)
-    assert second.returncode == 3
-    assert f"Stage {GROUP} already runs" in errors
-    assert f"process {first.pid}" in errors
-    end(first, signal.SIGKILL)
-    third = start(topics)
+    first = start()
+    first.wait_for_runs(1)
+    second = start()
+    second.wait()
+    assert second.process.returncode == 3
+    assert f"Stage {topics.name(GROUP)} already runs" in second.errors
+    assert f"process {first.process.pid}" in second.errors
+    first.end(signal.SIGKILL)
+    third = start()
     topics.publish([Send("in", b"k", b"v")])
-    wait_for_runs(third, 1)
-    end(third, signal.SIGTERM)
+    third.wait_for_runs(1)
+    third.end(signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_second_worker_joins_and_leaves_and_nothing_is_done_twice(topics: ContractBroker, start: Start) -> None:
+    if not topics.is_kafka:
+        pytest.skip("an embedded broker has one worker per stage")
+    sends = records(20_000)
+    first = start()
+    publishing = Publishing(topics, sends, 200, 0.1)
+    first.wait_for_runs(20)
+    second = start()
+    second.wait_for_runs(20)
+    second.end(signal.SIGTERM)
+    publishing.finish()
+    drain(topics)
+    first.end(signal.SIGTERM)
+    times = times_done([first, second])
+    assert len(times) == len(sends)
+    assert set(times.values()) == {1}
+    assert_exact(topics, sends)
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_paused_past_its_session_damages_nothing(topics: ContractBroker, start: Start) -> None:
+    if not topics.is_kafka:
+        pytest.skip("an embedded broker's worker keeps its lock while it is paused")
+    sends = records(20_000)
+    first, second = start(), start()
+    publishing = Publishing(topics, sends, 200, 0.1)
+    first.wait_for_runs(10)
+    second.wait_for_runs(10)
+    first.signal(signal.SIGSTOP)
+    second.wait_for_runs(1)
+    time.sleep(KAFKA_SESSION_SECONDS + 4)  # until the group has gone on without it: only time does that
+    second.wait_for_runs(10)
+    first.signal(signal.SIGCONT)
+    publishing.finish()
+    drain(topics)
+    first.end(signal.SIGKILL)
+    second.end(signal.SIGKILL)
+    third = start()
+    drain(topics)
+    third.end(signal.SIGTERM)
+    assert_exact(topics, sends)

@@ -1,6 +1,6 @@
-"""A worker of one counting stage in a process of its own, to be killed.
+"""A worker of one counting stage in a process of its own, to be killed, stopped and paused.
 
-    python -m tests.transport.worker_program BROKER_FILE GROUP SOURCE OUT PARTITIONS
+    python -m tests.transport.worker_program BROKER_URL FOLDER GROUP SOURCE OUT PARTITIONS
 
 Prints one line for each run that it has finished. SIGTERM drains it.
 """
@@ -15,10 +15,12 @@ from pathlib import Path
 from streams.engine.runs import Run
 from streams.errors import MoodwireError
 from streams.transport.faust_app import make_app, run_stage
+from streams.transport.kafka.options import KafkaOptions
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.stages import run_stages
 from streams.transport.tables import FaustState
+from tests.transport.contract_broker import KAFKA_SESSION_SECONDS
 from tests.transport.counting_stage import CountingStage
 
 
@@ -30,14 +32,15 @@ class TalkingStage(CountingStage):
         print(f"done {run.partition} {run.first_offset} {run.last_offset}", flush=True)
 
 
-async def main(path: str, group: str, source: str, out: str, partitions: str) -> None:
+async def main(url: str, folder: str, group: str, source: str, out: str, partitions: str) -> None:
     app = make_app(
         "count",
-        broker_url=f"sqlite://{path}",
+        broker_url=url,
         group=group,
-        data_dir=Path(path).parent,
+        data_dir=Path(folder),
         limits=RunLimits(records=50),
         commit_interval_seconds=0.1,
+        kafka=KafkaOptions(session_seconds=KAFKA_SESSION_SECONDS),
     )
     stage = TalkingStage(FaustState(app, "rows", partitions=int(partitions)), FaustOutbox(app), out)
     await run_stages([run_stage(app, source, stage)])

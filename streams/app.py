@@ -140,7 +140,7 @@ class Pipeline:
             broker.ensure_topics(topic_specs(self.settings))
             self._news = broker.topic(self.settings.topics.news)
         if self.archive is None:
-            self.archive = open_archive(self.settings.archive)
+            self.archive = open_archive(self.settings.archive, self.settings.elastic)
             self._stack.push_async_callback(self.archive.close)
         if self.operations is not None:
             self.archive = self.operations.archive(self.archive)

@@ -90,7 +90,7 @@ def _archive(settings: Settings) -> str:
         return f"{settings.archive}: not made yet, the first run makes it"
 
     async def stats() -> str:
-        archive = open_archive(settings.archive)
+        archive = open_archive(settings.archive, settings.elastic)
         try:
             found = await archive.stats()
         finally:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from models import Classifier
-from streams.archive.protocol import Archive, Outcome
+from streams.archive.protocol import Archive, Outcome, Refused, Written
 from streams.archive.series import series_of
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send
@@ -148,11 +148,24 @@ class ScoreStage:
 
     async def _write(self, run: Run, draft: _Draft) -> None:
         outcomes = await self._archive.write_items(draft.items) if draft.items else []
+        refused = self._refused(run, draft, outcomes)
         added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
         scored = [Send(self._options.topics.scored, item.news.id.encode(), _encoder.encode(item)) for item in added]
         mentions = self._mentions(run.epoch, run.partition, run.partitions, draft.progress_ms, added)
-        await self._outbox.send([*draft.rejects, *scored, *mentions])
+        await self._outbox.send([*draft.rejects, *refused, *scored, *mentions])
         self._observer.rejected(draft.reasons)
+
+    def _refused(self, run: Run, draft: _Draft, outcomes: Sequence[Written]) -> list[Send]:
+        """What the archive can never store is parked like any other bad record, with the archive's reason."""
+        refusals = {
+            item.position.offset: Reject(f"archive_{outcome.reason}", outcome.detail)
+            for item, outcome in zip(draft.items, outcomes, strict=True)
+            if isinstance(outcome, Refused)
+        }
+        if not refusals:
+            return []
+        records = {record.offset: record for record in run.records if record.offset in refusals}
+        return [self._reject(run, records[offset], reject, draft.now_ms) for offset, reject in refusals.items()]
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Report that the partition is read to its end, so that time goes on while no news comes."""

@@ -92,7 +92,7 @@ def _archived(settings: Settings) -> int:
 
 def _stats(settings: Settings) -> ArchiveStats:
     async def read() -> ArchiveStats:
-        archive = open_archive(settings.archive)
+        archive = open_archive(settings.archive, settings.elastic)
         try:
             return await archive.stats()
         finally:
@@ -113,7 +113,7 @@ def outcome(folder: Path, namespace: str) -> Outcome:
 
 
 async def _archive(settings: Settings) -> tuple[dict[str, Any], dict[tuple[str, int], Any]]:
-    archive = open_archive(settings.archive)
+    archive = open_archive(settings.archive, settings.elastic)
     try:
         items: dict[str, Any] = {}
         query = Query(limit=5_000)

@@ -165,6 +165,7 @@ class ScoreStage:
         if not refusals:
             return []
         records = {record.offset: record for record in run.records if record.offset in refusals}
+        draft.reasons += [reject.reason for reject in refusals.values()]
         return [self._reject(run, records[offset], reject, draft.now_ms) for offset, reject in refusals.items()]
 
     async def idle(self, partition: int, now_ms: int) -> None:

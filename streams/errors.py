@@ -5,7 +5,8 @@ MoodwireError
 ├── Reject               this record cannot be processed; the next one can (parked with its reason)
 ├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
 ├── TransportError       the broker refused or is damaged
-│   └── StageTaken       another worker already runs this stage on this embedded broker
+│   ├── StageTaken       another worker already runs this stage on this embedded broker
+│   └── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
 ├── ReplayRefused        the file starts before what its namespace has already counted
 └── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 __all__ = [
     "LeaseLost",
     "MoodwireError",
+    "NewerVersion",
     "Reject",
     "ReplayRefused",
     "Retry",
@@ -58,6 +60,16 @@ class TransportError(MoodwireError):
 
 class StageTaken(TransportError):
     """A second worker of the same stage was started on one embedded broker."""
+
+
+class NewerVersion(TransportError):
+    """A record or state row of a version that this moodwire does not know; it waits, and is lost by nobody."""
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} has version {found}, this moodwire reads up to {known}: it was written by a newer one; upgrade "
+            "this worker, it waits until then"
+        )
 
 
 class ReplayRefused(MoodwireError):

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 import msgspec
 
 from streams.engine.ports import Send
+from streams.errors import NewerVersion
 from streams.feeds.rejects import RejectRecord
+from streams.records import VERSION
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
@@ -28,7 +30,9 @@ def read_rejects(broker: Broker, topics: Topics) -> list[RejectRecord]:
         if record.value is None:
             parked.pop(key, None)
         else:
-            parked[key] = _decoder.decode(record.value)
+            parked[key] = reject = _decoder.decode(record.value)
+            if reject.version > VERSION:
+                raise NewerVersion(f"the parked record {reject.position}", reject.version, VERSION)
     return list(parked.values())
 
 

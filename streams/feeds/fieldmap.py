@@ -8,6 +8,7 @@
               no_title, bad_type          the title is absent, empty or no text
               no_source                   nobody to name as publisher, and no URL to take one from
               future_seen                 the entrance's clock is over a day ahead
+              newer_version               our own record, written by a newer moodwire
 
 A wrong publication date, language or URL rejects nothing: the item goes on without it.
 """
@@ -53,6 +54,11 @@ def news_from_record(value: bytes, timestamp_ms: int, fieldmap: FieldMap, now_ms
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     else:
+        if news.version > VERSION:
+            raise Reject(
+                "newer_version",
+                f"version {news.version}, read up to {VERSION}: upgrade this moodwire, then `moodwire rejects retry`",
+            )
         if _is_sound(news):
             _check_seen(news.seen_ms, now_ms)
             return news

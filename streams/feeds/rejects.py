@@ -8,6 +8,7 @@ import msgspec
 
 from streams.engine.ports import Send
 from streams.errors import Reject
+from streams.records import VERSION
 
 __all__ = ["RAW_LIMIT", "RejectRecord", "reject_send"]
 
@@ -28,7 +29,7 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     raw: str
     size: int
     source: str
-    version: int = 1
+    version: int = VERSION
 
     def raw_bytes(self) -> bytes:
         return base64.b64decode(self.raw)

@@ -13,10 +13,11 @@ import structlog
 
 from alerts import AlertEvent
 from alerts.delivery import Channel, Delivered, GiveUp, Notification, RetryLater
+from alerts.records import RECORD_VERSION
 from streams.archive.protocol import Archive, StoredNotification
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.runs import Run
-from streams.errors import Retry
+from streams.errors import NewerVersion, Retry
 
 __all__ = ["DeliverStage"]
 
@@ -43,6 +44,9 @@ class DeliverStage:
 
     async def handle(self, run: Run) -> None:
         events = [AlertEvent.from_json(record.value) for record in run.records if record.value is not None]
+        newest = max((event.schema for event in events), default=RECORD_VERSION)
+        if newest > RECORD_VERSION:
+            raise NewerVersion(f"an alert in {run.topic}[{run.partition}]", newest, RECORD_VERSION)
         pages = [event for event in events if event.change != "ongoing"]
         wanted = {self._id(event, channel): (event, channel) for event in pages for channel in self._channels}
         sent = await self._archive.notification_status(list(wanted))

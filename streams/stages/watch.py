@@ -19,13 +19,15 @@ from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
 from streams.engine.ticks import Schedule, watermark_ms
-from streams.errors import TransportError
-from streams.records import MentionBatch
+from streams.errors import NewerVersion, TransportError
+from streams.records import VERSION, MentionBatch
 
 __all__ = ["WatchPartition", "WatchStage"]
 
 PARTITION_KEY = "p"
 SERIES_PREFIX = "s/"
+
+ROW_VERSION = 1
 
 _batches = msgspec.json.Decoder(MentionBatch)
 
@@ -39,6 +41,7 @@ class _PartitionRow(msgspec.Struct):
     partitions: int = 1
     tick_ms: int = 0
     stream: bytes = b""
+    version: int = ROW_VERSION
 
 
 class _SeriesRow(msgspec.Struct, array_like=True):
@@ -68,6 +71,8 @@ class WatchPartition:
     def __init__(self, config: AlertConfig, row: bytes | None, series: Iterable[tuple[str, bytes]]) -> None:
         self._config = config
         self._row = _partition_in.decode(row) if row else _PartitionRow()
+        if self._row.version > ROW_VERSION:
+            raise NewerVersion("the state of a mentions partition", self._row.version, ROW_VERSION)
         self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
         self._series: dict[str, _Series] = {}
         self._schedule = Schedule()
@@ -111,6 +116,8 @@ class WatchPartition:
         if own <= self._row.own_offset or record.value is None:
             return []
         batch = _batches.decode(record.value)
+        if batch.version > VERSION:
+            raise NewerVersion(f"the mentions record at offset {own}", batch.version, VERSION)
         touched: dict[str, _Series] = {}
         self._count(batch, own, touched)
         self._row.partitions = batch.partitions

@@ -114,7 +114,7 @@ def test_run_serves_counts_logs_and_ends(tmp_path: Path) -> None:
         figures = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
         out, errors, seconds = end(process)
     assert process.returncode == 0, errors
-    assert seconds < 10
+    assert seconds < 10, seconds
     assert 'moodwire_records_total{stage="score"} 300.0' in figures
     assert 'moodwire_archived_items_total{outcome="added"} 300.0' in figures
     assert "moodwire_archive_latency_seconds_count 300.0" in figures
@@ -165,7 +165,7 @@ def test_a_run_that_is_nearly_done_is_finished_and_committed_at_sigterm(tmp_path
         out, errors, seconds = end(process)
     assert process.returncode == 0, errors
     assert out == "written\n"
-    assert seconds < 10
+    assert seconds < 10, seconds
     assert lag(settings) == 0
 
 
@@ -178,7 +178,7 @@ def test_an_archive_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) 
         assert process.stdout.readline() == "writing\n"
         out, errors, seconds = end(process)
     assert (process.returncode, out) == (0, ""), errors
-    assert seconds < 10
+    assert seconds < 10, seconds
     assert lag(settings) == 10
     with slow_worker(tmp_path, 0.0) as process:
         assert process.stdout is not None

@@ -42,7 +42,7 @@ HEALTHY: dict[str, str] = {
     f'moodwire_consumer_lag_records{{instance="score-1",{GROUP},partition="0"}}': flat(40),
     f'moodwire_consumer_lag_records{{instance="score-2",{GROUP},partition="0"}}': flat(40),
     'moodwire_watermark_timestamp_seconds{partition="0"}': clock(20),
-    'moodwire_mentions_dropped_total{partition="0"}': flat(3),
+    'moodwire_mentions_dropped{partition="0"}': flat(3),
     'moodwire_retries_total{stage="score",reason="retry"}': flat(5),
     'moodwire_rejects_total{reason="bad_json"}': rising(1),
     'moodwire_feed_polls_total{result="new"}': rising(10),
@@ -239,7 +239,7 @@ CASES = (
     ),
     Case(
         "mentions came too late",
-        {'moodwire_mentions_dropped_total{partition="0"}': "0+0x90 6+0x30"},
+        {'moodwire_mentions_dropped{partition="0"}': "0+0x90 6+0x30"},
         (
             Firing(
                 "MoodwireMentionsDropped",

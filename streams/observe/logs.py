@@ -20,7 +20,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from streams.settings import Settings
 
-__all__ = ["FORMATS", "mask", "secrets_of", "set_up_logs"]
+__all__ = ["FORMATS", "mask", "secrets_of", "set_up_logs", "shown"]
 
 FORMATS = ("text", "json")
 _TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "streams.transport")
@@ -55,6 +55,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.NOTSET if level < logging.INFO else max(level, logging.WARNING))
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
+    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)  # the archive says it itself, once
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -106,6 +107,11 @@ def mask(secrets: Iterable[str]) -> Callable[[str], str]:
         return _USERINFO.sub("***@", pattern.sub("***", text))
 
     return masked
+
+
+def shown(address: str) -> str:
+    """An address without the name and password that may stand in it."""
+    return mask(())(address)
 
 
 def secrets_of(environment: Mapping[str, str]) -> set[str]:

@@ -108,9 +108,7 @@ class Session:
         if authorization := options.authorization():
             self._headers["authorization"] = authorization
         try:
-            self._client = AsyncElasticsearch(
-                url.split(","), max_retries=0, request_timeout=options.request_seconds, **_tls(url, options)
-            )
+            self._client = AsyncElasticsearch(url.split(","), **_tls(url, options))
         except (ValueError, OSError) as error:
             raise ArchiveError(f"MOODWIRE_ARCHIVE_URL={url}: {error}") from error
         self._client.transport.serializers = _RawBodies()
@@ -143,7 +141,14 @@ class Session:
         """One request, once. A connection that fails or a server that is silent is answered by status 503."""
         headers = self._headers | {"content-type": content_type} if data is not None else self._headers
         try:
-            meta, body = await self._client.transport.perform_request(method, target, body=data, headers=headers)
+            meta, body = await self._client.transport.perform_request(
+                method,
+                target,
+                body=data,
+                headers=headers,
+                request_timeout=self._options.request_seconds,
+                max_retries=0,  # retries are ours: they back off, and the caller knows of them
+            )
         except TransportError as error:
             return Answer(503, msgspec.json.encode({"error": {"type": type(error).__name__, "reason": str(error)}}))
         return Answer(meta.status, body or b"", retry_after_seconds(meta.headers))

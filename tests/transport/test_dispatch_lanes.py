@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,7 @@ class FakeSource:
     done: list[tuple[int, int]] = field(default_factory=list)
     dropped: list[tuple[int, int]] = field(default_factory=list)
     ended: bool = True
+    lost: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def run_done(self, event: Event) -> None:
@@ -39,6 +41,10 @@ class FakeSource:
 
     def at_end(self, topic: str, partition: int) -> bool:
         return self.ended
+
+    async def hold(self, event: Any | None = None) -> None:
+        if self.lost:
+            raise LeaseLost("given out anew")
 
 
 @dataclass
@@ -146,6 +152,18 @@ async def test_idle_ticks_come_at_the_end_of_an_owned_partition(rig: Rig) -> Non
     rig.stage.ticks.clear()
     await asyncio.sleep(0.1)
     assert rig.stage.ticks == []
+    await rig.lanes.close(1)
+
+
+async def test_a_run_of_a_lost_lease_is_dropped_before_its_stage_sees_it(rig: Rig) -> None:
+    rig.source.lost = True
+    rig.lanes.take(event(0, 0))
+    rig.lanes.take(event(0, 1))
+    async with asyncio.timeout(5):
+        while len(rig.source.dropped) < 2:  # noqa: ASYNC110  # the fake has no event for it
+            await asyncio.sleep(0)
+    assert rig.stage.calls == []
+    assert rig.source.done == []
     await rig.lanes.close(1)
 
 

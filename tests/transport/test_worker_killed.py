@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.transport.worker_processes import WorkerProcess, counts, times_done, 
 PARTITIONS = 2
 GROUP = "test.killed"
 
-Start = Callable[[], WorkerProcess]
+Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def start(topics: ContractBroker) -> Iterator[Start]:
     """Starts workers; those that a failed test leaves behind are killed."""
     started: list[WorkerProcess] = []
 
-    def begin() -> WorkerProcess:
-        started.append(WorkerProcess(topics, GROUP, PARTITIONS))
+    def begin(hold: Path | None = None) -> WorkerProcess:
+        started.append(WorkerProcess(topics, GROUP, PARTITIONS, hold))
         return started[-1]
 
     yield begin
@@ -155,13 +156,12 @@ def test_a_second_worker_joins_and_leaves_and_nothing_is_done_twice(topics: Cont
 def test_a_worker_that_was_paused_past_its_session_damages_nothing(topics: ContractBroker, start: Start) -> None:
     if not topics.is_kafka:
         pytest.skip("an embedded broker's worker keeps its lock while it is paused")
-    sends = records(20_000)
+    sends = records(20_200)
     first, second = start(), start()
-    publishing = Publishing(topics, sends, 200, 0.1)
+    publishing = Publishing(topics, sends[:20_000], 200, 0.3)
     first.wait_for_runs(10)
     second.wait_for_runs(10)
     first.signal(signal.SIGSTOP)
-    second.wait_for_runs(1)
     time.sleep(KAFKA_SESSION_SECONDS + 4)  # until the group has gone on without it: only time does that
     second.wait_for_runs(10)
     first.signal(signal.SIGCONT)
@@ -170,6 +170,36 @@ def test_a_worker_that_was_paused_past_its_session_damages_nothing(topics: Contr
     first.end(signal.SIGKILL)
     second.end(signal.SIGKILL)
     third = start()
+    topics.publish(sends[20_000:])
     drain(topics)
     third.end(signal.SIGTERM)
+    assert_exact(topics, sends)
+
+
+@pytest.mark.slow
+def test_a_worker_that_wakes_in_mid_run_after_its_session_writes_nothing(
+    topics: ContractBroker, start: Start, tmp_path: Path
+) -> None:
+    if not topics.is_kafka:
+        pytest.skip("an embedded broker's worker keeps its lock while it is paused")
+    hold = tmp_path / "hold"
+    hold.touch()
+    sends = records(400)
+    topics.publish(sends[:200])
+    first = start(hold)
+    wait_until(lambda: "holding" in first.errors)
+    first.signal(signal.SIGSTOP)
+    second = start()
+    second.wait_for_runs(4)
+    drain(topics)
+    hold.unlink()
+    first.signal(signal.SIGCONT)
+    wait_until(lambda: "run dropped, another worker has it" in first.errors)
+    topics.publish(sends[200:])
+    drain(topics)
+    second.end(signal.SIGTERM)
+    first.end(signal.SIGTERM)
+    times = times_done([first, second])
+    assert set(times.values()) == {1}
+    assert sorted(int(record.value or b"") for record in topics.records("out")) == list(range(400))
     assert_exact(topics, sends)

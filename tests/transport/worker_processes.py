@@ -22,10 +22,10 @@ PROGRAM = "tests.transport.worker_program"
 class WorkerProcess:
     """One worker. `done` is what it has said: (partition, first offset, last offset) of each finished run."""
 
-    def __init__(self, broker: ContractBroker, group: str, partitions: int) -> None:
+    def __init__(self, broker: ContractBroker, group: str, partitions: int, hold: Path | None = None) -> None:
         command = [
             sys.executable, "-m", PROGRAM, broker.url, str(broker.folder), broker.name(group), broker.name("in"),
-            broker.name("out"), str(partitions),
+            broker.name("out"), str(partitions), str(hold or broker.folder / "never"),
         ]  # fmt: skip
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1

@@ -1,8 +1,9 @@
 """A worker of one counting stage in a process of its own, to be killed, stopped and paused.
 
-    python -m tests.transport.worker_program BROKER_URL FOLDER GROUP SOURCE OUT PARTITIONS
+    python -m tests.transport.worker_program BROKER_URL FOLDER GROUP SOURCE OUT PARTITIONS HOLD
 
-Prints one line for each run that it has finished. SIGTERM drains it.
+Prints one line for each run that it has finished. SIGTERM drains it. While there is a file HOLD, runs wait before
+their effects.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class TalkingStage(CountingStage):
         print(f"done {run.partition} {run.first_offset} {run.last_offset}", flush=True)
 
 
-async def main(url: str, folder: str, group: str, source: str, out: str, partitions: str) -> None:
+async def main(url: str, folder: str, group: str, source: str, out: str, partitions: str, hold: str) -> None:
     app = make_app(
         "count",
         broker_url=url,
@@ -43,6 +44,14 @@ async def main(url: str, folder: str, group: str, source: str, out: str, partiti
         kafka=KafkaOptions(session_seconds=KAFKA_SESSION_SECONDS),
     )
     stage = TalkingStage(FaustState(app, "rows", partitions=int(partitions)), FaustOutbox(app), out)
+
+    async def wait(run: Run) -> None:
+        if Path(hold).exists():
+            print("holding", file=sys.stderr, flush=True)
+        while Path(hold).exists():  # noqa: ASYNC110, ASYNC240  # another process makes and removes it
+            await asyncio.sleep(0.01)
+
+    stage.before_effect = wait
     await run_stages([run_stage(app, source, stage)])
 
 

@@ -1,0 +1,62 @@
+"""Of two rows of one key recovery keeps the one with the later position, wherever it stands in the log."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.engine.runs import Record, Run
+from streams.transport.tables import Rows, position_header
+
+
+def header(offset: int, epoch: str = "first") -> tuple[tuple[str, bytes], ...]:
+    return (position_header(Run("t", 0, 1, epoch, [Record(offset, None, b"", 0)], offset + 1)),)
+
+
+def test_a_late_row_of_a_paused_worker_changes_nothing() -> None:
+    rows = Rows()
+    rows.take(b"k", b"successor", header(500))
+    rows.take(b"k", b"paused", header(149))
+    rows.take(b"other", b"paused", header(149))
+    assert rows.values == {b"k": b"successor", b"other": b"paused"}
+
+
+def test_a_late_row_does_not_bring_back_what_was_deleted() -> None:
+    rows = Rows()
+    rows.take(b"k", None, header(500))
+    rows.take(b"k", b"paused", header(149))
+    assert rows.values == {}
+
+
+def test_a_topic_that_was_made_again_begins_anew_and_what_is_late_of_the_old_one_stays_old() -> None:
+    rows = Rows()
+    rows.take(b"k", b"old", header(900, "first"))
+    rows.take(b"k", b"new", header(3, "second"))
+    rows.take(b"k", b"old and late", header(950, "first"))
+    assert rows.values == {b"k": b"new"}
+
+
+def test_rows_without_a_position_count_in_the_order_of_the_log() -> None:
+    rows = Rows()
+    rows.take(b"k", b"1")
+    rows.take(b"k", b"2")
+    assert rows.values == {b"k": b"2"}
+    rows.take(b"k", b"3", header(1))
+    rows.take(b"k", None)
+    assert rows.values == {}
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 50)), max_size=30), st.randoms())
+def test_any_order_of_the_log_gives_the_same_rows(written: list[tuple[bytes, int]], chance: random.Random) -> None:
+    shuffled = list(written)
+    chance.shuffle(shuffled)
+    found = []
+    for order in (written, shuffled):
+        rows = Rows()
+        for key, offset in order:
+            rows.take(key, b"%s up to %d" % (key, offset), header(offset))
+        found.append(rows.values)
+    last = {key: max(offset for other, offset in written if other == key) for key, _ in written}
+    assert found[0] == found[1] == {key: b"%s up to %d" % (key, offset) for key, offset in last.items()}

@@ -25,8 +25,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
-from streams.transport.broker import Broker, open_broker
-from streams.transport.broker import TopicSpec, TopicState, open_broker
+from streams.transport.broker import Broker, TopicSpec, TopicState, open_broker
 from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
@@ -38,6 +37,7 @@ STAGES = ("score", "watch", "deliver")
 
 CUDA = "CUDAExecutionProvider"
 """onnxruntime's name for an NVIDIA GPU."""
+
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
     """The topics of a namespace, as they must exist before a stage starts."""
@@ -153,7 +153,7 @@ class Pipeline:
     def broker(self) -> Broker:
         """The broker as commands see it; closed with the pipeline."""
         if self._broker is None:
-            self._broker = self._stack.enter_context(open_broker(self.settings.broker))
+            self._broker = self._stack.enter_context(open_broker(self.settings.broker, self.settings.kafka))
         return self._broker
 
     async def __aexit__(self, *exc: object) -> None:

@@ -13,6 +13,7 @@ from streams.cli.output import console
 from streams.errors import SettingsError
 from streams.feeds.polling import poll_feeds
 from streams.observe.jobs import JobState
+from streams.observe.logs import shown
 from streams.observe.operations import Operations
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
@@ -33,7 +34,7 @@ def run(
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
     stages = _chosen(stage or [FEEDS, *STAGES], settings, asked=bool(stage))
     console.print(
-        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/] ({settings.broker});"
+        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/] ({shown(settings.broker)});"
         " Ctrl-C stops it.",
         highlight=False,
         soft_wrap=True,

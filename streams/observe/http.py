@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from types import TracebackType
 from typing import Self
@@ -12,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from streams.errors import SettingsError
+from streams.observe.asking import ask
 from streams.observe.health import Answer, Health
 from streams.observe.metrics import exposition
 
@@ -74,7 +74,7 @@ class OperatorServer:
 
     async def _answer_metrics(self, _: web.Request) -> web.Response:
         """In a thread: the lag is asked of the broker."""
-        body = await asyncio.to_thread(exposition, self._registry)
+        body = await ask(lambda: exposition(self._registry), "metrics")
         return web.Response(body=body, headers={"content-type": CONTENT_TYPE_LATEST})
 
 

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.errors import MoodwireError
+from streams.errors import MoodwireError, TransportError
 from streams.transport.broker import Broker, Late
 
 __all__ = ["BrokerWatch", "GroupLag", "LagCollector"]
+
+_QUEUE_SECONDS = 2.0
 
 GroupLag = tuple[str, str, int, int]
 """Group, topic, partition, records that the group has not committed."""
 
 
 class BrokerWatch:
-    """What the (group, topic) pairs of `work` have left to read. For threads; one question at a time."""
+    """What groups have left to read. For threads; one question at a time, so a broker that is away holds up one.
 
-    def __init__(self, broker: Broker, work: Iterable[tuple[str, str]], clock: Callable[[], int]) -> None:
+    `work` are the (group, topic) pairs of this process, whose lag is asked; `all_work` those of every stage: one
+    that was stopped cannot say itself that retention comes close.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        work: Iterable[tuple[str, str]],
+        all_work: Iterable[tuple[str, str]],
+        clock: Callable[[], int],
+    ) -> None:
         self._broker = broker
         self._work = tuple(work)
+        self._all_work = tuple(all_work)
         self._clock = clock
         self._lock = threading.Lock()
 
     def lag(self) -> Sequence[GroupLag]:
         """Raises `MoodwireError` when the broker does not answer."""
-        with self._lock:
+        with self._alone():
             return [
                 (group, topic, partition, records)
                 for group, topic in self._work
@@ -38,8 +52,17 @@ class BrokerWatch:
 
     def late(self) -> Sequence[Late]:
         """Where retention has nearly reached, or passed, what was not read. Raises `MoodwireError`."""
-        with self._lock:
-            return self._broker.late(self._clock(), self._work)
+        with self._alone():
+            return self._broker.late(self._clock(), self._all_work)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=_QUEUE_SECONDS):
+            raise TransportError("the broker has not answered the question before yet")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 class LagCollector(Collector):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from streams.errors import MoodwireError
+from streams.observe.asking import ask
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
 from streams.observe.lag import GroupLag
@@ -31,6 +32,7 @@ __all__ = ["Limits", "Monitor", "Probes"]
 log = structlog.get_logger(__name__)
 
 _ANSWER_SECONDS = 10.0
+_LATE_EVERY_MS = 60_000  # retention is counted in hours, and the question is a dear one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """How to ask. `lag` and `late` are called in a thread and raise `MoodwireError` when the broker is away."""
+    """How to ask. `lag` and `late` are called in threads and raise `MoodwireError` when the broker is away."""
 
     lag: Callable[[], Iterable[GroupLag]]
     archive: Callable[[], Awaitable[object]]
@@ -67,6 +69,7 @@ class Monitor:
     feeds: FeedWatch | None = None
     watchdog: Watchdog | None = None
     every_seconds: float = 5.0
+    _late_due_ms: int = 0
     _late: set[str] = field(default_factory=set)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -95,8 +98,8 @@ class Monitor:
     async def _ask_broker(self) -> None:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                lags = list(await asyncio.to_thread(self.probes.lag))
-                late = list(await asyncio.to_thread(self.probes.late))
+                lags = list(await ask(self.probes.lag, "lag"))
+                late = list(await ask(self.probes.late, "late")) if self.clock() >= self._late_due_ms else None
         except (MoodwireError, TimeoutError, OSError) as error:
             self.health.broker_problem = str(error) or f"no answer in {_ANSWER_SECONDS:g} s"
             self.troubles.raise_trouble("broker", self.health.broker_problem)
@@ -104,7 +107,9 @@ class Monitor:
             self.health.broker_problem = ""
             self.troubles.clear("broker")
             self._look_at_lag(lags)
-            self._look_at_retention(late)
+            if late is not None:
+                self._late_due_ms = self.clock() + _LATE_EVERY_MS
+                self._look_at_retention(late)
         self.metrics.broker_up.set(not self.health.broker_problem)
 
     def _look_at_lag(self, lags: Iterable[GroupLag]) -> None:

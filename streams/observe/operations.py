@@ -145,7 +145,8 @@ class Operations:
         """The pipeline is made: its stages, its broker and its archive are watched until this is left."""
         settings, topics = self.settings, self.settings.topics
         self.health.states.update(states)
-        watch = BrokerWatch(broker, [(topics.group(name), topics.sources[name]) for name in states], self._clock)
+        work = {name: (topics.group(name), topic) for name, topic in topics.sources.items()}
+        watch = BrokerWatch(broker, [work[name] for name in states], work.values(), self._clock)
         LagCollector(watch.lag, self.registry)
         self.monitor = Monitor(
             self.health,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,10 @@ from streams.archive.protocol import ArchiveError, StoredAlert
 from streams.errors import Retry, TransportError
 from streams.feeds.poller import Poll, PollOutcome
 from streams.observe.archive import observed_archive
+from streams.observe.asking import ask
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
-from streams.observe.lag import GroupLag, LagCollector
+from streams.observe.lag import BrokerWatch, GroupLag, LagCollector
 from streams.observe.metrics import Metrics
 from streams.observe.monitor import Limits, Monitor, Probes
 from streams.observe.notices import Notices
@@ -120,6 +122,7 @@ async def test_a_fault_is_told_once_and_its_end_too(
 ) -> None:
     await turns(monitor, clock, 2)
     assert monitor.troubles.active == []
+    clock.pass_seconds(60)
     break_it(fault, world, clock)
     await turns(monitor, clock, 20)
     reason = fault.partition("_")[0]
@@ -128,6 +131,7 @@ async def test_a_fault_is_told_once_and_its_end_too(
     assert [(notice.reason, notice.change) for notice in listener.notices] == [(reason, "opened")]
     assert words in listener.notices[0].detail
     world.__dict__.update(World().__dict__)
+    clock.pass_seconds(60)
     if fault == "watermark":
         world.watermark_ms = clock.now_ms
     await turns(monitor, clock, 2)
@@ -227,3 +231,31 @@ def test_lag_of_a_broker_that_does_not_answer_is_left_out(metrics: Metrics) -> N
     assert sample(metrics, "consumer_lag_records", group="g", topic="news", partition="0") == 0
     world.broker = TransportError("gone")
     assert sample(metrics, "consumer_lag_records", group="g", topic="news", partition="0") is None
+
+
+async def test_a_broker_that_hangs_takes_one_thread_and_no_time(monitor: Monitor, world: World, clock: Clock) -> None:
+    hangs = threading.Event()
+    broker = Hanging(hangs)
+    watch = BrokerWatch(broker, [("g", "news")], [("g", "news")], clock)  # type: ignore[arg-type]  # asks `lags` alone
+    first = asyncio.ensure_future(ask(watch.lag, "lag"))
+    await asyncio.to_thread(broker.begun.wait)
+    with pytest.raises(TransportError, match="has not answered"):
+        await ask(watch.lag, "lag")
+    assert broker.asked == 1
+    hangs.set()
+    assert await first == [("g", "news", 0, 7)]
+
+
+class Hanging:
+    """A broker that answers when it is let."""
+
+    def __init__(self, answers: threading.Event) -> None:
+        self.answers = answers
+        self.asked = 0
+        self.begun = threading.Event()
+
+    def lags(self, group: str, topic: str) -> dict[int, int]:
+        self.asked += 1
+        self.begun.set()
+        self.answers.wait()
+        return {0: 7}

@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wr
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -14,7 +15,7 @@ from models import ModelError
 from streams.cli import demo, doctor, rejects, replay, run, score
 from streams.cli.output import errors
 from streams.errors import MoodwireError
-from streams.observe.logs import set_up_logs
+from streams.observe.logs import mask, secrets_of, set_up_logs
 
 __all__ = ["app", "main"]
 
@@ -47,4 +48,4 @@ def main() -> None:
 
 
 def _plain(error: Exception) -> str:
-    return str(error).replace("[", r"\[")
+    return mask(secrets_of(os.environ))(str(error)).replace("[", r"\[")

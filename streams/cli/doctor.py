@@ -18,6 +18,7 @@ from streams.archive import open_archive
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, print_json
 from streams.errors import MoodwireError, SettingsError
+from streams.observe.logs import shown
 from streams.settings import Settings, load_settings
 from streams.stages.reader import TextReader
 from streams.text.profile import load_profile
@@ -48,9 +49,9 @@ def doctor(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
 
 def _try(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
-        return Finding(name, check(settings))
+        return Finding(name, shown(check(settings)))
     except (MoodwireError, AlertsError, ModelError, OSError) as error:
-        return Finding(name, "", str(error))
+        return Finding(name, "", shown(str(error)))
 
 
 def _processor(settings: Settings) -> str:
@@ -115,7 +116,7 @@ def _shown(settings: Settings) -> dict[str, str]:
     for name in Settings.model_fields:
         value = getattr(settings, name)
         masked = "**********" if isinstance(value, SecretStr) else value
-        values[f"MOODWIRE_{name.upper()}"] = "" if masked is None else str(masked)
+        values[f"MOODWIRE_{name.upper()}"] = "" if masked is None else shown(str(masked))
     return values
 
 

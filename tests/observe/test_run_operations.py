@@ -186,3 +186,22 @@ def test_an_archive_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) 
         _, errors, _ = end(process)
     assert process.returncode == 0, errors
     assert lag(settings) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"MOODWIRE_BROKER_URL": "kafka://alice:geheim@127.0.0.1:9"},
+        {"MOODWIRE_ARCHIVE_URL": "https://alice:geheim@127.0.0.1:9"},
+    ],
+)
+def test_a_password_in_an_address_is_shown_nowhere(address: dict[str, str], tmp_path: Path) -> None:
+    for words in (("doctor", "--json"), ("doctor",)):
+        done = subprocess.run(
+            command(*words), env=environment(tmp_path) | address, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1, words
+        assert "127.0.0.1:9" in done.stdout + done.stderr
+        assert "geheim" not in done.stdout + done.stderr, words
+        assert "Traceback" not in done.stderr

@@ -1,7 +1,7 @@
 """A stage with its figures, its log line and its span around it; the stage inside knows nothing of it.
 
-Dispatcher ─► ObservedStage.handle ─► span ─► the stage ─► done: figures, a line at INFO (at DEBUG for one
-                                                       │        record: `watch` gets a tick every second)
+Dispatcher ─► ObservedStage.handle ─► span ─► the stage ─► done: figures, a line at INFO (a tick's, one every second,
+                                                       │        at DEBUG)
                                                        └─► failed: counted, raised again; lasting: a trouble
 """
 
@@ -26,6 +26,7 @@ __all__ = ["ObservedStage", "reason_of"]
 log = structlog.get_logger(__name__)
 
 _SLOW_SECONDS = 1.0
+_TICK_BYTES = 128
 _FAILURES_TO_TROUBLE = 3
 """Attempts at one run: a blip is over at the second or third, about 2 s after the first."""
 
@@ -37,6 +38,12 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, Retry):
         return "retry"
     return "transport" if isinstance(error, TransportError) else "error"
+
+
+def _is_tick(run: Run) -> bool:
+    """Whether the run is a lone report that time goes on, one a second and partition, or as short."""
+    value = run.records[0].value
+    return len(run.records) == 1 and (value is None or len(value) <= _TICK_BYTES)
 
 
 class ObservedStage:
@@ -87,7 +94,7 @@ class ObservedStage:
         self._progressed()
         if self._failures.pop(run.partition, 0):
             self._troubles.clear("stage", self._subject(run.partition))
-        say = log.info if len(run.records) > 1 or seconds > _SLOW_SECONDS else log.debug
+        say = log.debug if _is_tick(run) and seconds < _SLOW_SECONDS else log.info
         say(
             "run",
             stage=self.name,

@@ -55,6 +55,8 @@ def _wall_ms() -> int:
 class Operations:
     """Use as an async context manager around the pipeline. `channels` are its own: it closes them.
 
+    `every_seconds` is how often the monitor looks; `clock` gives the wall clock in ms.
+
     Raises `SettingsError` when the HTTP port that was asked for is taken, the watchdog's URL is none, or traces
     are asked for without the extra `otel`.
     """
@@ -65,6 +67,7 @@ class Operations:
         channels: Sequence[Channel],
         *,
         tracer: RunTracer | None = None,
+        every_seconds: float = 5.0,
         clock: Callable[[], int] = _wall_ms,
     ) -> None:
         self.settings = settings
@@ -82,6 +85,7 @@ class Operations:
         self.monitor: Monitor | None = None
         self._tracer = tracer or NoTracer()
         self._clock = clock
+        self._every_seconds = every_seconds
         self._notices = Notices(channels)
         self._archive: ObservedArchive | None = None
         self._stack = AsyncExitStack()
@@ -158,6 +162,7 @@ class Operations:
             limits=Limits(lag_records=settings.lag_limit, watermark_ms=int(settings.stall_seconds * 1000)),
             feeds=self.feeds,
             watchdog=self._watchdog(),
+            every_seconds=self._every_seconds,
         )
         stop = asyncio.Event()
         task = asyncio.create_task(self.monitor.run(stop), name="monitor")

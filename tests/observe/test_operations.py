@@ -21,6 +21,7 @@ from streams.observe.jobs import JobState
 from streams.observe.operations import Operations
 from streams.records import Scored
 from streams.settings import Settings
+from streams.transport.runs import RunLimits
 from streams.transport.stages import run_stages
 from tests.observe.test_run_operations import free_port, lag, publish
 from tests.observe.watched import Listener, sample
@@ -98,3 +99,13 @@ async def test_the_usual_port_is_no_condition_and_a_port_asked_for_is(
                 pass
     async with Operations(Settings(data_dir=tmp_path, http_port=0), ()) as operations:
         assert operations.server is None
+
+
+async def test_memory_is_bounded_by_the_settings(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, run_records=7, run_bytes=70_000, runs_in_flight=1, drain_seconds=3, terminal=False
+    )
+    async with Pipeline(settings, ("score",), {"en": NullClassifier(HEADS)}, (), MemoryArchive()) as pipeline:
+        app = pipeline.jobs[0].app
+        assert app.run_limits == RunLimits(records=7, size_bytes=70_000, in_flight=1)
+        assert app.drain_seconds == 3

@@ -27,7 +27,7 @@ __all__ = [
 VERSION = 1
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Position(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """Where an item stands in the source topic: which incarnation, which partition, which offset."""
 
     epoch: str
@@ -35,7 +35,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     offset: int
 
 
-class News(msgspec.Struct, kw_only=True):
+class News(msgspec.Struct, kw_only=True, gc=False):
     """One news item, mapped and checked, before or after cleaning.
 
     `id` hashes the source and the source's own id (or the URL; or title and day). `content` hashes what the
@@ -57,7 +57,7 @@ class News(msgspec.Struct, kw_only=True):
     version: int = VERSION
 
 
-class Sentiment(msgspec.Struct, frozen=True):
+class Sentiment(msgspec.Struct, frozen=True, gc=False):
     """Probabilities that sum to 1; `score` = positive - negative, in [-1, 1]."""
 
     label: str
@@ -67,12 +67,12 @@ class Sentiment(msgspec.Struct, frozen=True):
     score: float
 
 
-class Topic(msgspec.Struct, frozen=True):
+class Topic(msgspec.Struct, frozen=True, gc=False):
     label: str
     probability: float
 
 
-class EntityMention(msgspec.Struct, frozen=True):
+class EntityMention(msgspec.Struct, frozen=True, gc=False):
     """An issuer (or whatever the profile calls an entity) named by an item; relevance in (0, 1]."""
 
     id: str
@@ -80,7 +80,7 @@ class EntityMention(msgspec.Struct, frozen=True):
     relevance: float
 
 
-class Story(msgspec.Struct, frozen=True):
+class Story(msgspec.Struct, frozen=True, gc=False):
     """The scoring worker's view of near-duplicates: `similar` counts earlier ones within each span."""
 
     id: str
@@ -88,7 +88,7 @@ class Story(msgspec.Struct, frozen=True):
     similar: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class Scored(msgspec.Struct, kw_only=True):
+class Scored(msgspec.Struct, kw_only=True, gc=False):
     """A scored item, as archived and as published on the topic `scored`.
 
     `sentiment` and `topic` are None when no classifier speaks the item's language. `late` says that it was
@@ -111,7 +111,7 @@ class Scored(msgspec.Struct, kw_only=True):
     version: int = VERSION
 
 
-class MentionItem(msgspec.Struct, frozen=True, array_like=True):
+class MentionItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What `watch` needs of one item. `negative` is 1 for a negative item, else 0; `weight` its probability."""
 
     offset: int
@@ -123,7 +123,7 @@ class MentionItem(msgspec.Struct, frozen=True, array_like=True):
     series: tuple[str, ...]
 
 
-class MentionBatch(msgspec.Struct, frozen=True, array_like=True):
+class MentionBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Mentions of one source partition for one mentions partition.
 
     `progress_ms`: every item of this source partition with an earlier `seen` stands in this or an earlier

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from streams.errors import Reject
 from streams.records import EntityMention, News
@@ -22,8 +23,7 @@ __all__ = ["ReadItem", "TextReader"]
 _LONG_TITLE = 40
 
 
-@dataclass(frozen=True, slots=True)
-class ReadItem:
+class ReadItem(msgspec.Struct, frozen=True, gc=False):
     """A cleaned item with its language (ISO 639-1), entities and watchlists; `words` are those of its normal title."""
 
     title: str

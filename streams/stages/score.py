@@ -46,6 +46,8 @@ __all__ = ["ScoreOptions", "ScoreStage", "classify_items"]
 
 _encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
+MENTIONS = 2_000
+"""Most items in one record of the topic mentions: some 300 KB, while brokers take 1 MB."""
 CHUNK = 500
 """Records that are read, classified and written together: enough to sort by length, small enough to overlap."""
 
@@ -71,8 +73,7 @@ Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
 """Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True, gc=False):
     """An item before the classifier has seen it."""
 
     news: News
@@ -89,6 +90,16 @@ class _Draft:
     read: list[_Read] = field(default_factory=list)
     items: list[Scored] = field(default_factory=list)
     rejects: list[Send] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    progress_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Results:
+    """What is archived of a run: the items that count, and what is to be sent of them beside the mentions."""
+
+    added: list[Scored] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     progress_ms: int = 0
 
@@ -127,8 +138,9 @@ class ScoreStage:
             raise
 
     async def _handle(self, run: Run) -> None:
-        """Chunk by chunk: while one is classified, the next is read and the one before is written."""
+        """Chunk by chunk: while one is classified, the next is read and the one before is archived."""
         stories = await self._story_index(run)
+        results = _Results()
         chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
         reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, chunks[0], stories))
         writing: asyncio.Future[None] | None = None
@@ -140,20 +152,26 @@ class ScoreStage:
                 await asyncio.to_thread(self._classify, draft)
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(self._write(run, draft))
+                writing = asyncio.ensure_future(self._archive_chunk(run, draft, results))
             if writing is not None:
                 await writing
         finally:  # after a failure nothing of this attempt may go on beside the next
             await asyncio.gather(reading, *([writing] if writing else []), return_exceptions=True)
 
-    async def _write(self, run: Run, draft: _Draft) -> None:
+        mentions = self._mentions(run.epoch, run.partition, run.partitions, results.progress_ms, results.added)
+        await self._outbox.send([*results.sends, *mentions])
+        self._observer.rejected(results.reasons)
+
+    async def _archive_chunk(self, run: Run, draft: _Draft, results: _Results) -> None:
+        """Archive a chunk; what the topics are to learn of it is sent with the run's other chunks, at once."""
         outcomes = await self._archive.write_items(draft.items) if draft.items else []
-        refused = self._refused(run, draft, outcomes)
         added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
-        scored = [Send(self._options.topics.scored, item.news.id.encode(), _encoder.encode(item)) for item in added]
-        mentions = self._mentions(run.epoch, run.partition, run.partitions, draft.progress_ms, added)
-        await self._outbox.send([*draft.rejects, *refused, *scored, *mentions])
-        self._observer.rejected(draft.reasons)
+        topic = self._options.topics.scored
+        results.sends += [*draft.rejects, *self._refused(run, draft, outcomes)]
+        results.reasons += draft.reasons
+        results.sends += [Send(topic, item.news.id.encode(), _encoder.encode(item)) for item in added]
+        results.added += added
+        results.progress_ms = max(results.progress_ms, draft.progress_ms)
 
     def _refused(self, run: Run, draft: _Draft, outcomes: Sequence[Written]) -> list[Send]:
         """What the archive can never store is parked like any other bad record, with the archive's reason."""
@@ -249,23 +267,25 @@ class ScoreStage:
     def _mentions(
         self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored]
     ) -> list[Send]:
-        """One batch for every mentions partition, empty or not: each must learn of the progress."""
+        """For every mentions partition at least one batch, empty or not: each must learn of the progress.
+
+        Only the last batch of a partition tells the progress: the items of the others are not all of it.
+        """
         count = self._options.mentions_partitions
-        batches: list[list[MentionItem]] = [[] for _ in range(count)]
+        mentioned: list[list[MentionItem]] = [[] for _ in range(count)]
         for item in items:
             if item.sentiment is None or item.late:
                 continue
             for target, series in _by_partition(series_of(item), count).items():
-                batches[target].append(_mention(item, series))
-        return [
-            Send(
-                self._options.topics.mentions,
-                None,
-                _encoder.encode(MentionBatch(VERSION, epoch, partition, partitions, progress_ms, tuple(batch))),
-                partition=target,
-            )
-            for target, batch in enumerate(batches)
-        ]
+                mentioned[target].append(_mention(item, series))
+        sends = []
+        for target, of_target in enumerate(mentioned):
+            for start in range(0, max(len(of_target), 1), MENTIONS):
+                last = start + MENTIONS >= len(of_target)
+                batch = tuple(of_target[start : start + MENTIONS])
+                record = MentionBatch(VERSION, epoch, partition, partitions, progress_ms if last else 0, batch)
+                sends.append(Send(self._options.topics.mentions, None, _encoder.encode(record), partition=target))
+        return sends
 
 
 def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]) -> list[Verdict]:

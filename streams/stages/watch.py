@@ -184,7 +184,7 @@ class WatchPartition:
 
 
 class WatchStage:
-    """Effects around `WatchPartition`: archive the alerts, send them, write the rows, then the partition row."""
+    """Effects around `WatchPartition`: archive the alerts, send them, write the rows, the partition row last."""
 
     def __init__(
         self,
@@ -226,10 +226,9 @@ class WatchStage:
             await self._outbox.send([Send(self._topic, event.series.encode(), event.to_json()) for event in events])
             for event in events:
                 self._observer.alerted(event.change, event.severity, _newest_seen_ms(event))
-        rows = partition.take_rows()
-        if rows:
-            await self._state.put(run.partition, rows)
-        await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
+        # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
+        rows: dict[str, bytes | None] = {**partition.take_rows(), PARTITION_KEY: partition.partition_row()}
+        await self._state.put(run.partition, rows)
         self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
 
     async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
@@ -39,22 +40,12 @@ class _Found:
     sure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     issuer: Issuer
     start: int
     end: int
     in_title: bool
     sure: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Haystack:
-    """Title and text as one string, and where the title ends."""
-
-    content: str
-    title_end: int
-    words: frozenset[str] = field(default_factory=frozenset)
 
 
 class EntityLinker:

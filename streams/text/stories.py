@@ -9,9 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from sys import intern
 from typing import Protocol
+
+import msgspec
 
 from streams.records import Story
 from streams.text.signature import PERMUTATIONS, minhash, normal_title
@@ -46,8 +47,7 @@ class StoryRow(Protocol):
     def duplicate_of(self) -> str | None: ...
 
 
-@dataclass(slots=True, eq=False)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An indexed item."""
 
     id: str
@@ -65,7 +65,7 @@ class StoryIndex:
         self._opposites = frozenset(word for pair in opposites for word in pair)
         self._order: deque[_Entry] = deque()
         self._by_id: dict[str, _Entry] = {}
-        self._by_band: dict[int, list[_Entry]] = {}
+        self._by_band: dict[int, tuple[_Entry, ...]] = {}
         self._times: dict[str, list[int]] = {}
 
     def assign(self, item_id: str, words: list[str], seen_ms: int) -> Story:
@@ -108,7 +108,7 @@ class StoryIndex:
         return tuple(map(hash, zip(range(marks, marks + PERMUTATIONS // ROWS), *rows, strict=True)))
 
     def _nearest(self, words: frozenset[str], bands: tuple[int, ...], seen_ms: int) -> _Entry | None:
-        candidates = dict.fromkeys([entry for band in bands for entry in self._by_band.get(band, ())[-NEWEST:]])
+        candidates = dict.fromkeys([entry for band in bands for entry in self._by_band.get(band, ())])
         best, best_share = None, 0.0
         for entry in candidates:
             if abs(seen_ms - entry.seen_ms) > LONGEST_MS:
@@ -131,10 +131,7 @@ class StoryIndex:
         self._by_id[entry.id] = entry
         for band in entry.bands:
             entries = self._by_band.get(band)
-            if entries is None:
-                self._by_band[band] = [entry]
-            else:
-                entries.append(entry)
+            self._by_band[band] = (entry,) if entries is None else (*entries, entry)[-NEWEST:]
         insort(self._times.setdefault(entry.story.id, []), entry.seen_ms)
         if len(self._order) > self._capacity:
             self._remove(self._order.popleft())
@@ -143,9 +140,11 @@ class StoryIndex:
         del self._by_id[entry.id]
         for band in entry.bands:
             entries = self._by_band[band]
-            entries.remove(entry)
-            if not entries:
-                del self._by_band[band]
+            if entries[0] is entry:  # else newer ones have already taken its place
+                if len(entries) == 1:
+                    del self._by_band[band]
+                else:
+                    self._by_band[band] = entries[1:]
         times = self._times[entry.story.id]
         times.remove(entry.seen_ms)
         if not times:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import gcd
 from typing import Any, TypeVar
 
 import msgspec
@@ -55,6 +56,7 @@ class AlertConfig(msgspec.Struct, frozen=True):
     check_ms: int
     lengths: tuple[int, ...]  # of the windows, in milliseconds
     panes_ms: tuple[int, ...]
+    grain_ms: int  # divides panes and quarters of an hour: what one grain holds falls into the same of each
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str = "alerts.yaml") -> AlertConfig:
@@ -80,6 +82,7 @@ class AlertConfig(msgspec.Struct, frozen=True):
             check_ms=file.episode.check_seconds * 1000,
             lengths=tuple(window.length_ms for window in windows),
             panes_ms=tuple(window.pane_ms for window in windows),
+            grain_ms=gcd(HOUR_MS // 4, *(window.pane_ms for window in windows)),
         )
 
     @classmethod

@@ -59,6 +59,7 @@ class SeriesState:
     __slots__ = (
         "_buffer",
         "_expectation",
+        "_in_order",
         "_lengths",
         "_panes",
         "episodes",
@@ -78,6 +79,7 @@ class SeriesState:
         self.is_open = False
         self.late = 0
         self._buffer: list[Mention] = []
+        self._in_order = False  # the buffer, latest first, so that the next to count is taken off its end
         self._lengths: tuple[int, ...] = ()
         self._panes: list[dict[int, int]] = []
         self.sight = Sight()
@@ -90,6 +92,7 @@ class SeriesState:
     def add(self, mention: Mention) -> None:
         """Buffers a mention until its tick is closed; the order of adds does not matter."""
         self._buffer.append(mention)
+        self._in_order = False
 
     def pending_ticks(self, config: AlertConfig) -> tuple[int, ...]:
         """The ticks that close buffered mentions, in order; none is a tick already closed."""
@@ -123,25 +126,34 @@ class SeriesState:
             self._turn_hour(hour, tick_ms, config)
         counted = negatives = 0
         first_hour = hour - HORIZON_HOURS + 1
+        grain_ms, grain, packed = config.grain_ms, 0, 0
         for mention in due:
             if mention.seen_ms // HOUR_MS < first_hour:
                 self.late += 1
             elif admit(self.memory, mention, config.collapse):
+                if packed and mention.seen_ms // grain_ms != grain:
+                    self._count(grain * grain_ms, packed, config)
+                    packed = 0
+                grain = mention.seen_ms // grain_ms
                 counted += 1
+                packed += 1
                 if mention.negative:
                     negatives += 1
+                    packed += NEGATIVE
                     self._note(mention)
-                self._count(mention.seen_ms, NEGATIVE + 1 if mention.negative else 1, config)
+        if packed:
+            self._count(grain * grain_ms, packed, config)
         return counted, negatives
 
     def _take(self, tick_ms: int) -> list[Mention]:
+        """The buffered mentions seen before the tick, in order."""
         buffer = self._buffer
-        if len(buffer) == 1 and buffer[0].seen_ms < tick_ms:
-            self._buffer = []
-            return buffer
-        due = sorted(mention for mention in buffer if mention.seen_ms < tick_ms)
-        if due:
-            self._buffer = [mention for mention in buffer if mention.seen_ms >= tick_ms]
+        if not self._in_order:
+            buffer.sort(reverse=True)
+            self._in_order = True
+        due = []
+        while buffer and buffer[-1].seen_ms < tick_ms:
+            due.append(buffer.pop())
         return due
 
     def _turn_hour(self, hour: int, tick_ms: int, config: AlertConfig) -> None:
@@ -158,7 +170,7 @@ class SeriesState:
         self._lengths = config.lengths
 
     def _count(self, seen_ms: int, packed: int, config: AlertConfig) -> None:
-        """Adds to every pane that the mention falls in; a new pane is the rarer case of a busy series."""
+        """Adds a grain's mentions to every pane that it falls in; a new pane is the rarer case of a busy series."""
         sight = self.sight
         for panes, pane_ms in zip(self._panes, config.panes_ms, strict=True):
             index = seen_ms // pane_ms
@@ -171,9 +183,9 @@ class SeriesState:
             sight.hours[hour] += packed
         else:
             _new_pane(sight.hours, hour, packed)
-        if packed > NEGATIVE:
+        if packed >= NEGATIVE:
             quarter = seen_ms // _QUARTER_MS
-            sight.quarters[quarter] = sight.quarters.get(quarter, 0) + 1
+            sight.quarters[quarter] = sight.quarters.get(quarter, 0) + (packed >> 32)
 
     def _note(self, mention: Mention) -> None:
         """Keeps the latest negative stories, each signature once."""

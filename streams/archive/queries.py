@@ -53,7 +53,12 @@ def revisions(db: sqlite3.Connection, item_id: str) -> list[Scored]:
 
 
 def story(db: sqlite3.Connection, story_id: str) -> list[Scored]:
-    return _items(db, "SELECT body FROM versions WHERE story = ? AND is_item = 1 ORDER BY seen_ms, id", (story_id,))
+    return _items(
+        db,
+        "SELECT body FROM versions WHERE is_item = 1 AND (id = ? AND story = id OR story = ? AND story <> id)"
+        " ORDER BY seen_ms, id",
+        (story_id, story_id),
+    )
 
 
 def _items(db: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> list[Scored]:

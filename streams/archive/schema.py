@@ -25,10 +25,10 @@ CREATE TABLE versions (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL, seen_ms INTEGER NOT NULL,
     epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
     is_item INTEGER NOT NULL, language TEXT NOT NULL, sentiment TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL);
-CREATE UNIQUE INDEX versions_by_content ON versions (id, content);
+CREATE INDEX versions_by_id ON versions (id);
 CREATE INDEX versions_by_time ON versions (seen_ms, id) WHERE is_item = 1;
 CREATE INDEX versions_by_position ON versions (epoch, partition, offset);
-CREATE INDEX versions_by_story ON versions (story);
+CREATE INDEX versions_by_story ON versions (story) WHERE story <> id;
 CREATE VIRTUAL TABLE words USING fts5 (title, text, content='', detail=none, tokenize="unicode61 remove_diacritics 2");
 CREATE TABLE series (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE members (

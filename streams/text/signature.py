@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from itertools import pairwise
 
 from rensa import RMinHash
 
-__all__ = ["minhash", "normal_title", "partition_key", "shingles", "signature", "signature_of"]
+__all__ = ["minhash", "normal_title", "partition_key", "signature", "signature_of"]
 
 # A number keeps its sign and currency: -5 is not 5, and $5 is not €5. Words that begin with a letter stand first,
 # and nothing is tried twice (possessive), for speed.
-_WORD = re.compile(
-    r"[^\W\d_][^\W_]*+(?:[.,][0-9]+)*+|(?:(?<!\w)[-+−]?[$€£¥]?(?=\d))?[^\W_]++(?:[.,][0-9]+)*+"
-)
+_WORD = re.compile(r"[^\W\d_][^\W_]*+(?:[.,][0-9]+)*+|(?:(?<!\w)[-+−]?[$€£¥]?(?=\d))?[^\W_]++(?:[.,][0-9]+)*+")
 # "… - Daily Planet", "… | Daily Planet": at most four capitalised words without a digit, after a spaced dash or a bar.
 _PUBLISHER = re.compile(r"\s+(?:[-–—]|\|)\s+[A-Z][^\s\d]*(?:\s+[A-Z&][^\s\d]*){0,3}$")
 # "UPDATE 2-", "BREAKING:", "Exclusive: ": capitals, perhaps a number, then a dash or a colon.
@@ -54,15 +51,10 @@ def signature_of(words: list[str]) -> int:
     return int.from_bytes(blake2b(" ".join(words).encode(), digest_size=8).digest(), "big") >> 1
 
 
-def shingles(words: list[str]) -> list[str]:
-    """Words and pairs of neighbours."""
-    return [*words, *map(" ".join, pairwise(words))]
-
-
 def minhash(words: list[str]) -> list[int]:
-    """`PERMUTATIONS` MinHash values of the title's shingles (Broder 1997)."""
+    """`PERMUTATIONS` MinHash values of the title's words (Broder 1997)."""
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=_SEED)
-    sketch.update(shingles(words))
+    sketch.update(words)
     digest: list[int] = sketch.digest()
     return digest
 

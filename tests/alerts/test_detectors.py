@@ -26,9 +26,9 @@ betas = st.floats(0.05, 400)
 
 @given(st.integers(1, 400), means, sizes)
 def test_the_volume_tail_is_the_negative_binomials(count: int, mean: float, size: float) -> None:
-    expected = float(stats.nbinom.sf(count - 1, size, size / (size + mean)))
+    expected = float(stats.nbinom.sf(count - 1, size, size / (size + mean)))  # 8 digits where the mean is small
     if expected > 1e-280:
-        assert volume_tail(count, mean, size) == pytest.approx(expected, rel=1e-6)  # scipy.stats has 8 digits where the mean is small
+        assert volume_tail(count, mean, size) == pytest.approx(expected, rel=1e-6)
 
 
 @given(st.integers(1, 60), st.integers(0, 60), betas, betas)
@@ -43,7 +43,7 @@ def test_the_share_tail_is_the_beta_binomials(negative: int, others: int, alpha:
 def test_the_share_tail_agrees_with_scipys_survival_function() -> None:
     for negative, total, alpha, beta in [(7, 9, 2.0, 8.0), (40, 120, 30.0, 120.0), (3, 3, 0.5, 4.5)]:
         expected = float(stats.betabinom.sf(negative - 1, total, alpha, beta))
-        assert share_tail(negative, total, alpha, beta) == pytest.approx(expected, rel=1e-6)  # scipy.stats has 8 digits where the mean is small
+        assert share_tail(negative, total, alpha, beta) == pytest.approx(expected, rel=1e-6)
 
 
 @given(st.integers(0, 300), means, sizes)

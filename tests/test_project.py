@@ -20,6 +20,7 @@ LOCKS = sorted((ROOT / "deploy" / "locks").glob("*.txt"))
 RUNTIME_LOCK = ROOT / "deploy" / "locks" / "runtime-cpu.txt"
 SIZE_LIMIT_MB = 650
 DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
+TRACING = ROOT / "streams" / "observe" / "tracing.py"
 TOP_LEVEL = {"alerts", "deploy", "models", "streams", "tests"}
 
 
@@ -76,13 +77,22 @@ def _dependencies(project: dict[str, object], extra: str = "cpu") -> list[str]:
 def _imported_distributions() -> set[str]:
     """The distributions behind every third-party import of the run-time packages."""
     sources = [path for package in ("streams", "models", "alerts") for path in (ROOT / package).rglob("*.py")]
-    runtime = [path for path in sources if not path.is_relative_to(ROOT / "models" / "training")]
+    optional = (ROOT / "models" / "training", TRACING)
+    runtime = [path for path in sources if not any(path.is_relative_to(other) for other in optional)]
     trees = [node for path in runtime for node in ast.walk(ast.parse(path.read_bytes()))]
     names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in trees if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     names |= {name for node in trees if (name := _package_read(node))}
     owners = metadata.packages_distributions()
     return {owners[top][0] for name in names if (top := name.split(".")[0]) in owners} - {"moodwire"}
+
+
+def test_traces_are_an_option() -> None:
+    """OpenTelemetry is imported in one module, by functions that run when somebody asks for traces."""
+    sources = [path for package in ("streams", "models", "alerts") for path in (ROOT / package).rglob("*.py")]
+    assert [path for path in sources if re.search(r"(import|from) opentelemetry", path.read_text())] == [TRACING]
+    at_import = [node for node in ast.parse(TRACING.read_bytes()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert "opentelemetry" not in {(getattr(node, "module", None) or "").split(".")[0] for node in at_import}
 
 
 def _package_read(node: ast.AST) -> str | None:

@@ -1,0 +1,49 @@
+"""`moodwire run` on a real Kafka: ready, counted by partition, and at its end in time."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from streams.app import topic_specs
+from streams.engine.ports import Send
+from streams.settings import Settings
+from streams.transport.broker import open_broker
+from tests.observe.test_run_operations import end, free_port, running, wait_until_ready
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+def test_run_is_ready_counts_by_partition_and_ends_in_time(kafka_url: str, tmp_path: Path) -> None:
+    port, prefix = free_port(), f"o{uuid.uuid4().hex[:8]}."
+    settings = Settings(data_dir=tmp_path, broker_url=kafka_url, prefix=prefix, partitions=2, mentions_partitions=2)
+    group, news = settings.topics.group("score"), settings.topics.news
+    with open_broker(kafka_url, settings.kafka) as broker:
+        broker.ensure_topics(topic_specs(settings))
+        raws = [{"id": str(n), "title": f"Maker number {n} reports", "source": "wire"} for n in range(300)]
+        broker.append([Send(news, b"%d" % n, msgspec.json.encode(raw)) for n, raw in enumerate(raws)])
+        variables = {
+            "MOODWIRE_BROKER_URL": kafka_url,
+            "MOODWIRE_PREFIX": prefix,
+            "MOODWIRE_PARTITIONS": "2",
+            "MOODWIRE_MENTIONS_PARTITIONS": "2",
+        }
+        with running(tmp_path, port, **variables) as process:
+            assert wait_until_ready(port)["stages"] == {"score": "up", "watch": "up", "deliver": "up"}
+            deadline = time.monotonic() + 60
+            while broker.lag(group, news):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)  # another process: there is no event to wait for
+            figures = set(httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines())
+            _, errors, seconds = end(process)
+    assert process.returncode == 0, errors
+    assert seconds < 10, seconds
+    assert 'moodwire_records_total{stage="score"} 300.0' in figures
+    for partition in range(2):
+        labels = f'group="{group}",partition="{partition}",topic="{news}"'
+        assert f"moodwire_consumer_lag_records{{{labels}}} 0.0" in figures

@@ -53,7 +53,7 @@ class ElasticArchive:
         self.session = Session(url, options, on_trouble=on_trouble)
         self.reader = Reader(self.session, self.names)
         self.bulk = Bulk(self.session, options)
-        self._writer = ItemWriter(self.session, self.bulk, self.names, options, clock)
+        self.writer = ItemWriter(self.session, self.bulk, self.names, options, clock)
         self._set_up = False
         self._setting_up = asyncio.Lock()
 
@@ -90,7 +90,7 @@ class ElasticArchive:
 
     async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
         await self._ready()
-        return await self._writer.write(items)
+        return await self.writer.write(items)
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         """Every state under its own key, and the newest by external version: a late writer changes nothing."""

@@ -32,14 +32,14 @@ from streams.archive.protocol import Outcome, Refused, Written
 from streams.errors import Retry
 from streams.records import Scored
 
-__all__ = ["ItemWriter"]
+__all__ = ["Group", "ItemWriter", "grouped"]
 
 MOST_SWAPS = 20
 """Writers of one id at once are at most as many as partitions hold copies of it; this many lost races are a fault."""
 
 
 @dataclass(slots=True)
-class _Group:
+class Group:
     """The records of one id in a batch, in order."""
 
     items: list[Scored] = field(default_factory=list)
@@ -50,6 +50,16 @@ class _Group:
     def settled(self) -> Entry:
         assert self.entry is not None, "read before it was claimed"
         return self.entry
+
+
+def grouped(items: Sequence[Scored]) -> dict[str, Group]:
+    """The records of a batch by their id, in order."""
+    groups: dict[str, Group] = {}
+    for place, item in enumerate(items):
+        group = groups.setdefault(item.news.id, Group())
+        group.items.append(item)
+        group.places.append(place)
+    return groups
 
 
 class ItemWriter:
@@ -71,12 +81,8 @@ class ItemWriter:
 
     async def write(self, items: Sequence[Scored]) -> list[Written]:
         """One outcome an item. Raises `Retry`; then some are stored, and the redo finds them."""
-        groups: dict[str, _Group] = {}
-        for place, item in enumerate(items):
-            group = groups.setdefault(item.news.id, _Group())
-            group.items.append(item)
-            group.places.append(place)
-        await self._claim(groups)
+        groups = grouped(items)
+        await self.claim(groups)
         outcomes: list[Written] = [Outcome.ADDED] * len(items)
         for group in groups.values():
             for place, outcome in zip(group.places, group.outcomes, strict=True):
@@ -85,9 +91,7 @@ class ItemWriter:
             outcomes[place] = refused
         return outcomes
 
-    # --- claiming -----------------------------------------------------------------------------------------------
-
-    async def _claim(self, groups: dict[str, _Group]) -> None:
+    async def claim(self, groups: dict[str, Group]) -> None:
         """Settle every group's entry and outcomes: most ids are new and take one request."""
         now_ms = self._clock()
         waiting = list(groups)
@@ -107,13 +111,13 @@ class ItemWriter:
             waiting, actions = await self._swaps(waiting, groups, now_ms)
         self._session.fail(f"{len(waiting)} ids are claimed over and over by others")
 
-    def _fold(self, group: _Group, entry: Entry | None, now_ms: int) -> Entry:
+    def _fold(self, group: Group, entry: Entry | None, now_ms: int) -> Entry:
         days = (day_of(item.news.seen_ms, now_ms, self._options.retention_days) for item in group.items)
         group.entry, group.outcomes = fold(entry, zip(group.items, days, strict=True))
         return group.entry
 
     async def _swaps(
-        self, waiting: Sequence[str], groups: dict[str, _Group], now_ms: int
+        self, waiting: Sequence[str], groups: dict[str, Group], now_ms: int
     ) -> tuple[list[str], list[Action]]:
         """For ids that have an entry: decide on it; those whose entry changes, and the compare-and-swap for each."""
         changed: list[str] = []
@@ -142,12 +146,10 @@ class ItemWriter:
             self._session.fail(f"{what}: {result.verdict.value} {result.kind} {result.reason}")
         return result.verdict
 
-    # --- storing ------------------------------------------------------------------------------------------------
-
-    async def _store(self, groups: dict[str, _Group]) -> dict[int, Refused]:
+    async def _store(self, groups: dict[str, Group]) -> dict[int, Refused]:
         """Documents and sightings; what was refused, by place in the batch."""
         actions: list[Action] = []
-        owners: list[tuple[_Group, int] | None] = []
+        owners: list[tuple[Group, int] | None] = []
         for group in groups.values():
             entry = group.settled()
             earliest, seen = entry.item.content, set[str]()
@@ -162,7 +164,7 @@ class ItemWriter:
                     owners.append((group, number))
         results = await self._bulk.send(actions)
         refused: dict[int, Refused] = {}
-        standing: list[tuple[_Group, Scored]] = []
+        standing: list[tuple[Group, Scored]] = []
         for owner, result in zip(owners, results, strict=True):
             if owner is None:
                 self._stored(result, "sighting")
@@ -189,7 +191,7 @@ class ItemWriter:
         key = f"{at.epoch}.{at.partition}.{at.offset}"
         return Action.of("create", self._names.sightings, key, msgspec.json.encode(source))
 
-    async def _fill_stubs(self, standing: Sequence[tuple[_Group, Scored]]) -> None:
+    async def _fill_stubs(self, standing: Sequence[tuple[Group, Scored]]) -> None:
         """Documents that stood there already are a redo's; where it is a stub, it becomes the whole document."""
         if not standing:
             return
@@ -203,7 +205,7 @@ class ItemWriter:
         for result in await self._bulk.send(actions) if actions else ():
             self._stored(result, "document")
 
-    async def _demote(self, groups: Iterable[_Group]) -> None:
+    async def _demote(self, groups: Iterable[Group]) -> None:
         """Take the mark off every version that is not the earliest; a version not stored yet gets a stub."""
         now_ms = self._clock()
         actions = [
@@ -227,7 +229,7 @@ class ItemWriter:
         """Whether the version's index is not one that pruning may have dropped: writing would bring it back."""
         return version.day == OVERFLOW or day_of(version.seen_ms, now_ms, self._options.retention_days) != OVERFLOW
 
-    async def _refuse(self, group: _Group, number: int, result: Settled) -> dict[int, Refused]:
+    async def _refuse(self, group: Group, number: int, result: Settled) -> dict[int, Refused]:
         """Give the claim of a refused version back, so that a mended copy of it is no duplicate of nothing."""
         news = group.items[number].news
         for _ in range(MOST_SWAPS):

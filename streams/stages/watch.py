@@ -22,7 +22,7 @@ from streams.engine.ticks import Schedule, watermark_ms
 from streams.errors import NewerVersion, TransportError
 from streams.records import VERSION, MentionBatch
 
-__all__ = ["WatchPartition", "WatchStage"]
+__all__ = ["WatchPartition", "WatchStage", "stored_alert"]
 
 PARTITION_KEY = "p"
 SERIES_PREFIX = "s/"
@@ -222,7 +222,7 @@ class WatchStage:
                 ) from error
         if events:
             events = await self._with_headlines(events)
-            await self._archive.write_alerts([_stored(event) for event in events])
+            await self._archive.write_alerts([stored_alert(event) for event in events])
             await self._outbox.send([Send(self._topic, event.series.encode(), event.to_json()) for event in events])
             for event in events:
                 self._observer.alerted(event.change, event.severity, _newest_seen_ms(event))
@@ -267,7 +267,7 @@ def _newest_seen_ms(event: AlertEvent) -> int | None:
     return max((item.seen_ms for item in event.top_items), default=None)
 
 
-def _stored(event: AlertEvent) -> StoredAlert:
+def stored_alert(event: AlertEvent) -> StoredAlert:
     return StoredAlert(
         id=event.id,
         version=event.version,

@@ -9,10 +9,12 @@ from typing import Any
 
 from streams.archive.elastic.bulk import Action, Bulk
 from streams.archive.elastic.documents import alert_document, notification_document
+from streams.archive.elastic.lifecycle import policy
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.pruning import Pruner
 from streams.archive.elastic.reading import Reader
+from streams.archive.elastic.rescoring import Rescorer
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.templates import TEMPLATE_VERSION, templates
 from streams.archive.elastic.verdicts import Verdict
@@ -60,13 +62,26 @@ class ElasticArchive:
     def __repr__(self) -> str:
         return f"ElasticArchive({self.session.url!r}, prefix={self.options.prefix!r})"
 
-    async def setup(self, *, lifecycle: str = "") -> list[str]:
-        """Write every index template; idempotent. The names of those written. `lifecycle` names an ILM policy."""
-        made = templates(self.names, self.options, lifecycle=lifecycle)
+    async def setup(self, *, lifecycle: bool = False) -> list[str]:
+        """Write every index template; idempotent. The names of those written.
+
+        `lifecycle` adds an ILM policy for the daily indices; once there, later calls keep it.
+        """
+        policy_name = await self._policy()
+        if lifecycle:
+            policy_name = f"{self.options.prefix}items"
+            await self.session.call("PUT", f"/_ilm/policy/{policy_name}", policy(self.options.retention_days))
+        made = templates(self.names, self.options, lifecycle=policy_name)
         for name, body in made.items():
             await self.session.call("PUT", f"/_index_template/{name}", body)
         self._set_up = True
         return sorted(made)
+
+    async def _policy(self) -> str:
+        """The ILM policy that the template for daily indices names now."""
+        row = (await self._templates()).get(f"{self.options.prefix}items", {})
+        settings = row.get("template", {}).get("settings", {})
+        return str(settings.get("index", {}).get("lifecycle", {}).get("name", ""))
 
     async def _ready(self) -> None:
         if self._set_up:
@@ -81,12 +96,16 @@ class ElasticArchive:
 
     async def _is_outdated(self) -> bool:
         """Whether a template is missing or of an older version; a newer one is left alone."""
+        found = await self._templates()
+        wanted = templates(self.names, self.options)
+        return any(found.get(name, {}).get("version", 0) < TEMPLATE_VERSION for name in wanted)
+
+    async def _templates(self) -> dict[str, dict[str, Any]]:
+        """Our templates that are there."""
         found: dict[str, Any] = await self.session.call(
             "GET", f"/_index_template/{self.names.prefix}*", allow=(Verdict.MISSING,)
         )
-        rows = found.get("index_templates", [])
-        versions = {row["name"]: row["index_template"].get("version", 0) for row in rows}
-        return any(versions.get(name, 0) < TEMPLATE_VERSION for name in templates(self.names, self.options))
+        return {row["name"]: row["index_template"] for row in found.get("index_templates", [])}
 
     async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
         await self._ready()
@@ -159,6 +178,10 @@ class ElasticArchive:
 
     async def prune(self, before_ms: int) -> int:
         return await Pruner(self.session, self.names, self.reader).prune(before_ms)
+
+    def rescorer(self) -> Rescorer:
+        """What scores archived items again."""
+        return Rescorer(self.session, self.bulk, self.names, self.reader)
 
     async def close(self) -> None:
         await self.session.close()

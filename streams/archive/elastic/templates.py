@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.archive.elastic.names import Names
+from streams.archive.elastic.names import OVERFLOW, Names
 from streams.archive.elastic.options import ElasticOptions
 
 __all__ = ["TEMPLATE_VERSION", "templates"]
@@ -126,13 +126,17 @@ def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> 
     if lifecycle:
         daily["index.lifecycle.name"] = lifecycle
     aliases = {names.items: {"filter": {"term": {"moodwire.item": True}}}, names.versions: {}}
-    return {
+    made = {
         f"{names.prefix}items": _template([names.days], daily, ITEM, aliases),
         f"{names.prefix}registry": _template([names.registry], _settings(options), REGISTRY),
         f"{names.prefix}sightings": _template([names.sightings], _settings(options), SIGHTING),
         f"{names.prefix}alerts": _template([names.alerts, names.alert_states], _settings(options), ALERT),
         f"{names.prefix}notifications": _template([names.notifications], _settings(options), NOTIFICATION),
     }
+    if lifecycle:  # what is outside the retention is of any age: no policy may delete it by its index's
+        overflow = _template([names.of_day(OVERFLOW)], _settings(options), ITEM, aliases)
+        made[f"{names.prefix}overflow"] = overflow | {"priority": PRIORITY + 1}
+    return made
 
 
 def _settings(options: ElasticOptions) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""`moodwire archive setup|prune|rescore|rebuild`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.markup import escape
+
+from streams.app import classifiers_of
+from streams.archive import open_archive, open_elastic
+from streams.archive.elastic.address import is_elastic
+from streams.archive.protocol import Archive
+from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
+from streams.cli.output import console, print_json, progress_bar
+from streams.errors import Retry, SettingsError
+from streams.rebuilding import rebuild as rebuild_archive
+from streams.rescoring import rescore as rescore_archive
+from streams.settings import Settings, load_settings
+from streams.text.profile import load_profile
+from streams.transport.broker import open_broker
+
+app = typer.Typer(help="Set the archive up, delete by age, score it again, rebuild it.", no_args_is_help=True)
+
+DAY_MS = 86_400_000
+ATTEMPTS = 5
+T = TypeVar("T")
+
+
+@app.command("setup")
+def setup(
+    namespace: NamespaceOption = None,
+    kibana: Annotated[str | None, typer.Option(help="Address of Kibana: imports the dashboards.")] = None,
+    dashboards: Annotated[
+        Path | None, typer.Option(help="Folder of their NDJSON files.", exists=True, file_okay=False)
+    ] = None,
+    ilm: Annotated[bool, typer.Option("--ilm", help="Let Elasticsearch merge and delete days by itself.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write the index templates, and with --kibana the dashboards; again at any time, it changes no document."""
+    settings = load_settings(namespace=namespace)
+    if not is_elastic(settings.archive):
+        _done({"templates": [], "objects": 0}, "The embedded archive needs no set-up.", json=json)
+        return
+    templates = asyncio.run(_templates(settings, lifecycle=ilm))
+    objects = _import_dashboards(settings, kibana, dashboards) if kibana else 0
+    told = f"{len(templates)} index templates of {settings.archive} are up to date"
+    _done(
+        {"templates": templates, "objects": objects},
+        f"{told}; {objects} objects imported into Kibana." if kibana else f"{told}.",
+        json=json,
+    )
+
+
+async def _templates(settings: Settings, *, lifecycle: bool) -> list[str]:
+    archive = open_elastic(settings.archive, settings.elastic)
+    try:
+        return await _patiently(lambda: archive.setup(lifecycle=lifecycle))
+    finally:
+        await archive.close()
+
+
+def _import_dashboards(settings: Settings, kibana: str, folder: Path | None) -> int:
+    from streams.archive.elastic.kibana import dashboard_files, import_dashboards
+
+    return import_dashboards(kibana, dashboard_files(folder), settings.elastic)
+
+
+@app.command("prune")
+def prune(
+    older_than: Annotated[float, typer.Option("--older-than", help="Days since an item was first seen.", min=0)],
+    namespace: NamespaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete old items with their revisions and duplicates: whole days at once, the rest one by one."""
+    settings = load_settings(namespace=namespace)
+    before_ms = _now_ms() - int(older_than * DAY_MS)
+    deleted = asyncio.run(_with_archive(settings, lambda archive: archive.prune(before_ms)))
+    day = datetime.fromtimestamp(max(before_ms, 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    _done({"deleted": deleted}, f"{deleted:,} versions of items seen before {day} UTC deleted.", json=json)
+
+
+@app.command("rescore")
+def rescore(
+    namespace: NamespaceOption = None,
+    profile: ProfileOption = None,
+    days: Annotated[float | None, typer.Option(help="Only items seen in the last so many days.", min=0)] = None,
+    json: JsonOption = False,
+) -> None:
+    """Score archived items with the present model: dashboards show the new scores, the old ones are kept.
+
+    Nothing is counted or announced. Cut off and started again it goes on where it was.
+    """
+    settings = load_settings(namespace=namespace, profile=profile)
+    if not is_elastic(settings.archive):
+        raise SettingsError("only an archive on Elasticsearch can be scored again: set MOODWIRE_ARCHIVE_URL to it")
+    since_ms = 0 if days is None else _now_ms() - int(days * DAY_MS)
+    done = asyncio.run(_rescore(settings, since_ms, quiet=json))
+    _done({"rescored": done}, f"{done:,} items were given new scores.", json=json)
+
+
+async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
+    profile = load_profile(settings.profile)
+    classifiers = classifiers_of(settings, profile)
+    archive = open_elastic(settings.archive, settings.elastic)
+    try:
+        with progress_bar(quiet=quiet) as bar:
+            task = bar.add_task("scoring again", total=None)
+
+            def show(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            return await _patiently(
+                lambda: rescore_archive(archive.rescorer(), profile, classifiers, since_ms=since_ms, on_progress=show)
+            )
+    finally:
+        await archive.close()
+        for classifier in classifiers.values():
+            classifier.close()
+
+
+@app.command("rebuild")
+def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
+    """Write what the topics still hold into the archive: after a loss, or into a new one."""
+    settings = load_settings(namespace=namespace)
+    with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
+        task = bar.add_task("records", total=None)
+        items, states = asyncio.run(
+            _with_archive(
+                settings,
+                lambda archive: rebuild_archive(
+                    broker, settings.topics, archive, on_progress=lambda done: bar.update(task, completed=done)
+                ),
+            )
+        )
+    _done(
+        {"items": items, "alert_states": states},
+        f"{items:,} items and {states:,} states of alerts are in {escape(settings.archive)}.",
+        json=json,
+    )
+
+
+async def _with_archive(settings: Settings, job: Callable[[Archive], Awaitable[T]]) -> T:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    archive = open_archive(settings.archive, settings.elastic)
+    try:
+        return await _patiently(lambda: job(archive))
+    finally:
+        await archive.close()
+
+
+async def _patiently(job: Callable[[], Awaitable[T]]) -> T:
+    """A command waits a while for a busy server; then what it said is the error. Every job here can be done again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await job()
+        except Retry as error:
+            if attempt == ATTEMPTS:
+                raise
+            await asyncio.sleep(error.retry_after_seconds)
+    raise AssertionError("unreachable")  # pragma: no cover  # the last attempt raises
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _done(figures: dict[str, object], text: str, *, json: bool) -> None:
+    if json:
+        print_json(figures)
+    else:
+        console.print(text, highlight=False, soft_wrap=True)

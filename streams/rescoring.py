@@ -1,0 +1,51 @@
+"""Scoring the archive again with the classifiers that are set now: new scores beside the old ones, nothing counted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from models import Classifier
+from streams.archive.elastic.documents import Scores, scored_of
+from streams.archive.elastic.rescoring import Rescorer, Target
+from streams.records import Scored
+from streams.stages.reader import ReadItem
+from streams.stages.score import classify_items
+from streams.text.profile import Profile
+
+__all__ = ["rescore"]
+
+
+async def rescore(
+    rescorer: Rescorer,
+    profile: Profile,
+    classifiers: Mapping[str, Classifier],
+    *,
+    since_ms: int = 0,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005  # nobody looks
+) -> int:
+    """Give every item that another model scored new scores; how many got them. `on_progress` hears (done, of all).
+
+    `classifiers` are by language, and items in other languages stay as they are.
+    """
+    targets = [Target(language, model.name, model.version) for language, model in sorted(classifiers.items())]
+    total = sum([await rescorer.waiting(target, since_ms) for target in targets])
+    done = 0
+    on_progress(0, total)
+    for target in targets:
+        async for hits in rescorer.pages(target, since_ms):
+            items = [scored_of(hit["_source"]) for hit in hits]
+            scores = await asyncio.to_thread(_scores, profile, classifiers, items)
+            done += await rescorer.write(hits, scores)
+            on_progress(done, total)
+    return done
+
+
+def _scores(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scores]:
+    now_ms = time.time_ns() // 1_000_000
+    read = [ReadItem(item.news.title, item.news.text, item.language, 0, [], (), ()) for item in items]
+    return [
+        Scores(model, version, now_ms, sentiment, topic)
+        for sentiment, topic, (model, version) in classify_items(profile, classifiers, read)
+    ]

@@ -216,3 +216,21 @@ async def test_what_was_acknowledged_is_there_for_another_client(
     other = opened(elastic_url, elastic_prefix)
     assert await other.items_by_id(["id1"]) == [scored(1, seen_ms=NOW_MS)]
     await other.close()
+
+
+NASTY = {
+    "keys": {"extra": {"": 1, ".": 2, "a..b": 3, "a.b": {"c": [1, "x", None]}, "a": 5, "_id": "x", "@timestamp": []}},
+    "long": {"title": "w" * 2_000, "text": "word " * 20_000, "url": "https://x.example/" + "p" * 40_000},
+    "word": {"title": "x", "text": "y" * 100_000, "source": "s" * 40_000},
+    "signs": {"title": "\u202e🙂\u0001 Ünïcode", "text": "\u2028", "source": "a/b:c*", "url": "no url"},
+    "times": {"seen_ms": 2**45, "published_ms": -(2**45)},
+    "tags": {"entities": ("", " ", "e" * 40_000), "language": ""},
+}
+
+
+@pytest.mark.parametrize("case", sorted(NASTY))
+async def test_no_text_of_a_stranger_is_refused(elastic: ElasticArchive, case: str) -> None:
+    plain = scored(1, seen_ms=NOW_MS)
+    item = msgspec.structs.replace(plain, news=msgspec.structs.replace(plain.news, **NASTY[case]))  # type: ignore[arg-type]
+    assert await elastic.write_items([item]) == [Outcome.ADDED]
+    assert await elastic.items_by_id(["id1"]) == [item]

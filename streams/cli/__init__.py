@@ -16,6 +16,7 @@ from streams.cli import archive, demo, doctor, rejects, replay, run, score
 from streams.cli.output import errors
 from streams.errors import MoodwireError
 from streams.observe.logs import mask, secrets_of, set_up_logs
+from streams.process import one_heap
 
 __all__ = ["app", "main"]
 
@@ -38,6 +39,7 @@ app.command(help=doctor.HELP)(doctor.doctor)
 
 def main() -> None:
     """The console script: runs the command; an error of ours is one clear line, not a traceback."""
+    one_heap()
     set_up_logs(sys.stderr)
     try:
         app()

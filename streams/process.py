@@ -1,0 +1,35 @@
+"""What a process of many stages asks of Python and of the C library. Each figure was measured on the whole pipeline."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from contextlib import suppress
+
+__all__ = ["one_heap", "settle_interpreter"]
+
+_M_ARENA_MAX = -8  # malloc.h
+
+
+def one_heap() -> None:
+    """Let all threads share one heap; call it first of all, before any thread starts. Nothing happens where the C library is not glibc.
+
+    By itself glibc gives every thread a heap of its own, and an item that is read in one and archived in another
+    leaves holes in all: 312 MB after 20,000 items, 350 after 200,000. With one heap: 272, then 274.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def settle_interpreter() -> None:
+    """Tune Python for a few threads that each work in batches; call it when all is loaded.
+
+    What is loaded stays for good, and an item makes hundreds of objects without a cycle: the garbage collector
+    looks less often, which saved a tenth of the processor time of a pipeline without a classifier. Threads hand
+    over every 20 ms instead of 5: nothing here waits for a shorter time, and it saved another 3 %.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    sys.setswitchinterval(0.02)

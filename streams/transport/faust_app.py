@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ __all__ = ["StageApp", "StageJob", "TopicSpec", "ensure_topics", "make_app", "ru
 log = logging.getLogger(__name__)
 
 _NEVER_SECONDS = 30 * 86_400.0
+_LEAST_SECONDS = 1.0
 _BATCH_BYTES = 512 * 1024
 _LARGEST_REQUEST_BYTES = 8 << 20
 
@@ -54,8 +56,16 @@ class StageApp(faust.App):
     run_limits: RunLimits = RunLimits()
     drain_seconds: float = 10.0
     lanes: Dispatcher | None = None
+    stop_by: float | None = None
     broker_url: str = ""
     kafka: KafkaOptions = KafkaOptions()
+
+    @property
+    def bound_seconds(self) -> float:
+        """How long a part of stopping, or of giving partitions up, may take: a stop has one bound for all of them."""
+        if self.stop_by is None:
+            return self.drain_seconds
+        return max(_LEAST_SECONDS, self.stop_by - time.monotonic())
 
 
 def make_app(
@@ -155,6 +165,7 @@ class StageJob:
 
     async def stop(self) -> None:
         """Finishes the runs in hand within the app's bound, commits them, and stops the app."""
+        self.app.stop_by = time.monotonic() + self.app.drain_seconds
         await self.dispatcher.close(self.app.drain_seconds)
         if self.app.started:
             await self.app.stop()

@@ -9,8 +9,10 @@ handed out. It knows no broker; a transport mixes it in over its own consumer.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -21,6 +23,8 @@ from faust.types import TP, ConsumerMessage
 from streams.engine.runs import Record, Run
 
 __all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "take_done"]
+
+_LAST_COMMIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,10 @@ class RunSchema(faust.Schema):
 
 def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Record]]:
     """Cuts consecutive records into runs within the limits; one record over the byte limit is a run alone."""
+    if len(records) <= limits.records and _size_bytes(records) <= limits.size_bytes:
+        if records:
+            yield records
+        return
     start, size = 0, 0
     for at, record in enumerate(records):
         length = len(record.value) if record.value is not None else 0
@@ -65,6 +73,10 @@ def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Recor
         size += length
     if start < len(records):
         yield records[start:]
+
+
+def _size_bytes(records: Sequence[Record]) -> int:
+    return sum(map(len, filter(None, [record.value for record in records])))
 
 
 def take_done(handed: deque[int], acked: set[int]) -> int | None:
@@ -85,7 +97,6 @@ class RunConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limits: RunLimits = getattr(self.app, "run_limits", RunLimits())
-        self.drain_seconds: float = getattr(self.app, "drain_seconds", 10.0)
         self.lanes: Lanes | None = getattr(self.app, "lanes", None)
         #: Per partition the last offsets of the runs handed out and not yet committed, oldest first. Offsets,
         #: not messages: a reference to a message would keep `wait_empty` waiting for it.
@@ -114,8 +125,11 @@ class RunConsumer(Consumer):
         """Every partition has as many runs with its stage as it may: waits until one is done."""
         raise NotImplementedError
 
-    async def hold(self, event: Any | None = None) -> None:  # noqa: ARG002  # a transport with several workers asks
-        """Raises LeaseLost unless this worker still owns the partition of the event's run; Retry when it cannot tell."""
+    async def hold(self, event: Any | None = None) -> None:
+        """Raises LeaseLost unless this worker still owns the event's partition, Retry when it cannot tell.
+
+        A transport with several workers to a group asks its coordinator.
+        """
 
     # -- handing out
 
@@ -254,11 +268,43 @@ class RunConsumer(Consumer):
                 self.lanes.forget(tp.topic, tp.partition)
 
     async def wait_empty(self) -> None:
-        """Waits for the runs in hand, `drain_seconds` at most, and commits what is done."""
+        """Waits for the runs in hand, within the app's bound, and commits what is done.
+
+        Faust's own takes a cancellation in places for the end of a wait, so a bound around it would not hold.
+        """
         try:
-            async with asyncio.timeout(self.drain_seconds):
-                await super().wait_empty()
+            async with asyncio.timeout(self.app.bound_seconds):
+                await self._all_acked()
+                await self.commit()
         except TimeoutError:
             self.log.warning("Left %d runs unfinished; they are done again later.", len(self._unacked_messages))
             self._unacked_messages.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_COMMIT_SECONDS):
+                    await self.commit()
+
+    async def _all_acked(self) -> None:
+        while self._unacked_messages and not self.should_stop:
             await self.commit()
+            gc.collect()  # messages that nobody holds any more leave the set
+            if self._unacked_messages:
+                await self._next_ack()
+                self._clean_unacked_messages()
+
+    async def _next_ack(self) -> None:
+        self._waiting_for_ack = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(1.0):
+                await self._waiting_for_ack
+        except TimeoutError:
+            return
+        finally:
+            self._waiting_for_ack = None
+
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        """Waits for a commit that is under way, without taking one's own cancellation for its end."""
+        committing = self._commit_fut
+        if committing is None:
+            return False
+        await asyncio.wait({committing})
+        return not committing.cancelled()

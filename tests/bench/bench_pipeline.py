@@ -29,7 +29,8 @@ from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.text.signature import partition_key
 from streams.topics import END_HEADER
-from streams.transport.faust_app import ensure_topics, open_store
+from streams.transport.broker import open_broker
+from streams.transport.faust_app import ensure_topics
 from streams.transport.stages import run_stages
 
 NULL_ITEMS = 20_000
@@ -84,17 +85,17 @@ def _publish(settings: Settings, count: int) -> int:
     now_ms = time.time_ns() // 1_000_000
     start_ms = now_ms - count * 2_000
     sends: list[Send] = []
-    with open_store(settings.broker) as store:
+    with open_broker(settings.broker) as broker:
         for index, raw in enumerate(_texts(count)):
             seen_ms = start_ms + index * 1_000
             news = to_news(raw | {"published": None}, FieldMap.default(), seen_ms=seen_ms, now_ms=now_ms)
             key = partition_key(news.title)
             sends.append(Send(settings.topics.news, key, msgspec.json.encode(news), timestamp_ms=seen_ms))
             if len(sends) == 1_000:
-                store.append(sends)
+                broker.append(sends)
                 sends = []
         end = (END_HEADER, str(start_ms + count * 1_000 + 60_000).encode())
-        store.append([*sends, Send(settings.topics.news, None, None, 0, (end,), now_ms)])
+        broker.append([*sends, Send(settings.topics.news, None, None, 0, (end,), now_ms)])
     return count
 
 
@@ -105,12 +106,12 @@ async def _drain(settings: Settings, classifiers: Mapping[str, Classifier], samp
         stop = asyncio.Event()
 
         async def follow() -> None:
-            with open_store(settings.broker) as store:
-                total = store.end_offset(topics.news, 0)
+            with open_broker(settings.broker) as broker:
+                total = broker.lag(topics.group("score"), topics.news)
                 while True:
-                    lag = store.lag(topics.group("score"), topics.news)
+                    lag = broker.lag(topics.group("score"), topics.news)
                     samples.append(Sample(total - lag, _resident_mb(), time.perf_counter(), time.process_time()))
-                    if not lag and not store.lag(topics.group("watch"), topics.mentions):
+                    if not lag and not broker.lag(topics.group("watch"), topics.mentions):
                         break
                     await asyncio.sleep(0.25)
             stop.set()

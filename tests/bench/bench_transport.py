@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from streams.engine.ports import Send
-from streams.engine.runs import Run
-from streams.transport.faust_app import StageApp, TopicSpec, ensure_topics, make_app, open_store, run_stage
+from streams.transport.broker import TopicSpec, open_broker
+from streams.transport.faust_app import StageApp, ensure_topics, make_app, run_stage
 from streams.transport.sqlite.consumer import LogConsumer
 from streams.transport.sqlite.transport import Transport
 from streams.transport.stages import run_stages
 from streams.transport.tables import FaustState
+from tests.bench.kafka_consumers import Decoding, measure_kafka
+from tests.integration.kafka_server import KafkaUnavailable
 
 RECORDS = 100_000
 STOCK_RECORDS = 25_000  # of the same topic; the slow path needs no more to be measured
@@ -36,35 +37,18 @@ class StockTransport(Transport):
     Consumer = LogConsumer
 
 
-class Decoding:
-    """A stage that decodes every record and does nothing else."""
-
-    def __init__(self, enough: int) -> None:
-        self.seen = 0
-        self.enough = enough
-        self.done = asyncio.Event()
-
-    def count(self, values: list[bytes | None]) -> None:
-        for value in values:
-            msgspec.json.decode(value or b"null")
-        self.seen += len(values)
-        if self.seen >= self.enough:
-            self.done.set()
-
-    async def handle(self, run: Run) -> None:
-        self.count([record.value for record in run.records])
-
-    async def idle(self, partition: int, now_ms: int) -> None:
-        """Nothing happens between runs."""
-
-    def forget(self, partition: int) -> None:
-        """Nothing is kept."""
-
-
 def measure() -> dict[str, float]:
-    """Records per second of both ways and their ratio, appends per second, microseconds per row written."""
+    """Records per second of both ways and their ratio, appends per second, microseconds per row written.
+
+    Then the same on Kafka, beside aiokafka alone, where a Kafka can be had.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder).resolve()))
+        figures = asyncio.run(_measure(Path(folder).resolve()))
+    try:
+        return figures | measure_kafka()
+    except KafkaUnavailable as reason:
+        print(f"NO KAFKA, its transport is not measured: {reason}", file=sys.stderr)
+        return figures
 
 
 async def _measure(folder: Path) -> dict[str, float]:
@@ -87,10 +71,10 @@ def _fill(url: str) -> float:
         Send(TOPIC, b"%d" % n, json.dumps(record | {"n": n}).encode().ljust(360), n % PARTITIONS)
         for n in range(RECORDS)
     ]
-    with open_store(url) as store:
+    with open_broker(url) as broker:
         began = time.perf_counter()
         for at in range(0, RECORDS, 1000):
-            store.append(sends[at : at + 1000])
+            broker.append(sends[at : at + 1000])
         return RECORDS / (time.perf_counter() - began)
 
 

@@ -69,13 +69,24 @@ class KafkaUnavailable(Exception):
     """No broker can be brought up here; the text says what is missing or what the broker said last."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KafkaServer:
-    """A running broker: `bootstrap` is "127.0.0.1:port", `log` what it prints."""
+    """A broker: `bootstrap` is "127.0.0.1:port", `log` what it prints. It may be killed and started again."""
 
     bootstrap: str
     log: Path
+    command: list[str]
     process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """As a machine that loses its power; what was acknowledged stays in its folder."""
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        """Starts it again with its folder and ports, once it has been killed; returns when it is ready."""
+        self.process = _run(self.command, self.log)
+        _await_ready(self.process, self.log)
 
 
 @contextlib.contextmanager
@@ -89,15 +100,18 @@ def running_kafka(folder: Path) -> Iterator[KafkaServer]:
     command = [java, *HEAP, f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-cp", f"{jars}/*"]
     _format_storage(command, properties)
     log = folder / "kafka.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "kafka.Kafka", str(properties)], stdout=output, stderr=subprocess.STDOUT, cwd=folder
-        )
+    command += ["kafka.Kafka", str(properties)]
+    server = KafkaServer(f"127.0.0.1:{port}", log, command, _run(command, log))
     try:
-        _await_ready(process, log)
-        yield KafkaServer(f"127.0.0.1:{port}", log, process)
+        _await_ready(server.process, log)
+        yield server
     finally:
-        _stop(process)
+        _stop(server.process)
+
+
+def _run(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent)
 
 
 def kafka_jars() -> Path:

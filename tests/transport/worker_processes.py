@@ -58,12 +58,12 @@ class WorkerProcess:
             wanted = len(self.done) + more
             assert self._spoke.wait_for(lambda: len(self.done) >= wanted, at_most_seconds), self.errors[-4000:]
 
-    def signal(self, number: signal.Signals) -> None:
+    def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def end(self, number: signal.Signals) -> None:
         """Sends the signal and waits for the end; SIGTERM must end it well."""
-        self.signal(number)
+        self.tell(number)
         self.wait()
         if number is signal.SIGTERM:
             assert self.process.returncode == 0, self.errors[-4000:]

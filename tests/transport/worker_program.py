@@ -46,7 +46,7 @@ async def main(url: str, folder: str, group: str, source: str, out: str, partiti
     stage = TalkingStage(FaustState(app, "rows", partitions=int(partitions)), FaustOutbox(app), out)
 
     async def wait(run: Run) -> None:
-        if Path(hold).exists():
+        if Path(hold).exists():  # noqa: ASYNC240
             print("holding", file=sys.stderr, flush=True)
         while Path(hold).exists():  # noqa: ASYNC110, ASYNC240  # another process makes and removes it
             await asyncio.sleep(0.01)

@@ -11,12 +11,7 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    KafkaError,
-    TopicAlreadyExistsError,
-)
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.engine.runs import Record
 from streams.errors import Retry, TransportError
@@ -28,7 +23,8 @@ T = TypeVar("T")
 
 _RETRY_AFTER_SECONDS = 5.0
 _POLL_MS = 500
-_COORDINATOR_SECONDS = 15.0  # a cluster that has just started makes its topic of offsets first
+_PAUSE_SECONDS = 0.2
+_CLOSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +48,46 @@ class Cluster:
         self._connection = {"bootstrap_servers": list(bootstrap), **options.security.options()}
         self._lock = threading.Lock()
         self._client: Any = None
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"Cluster({self.bootstrap!r}, {self.options.security!r})"
 
     def open(self, kind: Any, **more: Any) -> Any:
         """A client of kafka-python for this cluster; raises its KafkaError."""
-        return opened(kind, **self._connection, **more)
+        return opened(kind, **self._connection, reconnect_backoff_max_ms=1_000, **more)
 
     def admin(self, work: Callable[[Any], T]) -> T:
-        """Calls `work` with the admin client; raises Retry and TransportError."""
+        """Calls `work` with the admin client, again where that may help; raises Retry and TransportError."""
+        deadline = time.monotonic() + self.options.timeout_seconds
         with self._lock, explained(self.bootstrap):
-            try:
-                if self._client is None:
-                    milliseconds = int(self.options.timeout_seconds * 1000)
-                    self._client = self.open(
-                        KafkaAdminClient,
-                        bootstrap_timeout_ms=milliseconds,
-                        request_timeout_ms=milliseconds,
-                    )
-                return work(self._client)
-            except KafkaError:
-                self._give_up()
-                raise
+            while True:
+                try:
+                    return work(self._opened())
+                except KafkaError as error:
+                    self._give_up()
+                    if not error.retriable or self._closed or time.monotonic() >= deadline:
+                        raise
+                time.sleep(_PAUSE_SECONDS)
+
+    def _opened(self) -> Any:
+        if self._client is None:
+            milliseconds = int(self.options.timeout_seconds * 1000)
+            self._client = self.open(
+                KafkaAdminClient,
+                bootstrap_timeout_ms=milliseconds,
+                request_timeout_ms=milliseconds,
+            )
+        return self._client
 
     def close(self) -> None:
-        with self._lock:
-            self._give_up()
+        """Closes the connection; a call that another thread is in the middle of ends with an error."""
+        self._closed = True
+        if self._lock.acquire(timeout=_CLOSE_SECONDS):
+            try:
+                self._give_up()
+            finally:
+                self._lock.release()
 
     def _give_up(self) -> None:
         client, self._client = self._client, None
@@ -142,20 +151,8 @@ class Cluster:
     def committed(self, group: str, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The group's next offset of each partition that it has committed."""
         wanted = list(places)
-        found = self._when_there(lambda: self.admin(lambda admin: admin.list_group_offsets({group: wanted})))
+        found = self.admin(lambda admin: admin.list_group_offsets({group: wanted}))
         return {place: at.offset for place, at in found[group].items() if at.offset >= 0}
-
-    def _when_there(self, ask: Callable[[], T]) -> T:
-        """A group's coordinator takes a moment to be found on a cluster that has just started."""
-        deadline = time.monotonic() + _COORDINATOR_SECONDS
-        while True:
-            try:
-                return ask()
-            except Retry as error:
-                known = isinstance(error.__context__, CoordinatorNotAvailableError | CoordinatorLoadInProgressError)
-                if not known or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
 
     # -- records
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from faust.types import TP, ConsumerMessage
 from mode import Service
 
 from streams.engine.runs import Record
@@ -100,6 +100,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if seeks != self.consumer.seeks:
                 break
             limit = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else records
+            _read_as_ours(fetcher._records[tp])
             found |= await fetcher.fetched_records({tp}, 0, max_records=limit)
         return {TP(*tp): fetched for tp, fetched in found.items()}
 
@@ -192,6 +193,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer.highwater(driver.ensure_aiokafka_TP(tp)) or 0
 
 
+def _read_as_ours(fetched: Any) -> None:
+    """Has aiokafka make our records where it would make its own: a third of what reading a record costs."""
+    unread = getattr(fetched, "_partition_records", None)
+    if unread is not None:
+        unread._consumer_record = _record
+
+
+def _record(_: Any, read: Any) -> Record:
+    headers = read.headers
+    return Record(read.offset, read.key, read.value, read.timestamp, tuple(headers) if headers else ())
+
+
 class Consumer(RunConsumer, driver.Consumer):
     """Hands agents runs of a Kafka topic."""
 
@@ -218,7 +231,7 @@ class Consumer(RunConsumer, driver.Consumer):
         found = await asyncio.to_thread(cluster.topics, names)
         if missing := names - found.keys():
             raise TransportError(
-                f"Kafka at {cluster.bootstrap} has no topic {sorted(missing)[0]!r}: create it before the stage starts."
+                f"Kafka at {cluster.bootstrap} has no topic {min(missing)!r}: create it before the stage starts."
             )
         self._facts.update(found)
 
@@ -263,7 +276,13 @@ class Consumer(RunConsumer, driver.Consumer):
         return facts.partitions if facts else None
 
     def to_records(self, fetched: Sequence[Any]) -> Sequence[Record]:
-        return [Record(r.offset, r.key, r.value, r.timestamp, r.headers) for r in fetched]
+        return fetched
+
+    def _to_message(self, tp: TP, record: Record) -> ConsumerMessage:
+        return ConsumerMessage(
+            tp.topic, tp.partition, record.offset, record.timestamp_ms / 1000, 1, list(record.headers),
+            record.key, record.value, None, None, None, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
 
     # -- room
 

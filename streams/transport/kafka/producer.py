@@ -36,6 +36,8 @@ class Producer(driver.Producer):
         self._partitions: dict[str, int] = {}
         self._reopening = asyncio.Lock()
 
+    _producer: Any
+
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
 
@@ -90,17 +92,21 @@ class Producer(driver.Producer):
             await fresh.start()
             self._producer = fresh
             self._partitions.clear()
-            await _close(broken)
+            await _close(broken, _CLOSE_SECONDS)
+
+    async def flush(self) -> None:
+        """Returns when all that was sent is acknowledged, or the app's bound is over. Runs wait for their own sends."""
+        try:
+            async with asyncio.timeout(self.app.bound_seconds):
+                await super().flush()
+        except TimeoutError:
+            self.log.warning("Kafka does not take what was sent; whoever sent it waits on, or is done again.")
 
     async def on_stop(self) -> None:
-        producer = self._producer
-        try:
-            async with asyncio.timeout(self.app.drain_seconds):
-                await super().on_stop()
-        except TimeoutError:
-            self.log.warning("Kafka did not take what was still to be sent; the runs that sent it are done again.")
-            if producer is not None:
-                await producer.client.close()
+        producer, self._producer = self._producer, None
+        await super().on_stop()
+        if producer is not None:
+            await _close(producer, self.app.bound_seconds)
 
     async def create_topic(
         self,
@@ -151,10 +157,12 @@ def _added(batch: Any, send: Send) -> bool:
     )
 
 
-async def _close(producer: Any) -> None:
-    """Lets the producer finish what other lanes have given it, within a bound."""
-    try:
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await producer.stop()
-    except (TimeoutError, KafkaError):
+async def _close(producer: Any, bound_seconds: float) -> None:
+    """Lets the producer finish what it was given, within a bound; then it is cut off, for its broker is away."""
+    stopping = asyncio.ensure_future(producer.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=bound_seconds)
+    if not done:
+        producer._sender.sender_task.cancel()
         await producer.client.close()
+        stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)

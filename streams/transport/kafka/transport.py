@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -18,6 +19,9 @@ from streams.transport.kafka.producer import Producer
 __all__ = ["Transport", "register"]
 
 
+_TIMEOUT_SECONDS = 5.0  # what a stage asks it asks again, and it must be able to stop
+
+
 class Transport(driver.Transport):
     """Knows the cluster; workers of a group share its partitions, so nothing is claimed."""
 
@@ -30,7 +34,7 @@ class Transport(driver.Transport):
     @cached_property
     def cluster(self) -> Cluster:
         servers = driver.server_list(self.url, self.default_port)
-        return Cluster(servers, self.app.kafka)
+        return Cluster(servers, replace(self.app.kafka, timeout_seconds=_TIMEOUT_SECONDS))
 
     def claim(self) -> None:
         """Nothing to claim: the group's coordinator gives out partitions."""

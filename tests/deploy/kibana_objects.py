@@ -117,10 +117,9 @@ def _bucket(columns: Mapping[str, Json], name: str) -> Json:
     if kind == "range":
         return {"histogram": {"field": field, "interval": 0.1, "min_doc_count": 0}}
     if kind == "terms":
-        by = "ranking" if params["orderBy"]["type"] == "custom" else params["orderBy"]["columnId"]
-        path = f"{by}>_count" if _ranked_by(columns, name)["operationType"] == "count" else by
         missing = {"missing": "(none)"} if params["missingBucket"] else {}
-        return {"terms": {"field": field, "size": params["size"], "order": {path: params["orderDirection"]}, **missing}}
+        order = {_ranking_path(columns, name): params["orderDirection"]}
+        return {"terms": {"field": field, "size": params["size"], "order": order, **missing}}
     raise ValueError(f"a bucket that this translation does not know: {kind}")
 
 
@@ -132,10 +131,18 @@ def _ranked_by(columns: Mapping[str, Json], name: str) -> Json:
     return found
 
 
+def _ranking_path(columns: Mapping[str, Json], name: str) -> str:
+    """By its own count, or by what stands beside it: a filter's count and a metric are both named alone."""
+    ranked, by = _ranked_by(columns, name), columns[name]["params"]["orderBy"]
+    if ranked["operationType"] == "count" and "filter" not in ranked:
+        return "_count"
+    path: str = "ranking" if by["type"] == "custom" else by["columnId"]
+    return path
+
+
 def _ranking(columns: Mapping[str, Json], name: str) -> Json:
     """What a terms bucket is ordered by must stand directly in it."""
     if columns[name]["operationType"] != "terms":
         return {}
-    params = columns[name]["params"]
-    by = "ranking" if params["orderBy"]["type"] == "custom" else params["orderBy"]["columnId"]
-    return {by: _metric(_ranked_by(columns, name))}
+    path = _ranking_path(columns, name)
+    return {} if path == "_count" else {path: _metric(_ranked_by(columns, name))}

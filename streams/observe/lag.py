@@ -1,4 +1,4 @@
-"""Lag and retention, asked of the broker: by Prometheus when it scrapes, by the monitor every few seconds."""
+"""Lag and retention, asked of the broker by the monitor; Prometheus gets its last answer, and so waits for nobody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.errors import MoodwireError, TransportError
+from streams.errors import TransportError
 from streams.transport.broker import Broker, Late
 
 __all__ = ["BrokerWatch", "GroupLag", "LagCollector"]
@@ -66,19 +66,16 @@ class BrokerWatch:
 
 
 class LagCollector(Collector):
-    """`moodwire_consumer_lag_records`; a broker that does not answer leaves the samples out, which is the truth."""
+    """`moodwire_consumer_lag_records` from `last`, the last answer: empty when the broker gave none."""
 
-    def __init__(self, lag: Callable[[], Iterable[GroupLag]], registry: CollectorRegistry) -> None:
-        self._lag = lag
+    def __init__(self, last: Callable[[], Iterable[GroupLag]], registry: CollectorRegistry) -> None:
+        self._last = last
         registry.register(self)
 
     def collect(self) -> Iterable[Metric]:
         family = self._family()
-        try:
-            for group, topic, partition, records in self._lag():
-                family.add_metric([group, topic, str(partition)], records)
-        except MoodwireError:
-            return [self._family()]
+        for group, topic, partition, records in self._last():
+            family.add_metric([group, topic, str(partition)], records)
         return [family]
 
     def describe(self) -> Iterable[Metric]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -69,6 +69,7 @@ class Monitor:
     feeds: FeedWatch | None = None
     watchdog: Watchdog | None = None
     every_seconds: float = 5.0
+    _lags: Sequence[GroupLag] = ()
     _late_due_ms: int = 0
     _late: set[str] = field(default_factory=set)
 
@@ -84,6 +85,10 @@ class Monitor:
                     await stop.wait()
             except TimeoutError:
                 continue
+
+    def last_lags(self) -> Sequence[GroupLag]:
+        """What the broker said at the last turn; nothing when it did not answer."""
+        return self._lags
 
     async def turn(self) -> None:
         await asyncio.gather(self._ask_broker(), self._ask_archive())
@@ -101,11 +106,13 @@ class Monitor:
                 lags = list(await ask(self.probes.lag, "lag"))
                 late = list(await ask(self.probes.late, "late")) if self.clock() >= self._late_due_ms else None
         except (MoodwireError, TimeoutError, OSError) as error:
+            self._lags = ()
             self.health.broker_problem = str(error) or f"no answer in {_ANSWER_SECONDS:g} s"
             self.troubles.raise_trouble("broker", self.health.broker_problem)
         else:
             self.health.broker_problem = ""
             self.troubles.clear("broker")
+            self._lags = tuple(lags)
             self._look_at_lag(lags)
             if late is not None:
                 self._late_due_ms = self.clock() + _LATE_EVERY_MS

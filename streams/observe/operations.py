@@ -151,7 +151,6 @@ class Operations:
         self.health.states.update(states)
         work = {name: (topics.group(name), topic) for name, topic in topics.sources.items()}
         watch = BrokerWatch(broker, [work[name] for name in states], work.values(), self._clock)
-        LagCollector(watch.lag, self.registry)
         self.monitor = Monitor(
             self.health,
             self.metrics,
@@ -164,6 +163,7 @@ class Operations:
             watchdog=self._watchdog(),
             every_seconds=self._every_seconds,
         )
+        LagCollector(self.monitor.last_lags, self.registry)
         stop = asyncio.Event()
         task = asyncio.create_task(self.monitor.run(stop), name="monitor")
         try:

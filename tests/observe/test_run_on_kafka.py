@@ -39,11 +39,14 @@ def test_run_is_ready_counts_by_partition_and_ends_in_time(kafka_url: str, tmp_p
             while broker.lag(group, news):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)  # another process: there is no event to wait for
-            figures = set(httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines())
+            labels = [f'group="{group}",partition="{partition}",topic="{news}"' for partition in range(2)]
+            expected = {f"moodwire_consumer_lag_records{{{each}}} 0.0" for each in labels}
+            figures: set[str] = set()
+            while not expected <= figures:  # it is asked every 5 s
+                assert time.monotonic() < deadline, figures
+                time.sleep(0.2)
+                figures = set(httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines())
             _, errors, seconds = end(process)
     assert process.returncode == 0, errors
     assert seconds < 10, seconds
     assert 'moodwire_records_total{stage="score"} 300.0' in figures
-    for partition in range(2):
-        labels = f'group="{group}",partition="{partition}",topic="{news}"'
-        assert f"moodwire_consumer_lag_records{{{labels}}} 0.0" in figures

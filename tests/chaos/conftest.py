@@ -1,0 +1,80 @@
+"""Fixtures of the chaos suite: worlds on the shared servers, worlds on servers of their own, and the report.
+
+CHAOS_RECORDS is the number of records of a scenario: 3,000 in `make test`, 20,000 in `make chaos`. Scenarios marked
+`chaos_long` run in the long form alone.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.world import Figures, World
+
+SHORT_RECORDS = 3_000
+LONG_RECORDS = 20_000
+
+Report = Callable[[str, Figures], None]
+MakeWorld = Callable[..., World]
+
+
+def records() -> int:
+    return int(os.environ.get("CHAOS_RECORDS", SHORT_RECORDS))
+
+
+def is_long() -> bool:
+    return records() >= LONG_RECORDS
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.integration)
+        item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("chaos_long") and not is_long():
+            item.add_marker(pytest.mark.skip(reason="only in the long form of the chaos suite: make chaos"))
+
+
+@pytest.fixture
+def long() -> bool:
+    """Whether this is the long form."""
+    return is_long()
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Prints a scenario's figures, past pytest's capture."""
+
+    def show(scenario: str, figures: Figures) -> None:
+        with capsys.disabled():
+            print(f"\n{figures.line(scenario)}")
+
+    return show
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
+    """Makes worlds on the servers named; what runs in them ends with the test."""
+    with ExitStack() as open_worlds:
+
+        def make(broker_url: str, direct_url: str, archive_url: str = "", **more: str) -> World:
+            world = World(
+                tmp_path, f"chaos-{uuid.uuid4().hex[:8]}-", broker_url, archive_url or direct_url, direct_url, records(), more
+            )
+            open_worlds.callback(world.close)
+            return world
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: MakeWorld, kafka_url: str, elastic_url: str) -> World:
+    """A world on the servers that the whole run shares."""
+    return make_world(kafka_url, elastic_url)

@@ -1,0 +1,115 @@
+"""What did come out, read from the servers with their own clients rather than with ours where that is possible."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from streams.settings import Settings
+from streams.topics import END_HEADER
+from streams.transport.broker import Broker
+from streams.transport.tables import Rows
+from tests.chaos.reference import Facts, Logs, Outcomes
+
+__all__ = ["announced", "found", "news_log"]
+
+
+def news_log(broker: Broker, settings: Settings) -> tuple[str, list[Any]]:
+    """The topic news as it stands: its epoch and its records by partition."""
+    topic = settings.topics.news
+    partitions = [list(broker.read(topic, number)) for number in range(settings.partitions)]
+    return broker.topic(topic).epoch, partitions
+
+
+def found(settings: Settings, archive_url: str, broker: Broker, logs: Logs, files: Iterable[Path]) -> Outcomes:
+    """Everything that the run of the scenario left; `files` are those that alerts were written to."""
+    outcomes = Outcomes(records=sum(1 for record in _records(logs) if not _ends(record)))
+    prefix = settings.elastic.prefix
+    with Elasticsearch(archive_url, request_timeout=60) as client:
+        client.indices.refresh(index=f"{prefix}*")
+        _read_versions(client, prefix, outcomes)
+        for hit in _documents(client, f"{prefix}sightings"):
+            epoch, partition, offset = hit["_id"].rsplit(".", 2)
+            outcomes.duplicates.add((epoch, int(partition), int(offset)))
+        for hit in _documents(client, f"{prefix}alert-states"):
+            body = json.loads(hit["_source"]["moodwire"]["alert"]["body"])
+            outcomes.alerts[body["id"], body["version"]] = body
+    outcomes.rejects = {(record.key or b"").decode() for record in broker.scan(settings.topics.rejects)}
+    outcomes.rows = _rows(settings, broker)
+    outcomes.notifications = set(announced(files))
+    return outcomes
+
+
+def _records(logs: Logs) -> Iterator[Any]:
+    for _, partitions in logs:
+        for partition in partitions:
+            yield from partition
+
+
+def _ends(record: Any) -> bool:
+    return any(name == END_HEADER for name, _ in record.headers)
+
+
+def _documents(client: Elasticsearch, index: str) -> Iterator[Mapping[str, Any]]:
+    if client.indices.exists(index=index):
+        yield from scan(client, index=index, size=2_000, query={"query": {"match_all": {}}})
+
+
+def _read_versions(client: Elasticsearch, prefix: str, outcomes: Outcomes) -> None:
+    for hit in _documents(client, f"{prefix}items-*"):
+        own = hit["_source"]["moodwire"]
+        key = own["id"], own["content"]
+        if key in outcomes.versions:
+            outcomes.stored_twice += 1
+        outcomes.versions[key] = _facts(hit["_source"])
+
+
+def _facts(source: Mapping[str, Any]) -> Facts:
+    own = source["moodwire"]
+    scores = own["current"]
+    sentiment, topic = scores.get("sentiment"), scores.get("topic")
+    return Facts(
+        position=_position(own["position"]),
+        title=source["message"],
+        seen_ms=source["@timestamp"],
+        language=own["language"],
+        series=tuple(own["series"]),
+        sentiment=tuple(sentiment[name] for name in ("label", "negative", "neutral", "positive"))
+        if sentiment
+        else None,
+        topic=topic["label"] if topic else "",
+        late=own.get("late", False),
+        is_item=own["item"],
+    )
+
+
+def _position(fields: Mapping[str, Any]) -> tuple[str, int, int]:
+    return fields["epoch"], fields["partition"], fields["offset"]
+
+
+def _rows(settings: Settings, broker: Broker) -> dict[str, bytes]:
+    """The rows of series that a restart would restore."""
+    rows: dict[str, bytes] = {}
+    [topic] = [name for name in broker.names(settings.topics.group("watch")) if name.endswith("-changelog")]
+    for partition in range(settings.mentions):
+        folded = Rows()
+        for record in broker.read(topic, partition):
+            folded.take(record.key or b"", record.value, record.headers)
+        for key, value in folded.values.items():
+            _, _, name = key.decode().partition("|")
+            if name.startswith("s/"):
+                rows[name.removeprefix("s/")] = msgspec.msgpack.decode(value)[1]
+    return rows
+
+
+def announced(files: Iterable[Path]) -> Counter[tuple[str, int]]:
+    """How often each alert's state was written to the files of all workers, by the alert's id and version."""
+    lines = [json.loads(line) for file in files if file.exists() for line in file.read_bytes().splitlines()]
+    return Counter((line["alert"]["id"], line["alert"]["version"]) for line in lines)

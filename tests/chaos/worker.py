@@ -1,0 +1,53 @@
+"""A worker of the whole pipeline in a process of its own, to be killed, paused and terminated.
+
+    python -m tests.chaos.worker [STAGE …]
+
+Settings come from the environment. Scores are the null classifier's; prints a line for each run of a stage that is
+finished: "done STAGE PARTITION FIRST LAST EPOCH".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+
+from streams.app import STAGES, Pipeline, channels_of
+from streams.engine.ports import Stage
+from streams.engine.runs import Run
+from streams.settings import load_settings
+from streams.transport.stages import run_stages
+from tests.chaos.feed import null_classifiers
+
+
+class TalkingStage:
+    """Says what the stage within has finished."""
+
+    def __init__(self, name: str, stage: Stage) -> None:
+        self._name = name
+        self._stage = stage
+
+    async def handle(self, run: Run) -> None:
+        await self._stage.handle(run)
+        print("done", self._name, run.partition, run.first_offset, run.last_offset, run.epoch, flush=True)
+
+    async def idle(self, partition: int, now_ms: int) -> None:
+        await self._stage.idle(partition, now_ms)
+
+    def forget(self, partition: int) -> None:
+        self._stage.forget(partition)
+
+
+async def main(stages: Sequence[str]) -> None:
+    settings = load_settings()
+    classifiers = null_classifiers(settings.profile)
+    async with Pipeline(settings, stages, classifiers, channels_of(settings)) as pipeline:
+        for name, job in zip(stages, pipeline.jobs, strict=True):
+            job.dispatcher.stage = TalkingStage(name, job.dispatcher.stage)
+        await run_stages(pipeline.jobs)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    asyncio.run(main(sys.argv[1:] or STAGES))

@@ -1,0 +1,197 @@
+"""A scenario's world: its topics and indices on the servers, its workers, and the judgement at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.app import topic_specs
+from streams.engine.ports import Send
+from streams.errors import Retry, TransportError
+from streams.settings import Settings
+from streams.transport.broker import Broker, open_broker
+from tests.chaos.feed import Feed, make_feed
+from tests.chaos.found import announced, found, news_log
+from tests.chaos.reference import Outcomes, reference
+from tests.chaos.workers import Worker, times_done, wait_until
+
+__all__ = ["Figures", "World"]
+
+PARTITIONS = 4
+SESSION_SECONDS = 6.0
+DRAIN_SECONDS = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a scenario did to its records; all but the first, the repeats of work and the seconds must be zero."""
+
+    records: int
+    lost: int
+    stored_twice: int
+    processed_twice: int
+    announced_twice: int
+    alerts: int
+    seconds: float
+
+    def line(self, scenario: str) -> str:
+        return (
+            f"chaos: {scenario}: {self.records:,} records, {self.lost} lost, {self.stored_twice} stored twice, "
+            f"{self.processed_twice:,} processed twice, {self.alerts} alert states, {self.announced_twice} announced "
+            f"again under the same id, {self.seconds:.1f} s"
+        )
+
+
+@dataclass
+class World:
+    """One namespace on the servers. `archive_url` is where workers find Elasticsearch, `direct_url` where tests do."""
+
+    folder: Path
+    prefix: str
+    broker_url: str
+    archive_url: str
+    direct_url: str
+    count: int
+    more: Mapping[str, str] = field(default_factory=dict)
+    workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.settings = Settings(
+            data_dir=self.folder, namespace="chaos", prefix=f"{self.prefix}.", broker_url=self.broker_url,
+            archive_url=self.archive_url, archive_prefix=self.prefix, partitions=PARTITIONS,
+            mentions_partitions=PARTITIONS,
+        )  # fmt: skip
+        self.broker: Broker = open_broker(self.settings.broker, self.settings.kafka)
+        self.broker.ensure_topics(topic_specs(self.settings))
+        now_ms = time.time_ns() // 1_000_000
+        self.until_ms = now_ms - now_ms % 3_600_000
+
+    def feed(self, count: int | None = None, *, seed: int = 10, poison: float = 0.02) -> Feed:
+        return make_feed(
+            count or self.count, self.settings.topics.news, PARTITIONS, until_ms=self.until_ms, seed=seed, poison=poison
+        )
+
+    def publish(self, sends: Sequence[Send]) -> None:
+        for start in range(0, len(sends), 1_000):
+            self.broker.append(sends[start : start + 1_000])
+
+    def start(self, name: str, **more: str) -> Worker:
+        """A worker; alerts go to a file of its own."""
+        environment = {
+            "DATA_DIR": str(self.folder / name),
+            "NAMESPACE": "chaos",
+            "PREFIX": f"{self.prefix}.",
+            "BROKER_URL": self.broker_url,
+            "ARCHIVE_URL": self.archive_url,
+            "ARCHIVE_PREFIX": self.prefix,
+            "ARCHIVE_REPLICAS": "0",
+            "ARCHIVE_SECONDS": "5",
+            "PARTITIONS": str(PARTITIONS),
+            "MENTIONS_PARTITIONS": str(PARTITIONS),
+            "KAFKA_SESSION_SECONDS": str(SESSION_SECONDS),
+            "RUN_RECORDS": str(max(self.count // 60, 20)),
+            "ALERTS_FILE": str(self._file(name)),
+            "TERMINAL": "false",
+            **self.more,
+            **more,
+        }
+        settings = {f"MOODWIRE_{key}": value for key, value in environment.items()}
+        self.workers.append(Worker(name, self.folder, settings))
+        return self.workers[-1]
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"alerts-{name}.ndjson"
+
+    def lag(self, stage: str = "score") -> int:
+        """Records that the stage has not committed; more than none while the broker cannot tell."""
+        topics = self.settings.topics
+        try:
+            return self.broker.lag(topics.group(stage), topics.sources[stage])
+        except (Retry, TransportError):
+            return 1
+
+    def drain(self, at_most_seconds: float = DRAIN_SECONDS) -> None:
+        """Until every stage, in the order of the flow, has committed all."""
+        for stage in self.settings.topics.sources:
+            try:
+                wait_until(lambda stage=stage: self.lag(stage) == 0, f"{stage} drained", at_most_seconds)  # type: ignore[misc]
+            except AssertionError as error:
+                logs = "\n".join(f"--- {worker.name}\n{worker.errors[-3000:]}" for worker in self.workers)
+                raise AssertionError(f"{error}, lag {self.lag(stage)}\n{logs}") from None
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self.broker.close()
+
+    # -- the judgement
+
+    def judge(self, *earlier: tuple[str, list[Any]]) -> Figures:
+        """Compares all that is left with the reference; `earlier` incarnations of the topic news come first."""
+        seconds = time.monotonic() - self.began
+        logs = [*earlier, news_log(self.broker, self.settings)]
+        wanted = asyncio.run(reference(self.settings, logs))
+        files = [self._file(worker.name) for worker in self.workers]
+        left = found(self.settings, self.direct_url, self.broker, logs, files)
+        times = times_done(self.workers)
+        figures = Figures(
+            records=wanted.records,
+            lost=len(wanted.versions.keys() - left.versions.keys())
+            + len(wanted.duplicates - left.duplicates)
+            + len(wanted.rejects - left.rejects),
+            stored_twice=left.stored_twice + len(left.duplicates - wanted.duplicates),
+            processed_twice=sum(1 for count in times.values() if count > 1),
+            announced_twice=sum(count - 1 for count in announced(set(files)).values()),
+            alerts=len(left.alerts),
+            seconds=seconds,
+        )
+        compare(wanted, left)
+        return figures
+
+
+def compare(wanted: Outcomes, left: Outcomes) -> None:
+    """Raises AssertionError with the first differences of each kind."""
+    assert wanted.alerts, "the feed raises no alert: nothing would be compared"
+    items = sum(1 for facts in left.versions.values() if facts.is_item)
+    problems = [
+        *_differences("version", wanted.versions, left.versions),
+        *_differences("duplicate", dict.fromkeys(wanted.duplicates), dict.fromkeys(left.duplicates)),
+        *_differences("reject", dict.fromkeys(wanted.rejects), dict.fromkeys(left.rejects)),
+        *_differences("series", wanted.rows, left.rows, show=_shown),
+        *_differences("alert", wanted.alerts, left.alerts),
+        *_differences("notification", dict.fromkeys(wanted.notifications), dict.fromkeys(left.notifications)),
+    ]
+    if left.stored_twice:
+        problems.append(f"{left.stored_twice} documents stored twice")
+    if items != len({item_id for item_id, _ in left.versions}):
+        problems.append(f"{items} documents are the item of their id, and there are others")
+    if len(left.versions) + len(left.duplicates) + len(left.rejects) != left.records:
+        problems.append(
+            f"{len(left.versions)} versions + {len(left.duplicates)} duplicates + {len(left.rejects)} rejects are not "
+            f"the {left.records} records"
+        )
+    assert not problems, "\n".join(problems)
+
+
+def _differences(kind: str, wanted: Mapping[Any, Any], left: Mapping[Any, Any], show: Any = repr) -> Iterable[str]:
+    missing, extra = wanted.keys() - left.keys(), left.keys() - wanted.keys()
+    other = [key for key in wanted.keys() & left.keys() if wanted[key] != left[key]]
+    if missing:
+        yield f"{len(missing)} of {len(wanted)} of kind {kind} are missing: {sorted(missing)[:5]}"
+    if extra:
+        yield f"{len(extra)} of kind {kind} are there that should not: {sorted(extra)[:5]}"
+    if other:
+        some = "\n".join(f"  {key}\n    wanted {show(wanted[key])}\n    found  {show(left[key])}" for key in other[:3])
+        yield f"{len(other)} of {len(wanted)} of kind {kind} differ:\n{some}"
+
+
+def _shown(row: bytes) -> str:
+    return json.dumps(msgspec.msgpack.decode(row, strict=False), default=repr)[:3000]

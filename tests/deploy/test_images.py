@@ -45,7 +45,11 @@ def test_two_stages_of_pinned_bases_and_no_compiler_in_the_last(image: Dockerfil
         assert name
         assert tag[0].isdigit(), f"{stage.base}: pin it"
     assert last.copy_from == [build.name]
-    assert last.copy == []
+    ((dashboards, place),) = last.copy
+    assert _sent(dashboards)
+    assert list((ROOT / dashboards).glob("*.ndjson"))
+    for user in ("compose.yaml", "helm/moodwire/templates/setup.yaml"):
+        assert place in (ROOT / "deploy" / user).read_text(), f"{user} imports none of them"
 
 
 def test_every_package_comes_from_the_lock_with_its_hash(image: Dockerfile) -> None:

@@ -192,3 +192,28 @@ async def test_credentials_go_with_every_request(options: ElasticOptions, header
         await play.bulk.send(actions("a"))
         assert play.stub.headers[0].get("Authorization") == header
         assert "compatible-with" not in play.stub.headers[0]["Content-Type"]
+
+
+NO_SHARD = {"error": {"type": "no_shard_available_action_exception", "reason": "starting"}, "_id": "a"}
+ABSENT = {"error": {"type": "index_not_found_exception", "reason": "none"}, "_id": "a"}
+
+
+async def test_a_document_that_no_shard_could_give_is_asked_for_again() -> None:
+    """A server that starts answers 200 with errors inside: taken for "not there", a notification would go twice."""
+    there = {"_id": "a", "found": True}
+    async with played(Reply(body={"docs": [NO_SHARD]}), Reply(body={"docs": [there]})) as play:
+        assert await play.session.documents([{"_index": "t-n", "_id": "a"}]) == [there]
+        assert len(play.waits) == 1
+
+
+async def test_an_index_that_is_not_there_holds_nothing() -> None:
+    async with played(Reply(body={"docs": [ABSENT]})) as play:
+        assert await play.session.documents([{"_index": "t-n", "_id": "a"}]) == [ABSENT]
+        assert play.waits == []
+
+
+async def test_a_count_that_misses_a_shard_is_asked_for_again() -> None:
+    partial, whole = ({"count": 3, "_shards": {"total": 2, "failed": failed}} for failed in (1, 0))
+    async with played(Reply(body=partial), Reply(body=whole)) as play:
+        assert await play.session.call("POST", "/t-items/_count") == whole
+        assert len(play.stub.requests) == 2

@@ -65,18 +65,13 @@ class Reader:
         return [scored_of(source) for source in await self._documents(places)]
 
     async def _entries(self, ids: Sequence[str]) -> list[Entry | None]:
-        found = await self._mget([{"_index": self._names.registry, "_id": one} for one in ids])
+        found = await self._session.documents([{"_index": self._names.registry, "_id": one} for one in ids])
         return [msgspec.convert(one["_source"], Entry) if one.get("found") else None for one in found]
 
     async def _documents(self, places: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
         """The sources of those that are stored whole."""
-        found = await self._mget(places)
+        found = await self._session.documents(places)
         return [one["_source"] for one in found if one.get("found") and "event" in one["_source"]]
-
-    async def _mget(self, docs: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
-        if not docs:
-            return []
-        return list((await self._session.call("POST", "/_mget", {"docs": list(docs)}))["docs"])
 
     async def revisions(self, item_id: str) -> list[Scored]:
         (entry,) = await self._entries([item_id])
@@ -204,7 +199,7 @@ class Reader:
         return [alert_of(hit["_source"]) for hit in await self._search(self._names.alert_states, body)]
 
     async def notification_status(self, ids: Sequence[str]) -> set[str]:
-        found = await self._mget([{"_index": self._names.notifications, "_id": one} for one in ids])
+        found = await self._session.documents([{"_index": self._names.notifications, "_id": one} for one in ids])
         return {one["_id"] for one in found if one.get("found")}
 
     async def exists(self, path: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlencode
@@ -128,14 +128,26 @@ class Session:
         for attempt in range(1, self._options.attempts + 1):
             answer = await self.send(method, target, data)
             verdict = answer.verdict
-            if verdict is Verdict.DONE or verdict in allow:
+            said = answer.json()
+            if verdict in allow or (verdict is Verdict.DONE and not _is_partial(said)):
                 self.all_is_well()
-                return answer.json()
+                return said
             what = f"{method} {path}: {_said(answer)}"
-            if verdict is not Verdict.AGAIN:
+            if verdict not in (Verdict.AGAIN, Verdict.DONE):
                 self.fail(what)
             await self.wait(attempt, what, answer.retry_after_seconds)
         raise AssertionError("unreachable")  # pragma: no cover  # the last `wait` raises
+
+    async def documents(self, places: Sequence[Mapping[str, str]], fields: str = "") -> list[dict[str, Any]]:
+        """Documents by (`_index`, `_id`), as they are now whatever was refreshed, in the order asked for.
+
+        One that is not there has no `found`; an index that is not there holds none.
+        """
+        if not places:
+            return []
+        params = {"_source_includes": fields} if fields else None
+        answer = await self.call("POST", "/_mget", {"docs": places}, params)
+        return list(answer["docs"])
 
     async def send(self, method: str, target: str, data: bytes | None, content_type: str = JSON) -> Answer:
         """One request, once. A connection that fails or a server that is silent is answered by status 503."""
@@ -181,6 +193,16 @@ class Session:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _is_partial(said: Any) -> bool:
+    """Whether an answer of status 200 lacks what some shard could not say, as while a server starts."""
+    if not isinstance(said, dict):
+        return False
+    if said.get("_shards", {}).get("failed"):
+        return True
+    errors = [one["error"] for one in said.get("docs", ()) if "error" in one]
+    return any(error.get("type") != "index_not_found_exception" for error in errors)
 
 
 def _said(answer: Answer) -> str:

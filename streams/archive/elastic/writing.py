@@ -122,7 +122,7 @@ class ItemWriter:
         """For ids that have an entry: decide on it; those whose entry changes, and the compare-and-swap for each."""
         changed: list[str] = []
         actions: list[Action] = []
-        for item_id, found in zip(waiting, await self._get(self._names.registry, waiting), strict=True):
+        for item_id, found in zip(waiting, await self._entries(waiting), strict=True):
             before = msgspec.convert(found["_source"], Entry) if found.get("found") else None
             after = self._fold(groups[item_id], before, now_ms)
             if after == before:
@@ -131,14 +131,9 @@ class ItemWriter:
             actions.append(_swap(self._names.registry, item_id, found, after))
         return changed, actions
 
-    async def _get(self, index: str, ids: Sequence[str], fields: str = "") -> list[dict[str, Any]]:
-        """Documents as they are now, whatever was refreshed, in the order asked for."""
-        return await self._mget([{"_index": index, "_id": one} for one in ids], fields)
-
-    async def _mget(self, docs: Sequence[dict[str, str]], fields: str = "") -> list[dict[str, Any]]:
-        params: dict[str, object] = {"_source_includes": fields} if fields else {}
-        answer = await self._session.call("POST", "/_mget", {"docs": docs}, params)
-        return list(answer["docs"])
+    async def _entries(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The registry's documents of these ids, with what a compare-and-swap needs."""
+        return await self._session.documents([{"_index": self._names.registry, "_id": one} for one in ids])
 
     def _stored(self, result: Settled, what: str) -> Verdict:
         """Done or conflict; anything else cannot be for a document of this kind, and the partition waits."""
@@ -196,7 +191,7 @@ class ItemWriter:
         if not standing:
             return
         places = [self._place(group.settled(), item) for group, item in standing]
-        found = await self._mget([{"_index": index, "_id": key} for index, key in places], "moodwire.stub")
+        found = await self._session.documents([{"_index": index, "_id": key} for index, key in places], "moodwire.stub")
         actions = [
             _swap(index, key, one, item_document(item, is_item=False))
             for (index, key), (_, item), one in zip(places, standing, found, strict=True)
@@ -233,7 +228,7 @@ class ItemWriter:
         """Give the claim of a refused version back, so that a mended copy of it is no duplicate of nothing."""
         news = group.items[number].news
         for _ in range(MOST_SWAPS):
-            (found,) = await self._get(self._names.registry, [news.id])
+            (found,) = await self._entries([news.id])
             entry = msgspec.convert(found["_source"], Entry) if found.get("found") else None
             group.entry = unclaim(entry, news.content) if entry else None
             if entry is None or group.entry == entry:

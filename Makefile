@@ -19,7 +19,7 @@ PIP_TRAIN := python -m pip install --quiet --disable-pip-version-check --no-inpu
 # The project itself, editable, by the locked build back end.
 PIP_SELF := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test test-train check bench lock clean
+.PHONY: help demo test test-train chaos check bench lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -33,6 +33,10 @@ test: $(VENV)/.dev  ## run all tests; brings the servers they need, or says how 
 
 test-train: $(VENV)-train/.train  ## run the tests of the training code, with torch (5 GB) in a .venv-train of its own
 	$(VENV)-train/bin/python -m pytest tests/models/test_training_graph.py tests/models/test_training_network.py $(ARGS)
+
+chaos: $(VENV)/.dev  ## the chaos suite in its long form: real servers, 20,000 records a scenario
+	$(BIN)/python tests/system_needs.py
+	CHAOS_RECORDS=$${CHAOS_RECORDS:-20000} $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import contracts, formatting
 	$(BIN)/ruff check .

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.elastic_fixtures import elastic_prefix, elastic_server, elastic_url
-from tests.integration.kafka_fixtures import kafka_bootstrap, kafka_server, kafka_url, unique_topic
+from tests.integration.kafka_fixtures import collected, kafka_bootstrap, kafka_server, kafka_url, unique_topic
 
 __all__ = [
-    "elastic_prefix", "elastic_server", "elastic_url", "kafka_bootstrap", "kafka_server", "kafka_url", "shared_data",
+    "collected", "elastic_prefix", "elastic_server", "elastic_url", "kafka_bootstrap", "kafka_server", "kafka_url", "shared_data",
     "unique_topic",
 ]  # fmt: skip
 

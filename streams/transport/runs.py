@@ -299,7 +299,7 @@ class RunConsumer(Consumer):
         except TimeoutError:
             return
         finally:
-            self._waiting_for_ack = None
+            self._waiting_for_ack = None  # type: ignore[assignment]  # the base says Optional
 
     async def maybe_wait_for_commit_to_finish(self) -> bool:
         """Waits for a commit that is under way, without taking one's own cancellation for its end."""

@@ -6,7 +6,10 @@ with `running_kafka(folder)`.
 
 from __future__ import annotations
 
+import gc
+import logging
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -15,7 +18,7 @@ import pytest
 from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
 from tests.system_needs import in_ci
 
-__all__ = ["kafka_bootstrap", "kafka_server", "kafka_url", "unique_topic"]
+__all__ = ["collected", "kafka_bootstrap", "kafka_server", "kafka_url", "unique_topic"]
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,16 @@ def kafka_url(kafka_bootstrap: str) -> str:
 def unique_topic() -> Callable[[str], str]:
     """Makes topic names that no other test uses: `unique_topic("news")` is "news-" and 12 hex digits."""
     return lambda stem: f"{stem}-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def collected(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """kafka-python leaves refused sockets to the garbage collector: they must be no later test's warning.
+
+    What it logs would hold them until the test's end, so it logs nothing.
+    """
+    caplog.set_level(logging.CRITICAL + 1, "kafka")
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -327,3 +327,46 @@ async def test_starting_and_stopping_are_quick(topics: ContractBroker) -> None:
         ready = loop.time()
     assert ready - began < 2
     assert loop.time() - ready < 2
+
+
+async def test_a_topic_that_was_made_again_is_read_from_its_first_record(topics: ContractBroker) -> None:
+    topics.publish(numbered(90))
+    first = Worker(topics)
+    async with first.running():
+        await first.drained()
+    old = topics.epoch("in")
+    topics.delete("in")
+    topics.create(TopicSpec("in", PARTITIONS))
+    topics.publish(numbered(60))
+    second = Worker(topics)
+    async with second.running():
+        await second.drained()
+    assert topics.epoch("in") != old
+    assert {run.epoch for run in first.stage.runs} == {old}
+    assert {run.epoch for run in second.stage.runs} == {topics.epoch("in")}
+    for partition, offsets in second.stage.offsets.items():
+        assert offsets == [record.offset for record in topics.records("in", partition)]
+    assert sum(map(len, second.stage.offsets.values())) == 60
+
+
+async def test_a_topic_that_is_made_again_under_a_worker_begins_anew(
+    topics: ContractBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not topics.is_kafka:
+        pytest.skip("the embedded broker deletes no topic under a worker")
+    monkeypatch.setattr("streams.transport.kafka.consumer._LOOK_SECONDS", 0.3)
+    topics.publish(numbered(90))
+    worker = Worker(topics, limits=RunLimits(records=20))
+    async with worker.running():
+        await worker.drained()
+        old = topics.epoch("in")
+        await asyncio.to_thread(topics.delete, "in")
+        topics.create(TopicSpec("in", PARTITIONS))
+        await until(lambda: worker.app.rebalancing_count > 1 and not worker.app.rebalancing)
+        await asyncio.sleep(1)
+        topics.publish(numbered(60))
+        await worker.drained()
+    fresh = [run for run in worker.stage.runs if run.epoch != old]
+    assert {run.epoch for run in fresh} == {topics.epoch("in")}
+    assert sum(len(run.records) for run in fresh) == 60
+    assert all(run.first_offset == 0 for run in {run.partition: run for run in reversed(fresh)}.values())

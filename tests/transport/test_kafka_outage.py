@@ -15,7 +15,12 @@ from tests.system_needs import in_ci
 from tests.transport.contract_broker import ContractBroker
 from tests.transport.test_contract_stages import PARTITIONS, Worker, numbered, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("collected"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 AWAY_SECONDS = 8
 

@@ -24,7 +24,7 @@ from elasticsearch import AsyncElasticsearch
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.verdicts import Verdict, error_of, judge, retry_after_seconds
 from streams.archive.protocol import ArchiveError, OnTrouble
-from streams.errors import Retry
+from streams.errors import Retry, SettingsError
 
 __all__ = ["Answer", "Session", "backoff_seconds"]
 
@@ -213,5 +213,7 @@ def _said(answer: Answer) -> str:
 def _tls(url: str, options: ElasticOptions) -> Mapping[str, Any]:
     if not url.startswith("https://"):
         return {}
+    if options.ca and not options.ca.is_file():
+        raise SettingsError(f"MOODWIRE_ARCHIVE_CA={options.ca}: there is no such file")
     trust: dict[str, Any] = {"ca_certs": str(options.ca)} if options.ca else {}
     return trust | {"verify_certs": options.verify, "ssl_show_warn": False}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import msgspec
+from pydantic import SecretStr
 
 from streams.archive.elastic.address import without_user
 from streams.archive.elastic.options import ElasticOptions
@@ -16,24 +18,29 @@ __all__ = ["DEFAULT_PREFIX", "dashboard_files", "import_dashboards"]
 
 DEFAULT_PREFIX = "moodwire-"
 """The prefix that the shipped data views name; for another one they are changed as they are imported."""
-SHIPPED = Path(__file__).resolve().parents[3] / "deploy" / "kibana"
+SHIPPED = (Path(__file__).resolve().parents[3] / "deploy" / "kibana", Path("/usr/share/moodwire/kibana"))
+"""Where the dashboards stand: in a checkout, or in our images."""
 _SECONDS = 60.0
 
 
 def dashboard_files(folder: Path | None = None) -> list[Path]:
-    """The NDJSON files of a folder (default: the checkout's `deploy/kibana`); raises `ArchiveError` without any."""
-    files = sorted((folder or SHIPPED).glob("*.ndjson"))
-    if not files:
-        raise ArchiveError(f"no dashboards (*.ndjson) in {folder or SHIPPED}: name their folder with --dashboards")
-    return files
+    """The NDJSON files of a folder (default: those that are shipped); raises `ArchiveError` without any."""
+    folders = (folder,) if folder else SHIPPED
+    for each in folders:
+        if files := sorted(each.glob("*.ndjson")):
+            return files
+    looked = " or ".join(map(str, folders))
+    raise ArchiveError(f"no dashboards (*.ndjson) in {looked}: name their folder with --dashboards")
 
 
 def import_dashboards(url: str, files: Sequence[Path], options: ElasticOptions) -> int:
     """Import the objects of these files, over older ones; how many. Raises `ArchiveError` with Kibana's reason.
 
-    Kibana is asked with the archive's own user or API key.
+    Kibana is asked with the archive's own user or API key, unless `url` names a user.
     """
-    shown, _, _ = without_user(url)
+    shown, user, password = without_user(url)
+    if user:
+        options = replace(options, user=user, password=SecretStr(password), api_key=SecretStr(""))
     headers = {"kbn-xsrf": "moodwire"}
     if authorization := options.authorization():
         headers["authorization"] = authorization

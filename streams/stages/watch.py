@@ -29,6 +29,9 @@ SERIES_PREFIX = "s/"
 
 ROW_VERSION = 1
 
+#: Own offsets count on from incarnation to incarnation of the own topic: its number takes the upper bits.
+EPOCH_SHIFT = 44
+
 _batches = msgspec.json.Decoder(MentionBatch)
 
 
@@ -42,6 +45,7 @@ class _PartitionRow(msgspec.Struct):
     tick_ms: int = 0
     stream: bytes = b""
     version: int = ROW_VERSION
+    epochs: list[str] = msgspec.field(default_factory=list)  # of the own topic, in the order first seen
 
 
 class _SeriesRow(msgspec.Struct, array_like=True):
@@ -77,6 +81,7 @@ class WatchPartition:
         self._series: dict[str, _Series] = {}
         self._schedule = Schedule()
         self._dirty: dict[str, _Series] = {}
+        self._base = 0
         for name, data in series:
             self._restore(name, data)
 
@@ -110,14 +115,25 @@ class WatchPartition:
         """Mentions that came over a day late and are in no baseline."""
         return self._stream.late
 
+    def begin(self, epoch: str) -> bool:
+        """Records are this incarnation's of the own topic from now on: one made again starts from offset 0, and its
+        records are newer than any before. True when the row must be written down before its series' rows are.
+        """
+        known = epoch in self._row.epochs
+        if not known:
+            self._row.epochs.append(epoch)
+        number = self._row.epochs.index(epoch)
+        self._base = number << EPOCH_SHIFT
+        return number > 0 and not known
+
     def apply(self, record: Record) -> list[AlertEvent]:
         """Apply one mentions record: count its fresh items, then close every tick that the watermark has passed."""
-        own = record.offset
+        own = self._base + record.offset
         if own <= self._row.own_offset or record.value is None:
             return []
         batch = _batches.decode(record.value)
         if batch.version > VERSION:
-            raise NewerVersion(f"the mentions record at offset {own}", batch.version, VERSION)
+            raise NewerVersion(f"the mentions record at offset {record.offset}", batch.version, VERSION)
         touched: dict[str, _Series] = {}
         self._count(batch, own, touched)
         self._row.partitions = batch.partitions
@@ -212,6 +228,8 @@ class WatchStage:
 
     async def _handle(self, run: Run) -> None:
         partition = self.partition(run.partition)
+        if partition.begin(run.epoch):
+            await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
         events: list[AlertEvent] = []
         for record in run.records:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -95,14 +96,14 @@ def _response(reply: Reply) -> web.Response:
 
 
 @asynccontextmanager
-async def running_stub(*answers: Reply | Answering) -> AsyncIterator[ElasticStub]:
+async def running_stub(*answers: Reply | Answering, tls: ssl.SSLContext | None = None) -> AsyncIterator[ElasticStub]:
     """A stub on a free port of this machine."""
     stub = ElasticStub(answers)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", stub.handle)
-    server = TestServer(app)
-    await server.start_server()
-    stub.url = f"http://127.0.0.1:{server.port}"
+    server = TestServer(app, scheme="https" if tls else "http")
+    await server.start_server(ssl=tls)
+    stub.url = f"{server.scheme}://127.0.0.1:{server.port}"
     try:
         yield stub
     finally:

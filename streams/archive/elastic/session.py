@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -162,7 +163,8 @@ class Session:
                 max_retries=0,  # retries are ours: they back off, and the caller knows of them
             )
         except TransportError as error:
-            return Answer(503, msgspec.json.encode({"error": {"type": type(error).__name__, "reason": str(error)}}))
+            told = {"error": {"type": type(error).__name__, "reason": str(error.message)}}
+            return Answer(503, msgspec.json.encode(told))
         return Answer(meta.status, body or b"", retry_after_seconds(meta.headers))
 
     async def wait(self, attempt: int, what: str, asked_seconds: float = 0.0) -> None:
@@ -215,5 +217,8 @@ def _tls(url: str, options: ElasticOptions) -> Mapping[str, Any]:
         return {}
     if options.ca and not options.ca.is_file():
         raise SettingsError(f"MOODWIRE_ARCHIVE_CA={options.ca}: there is no such file")
-    trust: dict[str, Any] = {"ca_certs": str(options.ca)} if options.ca else {}
-    return trust | {"verify_certs": options.verify, "ssl_show_warn": False}
+    context = ssl.create_default_context(cafile=options.ca)  # without one: the system's authorities
+    if not options.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return {"ssl_context": context}

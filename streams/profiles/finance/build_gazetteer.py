@@ -27,6 +27,16 @@ _NOT_STOCK = re.compile(
     r"iShares|ProShares|Invesco|Vanguard|SPDR)\b|%",
     re.IGNORECASE,
 )
+# Closed-end funds and blank-check companies whose names carry no such word: a house of funds with a strategy behind
+# it, and what is still looking for a company to buy.
+_FUND = re.compile(
+    r"^(?:BlackRock (?!Inc|TCP)|Nuveen (?!Churchill)|Eaton Vance |Western Asset |Destra |Gabelli |Royce |"
+    r"Aberdeen (?!Group)|Cohen & Steers (?!Inc)|John Hancock |"
+    r"Tortoise |Liberty All|Franklin Universal|Virtus (?!Investment Partners))|"
+    r"Acquisitions?\b|acquisition Corp|\bMerger\b|\bGigCapital|Opportunit(?:y|ies) (?:Trust|Term|Vehicle|Corp)",
+    re.IGNORECASE,
+)
+_PREFERRED = re.compile(r"[$^]")  # a ticker such as GAB$H
 _SHARE_KIND = re.compile(
     r"\s*(?:[-,]\s*)?(?:\(?Class [A-Z]\)?,?\s*|Series [A-Z]\s*|New\s+)?"
     r"(?:Voting |Non-Voting |Subordinate Voting )?"
@@ -96,8 +106,12 @@ def _securities(folder: Path) -> Iterator[tuple[str, str, bool]]:
             rows = csv.reader(stream)
             next(rows)
             for row in rows:
-                if row and row[0].strip() and (large or not _NOT_STOCK.search(row[1])):
+                if row and row[0].strip() and (large or _is_stock(row[0], row[1])):
                     yield row[0].strip(), row[1].strip(), large
+
+
+def _is_stock(ticker: str, security: str) -> bool:
+    return not (_NOT_STOCK.search(security) or _FUND.search(security.strip()) or _PREFERRED.search(ticker))
 
 
 def _issuer_name(security: str) -> str:

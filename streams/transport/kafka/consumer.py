@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 5.0  # how often topics are looked at: one may have been deleted and made again
+_LEAVE_SECONDS = 1.0
 _CHANGELOG_RECORDS = 5_000
 
 #: How long a broker holds a fetch that finds nothing. Until it answers, aiokafka asks it for no other partition's
@@ -59,6 +60,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return answered
 
         coordinator._do_heartbeat = heartbeat
+
+    async def on_thread_stop(self) -> None:
+        """Leaves the group; without a broker to hear it the session ends by itself.
+
+        aiokafka, closing while a broker is away, raises the cancellation of a fetch of its own: taken for ours, it
+        would end this thread unannounced, and the app would wait a minute for it.
+        """
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await super().on_thread_stop()
+        except (TimeoutError, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            log.warning("The group is left without a word: its broker is away.")
+            await self._ensure_consumer()._client.close()
 
     async def run_here(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the thread, from the main loop; nothing that waits there holds it up."""

@@ -11,8 +11,8 @@ from tests.integration.elastic_fixtures import elastic_prefix, elastic_server, e
 from tests.integration.kafka_fixtures import collected, kafka_bootstrap, kafka_server, kafka_url, unique_topic
 
 __all__ = [
-    "collected", "elastic_prefix", "elastic_server", "elastic_url", "kafka_bootstrap", "kafka_server", "kafka_url", "shared_data",
-    "unique_topic",
+    "collected", "elastic_prefix", "elastic_server", "elastic_url", "kafka_bootstrap", "kafka_server", "kafka_url",
+    "shared_data", "unique_topic",
 ]  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[1]

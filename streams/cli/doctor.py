@@ -15,6 +15,7 @@ from alerts import AlertsError
 from models import ModelError, load_artifact, processor_report, shipped
 from streams.app import alert_config
 from streams.archive import open_archive
+from streams.cli.doctor_kafka import KAFKA_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, print_json
 from streams.errors import MoodwireError, SettingsError
@@ -38,7 +39,8 @@ class Finding:
 
 def doctor(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     settings = load_settings(namespace=namespace)
-    findings = [_try(name, check, settings) for name, check in CHECKS.items()]
+    checks = CHECKS | KAFKA_CHECKS if settings.on_kafka else CHECKS
+    findings = [_try(name, check, settings) for name, check in checks.items()]
     if json:
         print_json({"settings": _shown(settings), "findings": findings})
     else:
@@ -82,6 +84,8 @@ def _broker(settings: Settings) -> str:
         return f"{settings.broker}: not made yet, the first run makes it"
     with open_broker(settings.broker, settings.kafka) as broker:
         topics = settings.topics
+        if topics.news not in broker.names(topics.news):
+            return f"{settings.broker}: no topics of this namespace yet, the first run makes them"
         lags = [f"{stage} {broker.lag(topics.group(stage), source)}" for stage, source in topics.sources.items()]
     return f"{settings.broker}: records waiting: {', '.join(lags)}"
 

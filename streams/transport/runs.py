@@ -138,7 +138,9 @@ class RunConsumer(Consumer):
 
         What was fetched is handed out also when its partition has been paused meanwhile: it would be skipped.
         """
-        seeks = self.seeks
+        while not (self.flow_active or self.should_stop):
+            await self.wait(self.can_resume_flow)
+        seeks = self.seeks  # not before the flow: a rebalance moves the positions meanwhile, and what follows is new
         records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:

@@ -59,7 +59,7 @@ async def test_a_worker_outlives_its_broker(server: KafkaServer, topics: Contrac
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(topics.publish, numbered(1_000, 2_000))
         async with asyncio.timeout(60):
-            while await asyncio.to_thread(topics.lag, worker.group, worker.source):
+            while await asyncio.to_thread(topics.lag, worker.group, worker.source):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         expected = Counter((send.key or b"").decode() for send in numbered(3_000))
         assert worker.stage.counts(PARTITIONS) == expected

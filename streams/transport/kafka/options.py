@@ -45,7 +45,8 @@ def bootstrap_of(url: str) -> list[str]:
     scheme, separator, rest = url.partition("://")
     servers = [server for server in rest.rstrip("/").split(",") if server]
     if scheme not in _SCHEMES or not separator or not servers or not all(map(_SERVER.fullmatch, servers)):
+        hidden = re.sub(r"//[^/]*@", "//…@", url)
         raise SettingsError(
-            f"broker: {url!r} is not kafka://host:port[,host:port]; credentials have settings of their own"
+            f"broker: {hidden!r} is not kafka://host:port[,host:port]; credentials have settings of their own"
         )
     return [server if re.search(r":[0-9]+$", server) else f"{server}:{_DEFAULT_PORT}" for server in servers]

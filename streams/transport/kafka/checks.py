@@ -1,0 +1,134 @@
+"""What `doctor` asks a cluster. Each check says what it found, or raises TransportError with what is wrong and the fix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from streams.errors import TransportError
+from streams.transport.broker import TopicSpec
+from streams.transport.kafka.client import KafkaBroker
+from streams.transport.kafka.cluster import Cluster, TopicFacts
+
+__all__ = ["check_clock", "check_cluster", "check_permissions", "check_retention", "check_topics"]
+
+OLDEST_VERSION = 2.8
+"""The first Kafka that tells a topic's id: without it a topic made again would look old."""
+
+MOST_SKEW_MS = 2_000
+_NEEDED = ("READ", "WRITE", "DESCRIBE")
+
+
+def check_cluster(cluster: Cluster) -> str:
+    """Whether the brokers answer, how many, and whether they are new enough."""
+    described = cluster.admin(lambda admin: admin.describe_cluster())
+    brokers = described["brokers"]
+    versions = sorted({_version(cluster, broker["broker_id"]) for broker in brokers})
+    if versions[0] < OLDEST_VERSION:
+        raise TransportError(f"Kafka {versions[0]} is too old: moodwire needs topic ids, of Kafka {OLDEST_VERSION} on")
+    shown = ", ".join(map(str, versions))
+    return f"{len(brokers)} broker{'s' * (len(brokers) != 1)} at {cluster.bootstrap}, Kafka {shown} or newer"
+
+
+def _version(cluster: Cluster, broker_id: int) -> float:
+    known = str(cluster.admin(lambda admin: admin.get_broker_version_data(broker_id)))
+    major, minor = known.strip("<>").split()[-1].split(".")[:2]
+    return float(f"{major}.{minor}")
+
+
+def check_topics(cluster: Cluster, wanted: Sequence[TopicSpec], changelogs: Iterable[str]) -> str:
+    """Whether the topics that exist are as the settings ask and safe to lose a broker with."""
+    specs = {topic.name: topic for topic in wanted}
+    facts = cluster.topics([*specs, *changelogs])
+    configs = cluster.configs(facts) if facts else {}
+    problems = [
+        f"{name}: {problem}"
+        for name, found in sorted(facts.items())
+        for problem in _problems(found, configs.get(name, {}), specs.get(name), cluster)
+    ]
+    if problems:
+        raise TransportError("; ".join(problems))
+    missing = sorted(specs.keys() - facts.keys())
+    note = f"; not made yet, the first run makes them: {', '.join(missing)}" if missing else ""
+    return f"{len(facts)} topics as they should be{note}"
+
+
+def _problems(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | None, cluster: Cluster) -> Iterator[str]:
+    if spec is not None and found.partitions != spec.partitions:
+        yield (
+            f"has {found.partitions} partitions and the settings ask for {spec.partitions} (MOODWIRE_PARTITIONS, "
+            "MOODWIRE_MENTIONS_PARTITIONS)"
+        )
+    if config.get("unclean.leader.election.enable") == "true":
+        yield "a replica that is behind may lead it and lose records: set unclean.leader.election.enable=false"
+    least = int(config.get("min.insync.replicas", "1"))
+    if least > found.replicas:
+        yield f"has {found.replicas} replicas, and min.insync.replicas={least} lets nothing be sent"
+    elif found.replicas > 1 and least == found.replicas:
+        yield f"min.insync.replicas={least} of {found.replicas} replicas: losing one broker stops it; take one less"
+    compacted = "compact" in config.get("cleanup.policy", "")
+    if (spec is None or spec.compacted) and not compacted:
+        yield "keeps rows by age and not by key: set cleanup.policy=compact"
+    if spec is None and compacted:
+        lag_ms = int(config.get("min.compaction.lag.ms", "0"))
+        if lag_ms < cluster.options.session_seconds * 10_000:
+            yield (
+                f"min.compaction.lag.ms={lag_ms}: a paused worker's late row could replace its successor's; set it to "
+                f"{cluster.options.compaction_lag_ms}"
+            )
+
+
+def check_permissions(cluster: Cluster, wanted: Sequence[TopicSpec]) -> str:
+    """Whether the user may read and write what exists and create what does not."""
+    facts = cluster.topics(topic.name for topic in wanted)
+    problems = [
+        f"{name}: this user may not {', '.join(denied)}"
+        for name, found in sorted(facts.items())
+        if (denied := [operation for operation in _NEEDED if operation not in found.allowed])
+    ]
+    described = cluster.admin(lambda admin: admin.describe_cluster())
+    allowed = described.get("authorized_operations")
+    if allowed is not None and len(facts) < len(wanted) and "CREATE" not in allowed:
+        missing = sorted({topic.name for topic in wanted} - facts.keys())
+        problems.append(f"this user may not create topics, and there is none of {', '.join(missing)}")
+    if problems:
+        raise TransportError("; ".join(problems) + ": give it the rights (ACLs)")
+    return f"may {', '.join(_NEEDED)} {len(facts)} topics"
+
+
+def check_retention(broker: KafkaBroker, groups: Sequence[tuple[str, str]], now_ms: int) -> str:
+    """Whether retention has passed a stage, or is about to."""
+    known = broker.cluster.topics(topic for _, topic in groups)
+    late = broker.late(now_ms, [(group, topic) for group, topic in groups if topic in known])
+    if late:
+        raise TransportError(
+            "; ".join(
+                f"{place.group} {'lost' if place.lost else 'is about to lose'} {place.records} records of "
+                f"{place.topic}/{place.partition} to retention"
+                for place in late
+            )
+            + ": start that stage, give it more workers, or raise MOODWIRE_RETENTION_HOURS"
+        )
+    return "no stage is near the end of its topic's retention"
+
+
+def check_clock(cluster: Cluster) -> str:
+    """How far this machine's clock is from the cluster's; its controllers' leader tells the time of the asking."""
+    before_ms = time.time_ns() / 1e6
+    quorum = cluster.admin(lambda admin: admin.describe_metadata_quorum())
+    after_ms = time.time_ns() / 1e6
+    [partition] = quorum["topics"][0]["partitions"]
+    told = [
+        voter["last_caught_up_timestamp"]
+        for voter in partition["current_voters"]
+        if voter["replica_id"] == partition["leader_id"]
+    ]
+    if not told or told[0] < 0:
+        return "the cluster does not tell its time"
+    early, late = before_ms - told[0], after_ms - told[0]
+    skew_ms = 0.0 if early <= 0 <= late else early if early > 0 else late
+    if abs(skew_ms) > MOST_SKEW_MS:
+        raise TransportError(
+            f"this machine's clock is {skew_ms / 1000:+.1f} s off the cluster's: windows go by the clock; run an NTP client"
+        )
+    return f"within {max(abs(skew_ms), (late - early)):.0f} ms of the cluster's"

@@ -1,0 +1,101 @@
+"""`doctor`'s checks on a real cluster: well where all is well, and each thing that is wrong is named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from streams.engine.ports import Send
+from streams.errors import TransportError
+from streams.transport.broker import TopicSpec
+from streams.transport.kafka import checks
+from streams.transport.kafka.client import KafkaBroker
+from streams.transport.kafka.options import KafkaOptions
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def broker(kafka_url: str) -> Iterator[KafkaBroker]:
+    with KafkaBroker(kafka_url, KafkaOptions()) as broker:
+        yield broker
+
+
+@pytest.fixture
+def specs(broker: KafkaBroker, unique_topic: object) -> list[TopicSpec]:
+    assert callable(unique_topic)
+    specs = [TopicSpec(unique_topic("news"), 2, retention_ms=3_600_000), TopicSpec(unique_topic("rows"), 2, True)]
+    broker.ensure_topics(specs)
+    return specs
+
+
+def test_all_is_well_with_what_moodwire_made_itself(broker: KafkaBroker, specs: list[TopicSpec]) -> None:
+    assert "1 broker at 127.0.0.1" in checks.check_cluster(broker.cluster)
+    assert "2 topics as they should be" in checks.check_topics(broker.cluster, specs, [specs[1].name])
+    assert "may READ, WRITE, DESCRIBE 2 topics" in checks.check_permissions(broker.cluster, specs)
+    assert "ms of the cluster's" in checks.check_clock(broker.cluster)
+    groups = [("no.group", specs[0].name), ("no.group", "no-such-topic")]
+    assert "no stage" in checks.check_retention(broker, groups, time.time_ns() // 1_000_000)
+
+
+def test_topics_that_are_not_there_are_named_and_no_problem(broker: KafkaBroker) -> None:
+    found = checks.check_topics(broker.cluster, [TopicSpec("never-made")], [])
+    assert "not made yet" in found
+    assert "never-made" in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"unclean.leader.election.enable": "true"}, "unclean.leader.election.enable=false"),
+        ({"min.insync.replicas": "2"}, "lets nothing be sent"),
+        ({"cleanup.policy": "delete"}, "cleanup.policy=compact"),
+        ({"min.compaction.lag.ms": "0"}, "min.compaction.lag.ms=0"),
+    ],
+)
+def test_a_dangerous_setting_is_named(
+    broker: KafkaBroker, specs: list[TopicSpec], settings: dict[str, str], named: str
+) -> None:
+    rows = specs[1].name
+    broker.cluster.configure(rows, settings)
+    deadline = time.monotonic() + 10
+    while not settings.items() <= broker.cluster.configs([rows])[rows].items() and time.monotonic() < deadline:
+        time.sleep(0.05)  # a change takes a moment to be told
+    with pytest.raises(TransportError, match=named):
+        checks.check_topics(broker.cluster, specs[:1], [rows])
+
+
+def test_other_partitions_than_the_settings_ask_for_are_named(broker: KafkaBroker, specs: list[TopicSpec]) -> None:
+    asked = [TopicSpec(specs[0].name, 3)]
+    with pytest.raises(TransportError, match=r"has 2 partitions .* ask for 3 .*MOODWIRE_PARTITIONS"):
+        checks.check_topics(broker.cluster, asked, [])
+    with pytest.raises(TransportError, match="MOODWIRE_PARTITIONS"):
+        broker.ensure_topics(asked)
+
+
+def test_a_stage_that_retention_is_about_to_pass_is_named(broker: KafkaBroker, specs: list[TopicSpec]) -> None:
+    news = specs[0].name
+    broker.append([Send(news, b"k", b"%d" % n, 0) for n in range(10)])
+    group = f"{news}.score"
+    broker.cluster.admin(lambda admin: admin.alter_group_offsets(group, _offsets(news, 4)))
+    now_ms = time.time_ns() // 1_000_000
+    assert broker.late(now_ms, [(group, news)]) == []
+    [late] = broker.late(now_ms + 3_000_000, [(group, news)])
+    assert (late.partition, late.records, late.lost) == (0, 6, False)
+    with pytest.raises(TransportError, match=r"about to lose 6 records"):
+        checks.check_retention(broker, [(group, news)], now_ms + 3_000_000)
+
+
+def _offsets(topic: str, offset: int) -> dict[object, object]:
+    from kafka import TopicPartition
+    from kafka.structs import OffsetAndMetadata
+
+    return {TopicPartition(topic, 0): OffsetAndMetadata(offset, "", -1)}
+
+
+def test_retention_follows_the_settings(broker: KafkaBroker, specs: list[TopicSpec]) -> None:
+    news = specs[0].name
+    broker.ensure_topics([TopicSpec(news, 2, retention_ms=7_200_000)])
+    assert broker.cluster.configs([news])[news]["retention.ms"] == "7200000"

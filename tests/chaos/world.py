@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 from tests.chaos.feed import Feed, make_feed
 from tests.chaos.found import announced, found, news_log
-from tests.chaos.reference import Outcomes, reference
+from tests.chaos.reference import Facts, Outcomes, reference
 from tests.chaos.workers import Worker, times_done, wait_until
 
 __all__ = ["Figures", "World"]
@@ -83,6 +85,28 @@ class World:
         for start in range(0, len(sends), 1_000):
             self.broker.append(sends[start : start + 1_000])
 
+    @contextmanager
+    def publishing(self, sends: Sequence[Send], within_seconds: float = 60) -> Iterator[None]:
+        """Publishes so that it would take so long, and what is left at once when the block ends."""
+        hurry = threading.Event()
+        step = max(int(len(sends) / within_seconds / 4), 1)
+
+        def work() -> None:
+            for start in range(0, len(sends), step):
+                if hurry.is_set():
+                    return self.publish(sends[start:])
+                self.broker.append(sends[start : start + step])
+                hurry.wait(0.25)
+            return None
+
+        with ThreadPoolExecutor(1) as thread:
+            working = thread.submit(work)
+            try:
+                yield
+            finally:
+                hurry.set()
+            working.result()
+
     def start(self, name: str, **more: str) -> Worker:
         """A worker; alerts go to a file of its own."""
         environment = {
@@ -97,7 +121,7 @@ class World:
             "PARTITIONS": str(PARTITIONS),
             "MENTIONS_PARTITIONS": str(PARTITIONS),
             "KAFKA_SESSION_SECONDS": str(SESSION_SECONDS),
-            "RUN_RECORDS": str(max(self.count // 60, 20)),
+            "RUN_RECORDS": str(max(self.count // 40, 20)),
             "ALERTS_FILE": str(self._file(name)),
             "TERMINAL": "false",
             **self.more,
@@ -126,6 +150,11 @@ class World:
             except AssertionError as error:
                 logs = "\n".join(f"--- {worker.name}\n{worker.errors[-3000:]}" for worker in self.workers)
                 raise AssertionError(f"{error}, lag {self.lag(stage)}\n{logs}") from None
+
+    def changelog(self) -> str:
+        """The topic that holds the rows of `watch`."""
+        [topic] = [name for name in self.broker.names(self.settings.topics.group("watch")) if "changelog" in name]
+        return topic
 
     def close(self) -> None:
         for worker in self.workers:
@@ -165,7 +194,7 @@ def compare(wanted: Outcomes, left: Outcomes) -> None:
         *_differences("version", wanted.versions, left.versions),
         *_differences("duplicate", dict.fromkeys(wanted.duplicates), dict.fromkeys(left.duplicates)),
         *_differences("reject", dict.fromkeys(wanted.rejects), dict.fromkeys(left.rejects)),
-        *_differences("series", wanted.rows, left.rows, show=_shown),
+        *_differences("series", wanted.rows, left.rows),
         *_differences("alert", wanted.alerts, left.alerts),
         *_differences("notification", dict.fromkeys(wanted.notifications), dict.fromkeys(left.notifications)),
     ]
@@ -181,17 +210,26 @@ def compare(wanted: Outcomes, left: Outcomes) -> None:
     assert not problems, "\n".join(problems)
 
 
-def _differences(kind: str, wanted: Mapping[Any, Any], left: Mapping[Any, Any], show: Any = repr) -> Iterable[str]:
+def _differences(kind: str, wanted: Mapping[Any, Any], left: Mapping[Any, Any]) -> Iterable[str]:
     missing, extra = wanted.keys() - left.keys(), left.keys() - wanted.keys()
     other = [key for key in wanted.keys() & left.keys() if wanted[key] != left[key]]
     if missing:
-        yield f"{len(missing)} of {len(wanted)} of kind {kind} are missing: {sorted(missing)[:5]}"
+        some = [getattr(wanted[key], "position", None) or key for key in missing]
+        yield f"{len(missing)} of {len(wanted)} of kind {kind} are missing: {sorted(some)[:20]}"
     if extra:
         yield f"{len(extra)} of kind {kind} are there that should not: {sorted(extra)[:5]}"
     if other:
-        some = "\n".join(f"  {key}\n    wanted {show(wanted[key])}\n    found  {show(left[key])}" for key in other[:3])
-        yield f"{len(other)} of {len(wanted)} of kind {kind} differ:\n{some}"
+        some = [f"  {key}: {_difference(wanted[key], left[key])}" for key in other[:3]]
+        yield "\n".join((f"{len(other)} of {len(wanted)} of kind {kind} differ:", *some))
 
 
-def _shown(row: bytes) -> str:
-    return json.dumps(msgspec.msgpack.decode(row, strict=False), default=repr)[:3000]
+def _difference(wanted: Any, found: Any) -> str:
+    """What of the two is not the same, in a line."""
+    if isinstance(wanted, bytes):
+        wanted, found = (dict(enumerate(msgspec.msgpack.decode(row, strict=False))) for row in (wanted, found))
+    elif isinstance(wanted, Facts):
+        wanted, found = asdict(wanted), asdict(found)
+    if not isinstance(wanted, dict):
+        return f"wanted {wanted}, found {found}"
+    names = [name for name in wanted if wanted[name] != found.get(name)]
+    return "; ".join(f"{name}: wanted {wanted[name]}, found {found.get(name)}"[:300] for name in names)

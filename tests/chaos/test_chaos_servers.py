@@ -1,0 +1,181 @@
+"""Servers that die, refuse, dawdle and forget to answer, and a topic that is made again."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.app import topic_specs
+from tests.chaos.conftest import MakeWorld, Report
+from tests.chaos.found import news_log
+from tests.chaos.gate import Gate, running_gate
+from tests.chaos.workers import wait_until
+from tests.chaos.world import World
+from tests.integration.elastic_server import ElasticServer, ElasticUnavailable, running_elastic
+from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
+from tests.system_needs import in_ci
+
+REFUSALS = 30
+LOST_ANSWERS = 6
+
+
+@pytest.fixture
+def mortal_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
+    """A broker of the test's own, for it is killed."""
+    folder = tmp_path / "kafka"
+    folder.mkdir()
+    try:
+        with running_kafka(folder) as server:
+            yield server
+    except KafkaUnavailable as reason:
+        _missing("Kafka", reason)
+
+
+@pytest.fixture
+def mortal_elastic() -> Iterator[ElasticServer]:
+    """An Elasticsearch of the test's own, for it is killed."""
+    try:
+        with running_elastic() as server:
+            yield server
+    except ElasticUnavailable as reason:
+        _missing("Elasticsearch", reason)
+
+
+def _missing(server: str, reason: Exception) -> None:
+    if in_ci():
+        pytest.fail(f"no {server}, and CI=true: {reason}")
+    pytest.skip(f"NO {server.upper()}, its tests are skipped: {reason}")
+
+
+@pytest.fixture
+def gate(elastic_url: str) -> Iterator[Gate]:
+    with running_gate(elastic_url) as gate:
+        yield gate
+
+
+@pytest.fixture
+def gated(make_world: MakeWorld, gate: Gate, kafka_url: str, elastic_url: str) -> World:
+    """A world whose workers reach Elasticsearch through the gate."""
+    return make_world(kafka_url, elastic_url, gate.url)
+
+
+def test_the_broker_killed(
+    make_world: MakeWorld, mortal_kafka: KafkaServer, elastic_url: str, report: Report, long: bool
+) -> None:
+    away_seconds = 20 if long else 8
+    world = make_world(f"kafka://{mortal_kafka.bootstrap}", elastic_url)
+    feed = world.feed()
+    before, after = feed.cut(0.5)
+    world.publish(before)
+    worker = world.start("only")
+    worker.wait_for_runs(3)
+    mortal_kafka.kill()
+    time.sleep(away_seconds)  # how long it is away is the scenario
+    assert worker.process.poll() is None, worker.errors[-4000:]
+    mortal_kafka.start()
+    world.publish([*after, *feed.end])
+    world.drain()
+    report(f"broker killed for {away_seconds} s", world.judge())
+
+
+def test_elasticsearch_killed(
+    make_world: MakeWorld, mortal_elastic: ElasticServer, kafka_url: str, report: Report, long: bool
+) -> None:
+    away_seconds = 60 if long else 10
+    world = make_world(kafka_url, mortal_elastic.url)
+    feed = world.feed()
+    world.publish([*feed.records, *feed.end])
+    worker = world.start("only")
+    worker.wait_for_runs(3)
+    mortal_elastic.kill()
+    time.sleep(away_seconds)  # how long it is away is the scenario
+    assert worker.process.poll() is None, worker.errors[-4000:]
+    assert world.lag() > 0
+    mortal_elastic.start()
+    world.drain()
+    report(f"Elasticsearch killed for {away_seconds} s", world.judge())
+
+
+def test_elasticsearch_answers_429(gated: World, gate: Gate, report: Report) -> None:
+    feed = gated.feed()
+    gated.publish([*feed.records, *feed.end])
+    worker = gated.start("only")
+    worker.wait_for_runs(3)
+    gate.status = 429
+    wait_until(lambda: gate.refused >= REFUSALS, f"{REFUSALS} requests refused")
+    assert gated.lag() > 0
+    gate.status = None
+    gated.drain()
+    report(f"Elasticsearch answers 429 ({gate.refused} times)", gated.judge())
+
+
+def test_elasticsearch_is_slow_and_loses_answers(gated: World, gate: Gate, report: Report, long: bool) -> None:
+    feed = gated.feed()
+    gated.publish([*feed.records, *feed.end])
+    worker = gated.start("only")
+    worker.wait_for_runs(2)
+    gate.delay_seconds = 1.0
+    slow_from = gate.passed
+    wait_until(lambda: gate.passed >= slow_from + (60 if long else 12), "slow answers")
+    gate.delay_seconds, gate.loses = 0.0, True
+    wait_until(lambda: gate.lost >= LOST_ANSWERS, f"{LOST_ANSWERS} answers lost")
+    gate.loses = False
+    gated.drain()
+    report(f"Elasticsearch slow, {gate.lost} answers lost", gated.judge())
+
+
+def test_the_archive_read_only(world: World, report: Report, long: bool) -> None:
+    blocked_seconds = 30 if long else 6
+    feed = world.feed()
+    world.publish([*feed.records, *feed.end])
+    worker = world.start("only")
+    worker.wait_for_runs(4)
+    _block_writes(world, blocked=True)
+    wait_until(lambda: "write" in worker.errors, "the worker is told of the block")
+    done = len(worker.done())
+    time.sleep(blocked_seconds)  # how long it lasts is the scenario
+    assert len(worker.done()) <= done + 1
+    assert world.lag() > 0
+    _block_writes(world, blocked=False)
+    world.drain()
+    report(f"archive read-only for {blocked_seconds} s", world.judge())
+
+
+def _block_writes(world: World, *, blocked: bool) -> None:
+    request = urllib.request.Request(
+        f"{world.direct_url}/{world.settings.elastic.prefix}*/_settings",
+        json.dumps({"index.blocks.write": blocked}).encode(),
+        {"Content-Type": "application/json"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=60):
+        pass
+
+
+def test_the_topic_deleted_and_made_again(world: World, report: Report) -> None:
+    feed = world.feed()
+    before, after = feed.cut(0.5)
+    world.publish(before)
+    worker = world.start("only")
+    worker.wait_for_runs(1)
+    world.drain()
+    earlier = news_log(world.broker, world.settings)
+    world.broker.delete_topic(world.settings.topics.news)
+    world.broker.ensure_topics(topic_specs(world.settings))
+    assert world.broker.topic(world.settings.topics.news).epoch != earlier[0]
+    world.publish([*after, *feed.end])
+    world.drain()
+    report("topic news deleted and made again", world.judge(earlier))
+
+
+def test_poison(world: World, report: Report) -> None:
+    feed = world.feed(poison=0.3)
+    world.publish([*feed.records, *feed.end])
+    world.start("only")
+    world.drain()
+    report("three records of ten are poison", world.judge())

@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import msgspec
-from elastic_transport import Serializer, SerializerCollection, TransportError
-from elasticsearch import AsyncElasticsearch
+from elasticsearch import AsyncElasticsearch, TransportError
+from elasticsearch.serializer import Serializer
 
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.verdicts import Verdict, error_of, judge, retry_after_seconds
@@ -58,10 +58,10 @@ class Answer:
         return judge(self.status) if self.status < 300 else judge(self.status, *error_of(self.json()))
 
 
-class _RawSerializer(Serializer):
+class _Raw(Serializer):
     """Bodies are encoded and decoded by us, and a proxy's error page must not hide its status."""
 
-    mimetype = "application/json"
+    mimetype = JSON
 
     def loads(self, data: bytes) -> Any:
         return data
@@ -70,12 +70,7 @@ class _RawSerializer(Serializer):
         return bytes(data)
 
 
-class _RawBodies(SerializerCollection):
-    def __init__(self) -> None:
-        super().__init__({_RawSerializer.mimetype: _RawSerializer()})
-
-    def get_serializer(self, mimetype: str | None) -> Serializer:  # noqa: ARG002  # one for all
-        return self.default_serializer
+_RAW = {JSON: _Raw(), NDJSON: _Raw(), "application/*": _Raw(), "text/*": _Raw()}
 
 
 def backoff_seconds(attempt: int, jitter: float) -> float:
@@ -109,10 +104,9 @@ class Session:
         if authorization := options.authorization():
             self._headers["authorization"] = authorization
         try:
-            self._client = AsyncElasticsearch(url.split(","), **_tls(url, options))
+            self._client = AsyncElasticsearch(url.split(","), serializers=_RAW, **_tls(url, options))
         except (ValueError, OSError) as error:
             raise ArchiveError(f"MOODWIRE_ARCHIVE_URL={url}: {error}") from error
-        self._client.transport.serializers = _RawBodies()
 
     async def call(
         self,

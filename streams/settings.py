@@ -231,7 +231,8 @@ def _check_broker(settings: Settings) -> None:
     minimum, replicas = settings.kafka_min_in_sync, settings.kafka_replication
     if minimum is not None and replicas != -1 and minimum > replicas:
         raise SettingsError(
-            f"MOODWIRE_KAFKA_MIN_IN_SYNC={minimum} is more than MOODWIRE_KAFKA_REPLICATION={replicas}: nothing could be sent"
+            f"MOODWIRE_KAFKA_MIN_IN_SYNC={minimum} is more than MOODWIRE_KAFKA_REPLICATION={replicas}: "
+            "nothing could be sent"
         )
     if settings.kafka_replication == 0:
         raise SettingsError("MOODWIRE_KAFKA_REPLICATION=0: take 1 or more, or -1 for the cluster's default")

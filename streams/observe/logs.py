@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -20,11 +21,15 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from streams.settings import Settings
 
-__all__ = ["FORMATS", "mask", "secrets_of", "set_up_logs", "shown"]
+__all__ = ["FORMATS", "Repeats", "mask", "secrets_of", "set_up_logs", "shown"]
 
 FORMATS = ("text", "json")
 _TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "streams.transport")
 """At INFO these tell of every service that starts and every request; their warnings and, at DEBUG, all is shown."""
+_OURS = ("alerts", "models", "streams")
+_REPEATS_SECONDS = 30.0
+_REPEATS_SHOWN = 3
+_KINDS_KEPT = 1_000
 _LEAST_SECRET = 4  # a shorter "secret" would mask half of what is said
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"']+@")
 
@@ -47,6 +52,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
             ],
         )
     )
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -55,6 +61,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.NOTSET if level < logging.INFO else max(level, logging.WARNING))
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # its calls end in an error of ours, or are tried again
     logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)  # the archive says it itself, once
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -86,6 +93,34 @@ def _text_chain(*, colours: bool) -> list[Processor]:
             colors=colours, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
         )
     ]
+
+
+class Repeats(logging.Filter):
+    """Lets three messages of a kind through in 30 s and counts the others.
+
+    A Kafka client whose broker is away says so a hundred times a second: 1 MB of errors in half a minute. A kind
+    is a library's logger and its text before the arguments are filled in; our own loggers say all they say.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not isinstance(record.msg, str) or record.name.partition(".")[0] in _OURS:
+            return True
+        key, now = (record.name, record.msg), self._clock()
+        begun, count = self._seen.get(key, (now, 0))
+        if now - begun < _REPEATS_SECONDS:
+            self._seen[key] = begun, count + 1
+            return count < _REPEATS_SHOWN
+        if len(self._seen) > _KINDS_KEPT:
+            self._seen.clear()
+        self._seen[key] = now, 1
+        if count > _REPEATS_SHOWN:
+            record.msg = f"{record.msg} ({count - _REPEATS_SHOWN} more like it were left out)"
+        return True
 
 
 class _Masking:

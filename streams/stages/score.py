@@ -204,12 +204,21 @@ class ScoreStage:
                 partition=run.partition,
                 epoch=run.epoch,
                 before_offset=run.first_offset,
-                since_ms=run.records[0].timestamp_ms - _STORY_SPAN_MS,
+                since_ms=self._first_seen_ms(run) - _STORY_SPAN_MS,
                 limit=self._options.story_capacity,
             )
             index.restore(rows)
             self._stories[run.partition] = index
         return index
+
+    def _first_seen_ms(self, run: Run) -> int:
+        """When the run's first item was seen: a replay's stands in the item alone, its record may be dated today."""
+        for record in run.records:
+            try:
+                return news_from_record(record.value or b"", record.timestamp_ms, self._field_map, self._clock()).seen_ms
+            except Reject:
+                continue
+        return run.records[0].timestamp_ms
 
     def _read(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> _Draft:
         """What can be known without the classifier; for a worker thread, one chunk after the other."""

@@ -8,9 +8,11 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 
 from streams.errors import Retry, TransportError
+from streams.transport.asking import ask
 from streams.transport.broker import Late, open_broker
 from streams.transport.faust_app import StageJob
 from streams.transport.kafka.options import KafkaOptions
@@ -88,7 +90,7 @@ async def _upkeep(jobs: Sequence[StageJob]) -> None:
             try:
                 await asyncio.to_thread(transport.tidy, now_ms)
                 if turn % _WARN_EVERY == 0:
-                    _warn_of_the_late(await asyncio.to_thread(transport.late, now_ms, mine))
+                    _warn_of_the_late(await ask(partial(transport.late, now_ms, mine), "late"))
             except (TransportError, Retry) as error:
                 log.warning("Upkeep of the broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
 

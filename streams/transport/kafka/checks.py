@@ -1,4 +1,4 @@
-"""What `doctor` asks a cluster. Each check says what it found, or raises TransportError with what is wrong and the fix."""
+"""What `doctor` asks a cluster: each check says what it found, or raises TransportError with what is wrong."""
 
 from __future__ import annotations
 
@@ -66,6 +66,11 @@ def _problems(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | No
         yield f"has {found.replicas} replicas, and min.insync.replicas={least} lets nothing be sent"
     elif found.replicas > 1 and least == found.replicas:
         yield f"min.insync.replicas={least} of {found.replicas} replicas: losing one broker stops it; take one less"
+    if spec is not None and spec.retention_ms is not None and config.get("message.timestamp.type") != "LogAppendTime":
+        yield (
+            "retention goes by the records' own dates, so replayed ones may go unread: set "
+            "message.timestamp.type=LogAppendTime"
+        )
     compacted = "compact" in config.get("cleanup.policy", "")
     if (spec is None or spec.compacted) and not compacted:
         yield "keeps rows by age and not by key: set cleanup.policy=compact"
@@ -129,6 +134,6 @@ def check_clock(cluster: Cluster) -> str:
     skew_ms = 0.0 if early <= 0 <= late else early if early > 0 else late
     if abs(skew_ms) > MOST_SKEW_MS:
         raise TransportError(
-            f"this machine's clock is {skew_ms / 1000:+.1f} s off the cluster's: windows go by the clock; run an NTP client"
+            f"this machine's clock is {skew_ms / 1000:+.1f} s off the cluster's; windows go by it: run an NTP client"
         )
     return f"within {max(abs(skew_ms), (late - early)):.0f} ms of the cluster's"

@@ -32,7 +32,8 @@ def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
     if topic.compacted:
         configs |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(options.compaction_lag_ms)}
     elif topic.retention_ms is not None:
-        configs["retention.ms"] = str(topic.retention_ms)
+        # By the time of appending: a replay's records are years old, and by their own dates they would go unread.
+        configs |= {"retention.ms": str(topic.retention_ms), "message.timestamp.type": "LogAppendTime"}
     if options.min_in_sync is not None:
         configs["min.insync.replicas"] = str(options.min_in_sync)
     return {"num_partitions": topic.partitions, "replication_factor": options.replication, "configs": configs}

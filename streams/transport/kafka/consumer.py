@@ -21,6 +21,7 @@ from mode import Service
 
 from streams.engine.runs import Record
 from streams.errors import LeaseLost, Retry, TransportError
+from streams.transport.asking import ask
 from streams.transport.kafka.cluster import TopicFacts
 from streams.transport.kafka.lease import Lease
 from streams.transport.runs import RunConsumer
@@ -245,7 +246,7 @@ class Consumer(RunConsumer, driver.Consumer):
 
     async def _look_at(self, names: set[str]) -> None:
         cluster = self.transport.cluster
-        found = await asyncio.to_thread(cluster.topics, names)
+        found = await ask(lambda: cluster.topics(names), "topics")
         if missing := names - found.keys():
             raise TransportError(
                 f"Kafka at {cluster.bootstrap} has no topic {min(missing)!r}: create it before the stage starts."

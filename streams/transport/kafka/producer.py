@@ -17,6 +17,7 @@ from faust.types import TP
 
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
+from streams.transport.asking import ask
 from streams.transport.broker import TopicSpec
 from streams.transport.kafka.client import topic_settings
 from streams.transport.partitioner import partition_for
@@ -76,7 +77,7 @@ class Producer(driver.Producer):
     async def _count(self, topic: str) -> int:
         """The topic's number of partitions; a missing topic is an error here, for a broker might make it itself."""
         cluster = self.transport.cluster
-        facts = (await asyncio.to_thread(cluster.topics, [topic])).get(topic)
+        facts = (await ask(lambda: cluster.topics([topic]), "topics")).get(topic)
         if facts is None:
             raise TransportError(f"Kafka at {cluster.bootstrap} has no topic {topic!r}: create it first")
         partitions: int = facts.partitions
@@ -125,7 +126,7 @@ class Producer(driver.Producer):
             if topic not in cluster.topics([topic]):
                 cluster.create({topic: topic_settings(spec, cluster.options)})
 
-        await asyncio.to_thread(ensure)
+        await ask(ensure, "topics")
         await self._ensure_producer().client.force_metadata_update()
 
     def key_partition(self, topic: str, key: bytes) -> TP:

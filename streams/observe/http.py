@@ -11,9 +11,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from streams.errors import SettingsError
-from streams.observe.asking import ask
 from streams.observe.health import Answer, Health
 from streams.observe.metrics import exposition
+from streams.transport.asking import ask
 
 __all__ = ["OperatorServer", "PortTaken"]
 

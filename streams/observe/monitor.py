@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 import structlog
 
 from streams.errors import MoodwireError
-from streams.observe.asking import ask
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
 from streams.observe.lag import GroupLag
@@ -25,6 +24,7 @@ from streams.observe.metrics import Metrics
 from streams.observe.notices import Notices
 from streams.observe.troubles import Troubles
 from streams.observe.watchdog import Watchdog
+from streams.transport.asking import ask
 from streams.transport.broker import Late
 
 __all__ = ["Limits", "Monitor", "Probes"]
@@ -73,18 +73,14 @@ class Monitor:
     _late_due_ms: int = 0
     _late: set[str] = field(default_factory=set)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Turns until `stop` is set. The boundary: what goes wrong in one turn is logged, and the next comes."""
-        while not stop.is_set():
+    async def run(self) -> None:
+        """Turns until it is cancelled. The boundary: what goes wrong in one turn is logged, and the next comes."""
+        while True:
             try:
                 await self.turn()
             except Exception:
                 log.exception("monitor_turn_broke")
-            try:
-                async with asyncio.timeout(self.every_seconds):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await asyncio.sleep(self.every_seconds)
 
     def last_lags(self) -> Sequence[GroupLag]:
         """What the broker said at the last turn; nothing when it did not answer."""

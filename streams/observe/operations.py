@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -164,13 +164,13 @@ class Operations:
             every_seconds=self._every_seconds,
         )
         LagCollector(self.monitor.last_lags, self.registry)
-        stop = asyncio.Event()
-        task = asyncio.create_task(self.monitor.run(stop), name="monitor")
+        task = asyncio.create_task(self.monitor.run(), name="monitor")
         try:
             yield
         finally:
-            stop.set()
-            await task
+            task.cancel()  # it may be waiting for a broker that is away
+            with suppress(asyncio.CancelledError):
+                await task
 
     def _probes(self, watch: BrokerWatch) -> Probes:
         archive = self._archive

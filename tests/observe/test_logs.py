@@ -13,7 +13,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.observe.logs import mask, secrets_of, set_up_logs
+from streams.observe.logs import Repeats, mask, secrets_of, set_up_logs
 
 WEBHOOK = "https://user:p4ssw0rd@hooks.example/services/T000/B000/XXXXyyyy?key=abcdef"
 ENVIRONMENT = {
@@ -86,6 +86,22 @@ def test_no_secret_is_ever_written(form: str) -> None:
     assert "hooks.example" not in text
     assert [secret for secret in TELLING if secret in text] == []
     assert "broker:9092" in text
+
+
+def test_a_library_that_repeats_itself_is_cut_short_and_counted() -> None:
+    seconds = 0.0
+    repeats = Repeats(lambda: seconds)
+
+    def said(name: str, *, node: int) -> str | None:
+        record = logging.LogRecord(name, logging.ERROR, "x.py", 1, "Unable connect to node %s", (node,), None)
+        return record.getMessage() if repeats.filter(record) else None
+
+    assert [said("aiokafka", node=n) is not None for n in range(100)] == [True] * 3 + [False] * 97
+    assert said("kafka.net", node=1) == "Unable connect to node 1"
+    assert all(said("streams.transport.stages", node=n) for n in range(100))
+    seconds = 31.0
+    assert said("aiokafka", node=7) == "Unable connect to node 7 (97 more like it were left out)"
+    assert said("aiokafka", node=8) == "Unable connect to node 8"
 
 
 def test_lines_for_people_are_plain_where_nobody_sees_colours() -> None:

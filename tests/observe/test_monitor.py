@@ -13,7 +13,7 @@ from streams.archive.protocol import ArchiveError, StoredAlert
 from streams.errors import Retry, TransportError
 from streams.feeds.poller import Poll, PollOutcome
 from streams.observe.archive import observed_archive
-from streams.observe.asking import ask
+from streams.transport.asking import ask
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
 from streams.observe.lag import BrokerWatch, GroupLag, LagCollector
@@ -209,20 +209,23 @@ async def test_a_refused_write_is_trouble_until_one_succeeds(clock: Clock, metri
 
 
 async def test_a_turn_that_breaks_does_not_end_the_monitor(monitor: Monitor, world: World) -> None:
-    stop = asyncio.Event()
+    thrice = asyncio.Event()
     asked = 0
 
     async def ask() -> None:
         nonlocal asked
         asked += 1
         if asked == 3:
-            stop.set()
+            thrice.set()
 
     world.broker = ValueError("a bug")
     monitor.probes = replace(monitor.probes, archive=ask)
     monitor.every_seconds = 0.001
-    await monitor.run(stop)
-    assert asked == 3
+    running = asyncio.create_task(monitor.run())
+    await thrice.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
 
 
 async def test_lag_is_that_of_the_last_answer(monitor: Monitor, world: World, metrics: Metrics) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -14,7 +17,9 @@ from streams.app import topic_specs
 from streams.engine.ports import Send
 from streams.settings import Settings
 from streams.transport.broker import open_broker
+from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
 from tests.observe.test_run_operations import end, free_port, running, wait_until_ready
+from tests.system_needs import in_ci
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -50,3 +55,50 @@ def test_run_is_ready_counts_by_partition_and_ends_in_time(kafka_url: str, tmp_p
     assert process.returncode == 0, errors
     assert seconds < 10, seconds
     assert 'moodwire_records_total{stage="score"} 300.0' in figures
+
+
+def test_a_broker_that_is_away_is_told_waited_for_and_no_reason_to_stay(tmp_path: Path) -> None:
+    port, folder = free_port(), tmp_path / "kafka"
+    folder.mkdir()
+    with running_own_kafka(folder) as server:
+        variables = {"MOODWIRE_BROKER_URL": f"kafka://{server.bootstrap}", "MOODWIRE_MENTIONS_PARTITIONS": "2"}
+        with running(tmp_path, port, **variables) as process:
+            wait_until_ready(port)
+            server.kill()
+            body = wait_for(port, lambda body: not body["ready"])
+            assert "broker" in {trouble["reason"] for trouble in body["troubles"]}
+            for path in ("health", "metrics"):  # the loop turns, and no thread of it is taken
+                answer = httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=5)
+                assert answer.status_code == 200
+            assert "moodwire_broker_up 0.0" in answer.text.splitlines()
+            server.start()
+            wait_for(port, lambda body: body["ready"] and not body["troubles"])
+            server.kill()
+            wait_for(port, lambda body: not body["ready"])
+            _, errors, seconds = end(process)
+    assert process.returncode == 0, errors[-3_000:]
+    assert seconds < 10, seconds
+    assert "Traceback" not in errors, errors[-3_000:]
+
+
+@contextmanager
+def running_own_kafka(folder: Path) -> Iterator[KafkaServer]:
+    """One that may be killed; a machine that has none skips, with CI=true it fails."""
+    try:
+        with running_kafka(folder) as server:
+            yield server
+    except KafkaUnavailable as reason:
+        if in_ci():
+            pytest.fail(f"no Kafka, and CI=true: {reason}")
+        pytest.skip(f"NO KAFKA, its tests are skipped: {reason}")
+
+
+def wait_for(port: int, told: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What /ready answers as soon as it fits."""
+    deadline = time.monotonic() + 90
+    while True:
+        body: dict[str, Any] = httpx.get(f"http://127.0.0.1:{port}/ready", timeout=5).json()
+        if told(body):
+            return body
+        assert time.monotonic() < deadline, body
+        time.sleep(0.2)

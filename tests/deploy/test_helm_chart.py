@@ -40,7 +40,10 @@ FULL: dict[str, Any] = {
     },
     "setup": {"kibanaUrl": "http://kibana:5601"},
     "autoscaling": {"enabled": True, "authentication": "kafka-login"},
-    "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "metrics": {
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    },
     "networkPolicy": {"enabled": True},
 }
 LEAST: dict[str, Any] = {
@@ -218,6 +221,11 @@ def test_keda_asks_for_the_group_and_topic_that_moodwire_uses(
         spec["maxReplicaCount"]
         <= yaml.safe_load((CHART / "values.yaml").read_text())["settings"]["MOODWIRE_PARTITIONS"]
     )
+
+
+def test_the_chart_carries_the_rules_that_are_tested(full: dict[tuple[str, str], dict[str, Any]]) -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yaml").read_text())
+    assert full["PrometheusRule", ""]["spec"] == rules
 
 
 def test_pods_have_no_rights(full: dict[tuple[str, str], dict[str, Any]]) -> None:

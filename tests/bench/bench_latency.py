@@ -1,0 +1,252 @@
+"""From publishing to archived, and to an alert: p50, p99, p99.9 with Kafka, Elasticsearch and the shipped model.
+
+A worker is a process of its own (`moodwire run`). It first takes a backlog as fast as it can, which tells the
+rate that it sustains; then news comes at half of that rate for LATENCY_SECONDS (300), and now and then a burst of
+bad news about one company. An item counts as archived when it stands on the topic `scored`: that is after
+Elasticsearch has acknowledged it. Only the last burst items' time of publishing counts for an alert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiokafka
+import msgspec
+import numpy as np
+
+from streams.app import topic_specs
+from streams.feeds.fieldmap import FieldMap, to_news
+from streams.records import News
+from streams.settings import Settings
+from streams.text.profile import load_profile
+from streams.text.signature import partition_key
+from streams.transport.broker import open_broker
+from tests.bench.feeding import in_process, texts
+from tests.integration.elastic_server import ElasticUnavailable, running_elastic
+from tests.integration.kafka_server import KafkaUnavailable, running_kafka
+
+SECONDS = float(os.environ.get("LATENCY_SECONDS", "300"))
+PARTITIONS = 4
+BACKLOG = 4_000
+BURST_EVERY_SECONDS = 10.0
+HISTORY_MS = 5 * 86_400_000
+"""The first items were seen so long ago: a stream younger than the warm-up raises no alert."""
+PATIENCE_SECONDS = 120.0
+BAD_NEWS = (
+    "{name} shares plunge after fraud probe",
+    "{name} slumps as losses widen and forecast is cut",
+    "Regulators sue {name} over accounting scandal",
+    "{name} warns of bankruptcy, stock crashes",
+    "Analysts downgrade {name} as debt fears mount",
+    "{name} halts production after fatal accident, shares tumble",
+)
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+class _Scored(msgspec.Struct):
+    news: _Id
+
+
+class _Alert(msgspec.Struct):
+    series: str
+    state: str
+
+
+_scored = msgspec.json.Decoder(_Scored)
+_alert = msgspec.json.Decoder(_Alert)
+
+
+class Stream:
+    """Publishes news at a steady pace and keeps when each item, and each company's burst, was published and arrived."""
+
+    def __init__(self, settings: Settings, producer: aiokafka.AIOKafkaProducer) -> None:
+        self.settings = settings
+        self.producer = producer
+        self.sent: dict[str, float] = {}
+        self.archived: dict[str, float] = {}
+        self.burst: dict[str, float] = {}
+        self.alerted: dict[str, float] = {}
+        self.arrived = asyncio.Event()
+        self._news = texts(10_000_000)
+
+    async def publish(self, raw: Mapping[str, object], seen_ms: int | None = None) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        seen_ms = now_ms if seen_ms is None else seen_ms
+        news: News = to_news({**raw, "published": None}, FieldMap.default(), seen_ms=seen_ms, now_ms=now_ms)
+        self.sent[news.id] = time.perf_counter()
+        await self.producer.send(
+            self.settings.topics.news, msgspec.json.encode(news), partition_key(news.title), timestamp_ms=seen_ms
+        )
+
+    async def publish_next(self, seen_ms: int | None = None) -> None:
+        await self.publish(next(self._news), seen_ms)
+
+    async def publish_burst(self, number: int, entity: str, name: str) -> None:
+        for at, words in enumerate(BAD_NEWS):
+            title = words.format(name=name)
+            await self.publish({"id": f"burst-{number}-{at}", "title": title, "source": f"wire{at}.example"})
+        self.burst[f"entity/{entity}"] = time.perf_counter()
+
+    async def listen(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        topics = self.settings.topics
+        async for record in consumer:
+            now = time.perf_counter()
+            if record.topic == topics.scored:
+                self.archived.setdefault(_scored.decode(record.value).news.id, now)
+            elif (alert := _alert.decode(record.value)).state == "firing":
+                self.alerted.setdefault(alert.series, now)
+            self.arrived.set()
+
+    async def settled(self, ids: set[str], series: set[str]) -> None:
+        """Returns when all of them have arrived; raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (ids <= self.archived.keys() and series <= self.alerted.keys()):
+                self.arrived.clear()
+                await self.arrived.wait()
+
+
+def measure() -> dict[str, float]:
+    try:
+        return in_process("tests.bench.bench_latency")
+    except (KafkaUnavailable, ElasticUnavailable) as reason:
+        print(f"NO SERVERS, latency is not measured: {reason}", file=sys.stderr)
+        return {}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name, running_kafka(Path(name)) as kafka, running_elastic() as elastic:
+        settings = Settings(
+            data_dir=Path(name),
+            broker_url=f"kafka://{kafka.bootstrap}",
+            archive_url=elastic.url,
+            archive_prefix="latency-",
+            archive_replicas=0,
+            partitions=PARTITIONS,
+            mentions_partitions=PARTITIONS,
+            terminal=False,
+        )
+        with open_broker(settings.broker, settings.kafka) as broker:
+            broker.ensure_topics(topic_specs(settings))
+        print(json.dumps(asyncio.run(_measure(settings, kafka.bootstrap))))
+
+
+async def _measure(settings: Settings, bootstrap: str) -> dict[str, float]:
+    async with _stream(settings, bootstrap) as stream:
+        worker = await asyncio.create_subprocess_exec(
+            *_command(), env=_environment(settings), stdout=subprocess.DEVNULL
+        )
+        try:
+            rate = await _sustained(stream)
+            first = len(stream.sent)
+            await _steady(stream, rate / 2)
+            ids = list(stream.sent)[first:]
+            await stream.settled(set(ids), set())
+            archived = [stream.archived[one] - stream.sent[one] for one in ids]
+            missing = await _missing_alerts(stream)
+        finally:
+            worker.terminate()
+            await worker.wait()
+    alerted = [at - stream.burst[series] for series, at in stream.alerted.items() if series in stream.burst]
+    return {
+        "sustained: items/s": rate,
+        "half load: items": float(len(ids)),
+        **_percentiles("published to archived, ms", archived, 1_000),
+        **_percentiles("published to alert, s", alerted, 1),
+        "bursts": float(len(stream.burst)),
+        "bursts without an alert": float(len(missing)),
+    }
+
+
+@asynccontextmanager
+async def _stream(settings: Settings, bootstrap: str) -> AsyncIterator[Stream]:
+    topics = settings.topics
+    consumer = aiokafka.AIOKafkaConsumer(topics.scored, topics.alerts, bootstrap_servers=bootstrap)
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    await consumer.start()
+    await producer.start()
+    stream = Stream(settings, producer)
+    listening = asyncio.ensure_future(stream.listen(consumer))
+    try:
+        yield stream
+    finally:
+        listening.cancel()
+        await producer.stop()
+        await consumer.stop()
+
+
+async def _sustained(stream: Stream) -> float:
+    """Items a second that the worker takes of a backlog, its start not counted."""
+    now_ms = time.time_ns() // 1_000_000
+    for at in range(BACKLOG):
+        await stream.publish_next(now_ms - HISTORY_MS + at if at < BACKLOG // 4 else None)
+    await stream.settled(set(stream.sent), set())
+    arrivals = sorted(stream.archived.values())
+    quarter = len(arrivals) // 4
+    return (len(arrivals) - quarter) / (arrivals[-1] - arrivals[quarter])
+
+
+async def _steady(stream: Stream, rate: float) -> None:
+    companies = _companies(stream.settings)
+    began = time.perf_counter()
+    published = bursts = 0
+    while (elapsed := time.perf_counter() - began) < SECONDS:
+        for _ in range(int(elapsed * rate) - published):
+            await stream.publish_next()
+            published += 1
+        if elapsed >= (bursts + 1) * BURST_EVERY_SECONDS and elapsed < SECONDS - BURST_EVERY_SECONDS:
+            await stream.publish_burst(bursts, *next(companies))
+            bursts += 1
+        await asyncio.sleep(0.005)
+
+
+async def _missing_alerts(stream: Stream) -> set[str]:
+    """Waits for the last bursts' alerts while news goes on, as event time does by it; those that never came."""
+    deadline = time.perf_counter() + PATIENCE_SECONDS / 2
+    while (missing := stream.burst.keys() - stream.alerted.keys()) and time.perf_counter() < deadline:
+        await stream.publish_next()
+        await asyncio.sleep(0.05)
+    return set(missing)
+
+
+def _companies(settings: Settings) -> Iterator[tuple[str, str]]:
+    """(id, name) of issuers whose name needs no evidence."""
+    path = load_profile(settings.profile).gazetteer
+    assert path is not None
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if not row["needs_evidence"] and " " in row["name"] and row["name"].replace(" ", "").isalpha():
+                yield row["id"], row["name"]
+
+
+def _percentiles(name: str, seconds: list[float], scale: float) -> dict[str, float]:
+    if not seconds:
+        return {}
+    return {f"{name}: p{q:g}": float(np.percentile(seconds, q)) * scale for q in (50, 99, 99.9)}
+
+
+def _command() -> list[str]:
+    return [str(Path(sys.executable).with_name("moodwire")), "run"]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    names = ("data_dir", "broker_url", "archive_url", "archive_prefix", "archive_replicas", "partitions",
+             "mentions_partitions", "terminal")  # fmt: skip
+    own = {f"MOODWIRE_{name.upper()}": str(getattr(settings, name)) for name in names}
+    return {k: v for k, v in os.environ.items() if not k.startswith("MOODWIRE_")} | own | {"MOODWIRE_HTTP_PORT": "0"}
+
+
+if __name__ == "__main__":
+    main()

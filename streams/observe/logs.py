@@ -62,6 +62,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
         logging.getLogger(name).setLevel(logging.NOTSET if level < logging.INFO else max(level, logging.WARNING))
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
     logging.getLogger("kafka").setLevel(logging.ERROR)  # its calls end in an error of ours, or are tried again
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)  # "ran for 0.1 s": a busy machine, nothing to do
     logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)  # the archive says it itself, once
     structlog.configure(
         processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -215,9 +215,10 @@ class ScoreStage:
         """When the run's first item was seen: a replay's stands in the item alone, its record may be dated today."""
         for record in run.records:
             try:
-                return news_from_record(record.value or b"", record.timestamp_ms, self._field_map, self._clock()).seen_ms
+                news = news_from_record(record.value or b"", record.timestamp_ms, self._field_map, self._clock())
             except Reject:
                 continue
+            return news.seen_ms
         return run.records[0].timestamp_ms
 
     def _read(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> _Draft:

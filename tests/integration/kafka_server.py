@@ -90,13 +90,16 @@ class KafkaServer:
 
 
 @contextlib.contextmanager
-def running_kafka(folder: Path) -> Iterator[KafkaServer]:
-    """A broker that keeps its data in `folder` and stops at the end; raises KafkaUnavailable."""
+def running_kafka(folder: Path, more: str = "") -> Iterator[KafkaServer]:
+    """A broker that keeps its data in `folder` and stops at the end; raises KafkaUnavailable.
+
+    `more` are properties that go before ours; "{port}" in them is the broker's.
+    """
     java = find_java(KAFKA_JAVA)
     if java is None:
         raise KafkaUnavailable(f"no Java {KAFKA_JAVA} or newer: see tests/system_needs.py")
     jars = kafka_jars()
-    properties, port = _write_configuration(folder)
+    properties, port = _write_configuration(folder, more)
     command = [java, *HEAP, f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-cp", f"{jars}/*"]
     _format_storage(command, properties)
     log = folder / "kafka.log"
@@ -142,10 +145,14 @@ def _download(jars: Path) -> None:
         shutil.move(f"{scratch}/jars", jars)
 
 
-def _write_configuration(folder: Path) -> tuple[Path, int]:
+def _write_configuration(folder: Path, more: str) -> tuple[Path, int]:
     port, controller = _free_ports(2)
     properties = folder / "server.properties"
-    properties.write_text(PROPERTIES.format(port=port, controller=controller, logs=folder / "logs"))
+    ours = PROPERTIES.format(port=port, controller=controller, logs=folder / "logs")
+    if more:
+        told = {line.partition("=")[0] for line in more.splitlines()}
+        ours = "\n".join(line for line in ours.splitlines() if line.partition("=")[0] not in told)
+    properties.write_text(f"{more.replace('{port}', str(port)).replace('{controller}', str(controller))}\n{ours}\n")
     (folder / "log4j2.xml").write_text(LOGGING)
     return properties, port
 

@@ -41,17 +41,19 @@ def command(*arguments: str | Path) -> list[str]:
     return [str(Path(sys.executable).with_name("moodwire")), *map(str, arguments)]
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, **more: object) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("MOODWIRE_")} | {
-        "MOODWIRE_DATA_DIR": str(folder)
+        f"MOODWIRE_{key.upper()}": str(value) for key, value in {"data_dir": folder, **more}.items()
     }
 
 
-def replay(folder: Path, file: Path, namespace: str, *options: str | Path, check: bool = True) -> dict[str, Any]:
-    """One replay to its end; what `--json` says."""
+def replay(
+    folder: Path, file: Path, namespace: str, *options: str | Path, check: bool = True, **settings: object
+) -> dict[str, Any]:
+    """One replay to its end; what `--json` says. `settings` go into the environment."""
     done = subprocess.run(
         command("replay", file, "--into", namespace, "--json", *options),
-        env=environment(folder),
+        env=environment(folder, **settings),
         capture_output=True,
         text=True,
         check=False,
@@ -61,28 +63,30 @@ def replay(folder: Path, file: Path, namespace: str, *options: str | Path, check
     return report | {"exit": done.returncode, "stderr": done.stderr}
 
 
-def replay_killed(folder: Path, file: Path, namespace: str, kills: Sequence[float], *options: str | Path) -> int:
+def replay_killed(
+    folder: Path, file: Path, namespace: str, kills: Sequence[float], *options: str | Path, **settings: object
+) -> int:
     """Start the replay and kill it with SIGKILL once it has scored a share of the items; then let it end.
 
     `kills` are shares of the file's items, ascending; returns how often it was killed while it worked.
     """
-    settings = Settings(data_dir=folder, namespace=namespace)
+    archived = Settings(data_dir=folder, namespace=namespace)
     total = sum(1 for line in file.read_bytes().splitlines() if line.strip())
     killed = 0
     for share in kills:
         process = subprocess.Popen(
             command("replay", file, "--into", namespace, "--json", *options),
-            env=environment(folder),
+            env=environment(folder, **settings),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while process.poll() is None and _archived(settings) < share * total:
+        while process.poll() is None and _archived(archived) < share * total:
             time.sleep(0.02)  # another process: there is no event to wait for
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
         process.wait()
-    replay(folder, file, namespace, *options)
+    replay(folder, file, namespace, *options, **settings)
     return killed
 
 
@@ -101,14 +105,14 @@ def _stats(settings: Settings) -> ArchiveStats:
     return asyncio.run(read())
 
 
-def outcome(folder: Path, namespace: str) -> Outcome:
-    settings = Settings(data_dir=folder, namespace=namespace)
+def outcome(folder: Path, namespace: str, **given: Any) -> Outcome:
+    settings = Settings(data_dir=folder, namespace=namespace, **given)
     items, alerts = asyncio.run(_archive(settings))
     with open_broker(settings.broker, settings.kafka) as broker:
         rejects = len(read_rejects(broker, settings.topics))
         [topic] = broker.names(settings.topics.group("watch"))
         rows = {(record.key or b"").decode(): record.value or b"" for record in broker.scan(topic)}
-    series = {key: msgspec.msgpack.decode(row)[1] for key, row in rows.items() if "|s/" in key}
+    series = {key.partition("|")[2]: msgspec.msgpack.decode(row)[1] for key, row in rows.items() if "|s/" in key}
     return Outcome(_stats(settings), rejects, items, series, alerts)
 
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from streams.engine.runs import Record
 from streams.errors import Retry, TransportError
 from streams.transport.kafka.options import KafkaOptions
 
-__all__ = ["Cluster", "TopicFacts", "explained", "opened"]
+__all__ = ["Cluster", "TopicFacts", "opened"]
 
 T = TypeVar("T")
 
 _RETRY_AFTER_SECONDS = 5.0
 _POLL_MS = 500
 _PAUSE_SECONDS = 0.2
+
+#: A client that is refused hears of it as of a broker that is not there.
+_HINT = " (over {protocol}: where it is up, look at MOODWIRE_KAFKA_CA, _TLS, _MECHANISM, _USER and _PASSWORD)"
 _CLOSE_SECONDS = 0.5
 
 
@@ -57,10 +60,15 @@ class Cluster:
         """A client of kafka-python for this cluster; raises its KafkaError."""
         return opened(kind, **self._connection, reconnect_backoff_max_ms=1_000, **more)
 
+    def explained(self) -> AbstractContextManager[None]:
+        """Kafka's errors in our two words: try again, or mend something."""
+        protocol = self.options.security.protocol
+        return _explained(self.bootstrap, "" if protocol == "PLAINTEXT" else _HINT.format(protocol=protocol))
+
     def admin(self, work: Callable[[Any], T]) -> T:
         """Calls `work` with the admin client, again where that may help; raises Retry and TransportError."""
         deadline = time.monotonic() + self.options.timeout_seconds
-        with self._lock, explained(self.bootstrap):
+        with self._lock, self.explained():
             while True:
                 try:
                     return work(self._opened())
@@ -160,7 +168,7 @@ class Cluster:
         """Every record that stands in the partition now, oldest first."""
         place = TopicPartition(topic, partition)
         end = self.offsets([place])[place]
-        with explained(self.bootstrap):
+        with self.explained():
             consumer = self.open(KafkaConsumer, group_id=None, enable_auto_commit=False, max_poll_records=5_000)
             try:
                 consumer.assign([place])
@@ -188,12 +196,15 @@ def _facts(found: Mapping[str, Any]) -> TopicFacts:
 
 
 @contextmanager
-def explained(bootstrap: str) -> Iterator[None]:
-    """Kafka's errors in our two words: try again, or mend something."""
+def _explained(bootstrap: str, hint: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
-        text = f"Kafka at {bootstrap}: {type(error).__name__}: {error}"
+        told = str(error)
+        name = type(error).__name__
+        text = f"Kafka at {bootstrap}: {told if told.startswith(name) else f'{name}: {told}'}"
+        if isinstance(error, KafkaTimeoutError):
+            text += hint
         if error.retriable:
             raise Retry(f"{text}; trying again", _RETRY_AFTER_SECONDS) from None
         raise TransportError(text) from None

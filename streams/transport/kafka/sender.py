@@ -10,7 +10,7 @@ from kafka.errors import KafkaError
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
-from streams.transport.kafka.cluster import Cluster, explained
+from streams.transport.kafka.cluster import Cluster
 
 __all__ = ["Sender"]
 
@@ -46,7 +46,7 @@ class Sender:
             return
         for topic in {send.topic for send in sends}:
             self.partitions(topic)  # else a missing topic would be a time-out
-        with explained(self._cluster.bootstrap):
+        with self._cluster.explained():
             try:
                 self._send(sends)
             except KafkaError:

@@ -44,10 +44,15 @@ def test_the_table_follows_from_the_inputs() -> None:
 
 
 def test_measured_bytes_are_those_of_the_table_above() -> None:
-    names = "record of `news`|record of `scored`|its part of `mentions`|embedded archive"
+    names = "record of `news`|record of `scored`|its part of `mentions`|Elasticsearch 9.4"
     measured = dict(re.findall(rf"^\| ({names})[^|]*\| [\d,]+ \| ([\d,]+) \|", GUIDE, re.MULTILINE))
     figures = {name: int(value.replace(",", "")) for name, value in measured.items()}
-    archive = figures.pop("embedded archive")
+    archive = figures.pop("Elasticsearch 9.4")
     assert len(figures) == 3
     assert inputs()["broker_bytes"] == sum(figures.values())
     assert inputs()["archive_bytes"] == archive
+
+
+def test_the_words_have_the_tables_shards() -> None:
+    assert f"set `MOODWIRE_ARCHIVE_SHARDS` to {reckoned(1_000)[7]}." in GUIDE
+    assert f"days with {reckoned(10_000)[7]} shards" in GUIDE

@@ -14,7 +14,8 @@ from rich.table import Table
 from alerts import AlertsError
 from models import ModelError, load_artifact, processor_report, shipped
 from streams.app import alert_config
-from streams.archive import open_archive
+from streams.archive import open_archive, open_elastic
+from streams.archive.elastic.address import is_elastic
 from streams.cli.doctor_kafka import KAFKA_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, print_json
@@ -102,7 +103,18 @@ def _archive(settings: Settings) -> str:
             await archive.close()
         return f"{found.items} items, {found.revisions} revisions, {found.duplicates} duplicates"
 
-    return f"{settings.archive}: {asyncio.run(stats())}"
+    server = f"{asyncio.run(_server(settings))}, " if is_elastic(settings.archive) else ""
+    return f"{settings.archive}: {server}{asyncio.run(stats())}"
+
+
+async def _server(settings: Settings) -> str:
+    """Which Elasticsearch it is, and whether it was set up."""
+    archive = open_elastic(settings.archive, settings.elastic)
+    try:
+        templates = "set up" if await archive.is_set_up() else "templates are missing or old, the first run makes them"
+        return f"{await archive.server()}, indices {settings.elastic.prefix}*, {templates}"
+    finally:
+        await archive.close()
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {

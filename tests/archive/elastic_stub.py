@@ -63,6 +63,8 @@ class ElasticStub:
     url: str = ""
     requests: list[Lines] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    """"PUT /path" of each request."""
     most_at_once: int = 0
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _at_once: int = 0
@@ -76,6 +78,7 @@ class ElasticStub:
         number = len(self.requests)
         self.requests.append(lines)
         self.headers.append(dict(request.headers))
+        self.calls.append(f"{request.method} {request.path}")
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:

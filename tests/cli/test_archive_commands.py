@@ -51,6 +51,10 @@ async def test_the_archive_s_life(tmp_path: Path, elastic_url: str, elastic_pref
     second = variables | {"MOODWIRE_ARCHIVE_PREFIX": f"{elastic_prefix}again-"}
     for _ in range(2):
         assert len(said(moodwire(tmp_path, "archive", "setup", "--json", **first))["templates"]) == 5
+    findings = json.loads(moodwire(tmp_path, "doctor", "--json", **first).stdout)["findings"]
+    (archive,) = [finding["found"] for finding in findings if finding["check"] == "archive"]
+    assert "Elasticsearch 9." in archive
+    assert ", set up, " in archive
     feed = tmp_path / "feed.ndjson"
     feed.write_text("".join(json.dumps(raw) + "\n" for raw, _ in zip(generate(), range(ITEMS), strict=False)))
     replayed = said(moodwire(tmp_path, "replay", feed, "--into", "news", "--json", **first))

@@ -90,15 +90,15 @@ class ElasticArchive:
             await self._set_up_once()
 
     async def _set_up_once(self) -> None:
-        if not self._set_up and await self._is_outdated():
+        if not self._set_up and not await self.is_set_up():
             await self.setup()
         self._set_up = True
 
-    async def _is_outdated(self) -> bool:
-        """Whether a template is missing or of an older version; a newer one is left alone."""
+    async def is_set_up(self) -> bool:
+        """Whether every template is there, of this version or a newer one."""
         found = await self._templates()
         wanted = templates(self.names, self.options)
-        return any(found.get(name, {}).get("version", 0) < TEMPLATE_VERSION for name in wanted)
+        return all(found.get(name, {}).get("version", 0) >= TEMPLATE_VERSION for name in wanted)
 
     async def _templates(self) -> dict[str, dict[str, Any]]:
         """Our templates that are there."""
@@ -106,6 +106,13 @@ class ElasticArchive:
             "GET", f"/_index_template/{self.names.prefix}*", allow=(Verdict.MISSING,)
         )
         return {row["name"]: row["index_template"] for row in found.get("index_templates", [])}
+
+    async def server(self) -> str:
+        """Name and version of the server, "Elasticsearch 9.4.3"."""
+        said = await self.session.call("GET", "/", allow=(Verdict.MISSING,))
+        version = said.get("version", {})
+        flavor = " serverless" if version.get("build_flavor") == "serverless" else ""
+        return f"Elasticsearch {version.get('number', 'of an unknown version')}{flavor}"
 
     async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
         await self._ready()

@@ -10,9 +10,9 @@ The topics that a stage reads and writes exist before it starts (`ensure_topics`
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import os
-import socket
+import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -132,11 +132,16 @@ def _kafka_settings(broker_url: str, group: str, options: KafkaOptions) -> dict[
         "producer_max_batch_size": _BATCH_BYTES,
         "producer_max_request_size": _LARGEST_REQUEST_BYTES,
         "table_standby_replicas": 0,
-        # Workers are told apart by it; nobody connects to it.
-        "canonical_url": URL.build(
-            scheme="http", host=socket.gethostname().replace("_", "-"), port=os.getpid() % 65_536
-        ),
+        "canonical_url": _worker_url(options),
     }
+
+
+def _worker_url(options: KafkaOptions) -> URL:
+    """What tells workers apart; nobody connects to it. A named worker keeps it: the group hands it its old partitions
+    with the URL that it had, and Faust takes no other."""
+    instance = options.instance
+    name = secrets.token_hex(16) if instance is None else hashlib.sha256(instance.encode()).hexdigest()[:32]
+    return URL.build(scheme="http", host=f"{name}.worker", port=6066)
 
 
 def ensure_topics(broker_url: str, topics: Iterable[TopicSpec], kafka: KafkaOptions | None = None) -> None:

@@ -86,7 +86,7 @@ def replay_killed(
             process.send_signal(signal.SIGKILL)
             killed += 1
         process.wait()
-    replay(folder, file, namespace, *options, **settings)
+    replay(folder, file, namespace, *options, check=True, **settings)
     return killed
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.engine.ports import Send
@@ -40,6 +42,7 @@ class Worker:
         limits: RunLimits | None = None,
         idle_seconds: float = 1.0,
         partitions: int = PARTITIONS,
+        instance: str | None = None,
     ) -> None:
         self.broker = broker
         self.group = group
@@ -52,7 +55,7 @@ class Worker:
             limits=limits or RunLimits(records=20),
             commit_interval_seconds=0.05,
             drain_seconds=5.0,
-            kafka=KafkaOptions(session_seconds=KAFKA_SESSION_SECONDS),
+            kafka=KafkaOptions(session_seconds=KAFKA_SESSION_SECONDS, instance=instance),
         )
         self.stage = CountingStage(
             FaustState(self.app, "rows", partitions=partitions), FaustOutbox(self.app), out and broker.name(out)
@@ -68,6 +71,11 @@ class Worker:
         finally:
             self.stop.set()
             await task
+
+    @property
+    def ready(self) -> bool:
+        """Its rows are restored and its runs may come."""
+        return bool(self.app.started and self.app.tables.recovery.completed.is_set() and not self.app.rebalancing)
 
     async def drained(self) -> None:
         await until(lambda: self.broker.lag(self.group, self.source) == 0)
@@ -370,3 +378,46 @@ async def test_a_topic_that_is_made_again_under_a_worker_begins_anew(
     assert {run.epoch for run in fresh} == {topics.epoch("in")}
     assert sum(len(run.records) for run in fresh) == 60
     assert all(run.first_offset == 0 for run in {run.partition: run for run in reversed(fresh)}.values())
+
+
+async def test_a_named_worker_that_restarts_within_its_session_moves_no_partition(topics: ContractBroker) -> None:
+    if not topics.is_kafka:
+        pytest.skip("an embedded broker has one worker per stage")
+    topics.publish(numbered(300))
+    first, other = Worker(topics, instance="a"), Worker(topics, instance="b")
+    async with other.running():
+        await until(lambda: other.ready)
+        async with first.running():
+            await until(lambda: first.ready and other.ready)
+            held = set(first.app.consumer.assignment())
+            await first.drained()
+        moves = other.app.rebalancing_count
+        again = Worker(topics, instance="a")
+        async with again.running():
+            await until(lambda: again.ready)
+            topics.publish(numbered(300, 300))
+            await again.drained()
+            assert set(again.app.consumer.assignment()) == held
+            assert other.app.rebalancing_count == moves
+            expected = Counter((send.key or b"").decode() for send in numbered(600))
+            mine = {tp.partition for tp in held}
+            found: Counter[str] = Counter()
+            for worker, partitions in ((again, mine), (other, set(range(PARTITIONS)) - mine)):
+                for partition in partitions:
+                    for key, value in worker.stage.state.items(partition):
+                        if key.startswith("n/"):
+                            found[key[2:]] += json.loads(value)[1]
+            assert found == expected
+
+
+async def test_a_worker_that_fell_out_of_its_group_ends(topics: ContractBroker) -> None:
+    if not topics.is_kafka:
+        pytest.skip("an embedded broker has no groups to fall out of")
+    worker = Worker(topics)
+    with pytest.raises(TransportError, match="fell out of its group.*two workers of one name"):
+        async with asyncio.timeout(20), worker.running():
+            await until(lambda: worker.ready)
+            worker.app.consumer._thread._consumer._coordinator._pending_exception = KafkaError(
+                "two workers of one name"
+            )
+            await until(lambda: worker.app.crashed)

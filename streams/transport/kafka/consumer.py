@@ -188,6 +188,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     # -- the group
 
+    def group_error(self) -> BaseException | None:
+        """Why this worker takes part in its group no more, or None. aiokafka would tell those who read through it."""
+        if self._consumer is None or self._consumer._closed:
+            return None
+        coordinator = self._consumer._coordinator
+        pending: BaseException | None = coordinator._pending_exception
+        task = coordinator._coordination_task
+        if pending is not None or not task.done() or task.cancelled() or coordinator._closing.done():
+            return pending
+        return task.exception() or RuntimeError("the work in the group has ended")
+
     async def hold(self) -> None:
         """Asks the coordinator whether this worker is still a member; raises LeaseLost, or Retry when it is away."""
         coordinator = self._ensure_consumer()._coordinator
@@ -252,6 +263,16 @@ class Consumer(RunConsumer, driver.Consumer):
                 f"Kafka at {cluster.bootstrap} has no topic {min(missing)!r}: create it before the stage starts."
             )
         self._facts.update(found)
+
+    @Service.task
+    async def _watch_group(self) -> None:
+        """A worker that its group has lost for good must end, so that somebody starts it anew."""
+        while not self.should_stop:
+            await self.sleep(1.0)
+            error = self._thread.group_error()
+            if error is not None and not self.should_stop and not self.app.should_stop:
+                await self.crash(TransportError(f"Stage {self.app.conf.id} fell out of its group: {error!r}"))
+                return
 
     @Service.task
     async def _watch_topics(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -18,11 +17,10 @@ from streams.archive.protocol import (
     StoredNotification,
 )
 from streams.archive.series import series_of
+from streams.archive.words import marked, words_of
 from streams.records import Position, Scored
 
 __all__ = ["MemoryArchive"]
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 class MemoryArchive:
@@ -71,10 +69,10 @@ class MemoryArchive:
         return sorted((item for item in self._items() if item.story.id == story_id), key=_newness)
 
     async def search(self, query: Query) -> list[Hit]:
-        words = [word.casefold() for word in _WORD.findall(query.text)]
+        words = words_of(query.text)
         found = [item for item in self._items() if _matches(item, query, words)]
         found.sort(key=_newness, reverse=True)
-        return [Hit(item, _snippet(item.news.title, words)) for item in found[: query.limit]]
+        return [Hit(item, marked(item.news.title, words)) for item in found[: query.limit]]
 
     async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         buckets: dict[int, list[Scored]] = defaultdict(list)
@@ -161,7 +159,7 @@ def _newness(item: Scored) -> tuple[int, str]:
 
 
 def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
-    text = {word.casefold() for word in _WORD.findall(f"{item.news.title} {item.news.text}")}
+    text = set(words_of(f"{item.news.title} {item.news.text}"))
     label = item.sentiment.label if item.sentiment else ""
     return (
         all(word in text for word in words)
@@ -172,10 +170,6 @@ def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
         and (query.until_ms is None or item.news.seen_ms < query.until_ms)
         and (query.before is None or _newness(item) < query.before)
     )
-
-
-def _snippet(title: str, words: Sequence[str]) -> str:
-    return _WORD.sub(lambda match: f"«{match[0]}»" if match[0].casefold() in words else match[0], title)
 
 
 def _bucket(start_ms: int, items: Sequence[Scored]) -> RateBucket:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.archive.protocol import ArchiveStats, Count, Hit, Query, RateBucket, RecentStory, StoredAlert
+from streams.archive.words import marked, words_of
 from streams.records import Scored
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
-_WORD = re.compile(r"[^\W_]+")
 _ALERT = "id, version, rule, series, state, severity, onset_ms, updated_ms, body"
 
 
@@ -66,7 +65,7 @@ def _items(db: sqlite3.Connection, statement: str, parameters: Sequence[Any]) ->
 
 
 def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
-    words = _WORD.findall(query.text)
+    words = words_of(query.text)
     source, where, parameters = "versions v", ["v.is_item = 1"], []
     if words:
         source += " JOIN words w ON w.rowid = v.number"
@@ -84,8 +83,7 @@ def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
         " ORDER BY v.seen_ms DESC, v.id DESC LIMIT ?"
     )
     found = _items(db, statement, (*parameters, query.limit))
-    shown = {word.casefold() for word in words}
-    return [Hit(item, _snippet(item, shown)) for item in found]
+    return [Hit(item, marked(item.news.title, set(words))) for item in found]
 
 
 def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:
@@ -101,13 +99,6 @@ def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:
     if query.before is not None:
         rows.append(("(v.seen_ms, v.id) < (?, ?)", list(query.before)))
     return rows
-
-
-def _snippet(item: Scored, words: set[str]) -> str:
-    def mark(text: str) -> str:
-        return _WORD.sub(lambda match: f"«{match[0]}»" if match[0].casefold() in words else match[0], text)
-
-    return mark(item.news.title)
 
 
 def rates(db: sqlite3.Connection, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:

@@ -12,9 +12,9 @@ _WORD = re.compile(r"[^\W_]+")
 
 def words_of(text: str) -> list[str]:
     """Runs of letters and digits, in lower case."""
-    return [word.casefold() for word in _WORD.findall(text)]
+    return [word.lower() for word in _WORD.findall(text)]
 
 
 def marked(title: str, words: Collection[str]) -> str:
     """The title with each of these words between « and »."""
-    return _WORD.sub(lambda match: f"«{match[0]}»" if match[0].casefold() in words else match[0], title)
+    return _WORD.sub(lambda match: f"«{match[0]}»" if match[0].lower() in words else match[0], title)

@@ -15,7 +15,6 @@ from streams.archive.elastic.documents import alert_of, document_id, scored_of
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.registry import Entry
 from streams.archive.elastic.session import Session
-from streams.archive.elastic.verdicts import Verdict
 from streams.archive.protocol import ArchiveStats, Count, Hit, Query, RateBucket, RecentStory, StoredAlert
 from streams.archive.words import marked, words_of
 from streams.records import Scored
@@ -201,11 +200,6 @@ class Reader:
     async def notification_status(self, ids: Sequence[str]) -> set[str]:
         found = await self._session.documents([{"_index": self._names.notifications, "_id": one} for one in ids])
         return {one["_id"] for one in found if one.get("found")}
-
-    async def exists(self, path: str) -> bool:
-        """Whether something is there by this path (an index, a template)."""
-        answer = await self._session.call("GET", path, allow=(Verdict.MISSING,))
-        return "error" not in answer
 
 
 def _recent(source: dict[str, Any]) -> RecentStory:

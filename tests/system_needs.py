@@ -128,7 +128,7 @@ NEEDS = (
     ),
     Need(
         name="promtool (checks and runs the Prometheus rules)",
-        wanted_by="tests/deploy/test_prometheus_*.py",
+        wanted_by="tests/*/test_prometheus_*.py",
         find=find_promtool,
         debian=("prometheus",),
         elsewhere="https://prometheus.io/download or `brew install prometheus`",

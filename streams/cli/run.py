@@ -40,7 +40,7 @@ def run(
         soft_wrap=True,
     )
     asyncio.run(_run(settings, stages))
-    console.print("Stopped; everything in hand was finished and committed.")
+    console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
 
 
 def _chosen(names: list[str], settings: Settings, *, asked: bool) -> list[str]:

@@ -13,7 +13,6 @@ from streams.archive.protocol import ArchiveError, StoredAlert
 from streams.errors import Retry, TransportError
 from streams.feeds.poller import Poll, PollOutcome
 from streams.observe.archive import observed_archive
-from streams.transport.asking import ask
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
 from streams.observe.lag import BrokerWatch, GroupLag, LagCollector
@@ -21,6 +20,7 @@ from streams.observe.metrics import Metrics
 from streams.observe.monitor import Limits, Monitor, Probes
 from streams.observe.notices import Notices
 from streams.observe.stage import ObservedStage
+from streams.transport.asking import ask
 from streams.transport.broker import Late
 from tests.observe.watched import Clock, Listener, State, ToldStage, metrics_of, sample, troubles_of
 

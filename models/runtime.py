@@ -38,6 +38,7 @@ def import_runtime() -> Any:
         raise RuntimeMissingError(
             "onnxruntime is not installed; install moodwire[cpu], or moodwire[gpu] on a machine with an NVIDIA GPU"
         ) from error
+    onnxruntime.disable_telemetry_events()  # what is scored here is nobody else's business
     return onnxruntime
 
 

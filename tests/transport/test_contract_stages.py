@@ -414,10 +414,13 @@ async def test_a_worker_that_fell_out_of_its_group_ends(topics: ContractBroker) 
     if not topics.is_kafka:
         pytest.skip("an embedded broker has no groups to fall out of")
     worker = Worker(topics)
-    with pytest.raises(TransportError, match="fell out of its group.*two workers of one name"):
-        async with asyncio.timeout(20), worker.running():
+
+    async def fall_out() -> None:
+        async with worker.running():
             await until(lambda: worker.ready)
-            worker.app.consumer._thread._consumer._coordinator._pending_exception = KafkaError(
-                "two workers of one name"
-            )
+            coordinator = worker.app.consumer._thread._consumer._coordinator
+            coordinator._pending_exception = KafkaError("two workers of one name")
             await until(lambda: worker.app.crashed)
+
+    with pytest.raises(TransportError, match=r"fell out of its group.*two workers of one name"):
+        await fall_out()

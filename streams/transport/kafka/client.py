@@ -52,8 +52,9 @@ class KafkaBroker(Broker):
         wanted = {topic.name: topic for topic in topics}
         known = self.cluster.topics(wanted)
         missing = [topic for name, topic in wanted.items() if name not in known]
-        self.cluster.create({topic.name: topic_settings(topic, self.cluster.options) for topic in missing})
-        for name, facts in known.items():
+        if missing:
+            self.cluster.create({topic.name: topic_settings(topic, self.cluster.options) for topic in missing})
+        for name, facts in (self.cluster.topics(wanted) if missing else known).items():
             if facts.partitions != wanted[name].partitions:
                 raise TransportError(
                     f"Kafka at {self.cluster.bootstrap} has topic {name} with {facts.partitions} partitions, and the "

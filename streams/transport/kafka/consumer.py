@@ -248,6 +248,12 @@ class Consumer(RunConsumer, driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's look for slow streams: it knows nothing of runs, and falls over a partition without a position."""
+
+    def verify_recovery_event_path(self, now: float, tp: TP) -> None:
+        """As above."""
+
     # -- topics
 
     async def subscribe(self, topics: Iterable[str]) -> None:

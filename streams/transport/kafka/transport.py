@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
+import aiokafka.client
+from aiokafka.protocol.metadata import MetadataRequest
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 
@@ -56,6 +58,11 @@ class Transport(driver.Transport):
 
 
 def register() -> None:
-    """Makes Faust find this transport under Kafka's URL schemes."""
+    """Makes Faust find this transport under Kafka's URL schemes.
+
+    Also: aiokafka asks brokers to make the topics that it asks for. A worker would bring a topic back that somebody
+    is deleting, with the brokers' default of partitions, before it can be made again as it should be.
+    """
+    aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
     for scheme in ("kafka", "aiokafka"):
         TRANSPORTS.aliases[scheme] = f"{__name__}:Transport"

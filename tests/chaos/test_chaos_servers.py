@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.app import topic_specs
 from tests.chaos.conftest import MakeWorld, Report
-from tests.chaos.found import news_log
 from tests.chaos.gate import Gate, running_gate
 from tests.chaos.workers import wait_until
 from tests.chaos.world import World
@@ -164,10 +162,7 @@ def test_the_topic_deleted_and_made_again(world: World, report: Report) -> None:
     worker = world.start("only")
     worker.wait_for_runs(1)
     world.drain()
-    earlier = news_log(world.broker, world.settings)
-    world.broker.delete_topic(world.settings.topics.news)
-    world.broker.ensure_topics(topic_specs(world.settings))
-    assert world.broker.topic(world.settings.topics.news).epoch != earlier[0]
+    earlier = world.make_news_again()
     world.publish([*after, *feed.end])
     world.drain()
     report("topic news deleted and made again", world.judge(earlier))

@@ -151,6 +151,27 @@ class World:
                 logs = "\n".join(f"--- {worker.name}\n{worker.errors[-3000:]}" for worker in self.workers)
                 raise AssertionError(f"{error}, lag {self.lag(stage)}\n{logs}") from None
 
+    def make_news_again(self) -> tuple[str, list[Any]]:
+        """Deletes the topic news and makes it again; what stood in it. Publishing goes on with a new producer.
+
+        A worker that asks for the topic in between has a cluster that creates topics make it, with one partition:
+        then it is deleted once more.
+        """
+        earlier = news_log(self.broker, self.settings)
+        specs = topic_specs(self.settings)
+        for _ in range(10):
+            self.broker.delete_topic(self.settings.topics.news)
+            try:
+                self.broker.ensure_topics(specs)
+                break
+            except TransportError:
+                continue
+        self.broker.close()
+        self.broker = open_broker(self.settings.broker, self.settings.kafka)
+        assert self.broker.topic(self.settings.topics.news).partitions == PARTITIONS
+        assert self.broker.topic(self.settings.topics.news).epoch != earlier[0]
+        return earlier
+
     def changelog(self) -> str:
         """The topic that holds the rows of `watch`."""
         [topic] = [name for name in self.broker.names(self.settings.topics.group("watch")) if "changelog" in name]

@@ -60,12 +60,14 @@ class RunSchema(faust.Schema):
 
 def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Record]]:
     """Cuts consecutive records into runs within the limits; one record over the byte limit is a run alone."""
-    if len(records) <= limits.records and _size_bytes(records) <= limits.size_bytes:
-        if records:
-            yield records
-        return
     start, size = 0, 0
-    for at, record in enumerate(records):
+    while start < len(records):  # by number alone, as long as that keeps the other limit
+        piece = records[start : start + limits.records]
+        if _size_bytes(piece) > limits.size_bytes:
+            break
+        yield piece
+        start += len(piece)
+    for at, record in enumerate(records[start:], start):
         length = len(record.value) if record.value is not None else 0
         if at > start and (at - start >= limits.records or size + length > limits.size_bytes):
             yield records[start:at]

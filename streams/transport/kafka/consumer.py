@@ -93,7 +93,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return await self.run_here(self._fetch(active_partitions or set(), timeout, self.consumer.seeks))
 
     async def _fetch(self, wanted: set[TP], at_most_seconds: float, seeks: int) -> dict[TP, list[Any]]:
-        """At most one run's records of each partition; waits when there are none."""
+        """Of each partition the records of as many runs as there is room for; waits when there are none."""
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
@@ -117,7 +117,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 break
             if seeks != self.consumer.seeks:
                 break
-            limit = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else records
+            room = max(1, self.consumer.limits.in_flight - self.consumer.in_flight(tp))
+            limit = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else records * room
             _read_as_ours(fetcher._records[tp])
             found |= await fetcher.fetched_records({tp}, 0, max_records=limit)
         return {TP(*tp): fetched for tp, fetched in found.items()}

@@ -18,8 +18,9 @@ RAW_LIMIT = 65_536  # bytes of the raw record that are kept
 class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     """The value of a record in topic `rejects`.
 
-    `position` is ``file:<name>:<line>``, ``feed:<name>:<hash>`` or ``news:<partition>:<offset>``; `raw` is base64 of
-    at most 64 KiB of the record, `size` its whole length in bytes; `source` names the file or feed.
+    `position` is ``file:<name>:<line>``, ``feed:<name>:<hash>`` or ``news:<partition>:<offset>:<epoch>``: a
+    topic that was made again begins at offset 0 again. `raw` is base64 of at most 64 KiB of the record, `size` its
+    whole length in bytes; `source` names the file or feed.
     """
 
     position: str

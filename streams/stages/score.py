@@ -270,7 +270,7 @@ class ScoreStage:
         )
 
     def _reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
-        position = f"news:{run.partition}:{record.offset}"
+        position = f"news:{run.partition}:{record.offset}:{run.epoch}"
         raw = record.value or b""
         return reject_send(self._options.topics.rejects, position, reject, raw, source=run.topic, at_ms=now_ms)
 

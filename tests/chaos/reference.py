@@ -114,7 +114,7 @@ class _Counting:
         try:
             item = self._read(Position(epoch, partition, record.offset), record)
         except Reject:
-            self.found.rejects.add(f"news:{partition}:{record.offset}")
+            self.found.rejects.add(f"news:{partition}:{record.offset}:{epoch}")
             return
         [outcome] = await self.archive.write_items([item])
         if outcome is Outcome.DUPLICATE:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.engine.ports import Send
 from tests.chaos.conftest import MakeWorld, Report
 from tests.chaos.gate import Gate, running_gate
 from tests.chaos.workers import wait_until
@@ -158,12 +159,13 @@ def _block_writes(world: World, *, blocked: bool) -> None:
 def test_the_topic_deleted_and_made_again(world: World, report: Report) -> None:
     feed = world.feed()
     before, after = feed.cut(0.5)
-    world.publish(before)
+    poison = Send(world.settings.topics.news, None, b"stands first in both", 0, timestamp_ms=before[0].timestamp_ms)
+    world.publish([poison, *before])
     worker = world.start("only")
     worker.wait_for_runs(1)
     world.drain()
     earlier = world.make_news_again()
-    world.publish([*after, *feed.end])
+    world.publish([poison, *after, *feed.end])
     world.drain()
     report("topic news deleted and made again", world.judge(earlier))
 

@@ -10,6 +10,7 @@ A record's partition is that of its title, as our feeds choose it, so that a rep
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ __all__ = ["Feed", "make_feed", "null_classifiers"]
 
 DAY_MS = 86_400_000
 SPAN_MS = 5 * DAY_MS
-BURSTS = ((4.4, "Boeing"), (4.6, "Starbucks"), (4.6, "Netflix"))
+BURSTS = ((4.4, "Boeing"), (4.6, "Pfizer"), (4.6, "Netflix"))
 """When each begins, in days, and about whom: after the rules' three days of warming up, two of them at once."""
 BURST_ITEMS = 24
 BURST_STEP_MS = 20_000
@@ -49,7 +50,7 @@ class Feed:
     def cut(self, *shares: float) -> list[list[Send]]:
         """The records in consecutive parts that end at these shares of them; the last part goes on to the end."""
         bounds = [0, *(int(share * len(self.records)) for share in shares), len(self.records)]
-        return [self.records[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [self.records[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 
 def null_classifiers(profile_name: str) -> dict[str, NullClassifier]:
@@ -61,7 +62,9 @@ def null_classifiers(profile_name: str) -> dict[str, NullClassifier]:
     }
 
 
-def make_feed(count: int, topic: str, partitions: int, *, until_ms: int, seed: int = 10, poison: float = POISONED) -> Feed:
+def make_feed(
+    count: int, topic: str, partitions: int, *, until_ms: int, seed: int = 10, poison: float = POISONED
+) -> Feed:
     """`count` records for `topic`, seen in the five days before `until_ms`."""
     rng = random.Random(seed)
     start_ms = until_ms - SPAN_MS

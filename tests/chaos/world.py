@@ -24,7 +24,7 @@ from tests.chaos.found import announced, found, news_log
 from tests.chaos.reference import Facts, Outcomes, reference
 from tests.chaos.workers import Worker, times_done, wait_until
 
-__all__ = ["Figures", "World"]
+__all__ = ["Figures", "World", "compare"]
 
 PARTITIONS = 4
 SESSION_SECONDS = 6.0

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+import msgspec
+
 from alerts import AlertConfig
 from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
 from models import Classifier, OnnxClassifier
@@ -45,18 +47,23 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
     return [
         TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
-        TopicSpec(topics.mentions, settings.mentions, retention_ms=retention_ms),
-        TopicSpec(topics.alerts, settings.mentions, retention_ms=retention_ms),
+        TopicSpec(topics.mentions, settings.mentions_partitions, retention_ms=retention_ms),
+        TopicSpec(topics.alerts, settings.mentions_partitions, retention_ms=retention_ms),
         TopicSpec(topics.rejects, 1, compacted=True),
     ]
 
 
 def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
-    """The profile's alert rules, with the lateness that the settings ask for."""
+    """The profile's alert rules, with the lateness that the settings ask for.
+
+    A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
+    """
     rules = dict(profile.alerts)
     if settings.lateness_seconds is not None:
         rules["lateness_seconds"] = settings.lateness_seconds
-    return AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+    config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+    accepted = config.false_alarms_per_week / settings.mentions_partitions
+    return msgspec.structs.replace(config, false_alarms_per_week=accepted)
 
 
 def field_map_of(settings: Settings) -> FieldMap:
@@ -177,7 +184,7 @@ class Pipeline:
             topics=settings.topics,
             source_epoch=self._news.epoch,
             source_partitions=self._news.partitions,
-            mentions_partitions=settings.mentions,
+            mentions_partitions=settings.mentions_partitions,
             late_after_ms=int(settings.late_after_hours * 3_600_000),
             live=not settings.is_replay,
         )
@@ -198,7 +205,7 @@ class Pipeline:
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
-        state = FaustState(app, "series", partitions=self.settings.mentions)
+        state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
         return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer)
 

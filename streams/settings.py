@@ -19,9 +19,6 @@ from streams.transport.kafka.security import KafkaSecurity
 
 __all__ = ["Settings", "load_settings"]
 
-KAFKA_MENTIONS = 32
-"""Partitions of mentions on Kafka: as many workers of `watch` as there may ever be."""
-
 
 class Settings(BaseSettings):
     """Validated settings. Unset URLs mean the embedded broker and archive under `data_dir/namespace`."""
@@ -56,8 +53,11 @@ class Settings(BaseSettings):
     field_map: Path | None = Field(None, description="YAML that maps the fields of foreign records to ours")
     feeds: Path | None = Field(None, description="YAML of RSS/Atom feeds to poll")
     partitions: int = Field(1, ge=1, le=1024, description="partitions of the topic news, fixed when it is made")
-    mentions_partitions: int | None = Field(
-        None, ge=1, le=1024, description="partitions of mentions and alerts, fixed when made; unset: 32, embedded 1"
+    mentions_partitions: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="partitions of mentions and alerts, fixed when made; each judges by itself",
     )
     kafka_replication: int = Field(-1, ge=-1, le=15, description="replicas of each topic; -1: the cluster's default")
     kafka_min_in_sync: int | None = Field(None, ge=1, description="replicas that must have a record; unset: theirs")
@@ -147,11 +147,6 @@ class Settings(BaseSettings):
         return is_kafka(self.broker)
 
     @property
-    def mentions(self) -> int:
-        """Partitions of the topics mentions and alerts."""
-        return self.mentions_partitions or (KAFKA_MENTIONS if self.on_kafka else 1)
-
-    @property
     def kafka(self) -> KafkaOptions:
         """How to use the cluster; raises SettingsError for certificates that cannot be."""
         tls = self.kafka_tls or self.kafka_ca is not None or self.kafka_certificate is not None
@@ -216,7 +211,7 @@ def _check_broker(settings: Settings) -> None:
             raise SettingsError(
                 f"{names}: only for Kafka, and the broker is {settings.broker}: set MOODWIRE_BROKER_URL"
             )
-        if settings.mentions != 1:
+        if settings.mentions_partitions != 1:
             raise SettingsError(
                 "MOODWIRE_MENTIONS_PARTITIONS: the embedded broker has one worker per stage; leave it unset"
             )

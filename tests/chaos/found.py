@@ -98,7 +98,7 @@ def _rows(settings: Settings, broker: Broker) -> dict[str, bytes]:
     """The rows of series that a restart would restore."""
     rows: dict[str, bytes] = {}
     [topic] = [name for name in broker.names(settings.topics.group("watch")) if name.endswith("-changelog")]
-    for partition in range(settings.mentions):
+    for partition in range(settings.mentions_partitions):
         folded = Rows()
         for record in broker.read(topic, partition):
             folded.take(record.key or b"", record.value, record.headers)

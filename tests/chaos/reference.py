@@ -99,8 +99,8 @@ class _Counting:
         self.classifiers = null_classifiers(settings.profile)
         self.config = alert_config(settings, self.profile)
         self.archive = MemoryArchive()
-        self.watch = [WatchPartition(self.config, None, []) for _ in range(settings.mentions)]
-        self.offsets = [0] * settings.mentions
+        self.watch = [WatchPartition(self.config, None, []) for _ in range(settings.mentions_partitions)]
+        self.offsets = [0] * settings.mentions_partitions
         self.found = Outcomes()
         self.events: list[AlertEvent] = []
         self.scored: dict[tuple[str, str], Scored] = {}

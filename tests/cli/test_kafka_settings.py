@@ -39,10 +39,10 @@ def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
     assert "hunter2" not in str(refused.value)
 
 
-def test_the_defaults_differ_on_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_settings().mentions == 1
+def test_defaults_on_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().mentions_partitions == 1
     settings = given(monkeypatch, KAFKA)
-    assert settings.mentions == 32
+    assert settings.mentions_partitions == 1
     assert settings.kafka.session_seconds == 10
     assert settings.kafka.security.protocol == "PLAINTEXT"
 

@@ -82,6 +82,7 @@ def test_the_broker_killed(
     report(f"broker killed for {away_seconds} s", world.judge())
 
 
+@pytest.mark.chaos_long  # two starts of the server; refused, slow and lost answers are in the short form
 def test_elasticsearch_killed(
     make_world: MakeWorld, mortal_elastic: ElasticServer, kafka_url: str, report: Report, long: bool
 ) -> None:
@@ -170,6 +171,7 @@ def test_the_topic_deleted_and_made_again(world: World, report: Report) -> None:
     report("topic news deleted and made again", world.judge(earlier))
 
 
+@pytest.mark.chaos_long  # every feed has a little of it
 def test_poison(world: World, report: Report) -> None:
     feed = world.feed(poison=0.3)
     world.publish([*feed.records, *feed.end])

@@ -63,6 +63,8 @@ def gated(make_world: MakeWorld, gate: Gate, kafka_url: str, elastic_url: str) -
     return make_world(kafka_url, elastic_url, gate.url)
 
 
+# kafka-python leaves the sockets that a dead broker refused to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_broker_killed(
     make_world: MakeWorld, mortal_kafka: KafkaServer, elastic_url: str, report: Report, long: bool
 ) -> None:

@@ -126,6 +126,7 @@ async def _stop_when_drained(
 
 async def _report(settings: Settings, broker: Broker, archive: Archive, progress: ReplayProgress) -> ReplayReport:
     rejects = await asyncio.to_thread(read_rejects, broker, settings.topics)
+    await archive.refresh()
     alerts = await archive.alerts(limit=10_000)
     return ReplayReport(settings.namespace, progress, await archive.stats(), len(rejects), len(alerts))
 

@@ -137,6 +137,9 @@ class MemoryArchive:
         for notification in notifications:
             self._notifications.setdefault(notification.id, notification)
 
+    async def refresh(self) -> None:
+        """What is written is seen at once."""
+
     async def prune(self, before_ms: int) -> int:
         old = {item.news.id for item in self._items() if item.news.seen_ms < before_ms}
         before = len(self._versions)

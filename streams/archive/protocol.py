@@ -199,6 +199,9 @@ class Archive(Protocol):
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
         """Settles notifications; the first record of an id stands."""
 
+    async def refresh(self) -> None:
+        """Lets every query see all that was written: for reports and tests, never for the pipeline."""
+
     async def prune(self, before_ms: int) -> int:
         """Deletes items seen before, with their revisions and duplicates; the number of versions deleted."""
 

@@ -94,6 +94,9 @@ class SqliteArchive:
             lambda db: db.executemany("INSERT OR IGNORE INTO notifications VALUES (?, ?, ?, ?, ?, ?)", rows)
         )
 
+    async def refresh(self) -> None:
+        """What is committed is seen at once."""
+
     async def prune(self, before_ms: int) -> int:
         """In steps of 1,000, so that writers never wait long."""
         total = 0

@@ -75,11 +75,9 @@ def test_a_second_worker_joins_and_leaves_and_nothing_is_done_twice(world: World
 def test_a_worker_that_wakes_after_its_session_and_a_cleaned_log(world: World, report: Report) -> None:
     feed = world.feed()
     begin, middle, later, rest = feed.cut(0.5, 0.7, 0.9)
-    world.publish(begin[: len(begin) // 3])
     paused, other = world.start("paused"), world.start("other")
-    paused.wait_for_runs(1)
-    other.wait_for_runs(1)
-    with world.publishing(begin[len(begin) // 3 :]):
+    with world.publishing(begin):
+        other.wait_for_runs(2)
         paused.wait_for_runs(2)
         paused.tell(signal.SIGSTOP)
         time.sleep(SESSION_SECONDS)  # only time ends a session

@@ -151,6 +151,11 @@ class World:
                 logs = "\n".join(f"--- {worker.name}\n{worker.errors[-3000:]}" for worker in self.workers)
                 raise AssertionError(f"{error}, lag {self.lag(stage)}\n{logs}") from None
 
+    def reopen(self) -> None:
+        """The test's own connections anew."""
+        self.broker.close()
+        self.broker = open_broker(self.settings.broker, self.settings.kafka)
+
     def make_news_again(self) -> tuple[str, list[Any]]:
         """Deletes the topic news and makes it again; what stood in it. Publishing goes on with a new producer.
 
@@ -166,8 +171,7 @@ class World:
                 break
             except TransportError:
                 continue
-        self.broker.close()
-        self.broker = open_broker(self.settings.broker, self.settings.kafka)
+        self.reopen()
         assert self.broker.topic(self.settings.topics.news).partitions == PARTITIONS
         assert self.broker.topic(self.settings.topics.news).epoch != earlier[0]
         return earlier

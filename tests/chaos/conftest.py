@@ -44,10 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="only in the long form of the chaos suite: make chaos"))
 
 
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """kafka-python leaves refused sockets to the garbage collector: they must be no later test's warning."""
-    yield
+def pytest_runtest_logfinish() -> None:
+    """kafka-python leaves refused sockets to the garbage collector: they must be no later test's warning.
+
+    Here, and not in a fixture, for until now the test's fixtures are held.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

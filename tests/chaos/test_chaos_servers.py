@@ -25,7 +25,7 @@ LOST_ANSWERS = 6
 
 @pytest.fixture
 def mortal_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
-    """A broker of the test's own, for it is killed."""
+    """A broker of the test's own, for it is killed. Before the world, which is to end before it does."""
     folder = tmp_path / "kafka"
     folder.mkdir()
     try:
@@ -64,7 +64,7 @@ def gated(make_world: MakeWorld, gate: Gate, kafka_url: str, elastic_url: str) -
 
 
 def test_the_broker_killed(
-    make_world: MakeWorld, mortal_kafka: KafkaServer, elastic_url: str, report: Report, long: bool
+    mortal_kafka: KafkaServer, make_world: MakeWorld, elastic_url: str, report: Report, long: bool
 ) -> None:
     away_seconds = 20 if long else 8
     world = make_world(f"kafka://{mortal_kafka.bootstrap}", elastic_url)
@@ -86,7 +86,7 @@ def test_the_broker_killed(
 
 @pytest.mark.chaos_long  # two starts of the server; refused, slow and lost answers are in the short form
 def test_elasticsearch_killed(
-    make_world: MakeWorld, mortal_elastic: ElasticServer, kafka_url: str, report: Report, long: bool
+    mortal_elastic: ElasticServer, make_world: MakeWorld, kafka_url: str, report: Report, long: bool
 ) -> None:
     away_seconds = 60 if long else 10
     world = make_world(kafka_url, mortal_elastic.url)

@@ -110,6 +110,18 @@ class MemoryArchive:
             for item in rows[-limit:]
         ]
 
+    async def places(self) -> list[tuple[str, int]]:
+        return list({(item.position.epoch, item.position.partition) for item in self._versions.values()})
+
+    async def placed(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+        found = [
+            item
+            for item in self._versions.values()
+            if (item.position.epoch, item.position.partition) == (epoch, partition)
+            and item.position.offset > after_offset
+        ]
+        return sorted(found, key=lambda item: item.position.offset)[:limit]
+
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         for alert in alerts:
             self._alerts.setdefault((alert.id, alert.version), alert)

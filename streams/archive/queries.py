@@ -18,6 +18,8 @@ __all__ = [
     "alerts",
     "items_by_id",
     "notification_status",
+    "placed",
+    "places",
     "rates",
     "revisions",
     "search",
@@ -134,6 +136,18 @@ def stories(
         RecentStory(item.news.id, item.news.title, item.news.seen_ms, item.story.id, item.story.duplicate_of)
         for item in reversed(items)
     ]
+
+
+def places(db: sqlite3.Connection) -> list[tuple[str, int]]:
+    return [(epoch, partition) for epoch, partition in db.execute("SELECT DISTINCT epoch, partition FROM versions")]
+
+
+def placed(db: sqlite3.Connection, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+    return _items(
+        db,
+        "SELECT body FROM versions WHERE epoch = ? AND partition = ? AND offset > ? ORDER BY offset LIMIT ?",
+        (epoch, partition, after_offset, limit),
+    )
 
 
 def alerts(db: sqlite3.Connection, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:

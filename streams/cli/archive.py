@@ -1,4 +1,4 @@
-"""`moodwire archive setup|prune|rescore|rebuild`."""
+"""`moodwire archive setup|prune|rescore|rebuild|restate`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from streams.app import classifiers_of
+from streams.app import classifiers_of, topic_specs
 from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.archive.protocol import Archive
@@ -22,11 +22,15 @@ from streams.cli.output import console, print_json, progress_bar
 from streams.errors import Retry, SettingsError
 from streams.rebuilding import rebuild as rebuild_archive
 from streams.rescoring import rescore as rescore_archive
+from streams.restating import restate as restate_watch
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
 from streams.transport.broker import open_broker
 
-app = typer.Typer(help="Set the archive up, delete by age, score it again, rebuild it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
+    no_args_is_help=True,
+)
 
 DAY_MS = 86_400_000
 ATTEMPTS = 5
@@ -144,6 +148,30 @@ def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None
         f"{items:,} items and {states:,} states of alerts are in {escape(settings.archive)}.",
         json=json,
     )
+
+
+@app.command("restate")
+def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
+    """Let `watch` count the whole archive again, after its state is lost: makes its topics anew, sends all mentions.
+
+    Refused while score or watch run. Cut off, it is to be started again.
+    """
+    settings = load_settings(namespace=namespace)
+    with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
+        task = bar.add_task("items", total=None)
+        items = asyncio.run(
+            _with_archive(
+                settings,
+                lambda archive: restate_watch(
+                    broker,
+                    settings.topics,
+                    topic_specs(settings),
+                    archive,
+                    on_progress=lambda done: bar.update(task, completed=done),
+                ),
+            )
+        )
+    _done({"items": items}, f"{items:,} items wait for watch: start it, and it counts them.", json=json)
 
 
 async def _with_archive(settings: Settings, job: Callable[[Archive], Awaitable[T]]) -> T:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +18,6 @@ import numpy as np
 
 from models import Classifier
 from streams.archive.protocol import Archive, Outcome, Refused, Written
-from streams.archive.series import series_of
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Record, Run
@@ -27,9 +25,6 @@ from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.rejects import reject_send
 from streams.records import (
-    VERSION,
-    MentionBatch,
-    MentionItem,
     News,
     Position,
     Scored,
@@ -37,6 +32,7 @@ from streams.records import (
     Story,
     Topic,
 )
+from streams.stages.mentions import mention_sends
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
@@ -46,8 +42,6 @@ __all__ = ["ScoreOptions", "ScoreStage", "classify_items"]
 
 _encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
-MENTIONS = 2_000
-"""Most items in one record of the topic mentions: some 300 KB, while brokers take 1 MB."""
 CHUNK = 500
 """Records that are read, classified and written together: enough to sort by length, small enough to overlap."""
 
@@ -277,25 +271,16 @@ class ScoreStage:
     def _mentions(
         self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored]
     ) -> list[Send]:
-        """For every mentions partition at least one batch, empty or not: each must learn of the progress.
-
-        Only the last batch of a partition tells the progress: the items of the others are not all of it.
-        """
-        count = self._options.mentions_partitions
-        mentioned: list[list[MentionItem]] = [[] for _ in range(count)]
-        for item in items:
-            if item.sentiment is None or item.late:
-                continue
-            for target, series in _by_partition(series_of(item), count).items():
-                mentioned[target].append(_mention(item, series))
-        sends = []
-        for target, of_target in enumerate(mentioned):
-            for start in range(0, max(len(of_target), 1), MENTIONS):
-                last = start + MENTIONS >= len(of_target)
-                batch = tuple(of_target[start : start + MENTIONS])
-                record = MentionBatch(VERSION, epoch, partition, partitions, progress_ms if last else 0, batch)
-                sends.append(Send(self._options.topics.mentions, None, _encoder.encode(record), partition=target))
-        return sends
+        options = self._options
+        return mention_sends(
+            options.topics.mentions,
+            options.mentions_partitions,
+            epoch=epoch,
+            partition=partition,
+            partitions=partitions,
+            progress_ms=progress_ms,
+            items=items,
+        )
 
 
 def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]) -> list[Verdict]:
@@ -314,25 +299,6 @@ def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], item
         for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
             results[index] = (sentiment, topic, model)
     return results
-
-
-def _by_partition(series: Sequence[str], count: int) -> dict[int, tuple[str, ...]]:
-    if count == 1:
-        return {0: tuple(series)}
-    targets: dict[int, tuple[str, ...]] = {}
-    for name in series:
-        target = zlib.crc32(name.encode()) % count
-        targets[target] = (*targets.get(target, ()), name)
-    return targets
-
-
-def _mention(item: Scored, series: tuple[str, ...]) -> MentionItem:
-    sentiment = item.sentiment
-    assert sentiment is not None
-    negative = int(sentiment.label == "negative")
-    return MentionItem(
-        item.position.offset, item.news.id, item.news.seen_ms, item.signature, negative, sentiment.negative, series
-    )
 
 
 def _end_of_replay(record: Record) -> int | None:

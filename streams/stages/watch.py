@@ -22,7 +22,7 @@ from streams.engine.ticks import Schedule, watermark_ms
 from streams.errors import NewerVersion, TransportError
 from streams.records import VERSION, MentionBatch
 
-__all__ = ["WatchPartition", "WatchStage", "stored_alert"]
+__all__ = ["PARTITION_KEY", "WatchPartition", "WatchStage", "progress_of", "stored_alert"]
 
 PARTITION_KEY = "p"
 SERIES_PREFIX = "s/"
@@ -56,6 +56,11 @@ class _SeriesRow(msgspec.Struct, array_like=True):
 _rows_in = msgspec.msgpack.Decoder(_SeriesRow)
 _partition_in = msgspec.msgpack.Decoder(_PartitionRow)
 _rows_out = msgspec.msgpack.Encoder()
+
+
+def progress_of(row: bytes) -> dict[int, int]:
+    """Source partition to its progress in ms, from a row of key `PARTITION_KEY`; raises `msgspec.DecodeError`."""
+    return _partition_in.decode(row).progress
 
 
 class _Series:

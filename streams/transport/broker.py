@@ -7,6 +7,7 @@ kafka://host:port[,host:port…]      a cluster                          streams
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -82,6 +83,10 @@ class Broker(Protocol):
 
     def lag(self, group: str, topic: str) -> int:
         """How many records of the topic the group has not committed yet; 0 means that it is drained."""
+
+    def held(self, groups: Iterable[str]) -> AbstractContextManager[None]:
+        """Raises StageTaken while a worker of one of the groups runs. The embedded broker keeps them out until the
+        end of the block; Kafka cannot."""
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         """Which of the (group, topic) retention has nearly reached, worst first."""

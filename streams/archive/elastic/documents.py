@@ -23,6 +23,7 @@ __all__ = [
     "alert_document",
     "alert_of",
     "document_id",
+    "first_scored_of",
     "item_document",
     "notification_document",
     "scored_of",
@@ -195,6 +196,23 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
         model_version=scores.model_version,
         late=own.late,
         version=version,
+    )
+
+
+def first_scored_of(source: Mapping[str, Any]) -> Scored:
+    """The item back, with the scores that it was counted with, whatever it was given since."""
+    earlier = msgspec.convert(source, ItemDocument).moodwire.earlier
+    item = scored_of(source)
+    if not earlier:
+        return item
+    first = earlier[0]
+    return msgspec.structs.replace(
+        item,
+        scored_ms=first.scored,
+        sentiment=first.sentiment,
+        topic=first.topic,
+        model=first.model,
+        model_version=first.model_version,
     )
 
 

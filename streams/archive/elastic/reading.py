@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from streams.archive.elastic.documents import alert_of, document_id, scored_of
+from streams.archive.elastic.documents import alert_of, document_id, first_scored_of, scored_of
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.registry import Entry
 from streams.archive.elastic.session import Session
@@ -179,6 +179,34 @@ class Reader:
                 break
             body["search_after"] = hits[-1]["sort"]
         return rows[::-1]
+
+    async def places(self) -> list[tuple[str, int]]:
+        await self.refresh(self._names.days)
+        fields = [
+            {"epoch": {"terms": {"field": "moodwire.position.epoch"}}},
+            {"partition": {"terms": {"field": "moodwire.position.partition"}}},
+        ]
+        places: list[tuple[str, int]] = []
+        after: dict[str, Any] = {}
+        while True:
+            pages = {"composite": {"sources": fields, "size": MOST_BUCKETS} | after}
+            body = {"size": 0, "aggs": {"places": pages}}
+            answer = await self._session.call("POST", f"/{self._names.versions}/_search", body, LENIENT)
+            found = answer.get("aggregations", {}).get("places", {})
+            places += [(row["key"]["epoch"], row["key"]["partition"]) for row in found.get("buckets", ())]
+            if "after_key" not in found:
+                return places
+            after = {"after": found["after_key"]}
+
+    async def placed(self, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+        filters = [
+            {"term": {"moodwire.position.epoch": epoch}},
+            {"term": {"moodwire.position.partition": partition}},
+            {"range": {"moodwire.position.offset": {"gt": after_offset}}},
+        ]
+        query = {"bool": {"filter": filters, "must_not": STUB}}
+        body = {"query": query, "sort": [{"moodwire.position.offset": "asc"}], "size": min(limit, MOST_HITS)}
+        return [first_scored_of(hit["_source"]) for hit in await self._search(self._names.versions, body)]
 
     async def alerts(self, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
         filters: list[dict[str, Any]] = []

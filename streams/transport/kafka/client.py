@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from kafka.admin import OffsetSpec
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
-from streams.errors import TransportError
+from streams.errors import StageTaken, TransportError
 from streams.transport.broker import Broker, Late, TopicSpec, TopicState
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
@@ -110,6 +111,16 @@ class KafkaBroker(Broker):
 
     def lag(self, group: str, topic: str) -> int:
         return sum(self.lags(group, topic).values())
+
+    @contextmanager
+    def held(self, groups: Iterable[str]) -> Iterator[None]:
+        for group, members in self.cluster.members(groups).items():
+            if members:
+                raise StageTaken(
+                    f"Group {group} has {members} workers on Kafka at {self.cluster.bootstrap}: stop them first. One "
+                    "that was killed is forgotten after MOODWIRE_KAFKA_SESSION_SECONDS."
+                )
+        yield
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         found = [late for group, topic in groups for late in self._late(now_ms, group, topic)]

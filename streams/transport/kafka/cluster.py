@@ -162,6 +162,17 @@ class Cluster:
         found = self.admin(lambda admin: admin.list_group_offsets({group: wanted}))
         return {place: at.offset for place, at in found[group].items() if at.offset >= 0}
 
+    def members(self, groups: Iterable[str]) -> dict[str, int]:
+        """How many workers each group has now; a group that nobody has joined yet has none."""
+        wanted = list(groups)
+        found = self.admin(lambda admin: admin.describe_groups(wanted))
+        for group, facts in found.items():
+            if facts["error"] and "GroupIdNotFound" not in facts["error"]:
+                raise TransportError(
+                    f"Kafka at {self.bootstrap} does not tell who is in group {group}: {facts['error']}"
+                )
+        return {group: len(facts.get("members") or ()) for group, facts in found.items()}
+
     # -- records
 
     def read(self, topic: str, partition: int) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from streams.engine.runs import Record
 from streams.errors import TransportError
 from streams.transport.broker import Broker, Late, TopicSpec, TopicState
 from streams.transport.sqlite.broker import broker_path
+from streams.transport.sqlite.lock import GroupLock
 from streams.transport.sqlite.store import Store
 
 __all__ = ["EmbeddedBroker"]
@@ -64,6 +66,15 @@ class EmbeddedBroker(Broker):
 
     def lag(self, group: str, topic: str) -> int:
         return self.store.lag(group, topic)
+
+    @contextmanager
+    def held(self, groups: Iterable[str]) -> Iterator[None]:
+        with ExitStack() as stack:
+            for group in groups:
+                lock = GroupLock(broker_path(self.url).resolve(), group)
+                lock.acquire()
+                stack.callback(lock.release)
+            yield
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         wanted = set(groups)

@@ -1,0 +1,113 @@
+"""`moodwire archive restate`: state and alerts counted again from the archive are those that were there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.sample import write_sample
+from streams.settings import Settings
+from streams.transport.broker import open_broker
+from tests.integration.replays import Outcome, command, environment, outcome, replay
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+LINES = 3_000
+"""The first alerts of the sample are in it."""
+NAMESPACE = "start"
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("feed")
+    write_sample(folder / "sample.ndjson")
+    path = folder / "start.ndjson"
+    with (folder / "sample.ndjson").open("rb") as whole:
+        path.write_bytes(b"".join(islice(whole, LINES)))
+    return path
+
+
+def moodwire(folder: Path, *arguments: str, **given: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), env=environment(folder, **given), capture_output=True, text=True, check=False
+    )
+
+
+def restate(folder: Path, **given: Any) -> int:
+    done = moodwire(folder, "archive", "restate", "-n", NAMESPACE, "--json", **given)
+    assert done.returncode == 0, done.stderr
+    return int(json.loads(done.stdout.splitlines()[-1])["items"])
+
+
+def drain(folder: Path, **given: Any) -> None:
+    """Runs watch and deliver until they have nothing left to do, then stops them as an operator does."""
+    settings = Settings(data_dir=folder, namespace=NAMESPACE, **given)
+    process = subprocess.Popen(
+        command("run", "-s", "watch", "-s", "deliver", "-n", NAMESPACE),
+        env=environment(folder, http_port=0, **given),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(process, settings)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0, stderr[-4000:]
+
+
+def wait_for(process: subprocess.Popen[str], settings: Settings) -> None:
+    topics = settings.topics
+    deadline = time.monotonic() + 120
+    with open_broker(settings.broker, settings.kafka) as broker:
+        while any(broker.lag(topics.group(stage), topics.sources[stage]) for stage in ("watch", "deliver")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # another process: there is no event to wait for
+
+
+def delivered(folder: Path) -> list[str]:
+    return (folder / "alerts.ndjson").read_text().splitlines()
+
+
+def same(got: Outcome, want: Outcome) -> None:
+    assert got.rows == want.rows
+    assert got.alerts == want.alerts
+    assert got.items == want.items
+    assert got.stats == want.stats
+
+
+def test_rows_and_alerts_are_those_before_and_nothing_is_sent_again(feed: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"partitions": 2, "alerts_file": tmp_path / "alerts.ndjson"}
+    replay(tmp_path, feed, NAMESPACE, **given)
+    want, sent = outcome(tmp_path, NAMESPACE, **given), delivered(tmp_path)
+    assert len(want.rows) > 100
+    assert want.alerts
+    assert sent
+    for _ in range(2):  # and what was restated can be restated
+        assert restate(tmp_path, **given) == want.stats.items + want.stats.revisions
+        drain(tmp_path, **given)
+        same(outcome(tmp_path, NAMESPACE, **given), want)
+    assert delivered(tmp_path) == sent
+    replay(tmp_path, feed, NAMESPACE, **given)  # `score` goes on where it was, and nothing is counted twice
+    same(outcome(tmp_path, NAMESPACE, **given), want)
+
+
+def test_it_is_refused_while_a_worker_runs(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, namespace=NAMESPACE)
+    settings.home.mkdir(parents=True)
+    with open_broker(settings.broker) as broker, broker.held([settings.topics.group("watch")]):
+        refused = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE)
+        assert broker.names(settings.topics.name("")) == []
+    assert refused.returncode == 1
+    assert f"process {os.getpid()}" in refused.stderr
+    assert moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE).returncode == 0

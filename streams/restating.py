@@ -34,12 +34,16 @@ _decoder = msgspec.json.Decoder(MentionBatch)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where mentions go, and what they come from: `epoch` and `partitions` are those of the topic news now."""
+    """Where mentions go, and what they come from: `epoch` and `partitions` are those of the topic news now.
+
+    At most `page` items are read of a source partition at once.
+    """
 
     topic: str
     count: int
     epoch: str
     partitions: int
+    page: int = MENTIONS
 
     def sends(self, epoch: str, partition: int, progress_ms: int, items: Sequence[Scored] = ()) -> list[Send]:
         return mention_sends(
@@ -61,11 +65,11 @@ class _Source:
     ahead: list[tuple[str, list[Scored]]] = field(default_factory=list)
     progress_ms: int = 0
 
-    async def take(self, archive: Archive) -> tuple[str, list[Scored]]:
+    async def take(self, archive: Archive, page: int) -> tuple[str, list[Scored]]:
         """The next items by offset, of one epoch, with what follows them fetched."""
         epoch, items = self.ahead.pop(0)
         self.progress_ms = max(self.progress_ms, max(item.news.seen_ms for item in items))
-        more = await _page(archive, epoch, self.partition, items[-1].position.offset)
+        more = await _page(archive, page, epoch, self.partition, items[-1].position.offset)
         if more:
             self.ahead.insert(0, (epoch, more))
         return epoch, items
@@ -137,7 +141,7 @@ async def restated(archive: Archive, layout: Layout, known: Mapping[int, int]) -
     yield 0, [send for partition in range(layout.partitions) for send in layout.sends(epochs[0], partition, 0)]
     while waiting := [source for source in sources if source.ahead]:
         source = min(waiting, key=lambda one: one.progress_ms)
-        epoch, items = await source.take(archive)
+        epoch, items = await source.take(archive, layout.page)
         sends = layout.sends(epoch, source.partition, source.progress_ms, items)
         yield len(items), [*sends, *_followed(layout, epochs[-1], sources)]
     for source in sources:
@@ -159,7 +163,7 @@ def _followed(layout: Layout, epoch: str, sources: Sequence[_Source]) -> list[Se
 
 async def _open(archive: Archive, layout: Layout) -> tuple[list[str], list[_Source]]:
     """The epochs in the order in which they were scored, and the source partitions at their first items."""
-    firsts = {place: await _page(archive, *place) for place in await archive.places()}
+    firsts = {place: await _page(archive, layout.page, *place) for place in await archive.places()}
     began: dict[str, int] = {}
     for (epoch, _), items in firsts.items():
         if items:
@@ -173,5 +177,5 @@ async def _open(archive: Archive, layout: Layout) -> tuple[list[str], list[_Sour
     return epochs or [layout.epoch], sources
 
 
-async def _page(archive: Archive, epoch: str, partition: int, after_offset: int = -1) -> list[Scored]:
-    return await archive.placed(epoch=epoch, partition=partition, after_offset=after_offset, limit=MENTIONS)
+async def _page(archive: Archive, limit: int, epoch: str, partition: int, after_offset: int = -1) -> list[Scored]:
+    return await archive.placed(epoch=epoch, partition=partition, after_offset=after_offset, limit=limit)

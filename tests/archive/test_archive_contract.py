@@ -111,6 +111,20 @@ async def test_the_same_content_elsewhere_is_a_duplicate_once(archive: Archive) 
     assert await archive.stats() == ArchiveStats(1, 0, 1)
 
 
+async def test_versions_by_their_place(archive: Archive) -> None:
+    assert await archive.places() == []
+    assert await archive.placed(epoch="e", partition=0, after_offset=-1, limit=9) == []
+    versions = [scored(1, content=f"v{n}", offset=n) for n in range(5)]
+    other = scored(2, partition=1)
+    await archive.write_items([versions[n] for n in (3, 0, 4, 1, 2)])
+    await archive.write_items([other, scored(2, offset=8)])  # the last one is a duplicate
+    assert sorted(await archive.places()) == [("e", 0), ("e", 1)]
+    assert await archive.placed(epoch="e", partition=0, after_offset=-1, limit=3) == versions[:3]
+    assert await archive.placed(epoch="e", partition=0, after_offset=2, limit=9) == versions[3:]
+    assert await archive.placed(epoch="e", partition=1, after_offset=-1, limit=9) == [other]
+    assert await archive.placed(epoch="other", partition=0, after_offset=-1, limit=9) == []
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 async def test_the_earliest_version_is_the_item(archive: Archive, order: tuple[int, ...]) -> None:
     versions = [scored(1, content=f"v{n}", seen_ms=(n + 1) * HOUR_MS, offset=n, label="neutral") for n in range(3)]

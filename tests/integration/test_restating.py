@@ -7,6 +7,9 @@ import os
 import signal
 import subprocess
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -47,9 +50,9 @@ def restate(folder: Path, **given: Any) -> int:
     return int(json.loads(done.stdout.splitlines()[-1])["items"])
 
 
-def drain(folder: Path, **given: Any) -> None:
-    """Runs watch and deliver until they have nothing left to do, then stops them as an operator does."""
-    settings = Settings(data_dir=folder, namespace=NAMESPACE, **given)
+@contextmanager
+def running(folder: Path, **given: Any) -> Iterator[tuple[subprocess.Popen[str], Settings]]:
+    """watch and deliver, until they are stopped as an operator stops them."""
     process = subprocess.Popen(
         command("run", "-s", "watch", "-s", "deliver", "-n", NAMESPACE),
         env=environment(folder, http_port=0, **given),
@@ -58,11 +61,16 @@ def drain(folder: Path, **given: Any) -> None:
         text=True,
     )
     try:
-        wait_for(process, settings)
+        yield process, Settings(data_dir=folder, namespace=NAMESPACE, **given)
     finally:
         process.send_signal(signal.SIGTERM)
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 0, stderr[-4000:]
+
+
+def drain(folder: Path, **given: Any) -> None:
+    with running(folder, **given) as (process, settings):
+        wait_for(process, settings)
 
 
 def wait_for(process: subprocess.Popen[str], settings: Settings) -> None:
@@ -100,6 +108,33 @@ def test_rows_and_alerts_are_those_before_and_nothing_is_sent_again(feed: Path, 
     assert delivered(tmp_path) == sent
     replay(tmp_path, feed, NAMESPACE, **given)  # `score` goes on where it was, and nothing is counted twice
     same(outcome(tmp_path, NAMESPACE, **given), want)
+
+
+def test_on_kafka_and_elasticsearch(
+    feed: Path, tmp_path: Path, kafka_url: str, elastic_url: str, elastic_prefix: str
+) -> None:
+    given: dict[str, Any] = {
+        "broker_url": kafka_url,
+        "prefix": f"{uuid.uuid4().hex[:8]}.",
+        "partitions": 2,
+        "mentions_partitions": 2,
+        "kafka_session_seconds": 6,
+        "archive_url": elastic_url,
+        "archive_prefix": elastic_prefix,
+        "archive_replicas": 0,
+        "alerts_file": tmp_path / "alerts.ndjson",
+    }
+    replay(tmp_path, feed, NAMESPACE, **given)
+    want, sent = outcome(tmp_path, NAMESPACE, **given), delivered(tmp_path)
+    assert want.alerts
+    assert restate(tmp_path, **given) == want.stats.items + want.stats.revisions
+    with running(tmp_path, **given) as (process, settings):
+        wait_for(process, settings)
+        refused = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE, **given)
+        assert refused.returncode == 1
+        assert "stop them first" in refused.stderr
+    same(outcome(tmp_path, NAMESPACE, **given), want)
+    assert delivered(tmp_path) == sent
 
 
 def test_it_is_refused_while_a_worker_runs(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import msgspec
 
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
+from streams.errors import TransportError
 from streams.records import MentionBatch, Scored
 from streams.stages.mentions import MENTIONS, mention_sends
 from streams.stages.watch import PARTITION_KEY, progress_of
@@ -87,23 +88,30 @@ async def restate(
 
     `on_progress` hears that number as it grows. To be done again from the start when it was cut off: the old state
     goes last, and until then it still tells how far the source partitions had come. Raises StageTaken while `score`
-    or `watch` run in the namespace.
+    or `watch` run in the namespace, TransportError when the broker has not forgotten the old offsets.
     """
     specs = list(specs)
     [mentions] = [spec for spec in specs if spec.name == topics.mentions]
     with broker.held([topics.group("score"), topics.group("watch")]):
         await asyncio.to_thread(broker.ensure_topics, specs)
         news = await asyncio.to_thread(broker.topic, topics.news)
-        changelogs = await asyncio.to_thread(broker.names, f"{topics.group('watch')}-")
+        names = await asyncio.to_thread(broker.names, f"{topics.group('watch')}-")
+        changelogs = [name for name in names if name.endswith("-changelog")]
         known = await asyncio.to_thread(_known_progress, broker, topics, changelogs)
         await asyncio.to_thread(broker.delete_topic, topics.mentions)
         await asyncio.to_thread(broker.ensure_topics, [mentions])
         layout = Layout(topics.mentions, mentions.partitions, news.epoch, news.partitions)
-        done = 0
+        done = sent = 0
         async for read, sends in restated(archive, layout, known):
             await asyncio.to_thread(broker.append, sends)
             done += read
+            sent += len(sends)
             on_progress(done)
+        if await asyncio.to_thread(broker.lag, topics.group("watch"), topics.mentions) < sent:
+            raise TransportError(
+                f"group {topics.group('watch')} still has offsets of the {topics.mentions} that was deleted, and would"
+                " pass over some of the new one: start the command again"
+            )
         for changelog in changelogs:
             await asyncio.to_thread(broker.delete_topic, changelog)
     return done

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.archive import open_elastic
 from streams.archive.elastic.address import normalised, without_user
-from streams.archive.elastic.documents import alert_document, alert_of, item_document, scored_of
+from streams.archive.elastic.documents import alert_document, alert_of, first_scored_of, item_document, scored_of
 from streams.archive.elastic.names import OVERFLOW, Names, day_of
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.registry import Entry, claim, unclaim
@@ -191,3 +191,14 @@ def test_the_innermost_cause_is_part_of_the_reason() -> None:
 @pytest.mark.parametrize(("value", "seconds"), [("3", 3.0), ("-1", 0.0), ("9999", 300.0), ("Wed, 21 Oct", 0.0)])
 def test_a_retry_after_is_bounded(value: str, seconds: float) -> None:
     assert retry_after_seconds({"retry-after": value}) == seconds
+
+
+def test_an_item_that_was_scored_again_is_known_as_it_was_counted() -> None:
+    item = scored(1)
+    source = msgspec.json.decode(item_document(item, is_item=True))
+    assert first_scored_of(source) == item
+    first = source["moodwire"]["current"]
+    source["moodwire"]["current"] = {"model": "newer", "model_version": "2", "scored": 9}
+    source["moodwire"]["earlier"] = [first, {"model": "between", "model_version": "1", "scored": 5}]
+    assert first_scored_of(source) == item
+    assert scored_of(source).model == "newer"

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _NEVER_SECONDS = 30 * 86_400.0
 _LEAST_SECONDS = 1.0
 _BATCH_BYTES = 512 * 1024
-_LARGEST_REQUEST_BYTES = 8 << 20
+_LARGEST_REQUEST_BYTES = 72 << 20  # a row and what Kafka writes around it
 
 
 class _PromptTables(TableManager):

@@ -154,6 +154,24 @@ async def test_rows_and_position_outlive_the_worker(topics: ContractBroker) -> N
     assert sum(map(len, second.stage.offsets.values())) == 50
 
 
+async def test_a_row_of_many_megabytes_is_kept_and_restored(topics: ContractBroker) -> None:
+    """A partition that lags holds the watermark, and a busy series buffers what it may not count yet."""
+    large = bytes(range(256)) * (12 << 12)  # 12 MB
+
+    async def put_large(run: Run) -> None:
+        await writer.stage.state.put(run.partition, {"large": large})
+
+    topics.publish([Send("in", b"k", b"v", 1)])
+    writer = Worker(topics)
+    writer.stage.before_effect = put_large
+    async with writer.running():
+        await writer.drained()
+    reader = Worker(topics)
+    async with reader.running():
+        await until(lambda: reader.ready)
+        assert reader.stage.state.get(1, "large") == large
+
+
 async def test_a_stage_with_nothing_to_restore_and_no_rows_starts(topics: ContractBroker) -> None:
     worker = Worker(topics, idle_seconds=0.05)
     async with worker.running():

@@ -24,12 +24,17 @@ __all__ = ["KafkaBroker", "topic_settings"]
 LARGEST_RECORD_BYTES = 4 << 20
 """What our topics take; an item has at most 0.5 MB, a scored one a little more."""
 
+LARGEST_ROW_BYTES = 64 << 20
+"""A row holds what its series has not counted yet, 60 bytes a mention. At 4,000 items/s the series `all` buffers
+140,000 in the 35 s of hop and lateness, and ten times that while a partition that lags holds the watermark."""
+
 _WARN_AT = 0.8  # of the retention
 
 
 def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
     """How a topic is created."""
-    configs = {"max.message.bytes": str(LARGEST_RECORD_BYTES), "unclean.leader.election.enable": "false"}
+    largest = LARGEST_ROW_BYTES if topic.compacted else LARGEST_RECORD_BYTES
+    configs = {"max.message.bytes": str(largest), "unclean.leader.election.enable": "false"}
     if topic.compacted:
         configs |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(options.compaction_lag_ms)}
     elif topic.retention_ms is not None:

@@ -167,7 +167,9 @@ class Pipeline:
         stage = build(app)
         if self.operations is not None:
             stage = self.operations.stage(name, stage)
-        return run_stage(app, topics.sources[name], stage)
+        apart = {"score": settings.score_seconds, "watch": settings.watch_seconds}
+        apart_seconds = 0.0 if settings.is_replay else apart.get(name, 0.0)
+        return run_stage(app, topics.sources[name], stage, apart_seconds=apart_seconds)
 
     @property
     def _observer(self) -> StageObserver:

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     kafka_user: str | None = Field(None, description="SASL user")
     kafka_password: SecretStr | None = Field(None, description="SASL password")
     run_records: int = Field(2_000, ge=1, le=100_000, description="most records handed to a stage at once")
+    score_seconds: float = Field(0.05, ge=0, le=60, description="live, time between two runs of score of a partition")
+    watch_seconds: float = Field(
+        0.5, ge=0, le=60, description="the same of watch, which writes a row for all that came meanwhile"
+    )
     lateness_seconds: float | None = Field(
         None, ge=0, description="disorder that windows wait for; unset: the profile's"
     )

@@ -16,6 +16,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -60,7 +61,11 @@ class RunSource(Protocol):
 
 
 class Dispatcher:
-    """The lanes of one stage; made before its app starts, closed before it stops."""
+    """The lanes of one stage; made before its app starts, closed before it stops.
+
+    A partition's runs begin at least `apart_seconds` apart: what comes meanwhile waits in the broker, and the next
+    run brings it all. For a stage whose work is by the run rather than by the record.
+    """
 
     def __init__(
         self,
@@ -68,11 +73,13 @@ class Dispatcher:
         source: Callable[[], RunSource],
         *,
         idle_seconds: float = 1.0,
+        apart_seconds: float = 0.0,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.stage = stage
         self.source = source
         self.idle_seconds = idle_seconds
+        self.apart_seconds = apart_seconds
         self.now_ms = now_ms
         self.closing = asyncio.Event()
         self._lanes: dict[tuple[str, int], _Lane] = {}
@@ -124,6 +131,7 @@ class _Lane:
         self._partition = partition
         self._waiting: deque[Any] = deque()
         self._arrived = asyncio.Event()
+        self._rests_until = 0.0
         self.task = asyncio.create_task(self._work(), name=f"lane {topic}/{partition}")
 
     def put(self, event: Any) -> None:
@@ -142,10 +150,24 @@ class _Lane:
 
     async def _work(self) -> None:
         while not self._owner.closing.is_set():
+            if self._waiting and await self._rests():
+                continue  # meanwhile it may have been told to drop what waited
             if self._waiting:
                 await self._finish(self._waiting.popleft())
             elif not await self._arrives():
                 await self._idle()
+
+    async def _rests(self) -> bool:
+        """Whether it was too early for the next run; then it has waited, and the stage may have one now."""
+        now = asyncio.get_running_loop().time()
+        rest = self._rests_until - now
+        if rest <= 0:
+            self._rests_until = now + self._owner.apart_seconds
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(rest):
+                await self._owner.closing.wait()
+        return True
 
     async def _arrives(self) -> bool:
         """Waits for a run, as long as the partition may stay without an idle tick."""

@@ -178,14 +178,16 @@ class StageJob:
         self.app.transport.release()
 
 
-def run_stage(app: StageApp, topic: str, stage: Stage, *, idle_seconds: float = 1.0) -> StageJob:
+def run_stage(
+    app: StageApp, topic: str, stage: Stage, *, idle_seconds: float = 1.0, apart_seconds: float = 0.0
+) -> StageJob:
     """Makes the agent that feeds the stage with the topic's runs. To be called before the app starts."""
     name = app.conf.id
 
     def source() -> Any:
         return app.consumer
 
-    dispatcher = Dispatcher(stage, source, idle_seconds=idle_seconds)
+    dispatcher = Dispatcher(stage, source, idle_seconds=idle_seconds, apart_seconds=apart_seconds)
     app.lanes = dispatcher
     channel = app.topic(topic, schema=RunSchema(), internal=False)
 

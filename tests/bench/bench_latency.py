@@ -36,7 +36,7 @@ from tests.integration.elastic_server import ElasticUnavailable, running_elastic
 from tests.integration.kafka_server import KafkaUnavailable, running_kafka
 
 SECONDS = float(os.environ.get("LATENCY_SECONDS", "300"))
-PARTITIONS = 4
+PARTITIONS = 2
 BACKLOG = 12_000
 BURST_EVERY_SECONDS = 10.0
 FIRST_RUNS_SECONDS = 2.0

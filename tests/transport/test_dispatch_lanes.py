@@ -231,3 +231,30 @@ def test_the_back_off_doubles_up_to_a_minute_and_heeds_what_is_asked() -> None:
     assert backoff_seconds(1, 30.0, 0.5) == 30.0
     assert backoff_seconds(10_000, 0.0, 0.999) <= 75.0
     assert backoff_seconds(3, 0.0, 0.0) < backoff_seconds(3, 0.0, 0.9)
+
+
+async def test_runs_of_a_partition_begin_apart_and_others_do_not_wait() -> None:
+    source, stage = FakeSource(), FakeStage()
+    dispatcher = Dispatcher(stage, lambda: source, apart_seconds=0.05)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    for place in [(0, 1), (0, 2), (0, 3), (1, 1)]:
+        dispatcher.take(event(*place))
+    while len(source.done) < 4:
+        source.changed.clear()
+        await source.changed.wait()
+    assert clock() - began >= 0.1
+    assert source.done[:2] == [(0, 1), (1, 1)]
+    assert source.done[2:] == [(0, 2), (0, 3)]
+    await dispatcher.close(1)
+
+
+async def test_a_run_that_waits_for_its_time_is_dropped_at_the_end_at_once() -> None:
+    source, stage = FakeSource(), FakeStage()
+    dispatcher = Dispatcher(stage, lambda: source, apart_seconds=3_600)
+    dispatcher.take(event(0, 1))
+    dispatcher.take(event(0, 2))
+    await source.changed.wait()
+    async with asyncio.timeout(5):
+        await dispatcher.close(3_600)
+    assert (source.done, source.dropped) == ([(0, 1)], [(0, 2)])

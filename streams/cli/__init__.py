@@ -12,7 +12,7 @@ import typer
 
 from alerts import AlertsError
 from models import ModelError
-from streams.cli import archive, demo, doctor, rejects, replay, run, score
+from streams.cli import archive, demo, doctor, model, rejects, replay, run, score
 from streams.cli.output import errors
 from streams.errors import MoodwireError
 from streams.observe.logs import mask, secrets_of, set_up_logs
@@ -34,6 +34,7 @@ app.command(help=replay.HELP)(replay.replay)
 app.command(help=score.HELP)(score.score)
 app.add_typer(archive.app, name="archive")
 app.add_typer(rejects.app, name="rejects")
+app.add_typer(model.app, name="model")
 app.command(help=doctor.HELP)(doctor.doctor)
 
 

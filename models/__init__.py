@@ -5,6 +5,8 @@
                                                                     v
     texts ─ text.normalise ─ batching.token_budget_batches ─ classifier ─> {head: probabilities}
 
+    spans, token_heads   verdicts on entities in a text, and the names found in it
+    proof/      how good an artifact is: figures, slices, tests of behaviour, a report
     training/   makes an artifact; needs the extra `train`, and nothing here imports it
     device      what the processor can do, for `moodwire doctor`
     null        a classifier without a model, to measure everything around one
@@ -20,6 +22,7 @@ from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.device import processor_report
 from models.errors import ArtifactError, ModelError, RuntimeMissingError
 from models.null import NullClassifier
+from models.spans import Name, Span, find_span
 from models.text import normalise
 
 __all__ = [
@@ -27,10 +30,13 @@ __all__ = [
     "ArtifactError",
     "Classifier",
     "ModelError",
+    "Name",
     "NullClassifier",
     "OnnxClassifier",
     "Probabilities",
     "RuntimeMissingError",
+    "Span",
+    "find_span",
     "load_artifact",
     "normalise",
     "processor_report",

@@ -1,6 +1,6 @@
 """A model as it lies on disk: a folder with a manifest, `artifact.json`, that vouches for the other files.
 
-    artifact.json    name, version, heads with labels and temperatures, size and SHA-256 of the files below
+    artifact.json    name, version, heads with labels, temperatures and thresholds, size and SHA-256 of the files below
     model.onnx       token numbers in, logits of each head out
     tokenizer.json   text in, token numbers out
     MODEL_CARD.md    what it was trained on and how well it does; metrics.json has the same for programs
@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from models.errors import ArtifactError
 
@@ -27,12 +27,17 @@ __all__ = [
     "ArtifactError",
     "FileSum",
     "Head",
+    "HeadKind",
+    "format_for",
     "load_artifact",
     "shipped",
 ]
 
-FORMAT = 1
-"""The version of the manifest's format; a file of another one is refused."""
+FORMAT = 2
+"""The newest manifest format read here; 1 knew no heads but those of whole texts. A file of a later one is refused."""
+
+HeadKind = Literal["text", "entity", "names"]
+"""What a head judges: a whole text, an entity in it, or each word (the tags O, B and I of names)."""
 
 MANIFEST = "artifact.json"
 NETWORK = "model.onnx"
@@ -51,10 +56,16 @@ class FileSum:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One question that the model answers: its labels in order, and what its logits are divided by."""
+    """One question that the model answers: its labels in order, and what its logits are divided by.
+
+    `threshold` is the probability from which 95 % of the answers on the dev rows were right; 0 where it was not
+    measured.
+    """
 
     labels: tuple[str, ...]
     temperature: float
+    kind: HeadKind = "text"
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,10 @@ class Artifact:
         """The labels of each head."""
         return {name: head.labels for name, head in self.heads.items()}
 
+    def of_kind(self, kind: HeadKind) -> dict[str, Head]:
+        """The heads that judge what `kind` says."""
+        return {name: head for name, head in self.heads.items() if head.kind == kind}
+
     def read(self, name: str) -> bytes:
         """Return the content of a file of the manifest.
 
@@ -94,6 +109,11 @@ class Artifact:
         return content
 
 
+def format_for(heads: Mapping[str, Head]) -> int:
+    """Return the oldest format that can say what `heads` are, so that older installations read what they can."""
+    return 1 if all(head.kind == "text" for head in heads.values()) else 2
+
+
 def shipped(name: str) -> Path:
     """Return the folder of a model that comes with the package.
 
@@ -110,7 +130,7 @@ def load_artifact(path: Path) -> Artifact:
     """Read the manifest in the folder `path` and check that every file of it is whole.
 
     Raises `ArtifactError`, naming the file and the fix, when the manifest or a file is missing, truncated
-    or altered, or when the format is not `FORMAT`.
+    or altered, or when the format is later than `FORMAT`.
     """
     artifact = _parse(path, _read_manifest(path / MANIFEST))
     for name in artifact.files:
@@ -129,9 +149,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path} is no JSON ({error}); copy the model's folder again") from error
     if not isinstance(manifest, dict):
         raise ArtifactError(f"{path} holds no JSON object; copy the model's folder again")
-    if manifest.get("format") != FORMAT:
+    if manifest.get("format") not in range(1, FORMAT + 1):
         raise ArtifactError(
-            f"{path} has format {manifest.get('format')!r}, this moodwire reads {FORMAT}; "
+            f"{path} has format {manifest.get('format')!r}, this moodwire reads up to {FORMAT}; "
             "update moodwire or export the model again"
         )
     return manifest
@@ -146,10 +166,7 @@ def _parse(path: Path, manifest: Mapping[str, Any]) -> Artifact:
             language=str(manifest["language"]),
             precision=str(manifest["precision"]),
             max_tokens=int(manifest["max_tokens"]),
-            heads={
-                name: Head(tuple(head["labels"]), float(head["temperature"]))
-                for name, head in manifest["heads"].items()
-            },
+            heads={name: _head(stated) for name, stated in manifest["heads"].items()},
             files={
                 name: FileSum(int(stated["bytes"]), str(stated["sha256"])) for name, stated in manifest["files"].items()
             },
@@ -162,6 +179,13 @@ def _parse(path: Path, manifest: Mapping[str, Any]) -> Artifact:
         if name not in artifact.files:
             raise ArtifactError(f"{path / MANIFEST} lists no {name}; export the model again")
     return artifact
+
+
+def _head(stated: Mapping[str, Any]) -> Head:
+    kind = stated.get("kind", "text")
+    if kind not in get_args(HeadKind):
+        raise ValueError(f"a head judges {kind!r}, none of {', '.join(get_args(HeadKind))}")
+    return Head(tuple(stated["labels"]), float(stated["temperature"]), kind, float(stated.get("threshold", 0.0)))
 
 
 def _fix(artifact: Artifact) -> str:

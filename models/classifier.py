@@ -1,9 +1,11 @@
 """What a classifier promises, and the one that keeps it with an ONNX network.
 
 texts ─ normalise ─ tokenise ─ token_budget_batches ─ network ─ softmax ─> {head: [texts, labels]}
+                                                          └ token_heads ─> verdicts on entities, names
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -13,11 +15,14 @@ from tokenizers import Tokenizer
 
 from models.artifact import NETWORK, TOKENIZER, Artifact, load_artifact
 from models.batching import token_budget_batches
-from models.errors import ArtifactError
-from models.runtime import open_session
+from models.errors import ArtifactError, ModelError
+from models.runtime import Network, open_network
+from models.spans import Name, Span
 from models.text import normalise
+from models.token_heads import names_of, span_logits
 
 Probabilities = npt.NDArray[np.float32]
+Logits = npt.NDArray[np.float64]
 
 DEFAULT_TOKEN_BUDGET = 256
 """Tokens a batch, padding counted: about 12 headlines. Measured on one core with calls of 512, 128 and 32
@@ -52,6 +57,17 @@ class Classifier(Protocol):
         """Free the model; a later `classify` raises `RuntimeError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the network said of distinct texts: logits of the text heads, and of the token heads, text by text."""
+
+    texts: Sequence[str]
+    row_of: Sequence[int]
+    encodings: Sequence[Any]
+    logits: Mapping[str, Logits]
+    tokens: Mapping[str, Sequence[Logits]]
+
+
 class OnnxClassifier:
     """A model artifact run by onnxruntime.
 
@@ -63,9 +79,9 @@ class OnnxClassifier:
     ...     model.classify(["Grain trader warns of bankruptcy"])["sentiment"]
     """
 
-    def __init__(self, artifact: Artifact, session: Any, tokenizer: Tokenizer, token_budget: int) -> None:
+    def __init__(self, artifact: Artifact, network: Network, tokenizer: Tokenizer, token_budget: int) -> None:
         self.artifact = artifact
-        self._session = session
+        self._network: Network | None = network
         self._tokenizer = tokenizer
         self._token_budget = token_budget
 
@@ -88,9 +104,9 @@ class OnnxClassifier:
         `RuntimeMissingError` without onnxruntime.
         """
         artifact = load_artifact(path)
-        session = open_session(artifact, threads, providers)
-        _check_heads(artifact, session)
-        classifier = cls(artifact, session, _open_tokenizer(artifact), token_budget)
+        network = open_network(artifact, threads, providers)
+        _check_heads(artifact, network)
+        classifier = cls(artifact, network, _open_tokenizer(artifact), token_budget)
         classifier._warm_up()
         return classifier
 
@@ -106,34 +122,67 @@ class OnnxClassifier:
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
-        """The labels of each head, in the order of the columns."""
-        return self.artifact.labels
+        """The labels of each head that judges a text, in the order of the columns."""
+        return {name: head.labels for name, head in self.artifact.of_kind("text").items()}
+
+    @property
+    def entity_labels(self) -> Mapping[str, tuple[str, ...]]:
+        """The labels of each head that judges an entity in a text; empty where the artifact has none."""
+        return {name: head.labels for name, head in self.artifact.of_kind("entity").items()}
+
+    @property
+    def finds_names(self) -> bool:
+        """Whether the artifact has a head for names."""
+        return bool(self.artifact.of_kind("names"))
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers in use, best first."""
-        return tuple(self._open_session().get_providers())
+        return self._open_network().providers
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(
+        self, texts: Sequence[str], entities: Sequence[Sequence[Span]] | None = None
+    ) -> Mapping[str, Probabilities]:
         """Return each head's probabilities, float32 [texts, labels], in the order of `texts`.
 
-        Copies of a text are scored once.
+        Copies of a text are scored once. `entities`, as long as `texts`, are the places of each text's entities
+        in its `normalise`d form; with them the heads of `entity_labels` answer too, from the same pass of the
+        encoder: float32 [entities of all texts, labels], in the order of the texts and of the entities in each.
+
+        Raises `ValueError` when `entities` and `texts` differ in length.
         """
-        session = self._open_session()
-        rows: dict[str, int] = {}
-        row_of = [rows.setdefault(normalise(text), len(rows)) for text in texts]
-        encodings = self._tokenizer.encode_batch_fast(list(rows))
-        tokens = [encoding.ids for encoding in encodings]
-        logits = {name: np.zeros((len(rows), len(head.labels))) for name, head in self.artifact.heads.items()}
-        for batch in token_budget_batches([len(ids) for ids in tokens], self._token_budget, MAX_ROWS):
-            answers = session.run(list(logits), padded([tokens[row] for row in batch]))
-            for name, answer in zip(logits, answers, strict=True):
-                logits[name][batch] = answer
-        return {name: softmax(logits[name] / head.temperature)[row_of] for name, head in self.artifact.heads.items()}
+        if entities is not None and len(entities) != len(texts):
+            raise ValueError(f"{len(texts)} texts but {len(entities)} lists of entities")
+        asked = list(self.entity_labels) if entities is not None else []
+        reading = self._read(texts, asked)
+        answers = {name: self._probabilities(name, logits)[reading.row_of] for name, logits in reading.logits.items()}
+        for name in asked:
+            rows = [
+                span_logits(reading.tokens[name][row], reading.encodings[row].offsets, span)
+                for row, spans in zip(reading.row_of, entities or (), strict=True)
+                for span in spans
+            ]
+            answers[name] = self._probabilities(name, np.reshape(rows, (-1, len(self.entity_labels[name]))))
+        return answers
+
+    def find_names(self, texts: Sequence[str]) -> list[list[Name]]:
+        """Return the names in each text, in order; their places are those in its `normalise`d form.
+
+        Raises `ModelError` when the artifact has no head for names.
+        """
+        heads = list(self.artifact.of_kind("names"))
+        if not heads:
+            raise ModelError(f"{self.name} {self.version} finds no names; export a model that was trained to")
+        reading = self._read(texts, heads[:1])
+        found = [
+            names_of(text, encoding, self._probabilities(heads[0], logits))
+            for text, encoding, logits in zip(reading.texts, reading.encodings, reading.tokens[heads[0]], strict=True)
+        ]
+        return [found[row] for row in reading.row_of]
 
     def close(self) -> None:
         """Free the network's memory."""
-        self._session = None
+        self._network = None
 
     def __enter__(self) -> Self:
         return self
@@ -141,10 +190,34 @@ class OnnxClassifier:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_session(self) -> Any:
-        if self._session is None:
+    def _read(self, texts: Sequence[str], token_heads: Sequence[str]) -> _Reading:
+        network = self._open_network()
+        rows: dict[str, int] = {}
+        row_of = [rows.setdefault(normalise(text), len(rows)) for text in texts]
+        encode = (
+            self._tokenizer.encode_batch if token_heads else self._tokenizer.encode_batch_fast
+        )  # the fast: no offsets
+        encodings = encode(list(rows))
+        ids = [encoding.ids for encoding in encodings]
+        logits = {name: np.zeros((len(rows), len(labels))) for name, labels in self.labels.items()}
+        tokens: dict[str, list[Logits]] = {name: [np.empty((0, 0))] * len(rows) for name in token_heads}
+        for batch in token_budget_batches([len(one) for one in ids], self._token_budget, MAX_ROWS):
+            answers = network.run([*logits, *tokens], padded([ids[row] for row in batch]))
+            for name, answer in zip((*logits, *tokens), answers, strict=True):
+                if name in logits:
+                    logits[name][batch] = answer
+                    continue
+                for row, line in zip(batch, answer, strict=True):
+                    tokens[name][row] = line[: len(ids[row])].astype(np.float64)
+        return _Reading(list(rows), row_of, encodings, logits, tokens)
+
+    def _probabilities(self, head: str, logits: Logits) -> Probabilities:
+        return softmax(logits / self.artifact.heads[head].temperature)
+
+    def _open_network(self) -> Network:
+        if self._network is None:
             raise RuntimeError(f"classifier {self.name} was closed; load it again")
-        return self._session
+        return self._network
 
     def _warm_up(self) -> None:
         """Run the smallest and the largest batch, so that the first real one does not pay for allocation."""
@@ -172,13 +245,18 @@ def padded(rows: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.int64]]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def _check_heads(artifact: Artifact, session: Any) -> None:
-    answered = {output.name: output.shape[-1] for output in session.get_outputs()}
-    stated = {name: len(labels) for name, labels in artifact.labels.items()}
+def _check_heads(artifact: Artifact, network: Network) -> None:
+    answered = {name: (len(shape), shape[-1]) for name, shape in network.outputs.items()}
+    stated = {name: (2 if head.kind == "text" else 3, len(head.labels)) for name, head in artifact.heads.items()}
     if answered != stated:
         raise ArtifactError(
-            f"{artifact.path / NETWORK} answers {answered} labels, the manifest lists {stated}; export the model again"
+            f"{artifact.path / NETWORK} answers {_sizes(answered)} labels, the manifest lists {_sizes(stated)}; "
+            "export the model again"
         )
+
+
+def _sizes(heads: Mapping[str, tuple[int, int | str | None]]) -> dict[str, str]:
+    return {name: f"{labels} a {'text' if rank == 2 else 'token'}" for name, (rank, labels) in heads.items()}
 
 
 def _open_tokenizer(artifact: Artifact) -> Tokenizer:

@@ -1,8 +1,11 @@
 """onnxruntime, opened the way that our networks need it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from models.artifact import NETWORK, Artifact
 from models.errors import ArtifactError, RuntimeMissingError
@@ -10,8 +13,45 @@ from models.errors import ArtifactError, RuntimeMissingError
 CPU = "CPUExecutionProvider"
 """The execution provider that every build of onnxruntime has."""
 
+Feeds = Mapping[str, npt.NDArray[Any]]
 
-def open_session(artifact: Artifact, threads: int, providers: Sequence[str] | None) -> Any:
+
+class Network:
+    """An artifact's network, opened: arrays in, arrays out.
+
+    On an accelerator the arrays go through an I/O binding: inputs are copied once, outputs land in host memory
+    without a round of copies for each. `bound` says so; a test sets it on the CPU provider, which is the one path
+    that a machine without a GPU can run.
+    """
+
+    def __init__(self, session: Any, *, bound: bool) -> None:
+        self._session = session
+        self.bound = bound
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers in use, best first."""
+        return tuple(self._session.get_providers())
+
+    @property
+    def outputs(self) -> dict[str, tuple[int | str | None, ...]]:
+        """The shape of each output, names and None standing for sizes that are free."""
+        return {output.name: tuple(output.shape) for output in self._session.get_outputs()}
+
+    def run(self, names: Sequence[str], feeds: Feeds) -> list[npt.NDArray[np.float32]]:
+        """Return the outputs `names` for the inputs `feeds`."""
+        if not self.bound:
+            return list(self._session.run(list(names), feeds))
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, array)
+        for name in names:
+            binding.bind_output(name)
+        self._session.run_with_iobinding(binding)
+        return list(binding.copy_outputs_to_cpu())
+
+
+def open_network(artifact: Artifact, threads: int, providers: Sequence[str] | None) -> Network:
     """Open the artifact's network in onnxruntime; see `OnnxClassifier.load` for arguments and errors."""
     ort = import_runtime()
     options = ort.SessionOptions()
@@ -22,12 +62,13 @@ def open_session(artifact: Artifact, threads: int, providers: Sequence[str] | No
     # Threads that spin between batches would take the cores from the rest of the pipeline.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = ort.get_available_providers()
-    wanted = [*(name for name in providers or () if name in available), CPU]
+    wanted = list(dict.fromkeys([*(name for name in providers or () if name in available), CPU]))
     network = artifact.read(NETWORK)
     try:
-        return ort.InferenceSession(network, options, providers=list(dict.fromkeys(wanted)))
+        session = ort.InferenceSession(network, options, providers=wanted)
     except Exception as error:  # onnxruntime's own exceptions share no other base class
         raise ArtifactError(f"onnxruntime {ort.__version__} cannot load {artifact.path / NETWORK}: {error}") from error
+    return Network(session, bound=session.get_providers()[0] != CPU)
 
 
 def import_runtime() -> Any:

@@ -1,10 +1,16 @@
-"""The figures of a model card, on answers small enough to count by hand."""
+"""The figures of a report, on answers small enough to count by hand."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.training.evaluate import calibration_error, fitted_temperature, opposite_polarity, score
+from models.proof.scores import (
+    calibration_error,
+    fitted_temperature,
+    opposite_polarity,
+    score,
+    sureness_threshold,
+)
 
 POLES = ("negative", "neutral", "positive")
 
@@ -53,3 +59,33 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
     gumbel = chance.gumbel(size=logits.shape)
     wanted = (logits + gumbel).argmax(axis=1)
     assert fitted_temperature(logits * temperature, wanted) == pytest.approx(temperature, abs=0.05)
+
+
+def test_a_confusion_counts_right_labels_down_and_given_ones_across() -> None:
+    found = score(sure_of([0, 2, 2]), np.array([0, 0, 2]), POLES)
+    assert found.confusion == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+
+
+def test_a_label_that_no_row_has_and_no_answer_gave_leaves_macro_f1_alone() -> None:
+    assert score(sure_of([0, 2]), np.array([0, 2]), POLES).macro_f1 == 1
+
+
+def test_bins_hold_all_rows_and_their_shares() -> None:
+    answers = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4]], np.float32)
+    found = score(answers, np.array([0, 1, 0]), ("a", "b")).reliability
+    assert [one.rows for one in found] == [1, 2]
+    assert found[1].right == 0.5
+    assert found[1].sure == pytest.approx(0.9)
+
+
+def test_no_rows_are_no_figure() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        score(np.zeros((0, 3), np.float32), np.zeros(0, np.int64), POLES)
+
+
+def test_the_threshold_keeps_what_is_right_often_enough() -> None:
+    sure = np.array([0.55, 0.65, 0.75, 0.95], np.float32)
+    answers = np.stack([sure, 1 - sure], axis=1)
+    wanted = np.array([1, 1, 0, 0])
+    assert sureness_threshold(answers, wanted) == pytest.approx(0.66)
+    assert sureness_threshold(answers, np.ones(4, np.int64)) == 1.0

@@ -1,0 +1,191 @@
+"""An artifact measured on labelled sets: figures, slices, calibration, behaviour, and the errors to read.
+
+    artifact, sets ─ classify ─┬─ scores, slices ─> SetEvaluation …
+    dev sets ──────────────────┼─ temperature ────> Calibration …
+    proof list ────────────────┴─ behaviour ──────> BehaviourKind …
+
+Runs where a model runs: onnxruntime alone, no torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from models.classifier import Classifier, OnnxClassifier, Probabilities
+from models.errors import ModelError
+from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.proof.labelled import LabelledSet
+from models.proof.scores import (
+    HeadScore,
+    Labels,
+    calibration_error,
+    fitted_temperature,
+    score,
+    sureness_threshold,
+)
+from models.proof.slices import SliceScore, score_parts, score_slices
+
+__all__ = ["Calibration", "ErrorToRead", "Evaluation", "SetEvaluation", "evaluate", "evaluate_artifact"]
+
+ERRORS_TO_READ = 40
+"""Errors kept of a set, the surest first: those teach most, and a person reads no more."""
+
+_LEAST = 1e-12
+"""Probabilities below this count as this, so that their logarithm is finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorToRead:
+    """A text that was judged wrongly, and how sure the model was."""
+
+    text: str
+    wanted: str
+    given: str
+    probability: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetEvaluation:
+    """One set's figures."""
+
+    name: str
+    head: str
+    score: HeadScore
+    slices: dict[str, SliceScore]
+    sources: dict[str, SliceScore]
+    errors: list[ErrorToRead]
+    """The surest mistakes; opposite ones stand first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the dev rows say about one head: the temperature that fits them, and from where answers can be trusted."""
+
+    head: str
+    rows: int
+    shipped_temperature: float
+    fitted_temperature: float
+    error_before: float
+    """Expected calibration error on the dev rows with the shipped temperature."""
+    error_after: float
+    """The same with the fitted one."""
+    threshold: float
+    """The least probability from which 95 % of the dev answers are right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All that was measured of one artifact; plain data, so that any JSON library can write and read it."""
+
+    name: str
+    version: str
+    precision: str
+    sets: list[SetEvaluation]
+    calibration: list[Calibration] = field(default_factory=list)
+    behaviour: list[BehaviourKind] = field(default_factory=list)
+
+    def of(self, head: str) -> SetEvaluation:
+        """Return the first set of `head`; raises `ModelError` naming the heads that were measured."""
+        for one in self.sets:
+            if one.head == head:
+                return one
+        measured = ", ".join(dict.fromkeys(one.head for one in self.sets)) or "none"
+        raise ModelError(f"the evaluation of {self.name} {self.version} has no set for the head {head!r}: {measured}")
+
+
+def evaluate_artifact(
+    artifact: Path,
+    sets: Sequence[LabelledSet],
+    *,
+    dev: Sequence[LabelledSet] = (),
+    proof: ProofList | None = None,
+    threads: int = 0,
+) -> Evaluation:
+    """Measure the artifact in the folder `artifact` on `sets`, its calibration on `dev`, its behaviour on `proof`.
+
+    Raises `ArtifactError` when the artifact cannot be trusted and `ModelError` when a set's head or a label
+    of it is none of the model's.
+    """
+    with OnnxClassifier.load(artifact, threads=threads) as classifier:
+        temperatures = {name: head.temperature for name, head in classifier.artifact.heads.items()}
+        return evaluate(
+            classifier,
+            sets,
+            dev=dev,
+            proof=proof,
+            temperatures=temperatures,
+            precision=classifier.artifact.precision,
+        )
+
+
+def evaluate(
+    classifier: Classifier,
+    sets: Sequence[LabelledSet],
+    *,
+    dev: Sequence[LabelledSet] = (),
+    proof: ProofList | None = None,
+    temperatures: Mapping[str, float] | None = None,
+    precision: str = "",
+) -> Evaluation:
+    """Measure any classifier; see `evaluate_artifact`. `temperatures` are those its probabilities come from."""
+    return Evaluation(
+        name=classifier.name,
+        version=classifier.version,
+        precision=precision,
+        sets=[_evaluate_set(classifier, one, proof) for one in sets],
+        calibration=[_calibrate(classifier, one, (temperatures or {}).get(one.head, 1.0)) for one in dev],
+        behaviour=check_behaviour(classifier, proof) if proof else [],
+    )
+
+
+def _evaluate_set(classifier: Classifier, one: LabelledSet, proof: ProofList | None) -> SetEvaluation:
+    labels = one.known(classifier)
+    wanted, probabilities = one.numbers(classifier), one.answers(classifier)
+    slices = proof.slices if proof else ()
+    names = dict.fromkeys(one.sources)
+    by_source = {name: np.array([source == name for source in one.sources], bool) for name in names}
+    return SetEvaluation(
+        name=one.name,
+        head=one.head,
+        score=score(probabilities, wanted, labels),
+        slices=score_slices(slices, one.texts, probabilities, wanted, labels),
+        sources=score_parts(by_source, probabilities, wanted, labels) if len(names) > 1 else {},
+        errors=_errors(one, probabilities, wanted, labels),
+    )
+
+
+def _errors(one: LabelledSet, probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -> list[ErrorToRead]:
+    given, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    poles = {labels.index(pole) for pole in ("negative", "positive") if pole in labels}
+    wrong = np.flatnonzero(given != wanted)
+    order = sorted((int(row) for row in wrong), key=lambda row: (not {given[row], wanted[row]} <= poles, -sure[row]))
+    return [
+        ErrorToRead(
+            text=one.shown(row),
+            wanted=labels[wanted[row]],
+            given=labels[given[row]],
+            probability=round(float(sure[row]), 4),
+            source=one.sources[row] if one.sources else "",
+        )
+        for row in order[:ERRORS_TO_READ]
+    ]
+
+
+def _calibrate(classifier: Classifier, one: LabelledSet, shipped: float) -> Calibration:
+    wanted, probabilities = one.numbers(classifier), one.answers(classifier)
+    logits = np.log(np.maximum(probabilities.astype(np.float64), _LEAST)) * shipped
+    fitted = fitted_temperature(logits, wanted)
+    raised = np.exp((logits - logits.max(axis=1, keepdims=True)) / fitted)
+    after = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    return Calibration(
+        head=one.head,
+        rows=len(wanted),
+        shipped_temperature=shipped,
+        fitted_temperature=fitted,
+        error_before=calibration_error(probabilities, wanted),
+        error_after=calibration_error(after, wanted),
+        threshold=sureness_threshold(after, wanted),
+    )

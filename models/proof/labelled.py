@@ -1,0 +1,73 @@
+"""A labelled set: texts, the right label of each by name, and where each came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.classifier import Classifier, OnnxClassifier, Probabilities
+from models.errors import ModelError
+from models.proof.scores import Labels
+from models.spans import find_span
+from models.text import normalise
+
+__all__ = ["LabelledSet"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """Rows of one head. Labels are names, because a model has an order of its own.
+
+    `entities`, where the head judges an entity of the text, holds the entity's name as it stands in each
+    text; `sources`, where known, says where each text came from. Both are empty or as long as `texts`.
+    """
+
+    name: str
+    head: str
+    texts: Sequence[str]
+    labels: Sequence[str]
+    sources: Sequence[str] = ()
+    entities: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for column in ("labels", "sources", "entities"):
+            length = len(getattr(self, column))
+            if length != len(self.texts) and (length or column == "labels"):
+                raise ValueError(f"set {self.name}: {len(self.texts)} texts but {length} {column}")
+
+    def known(self, classifier: Classifier) -> tuple[str, ...]:
+        """Return the classifier's labels of the set's head; raises `ModelError` when it has no such head."""
+        heads = dict(classifier.labels)
+        if isinstance(classifier, OnnxClassifier):
+            heads |= classifier.entity_labels
+        if self.head not in heads:
+            raise ModelError(f"set {self.name} is for the head {self.head!r}; {classifier.name} has {', '.join(heads)}")
+        return heads[self.head]
+
+    def numbers(self, classifier: Classifier) -> Labels:
+        """Return the right labels as the classifier counts them, int64 [rows].
+
+        Raises `ModelError` when the head or a label is none of the classifier's.
+        """
+        known = self.known(classifier)
+        unknown = sorted(set(self.labels) - set(known))
+        if unknown:
+            raise ModelError(
+                f"set {self.name} has labels that the head {self.head!r} of {classifier.name} does not: "
+                f"{', '.join(unknown)}; correct the set's label map"
+            )
+        return np.array([known.index(label) for label in self.labels], np.int64)
+
+    def answers(self, classifier: Classifier) -> Probabilities:
+        """Return the classifier's probabilities of the set's head, float32 [rows, labels]."""
+        if not self.entities:
+            return classifier.classify(self.texts)[self.head]
+        if not isinstance(classifier, OnnxClassifier):
+            raise ModelError(f"set {self.name} judges entities, which {classifier.name} does not")
+        texts = [normalise(text) for text in self.texts]
+        spans = [[find_span(text, name)] for text, name in zip(texts, self.entities, strict=True)]
+        return classifier.classify(texts, entities=spans)[self.head]
+
+    def shown(self, row: int) -> str:
+        """Return the row's text for a reader, with the entity that is judged."""
+        return f"[{self.entities[row]}] {self.texts[row]}" if self.entities else self.texts[row]

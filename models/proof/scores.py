@@ -1,0 +1,147 @@
+"""How right a head's answers are, and how sure: the figures that every report and card is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.classifier import Probabilities
+
+__all__ = [
+    "Bin",
+    "ClassScore",
+    "HeadScore",
+    "calibration_error",
+    "fitted_temperature",
+    "opposite_polarity",
+    "score",
+    "sureness_threshold",
+]
+
+Labels = npt.NDArray[np.int64]
+
+BINS = 15
+"""Bins of the calibration error, as in its paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """Precision, recall and F1 of one label, and how many rows carry it."""
+
+    precision: float
+    recall: float
+    f1: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Answers of one range of sureness: how many, how sure on average, and which share was right."""
+
+    rows: int
+    sure: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadScore:
+    """The scores of one head over a set of rows."""
+
+    rows: int
+    accuracy: float
+    macro_f1: float
+    calibration_error: float
+    labels: dict[str, ClassScore]
+    confusion: list[list[int]]
+    """Rows of the right label (first index) that were given a label (second index)."""
+    reliability: list[Bin]
+    opposite_polarity: float | None = None
+    """Share of the rows where negative was called positive or the reverse; None where labels have no poles."""
+
+
+def score(probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -> HeadScore:
+    """Compare `probabilities`, [rows, labels], with the right label of each row, int64 [rows].
+
+    Raises `ValueError` without rows: a share of nothing is no figure. Labels that no row carries and no
+    answer gave do not enter macro-F1.
+    """
+    if not len(wanted):
+        raise ValueError("no rows to score")
+    given = probabilities.argmax(axis=1)
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(counts, (wanted, given), 1)
+    classes = {name: _class_score(counts, number) for number, name in enumerate(labels)}
+    met = [one.f1 for number, one in enumerate(classes.values()) if counts[number].any() or counts[:, number].any()]
+    return HeadScore(
+        rows=len(wanted),
+        accuracy=float((given == wanted).mean()),
+        macro_f1=float(np.mean(met)),
+        calibration_error=calibration_error(probabilities, wanted),
+        labels=classes,
+        confusion=counts.tolist(),
+        reliability=reliability(probabilities, wanted),
+        opposite_polarity=opposite_polarity(given, wanted, labels),
+    )
+
+
+def opposite_polarity(given: Labels, wanted: Labels, labels: Sequence[str]) -> float | None:
+    """Return the share of rows given the opposite pole: these errors mislead a reader most."""
+    if not {"negative", "positive"} <= set(labels):
+        return None
+    poles = {labels.index("negative"), labels.index("positive")}
+    flipped = (given != wanted) & np.isin(given, list(poles)) & np.isin(wanted, list(poles))
+    return float(flipped.mean())
+
+
+def calibration_error(probabilities: Probabilities, wanted: Labels, bins: int = BINS) -> float:
+    """Return the expected calibration error (Guo et al. 2017, arXiv 1706.04599).
+
+    The mean distance between how sure the answers are and how often they are right, in bins of sureness.
+    """
+    filled = reliability(probabilities, wanted, bins)
+    return sum(one.rows * abs(one.sure - one.right) for one in filled) / len(wanted)
+
+
+def reliability(probabilities: Probabilities, wanted: Labels, bins: int = BINS) -> list[Bin]:
+    """Return the filled bins of sureness, least sure first."""
+    sure = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == wanted
+    bin_of = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    members = (bin_of == number for number in range(bins))
+    return [Bin(int(one.sum()), float(sure[one].mean()), float(right[one].mean())) for one in members if one.any()]
+
+
+def fitted_temperature(logits: npt.NDArray[np.float64], wanted: Labels) -> float:
+    """Return what `logits`, [rows, labels], must be divided by so that their probabilities fit best.
+
+    Least negative log likelihood over temperatures from 0.5 to 3, to 0.01.
+    """
+    tried = np.arange(0.5, 3.0, 0.01)
+    return round(float(min(tried, key=lambda one: _negative_log_likelihood(logits / one, wanted))), 2)
+
+
+def sureness_threshold(probabilities: Probabilities, wanted: Labels, target: float = 0.95) -> float:
+    """Return the least probability from which answers are right at a share of `target`, to 0.01; 1 if none is.
+
+    Selective classification (Geifman and El-Yaniv 2017, arXiv 1705.08500): below it a caller may say unknown.
+    """
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == wanted
+    for percent in range(100):
+        kept = sure >= percent / 100
+        if kept.any() and right[kept].mean() >= target:
+            return percent / 100
+    return 1.0
+
+
+def _negative_log_likelihood(logits: npt.NDArray[np.float64], wanted: Labels) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    return float((log_sums - shifted[np.arange(len(wanted)), wanted]).mean())
+
+
+def _class_score(counts: npt.NDArray[np.int64], number: int) -> ClassScore:
+    hits, given, wanted = int(counts[number, number]), int(counts[:, number].sum()), int(counts[number].sum())
+    precision, recall = hits / max(1, given), hits / max(1, wanted)
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    return ClassScore(precision, recall, f1, wanted)

@@ -1,19 +1,18 @@
 """How good an artifact is; runs where a model runs, without torch.
 
-    labelled (texts, right labels) ─┐
-    lists/*.yaml (behaviour, slices)┼─ evaluation ─> Evaluation ─┬─ JSON
-    the artifact ───────────────────┘                            └─ report (charts, report.html.j2) ─> one HTML file
+labelled (texts, right labels) ─┐
+lists/*.yaml (behaviour, slices)┼─ evaluation ─> Evaluation ─┬─ JSON
+the artifact ───────────────────┘                            └─ report (charts, report.html.j2) ─> one HTML file
 
-    scores      accuracy, macro-F1, confusion, calibration      slices      parts of a set
-    behaviour   tests of what any good model must answer         sets        labelled sets read from files
+scores      accuracy, macro-F1, confusion, calibration      slices      parts of a set
+names       how well names are found
+behaviour   tests of what any good model must answer
 
->>> from models.proof import evaluate_artifact, load_proof_list, read_sets              # doctest: +SKIP
->>> evaluate_artifact(folder, read_sets(data, "valid"), proof=load_proof_list("finance-en"))   # doctest: +SKIP
 """
 
 from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour, load_proof_list
 from models.proof.evaluation import Calibration, ErrorToRead, Evaluation, SetEvaluation, evaluate, evaluate_artifact
-from models.proof.labelled import LabelledSet
+from models.proof.labelled import LabelledNames, LabelledSet
 from models.proof.scores import HeadScore, score
 from models.proof.slices import Slice, SliceScore
 
@@ -23,6 +22,7 @@ __all__ = [
     "ErrorToRead",
     "Evaluation",
     "HeadScore",
+    "LabelledNames",
     "LabelledSet",
     "ProofList",
     "SetEvaluation",

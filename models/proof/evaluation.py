@@ -16,7 +16,8 @@ import numpy as np
 from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.errors import ModelError
 from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
-from models.proof.labelled import LabelledSet
+from models.proof.labelled import LabelledNames, LabelledSet
+from models.proof.names import NamesScore, score_names
 from models.proof.scores import (
     HeadScore,
     Labels,
@@ -30,7 +31,7 @@ from models.proof.slices import SliceScore, score_parts, score_slices
 __all__ = ["Calibration", "ErrorToRead", "Evaluation", "SetEvaluation", "evaluate", "evaluate_artifact"]
 
 ERRORS_TO_READ = 40
-"""Errors kept of a set, the surest first: those teach most, and a person reads no more."""
+"""Errors kept of a set, the surest first (those teach most, and a person reads no more); half may be opposite ones."""
 
 _LEAST = 1e-12
 """Probabilities below this count as this, so that their logarithm is finite."""
@@ -86,6 +87,7 @@ class Evaluation:
     sets: list[SetEvaluation]
     calibration: list[Calibration] = field(default_factory=list)
     behaviour: list[BehaviourKind] = field(default_factory=list)
+    names: list[NamesScore] = field(default_factory=list)
 
     def of(self, head: str) -> SetEvaluation:
         """Return the first set of `head`; raises `ModelError` naming the heads that were measured."""
@@ -102,9 +104,12 @@ def evaluate_artifact(
     *,
     dev: Sequence[LabelledSet] = (),
     proof: ProofList | None = None,
+    names: Sequence[LabelledNames] = (),
     threads: int = 0,
 ) -> Evaluation:
     """Measure the artifact in the folder `artifact` on `sets`, its calibration on `dev`, its behaviour on `proof`.
+
+    `names` are texts whose names it must find.
 
     Raises `ArtifactError` when the artifact cannot be trusted and `ModelError` when a set's head or a label
     of it is none of the model's.
@@ -116,6 +121,7 @@ def evaluate_artifact(
             sets,
             dev=dev,
             proof=proof,
+            names=names,
             temperatures=temperatures,
             precision=classifier.artifact.precision,
         )
@@ -127,6 +133,7 @@ def evaluate(
     *,
     dev: Sequence[LabelledSet] = (),
     proof: ProofList | None = None,
+    names: Sequence[LabelledNames] = (),
     temperatures: Mapping[str, float] | None = None,
     precision: str = "",
 ) -> Evaluation:
@@ -138,6 +145,7 @@ def evaluate(
         sets=[_evaluate_set(classifier, one, proof) for one in sets],
         calibration=[_calibrate(classifier, one, (temperatures or {}).get(one.head, 1.0)) for one in dev],
         behaviour=check_behaviour(classifier, proof) if proof else [],
+        names=[score_names(classifier, one) for one in names],
     )
 
 
@@ -161,7 +169,10 @@ def _errors(one: LabelledSet, probabilities: Probabilities, wanted: Labels, labe
     given, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     poles = {labels.index(pole) for pole in ("negative", "positive") if pole in labels}
     wrong = np.flatnonzero(given != wanted)
-    order = sorted((int(row) for row in wrong), key=lambda row: (not {given[row], wanted[row]} <= poles, -sure[row]))
+    surest = sorted((int(row) for row in wrong), key=lambda row: -sure[row])
+    opposite = [row for row in surest if {given[row], wanted[row]} <= poles]
+    chosen = opposite[: ERRORS_TO_READ // 2]
+    chosen += [row for row in surest if row not in chosen][: ERRORS_TO_READ - len(chosen)]
     return [
         ErrorToRead(
             text=one.shown(row),
@@ -170,7 +181,7 @@ def _errors(one: LabelledSet, probabilities: Probabilities, wanted: Labels, labe
             probability=round(float(sure[row]), 4),
             source=one.sources[row] if one.sources else "",
         )
-        for row in order[:ERRORS_TO_READ]
+        for row in chosen
     ]
 
 

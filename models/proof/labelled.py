@@ -1,4 +1,4 @@
-"""A labelled set: texts, the right label of each by name, and where each came from."""
+"""Labelled sets: texts with the right label of each, or with the names that stand in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,26 @@ import numpy as np
 from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.errors import ModelError
 from models.proof.scores import Labels
-from models.spans import find_span
-from models.text import normalise
+from models.spans import Span
 
-__all__ = ["LabelledSet"]
+__all__ = ["LabelledNames", "LabelledSet"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledNames:
+    """Texts, `normalise`d, and the places of all names in each."""
+
+    name: str
+    texts: Sequence[str]
+    names: Sequence[Sequence[Span]]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSet:
     """Rows of one head. Labels are names, because a model has an order of its own.
 
-    `entities`, where the head judges an entity of the text, holds the entity's name as it stands in each
-    text; `sources`, where known, says where each text came from. Both are empty or as long as `texts`.
+    `entities`, where the head judges an entity of the text, holds the entity's place in each text, which is
+    then `normalise`d; `sources`, where known, says where each text came from. Both are empty or as long as `texts`.
     """
 
     name: str
@@ -27,7 +35,7 @@ class LabelledSet:
     texts: Sequence[str]
     labels: Sequence[str]
     sources: Sequence[str] = ()
-    entities: Sequence[str] = ()
+    entities: Sequence[Span] = ()
 
     def __post_init__(self) -> None:
         for column in ("labels", "sources", "entities"):
@@ -64,10 +72,9 @@ class LabelledSet:
             return classifier.classify(self.texts)[self.head]
         if not isinstance(classifier, OnnxClassifier):
             raise ModelError(f"set {self.name} judges entities, which {classifier.name} does not")
-        texts = [normalise(text) for text in self.texts]
-        spans = [[find_span(text, name)] for text, name in zip(texts, self.entities, strict=True)]
-        return classifier.classify(texts, entities=spans)[self.head]
+        return classifier.classify(self.texts, entities=[[span] for span in self.entities])[self.head]
 
     def shown(self, row: int) -> str:
         """Return the row's text for a reader, with the entity that is judged."""
-        return f"[{self.entities[row]}] {self.texts[row]}" if self.entities else self.texts[row]
+        text = self.texts[row]
+        return f"[{text[self.entities[row].start : self.entities[row].end]}] {text}" if self.entities else text

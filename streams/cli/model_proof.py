@@ -2,10 +2,127 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 import typer
+from rich.table import Table
+
+from models import load_artifact, shipped
+from models.proof import Evaluation, evaluate_artifact, load_proof_list
+from models.proof.report import report_html
+from streams.cli.options import JsonOption
+from streams.cli.output import console, errors, print_json
+from streams.cli.training_code import import_training
+from streams.errors import MoodwireError
+
+if TYPE_CHECKING:
+    from models.proof import LabelledNames, LabelledSet, ProofList
 
 __all__ = ["register"]
+
+ModelArgument = Annotated[str, typer.Argument(help="A model's folder, or the name of one that comes with moodwire.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True, file_okay=False)
+]
+DatasetOption = Annotated[
+    list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
+]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Cores to use; 0: all.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
+    app.command(help="Measure a model: accuracy, calibration, slices, behaviour, and the errors to read.")(evaluate)
+
+
+def evaluate(
+    model: ModelArgument = "finance-en-minilm-int8",
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    proof: Annotated[
+        str, typer.Option("--proof", help="Tests of behaviour and slices: a YAML, or a shipped list's name.")
+    ] = "finance-en",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all figures to this JSON file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a report with pictures to this file.")] = None,
+    threads: ThreadsOption = 0,
+    json: JsonOption = False,
+) -> None:
+    folder = model_folder(model)
+    listed = load_proof_list(Path(proof) if proof.endswith((".yaml", ".yml")) else proof)
+    evaluation = _measure(folder, data, dataset or [], listed, threads)
+    written = msgspec.json.encode(evaluation)
+    if out is not None:
+        _write(out, msgspec.json.format(written, indent=2))
+    if html is not None:
+        _write(html, report_html(evaluation).encode())
+        errors.print("the report quotes texts of the labelled data: keep it where those may be kept", style="yellow")
+    if json:
+        print_json(evaluation)
+    else:
+        _show(evaluation)
+
+
+def model_folder(model: str) -> Path:
+    """Return the folder that `model` names: a path, or a shipped model."""
+    path = Path(model)
+    return path if path.is_dir() else shipped(model)
+
+
+def _measure(folder: Path, data: Path | None, dataset: list[Path], proof: ProofList, threads: int) -> Evaluation:
+    sets: list[LabelledSet] = []
+    dev: list[LabelledSet] = []
+    names: list[LabelledNames] = []
+    if data is not None:
+        training, described = import_training("evaluate"), import_training("dataset")
+        chosen = described.load_datasets(dataset) if dataset else described.shipped_datasets()
+        artifact = load_artifact(folder)
+        with console.status("reading the labelled data"):
+            sets, names = training.held_out_sets(chosen, data, artifact)
+            dev = training.dev_sets(chosen, data, artifact)
+    with console.status("scoring"):
+        return evaluate_artifact(folder, sets, dev=dev, proof=proof, names=names, threads=threads)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise MoodwireError(
+            f"{path} cannot be written ({error.strerror}); name a file in a folder that exists"
+        ) from error
+    errors.print(f"written to {path}", highlight=False)
+
+
+def _show(evaluation: Evaluation) -> None:
+    console.print(f"[bold]{evaluation.name} {evaluation.version}[/] ({evaluation.precision})", highlight=False)
+    if evaluation.sets:
+        console.print(_sets_table(evaluation))
+    for found in evaluation.names:
+        console.print(
+            f"names in {found.name}: precision {found.precision:.3f}, recall {found.recall:.3f}, F1 {found.f1:.3f}",
+            highlight=False,
+        )
+    for one in evaluation.calibration:
+        console.print(
+            f"dev, {one.head}: temperature {one.shipped_temperature:.2f}, fitted now {one.fitted_temperature:.2f}; "
+            f"calibration error {one.error_before:.4f}, fitted {one.error_after:.4f}; "
+            f"95 % right from {one.threshold:.2f} on",
+            highlight=False,
+        )
+    table = Table("behaviour", "passed", "of", header_style="bold")
+    for kind in evaluation.behaviour:
+        table.add_row(kind.name, str(kind.passed), str(kind.tests))
+    console.print(table)
+
+
+def _sets_table(evaluation: Evaluation) -> Table:
+    table = Table("set", "rows", "accuracy", "macro-F1", "calib. error", "opposite", header_style="bold")
+    table.columns[0].no_wrap = True
+    for one in evaluation.sets:
+        scored = one.score
+        opposite = "" if scored.opposite_polarity is None else f"{100 * scored.opposite_polarity:.2f} %"
+        figures = (f"{figure:.4f}" for figure in (scored.accuracy, scored.macro_f1, scored.calibration_error))
+        table.add_row(one.name, f"{scored.rows:,}", *figures, opposite)
+    return table

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from models import ModelError, NullClassifier, OnnxClassifier, Probabilities
+from models import ModelError, NullClassifier, OnnxClassifier, Probabilities, Span
 from models.proof import Evaluation, LabelledSet, ProofList, evaluate, evaluate_artifact, load_proof_list
 
 POLES = ("negative", "neutral", "positive")
@@ -89,7 +89,7 @@ def test_columns_of_different_lengths_are_refused() -> None:
 def test_a_model_that_judges_no_entities_is_told_so() -> None:
     null = NullClassifier({"entity": POLES})
     with pytest.raises(ModelError, match="judges entities, which null does not"):
-        evaluate(null, [LabelledSet("odd", "entity", ["a b"], ["neutral"], entities=["a"])])
+        evaluate(null, [LabelledSet("odd", "entity", ["a b"], ["neutral"], entities=[Span(0, 1)])])
 
 
 def test_an_evaluation_survives_json(shipped_folder: Path) -> None:

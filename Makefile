@@ -19,7 +19,7 @@ PIP_TRAIN := python -m pip install --quiet --disable-pip-version-check --no-inpu
 # The project itself, editable, by the locked build back end.
 PIP_SELF := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test test-train chaos check bench lock clean
+.PHONY: help demo test test-train train-env chaos check bench lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -32,7 +32,10 @@ test: $(VENV)/.dev  ## run all tests; brings the servers they need, or says how 
 	$(BIN)/python -m pytest $(ARGS)
 
 test-train: $(VENV)-train/.train  ## run the tests of the training code, with torch (5 GB) in a .venv-train of its own
-	$(VENV)-train/bin/python -m pytest tests/models/test_training_graph.py tests/models/test_training_network.py $(ARGS)
+	$(VENV)-train/bin/python -m pytest tests/models $(ARGS)
+
+train-env: $(VENV)-train/.train  ## .venv-train with the training code (5 GB), and the two encoders that models start from
+	$(VENV)-train/bin/python deploy/setup/fetch-encoder all-MiniLM-L6-v2 all-mpnet-base-v2
 
 chaos: $(VENV)/.dev  ## the chaos suite in its long form: real servers, 20,000 records a scenario
 	$(BIN)/python tests/system_needs.py
@@ -63,6 +66,7 @@ $(VENV)-train/.train: pyproject.toml $(LOCKS)/train.txt $(LOCKS)/dev.txt
 	@echo "moodwire: installing the training packages (once, about 5 GB)"
 	@$(VENV)-train/bin/$(PIP_TRAIN) -r $(LOCKS)/train.txt
 	@$(VENV)-train/bin/$(PIP_TRAIN) -r $(LOCKS)/dev.txt
+	@$(VENV)-train/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # A .venv without its stamp is one whose set-up was cut off, perhaps before it had pip: go on where it stopped.

@@ -1,4 +1,9 @@
-"""The network: an encoder, the mean of its token vectors, one linear layer a head."""
+"""The network: one encoder, and heads that read a text, an entity in it, or its words, all from one pass.
+
+heads.sentiment, heads.topic   Linear(width, labels)      on the mean of the token vectors
+heads.entity                   Linear(2 width, labels)    on [mean of the entity's tokens ; mean of the text]
+heads.names                    Linear(width, 3)           on each token: O, B, I
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,46 +12,123 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
+from models.training.errors import TrainingError
+from models.training.heads import HeadSpec, read_heads, write_heads
+
+__all__ = ["Entities", "HeadedEncoder", "from_pretrained", "layers_of", "load", "pad_token", "read_state", "save"]
+
+Entities = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+"""By entity head: the row of each entity, int64 [entities], and its tokens, float 0 or 1 [entities, tokens]."""
+
+_WEIGHTS = "network.pt"
+
 
 class HeadedEncoder(nn.Module):
-    """Text in, logits of every head out.
+    """Token numbers in, logits of every head out.
 
-    `forward` takes `input_ids` and `attention_mask`, both int64 [rows, tokens], and returns the logits of
-    each head, float32 [rows, labels], in the order of `heads`.
+    `forward` takes `input_ids` and `attention_mask`, both int64 [rows, tokens], and returns by head: text heads
+    float32 [rows, labels], the names head [rows, tokens, 3], entity heads [entities, labels] for the entities
+    given; without any, an entity head is left out.
     """
 
-    def __init__(self, encoder: nn.Module, heads: Mapping[str, tuple[str, ...]], dropout: float = 0.1) -> None:
+    def __init__(self, encoder: nn.Module, heads: Mapping[str, HeadSpec], dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
+        self.specs = dict(heads)
         width = int(encoder.config.hidden_size)
         self.dropout = nn.Dropout(dropout)
-        self.heads = nn.ModuleDict({name: nn.Linear(width, len(labels)) for name, labels in heads.items()})
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(width * (1 + (one.kind == "entity")), len(one.labels)) for name, one in heads.items()}
+        )
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, entities: Entities | None = None
+    ) -> dict[str, torch.Tensor]:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        return self.answers(hidden, attention_mask, entities or {})
+
+    def answers(self, hidden: torch.Tensor, mask: torch.Tensor, entities: Entities) -> dict[str, torch.Tensor]:
+        """Apply the heads to token vectors, float [rows, tokens, width]."""
+        mean = _mean(hidden, mask.unsqueeze(-1).to(hidden.dtype))
         pooled = self.dropout(mean)
-        return tuple(head(pooled) for head in self.heads.values())
+        found = {}
+        for name, head in self.heads.items():
+            kind = self.specs[name].kind
+            if kind == "text":
+                found[name] = head(pooled)
+            elif kind == "names":
+                found[name] = head(self.dropout(hidden))
+            elif name in entities:
+                rows, tokens = entities[name]
+                entity = _mean(hidden[rows], tokens.unsqueeze(-1).to(hidden.dtype))
+                found[name] = head(self.dropout(torch.cat([entity, mean[rows]], dim=-1)))
+        return found
 
 
-def from_pretrained(folder: Path, heads: Mapping[str, tuple[str, ...]], attention: str = "sdpa") -> HeadedEncoder:
-    """Build the network on the pretrained encoder in `folder`, its heads fresh."""
-    encoder = AutoModel.from_pretrained(folder, attn_implementation=attention, add_pooling_layer=False)
-    return HeadedEncoder(encoder, heads)
+def _mean(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def layers_of(encoder: nn.Module) -> nn.ModuleList:
+    """Return the encoder's transformer layers, which may be replaced in place.
+
+    Raises `TrainingError` when it is built in another way than Hugging Face's encoders are.
+    """
+    for holder in (getattr(encoder, "encoder", None), getattr(encoder, "transformer", None), encoder):
+        for name in ("layer", "layers"):
+            found = getattr(holder, name, None)
+            if isinstance(found, nn.ModuleList):
+                return found
+    raise TrainingError(f"{type(encoder).__name__} has no list of layers; use an encoder of BERT's or MPNet's kind")
+
+
+def from_pretrained(
+    folder: Path, heads: Mapping[str, HeadSpec], *, dropout: float = 0.1, attention: str | None = None
+) -> HeadedEncoder:
+    """Build the network on the pretrained encoder in `folder`, its heads fresh.
+
+    Raises `TrainingError` when the folder holds no encoder that Transformers can read.
+    """
+    options = {"attn_implementation": attention} if attention else {}
+    try:
+        encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **options)
+    except TypeError:  # an encoder without a pooler knows no such switch
+        encoder = AutoModel.from_pretrained(folder, **options)
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{folder} holds no encoder that Transformers reads ({error})") from error
+    return HeadedEncoder(encoder.float(), heads, dropout)
 
 
 def save(network: HeadedEncoder, folder: Path) -> None:
-    """Write the encoder's configuration and all weights to `folder`."""
+    """Write the encoder's configuration, the heads and all weights to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     network.encoder.config.save_pretrained(folder)
-    torch.save(network.state_dict(), folder / "network.pt")
+    write_heads(network.specs, folder)
+    torch.save(network.state_dict(), folder / _WEIGHTS)
 
 
-def load(folder: Path, heads: Mapping[str, tuple[str, ...]], attention: str = "sdpa") -> HeadedEncoder:
+def read_state(folder: Path) -> dict[str, torch.Tensor]:
+    """Read the weights that `save` wrote, names starting with `encoder.` or `heads.`."""
+    try:
+        state: dict[str, torch.Tensor] = torch.load(folder / _WEIGHTS, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise TrainingError(f"{folder / _WEIGHTS} cannot be read ({error.strerror}); name a trained network") from error
+    return state
+
+
+def load(folder: Path, *, attention: str | None = None) -> HeadedEncoder:
     """Read what `save` wrote, ready for inference."""
+    options = {"attn_implementation": attention} if attention else {}
     config = AutoConfig.from_pretrained(folder)
-    encoder = AutoModel.from_config(config, attn_implementation=attention, add_pooling_layer=False)
-    network = HeadedEncoder(encoder, heads)
-    network.load_state_dict(torch.load(folder / "network.pt", map_location="cpu", weights_only=True))
+    try:
+        encoder = AutoModel.from_config(config, add_pooling_layer=False, **options)
+    except TypeError:
+        encoder = AutoModel.from_config(config, **options)
+    network = HeadedEncoder(encoder, read_heads(folder))
+    network.load_state_dict(read_state(folder))
     return network.eval()
+
+
+def pad_token(network: HeadedEncoder) -> int:
+    """Return the number of the token that fills up a batch."""
+    return int(network.encoder.config.pad_token_id or 0)

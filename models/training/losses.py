@@ -1,0 +1,39 @@
+"""What a step descends: the heads' cross entropies over the rows that carry their label."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from models.training.example import UNKNOWN
+from models.training.tensors import Tensors
+
+__all__ = ["hard_loss"]
+
+
+def hard_loss(
+    logits: Mapping[str, torch.Tensor], wanted: Tensors, head_weights: Mapping[str, float], smoothing: float
+) -> torch.Tensor:
+    """Sum the heads' losses over a batch, divided by its rows.
+
+    Dividing by all rows weighs every label the same, whatever mixture the batch drew. A text counts once for its
+    names, however many words it has.
+    """
+    total = torch.zeros((), device=wanted.ids.device)
+    for name, scores in logits.items():
+        if name in wanted.labels:
+            each = _cross_entropy(scores, wanted.labels[name], smoothing) * wanted.weights[name]
+        elif name in wanted.entities:
+            each = _cross_entropy(scores, wanted.entities[name].labels, smoothing) * wanted.entities[name].weights
+        else:
+            known = wanted.tags != UNKNOWN
+            losses = _cross_entropy(scores.flatten(0, 1), wanted.tags.flatten(), 0.0).view_as(wanted.tags)
+            each = losses.sum(dim=1) / known.sum(dim=1).clamp(min=1)
+        total = total + head_weights.get(name, 1.0) * each.sum()
+    return total / len(wanted.ids)
+
+
+def _cross_entropy(scores: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
+    return nn.functional.cross_entropy(
+        scores.float(), labels, ignore_index=UNKNOWN, label_smoothing=smoothing, reduction="none"
+    )

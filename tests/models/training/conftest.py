@@ -1,0 +1,82 @@
+"""A labelled corpus of a few words, and an encoder of a few numbers: a run takes a second."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+FILLERS = [f"{first}{second}" for first in "bdfgklmn" for second in ("a", "e", "i", "o", "u", "ar", "ol")]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "acme", "oreon", "rises", "falls", "meets", "as", *FILLERS]
+VERDICT = {"rises": "positive", "falls": "negative", "meets": "neutral"}
+
+
+@pytest.fixture
+def small_data(tmp_path: Path) -> Path:
+    """A folder with two data sets: texts with a sentiment, and texts with a verdict for each of two names."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    chance = random.Random(3)
+    texts = [_sentence(chance) for _ in range(300)]
+    lines = [f"{text},{VERDICT[verb]}" for text, verb in texts]
+    (folder / "texts.csv").write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
+    (folder / "texts.yaml").write_text(
+        "name: texts\nlicence: MIT\nhead: sentiment\nhead_labels: [negative, neutral, positive]\nlabel: label\n"
+        "label_map: {negative: negative, neutral: neutral, positive: positive}\n"
+        "splits: {all: texts.csv, test_share: 0.1}\n",
+        encoding="utf-8",
+    )
+    pairs = [_pair(chance) for _ in range(200)]
+    lines = [f'{text},"{verdicts}"' for text, verdicts in pairs]
+    (folder / "pairs.csv").write_text("\n".join(["title,verdicts", *lines]) + "\n", encoding="utf-8")
+    (folder / "pairs.yaml").write_text(
+        "name: pairs\nlicence: MIT\nkind: entities\nhead: entity\nhead_labels: [negative, neutral, positive]\n"
+        "text: title\nlabel: verdicts\nlabel_map: {negative: negative, neutral: neutral, positive: positive}\n"
+        "names: true\nsplits: {all: pairs.csv, test_share: 0.1}\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+def _sentence(chance: random.Random) -> tuple[str, str]:
+    verb = chance.choice(list(VERDICT))
+    rest = " ".join(chance.choice(FILLERS) for _ in range(chance.randint(2, 9)))
+    return f"{chance.choice(['Acme', 'Oreon'])} {verb} {rest}", verb
+
+
+def _pair(chance: random.Random) -> tuple[str, str]:
+    one, other = chance.sample(list(VERDICT), 2)
+    text = f"Acme {one} as Oreon {other} {' '.join(chance.choice(FILLERS) for _ in range(5))}"
+    return text, f"{{'Acme': '{VERDICT[one]}', 'Oreon': '{VERDICT[other]}'}}"
+
+
+@pytest.fixture(scope="session")
+def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT with random weights: 3 layers of 16 and 66 words."""
+    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+    transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
+    folder = tmp_path_factory.mktemp("small-encoder")
+    torch.manual_seed(1)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=24,
+    )
+    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    write_tokenizer(folder)
+    return folder
+
+
+def write_tokenizer(folder: Path) -> None:
+    """Write the tokenizer of `WORDS` to `folder`."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    made = Tokenizer(models.WordPiece({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    made.normalizer = normalizers.Lowercase()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    made.save(str(folder / "tokenizer.json"))

@@ -1,0 +1,82 @@
+"""A run learns, stops and goes on to the same weights. Needs the extra `train`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the extra `train`")
+pytest.importorskip("transformers", reason="training needs the extra `train`")
+pytest.importorskip("tensorboard", reason="training needs the extra `train`")
+
+import torch
+
+from models.training import network as networks
+from models.training.dataset import load_datasets
+from models.training.errors import TrainingError
+from models.training.plan import Plan
+from models.training.train import Setup, train
+
+PLAN = Plan(
+    epochs=2, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2, evaluations_per_epoch=2
+)
+
+
+def setup(data: Path, encoder: Path, out: Path, **more: object) -> Setup:
+    sets = load_datasets([data / "texts.yaml", data / "pairs.yaml"])
+    return Setup(sets, data, encoder, out, device="cpu", threads=1, quiet=True, **more)  # type: ignore[arg-type]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return networks.read_state(run / "best")
+
+
+@pytest.mark.parametrize("freeze_layers", [0, 2])
+def test_an_interrupted_run_ends_as_one_that_was_not(
+    freeze_layers: int, small_data: Path, small_encoder: Path, tmp_path: Path
+) -> None:
+    plan = replace(PLAN, freeze_layers=freeze_layers)
+    whole = train(setup(small_data, small_encoder, tmp_path / "whole"), plan)
+    for _ in range(3):
+        cut = train(setup(small_data, small_encoder, tmp_path / "cut"), plan, stop_after=5)
+    assert not cut["finished"]
+    cut = train(setup(small_data, small_encoder, tmp_path / "cut"), plan)
+    assert cut["finished"]
+    assert cut["step"] == whole["step"] > 15
+    assert cut["evaluations"] == whole["evaluations"]
+    ours, theirs = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_what_was_trained_is_what_is_loaded(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    plan = replace(PLAN, epochs=15, evaluations_per_epoch=1, patience=15)
+    record = train(setup(small_data, small_encoder, tmp_path / "run"), plan)
+    network = networks.load(tmp_path / "run" / "best")
+    assert {name: head.kind for name, head in network.specs.items()} == {
+        "sentiment": "text",
+        "entity": "entity",
+        "names": "names",
+    }
+    heads = record["best"]["heads"]
+    assert heads["sentiment"]["accuracy"] > 0.9
+    assert heads["names"]["accuracy"] > 0.9
+
+
+def test_frozen_layers_keep_the_encoders_weights(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    plan = Plan(epochs=1, batch_rows=16, max_tokens=24, freeze_layers=2, learning_rate=1e-3)
+    train(setup(small_data, small_encoder, tmp_path / "run"), plan)
+    before = networks.from_pretrained(small_encoder, {}).state_dict()
+    after = weights(tmp_path / "run")
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed
+    assert all(name.startswith("encoder.encoder.layer.2.") for name in changed)
+
+
+def test_a_folder_of_another_plan_is_refused(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    train(setup(small_data, small_encoder, tmp_path / "run"), PLAN, stop_after=1)
+    other = replace(PLAN, seed=8)
+    with pytest.raises(TrainingError, match=r"another seed.*--restart"):
+        train(setup(small_data, small_encoder, tmp_path / "run"), other)
+    again = train(setup(small_data, small_encoder, tmp_path / "run", restart=True), other, stop_after=1)
+    assert again["plan"]["seed"] == 8

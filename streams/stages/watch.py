@@ -8,7 +8,9 @@ crash redid them or how many workers share the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -31,6 +33,9 @@ ROW_VERSION = 1
 
 #: Own offsets count on from incarnation to incarnation of the own topic: its number takes the upper bits.
 EPOCH_SHIFT = 44
+
+#: A tick may look at thousands of series: after so long the other stages of the process have their turn.
+TURN_SECONDS = 0.005
 
 _batches = msgspec.json.Decoder(MentionBatch)
 
@@ -133,9 +138,13 @@ class WatchPartition:
 
     def apply(self, record: Record) -> list[AlertEvent]:
         """Apply one mentions record: count its fresh items, then close every tick that the watermark has passed."""
+        return [event for events in self.applying(record) for event in events]
+
+    def applying(self, record: Record) -> Iterator[list[AlertEvent]]:
+        """`apply` in steps, one a series that is looked at: it is applied when all of them are taken."""
         own = self._base + record.offset
         if own <= self._row.own_offset or record.value is None:
-            return []
+            return
         batch = _batches.decode(record.value)
         if batch.version > VERSION:
             raise NewerVersion(f"the mentions record at offset {record.offset}", batch.version, VERSION)
@@ -145,12 +154,11 @@ class WatchPartition:
         known = self._row.progress.get(batch.partition)
         if known is None or batch.progress_ms > known:
             self._row.progress[batch.partition] = batch.progress_ms
-        events = self._close_due(own, touched)
+        yield from self._close_due(own, touched)
         for entry in touched.values():
             entry.own_offset = own
         self._dirty.update(touched)
         self._row.own_offset = own
-        return events
 
     def _count(self, batch: MentionBatch, own: int, touched: dict[str, _Series]) -> None:
         kinds = self._config.kinds
@@ -170,12 +178,11 @@ class WatchPartition:
                     self._plan(name, tick_ms)
         self._row.positions.advance(batch)
 
-    def _close_due(self, own: int, touched: dict[str, _Series]) -> list[AlertEvent]:
+    def _close_due(self, own: int, touched: dict[str, _Series]) -> Iterator[list[AlertEvent]]:
         watermark = self.watermark
         if watermark is None:
-            return []
+            return
         until_ms = watermark // self._config.hop_ms * self._config.hop_ms
-        events: list[AlertEvent] = []
         for tick_ms, names in self._schedule.due(until_ms):
             self._stream.close_tick(tick_ms, self._config)
             self._row.tick_ms = max(self._row.tick_ms, tick_ms)
@@ -184,20 +191,20 @@ class WatchPartition:
                 if entry.own_offset >= own:  # a crash came after this row was written: the tick is in it already
                     self._schedule.add(until_ms + self._config.hop_ms, name)  # what it still buffers is looked at later
                     continue
-                events += close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config)
                 touched[name] = entry
+                yield close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config)
                 self._plan_next_look(name, entry)
         self._row.tick_ms = max(self._row.tick_ms, until_ms)
-        return events
 
     def take_rows(self) -> dict[str, bytes]:
         """The series rows changed since the last call."""
-        rows = {
-            SERIES_PREFIX + name: _rows_out.encode(_SeriesRow(entry.own_offset, entry.state.to_bytes()))
-            for name, entry in self._dirty.items()
-        }
-        self._dirty = {}
-        return rows
+        return dict(self.taking_rows())
+
+    def taking_rows(self) -> Iterator[tuple[str, bytes]]:
+        """`take_rows` in steps, one a row."""
+        dirty, self._dirty = self._dirty, {}
+        for name, entry in dirty.items():
+            yield SERIES_PREFIX + name, _rows_out.encode(_SeriesRow(entry.own_offset, entry.state.to_bytes()))
 
     def partition_row(self) -> bytes:
         self._row.stream = self._stream.to_bytes()
@@ -236,9 +243,12 @@ class WatchStage:
         if partition.begin(run.epoch):
             await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
         events: list[AlertEvent] = []
+        turn = _Turn()
         for record in run.records:
             try:
-                events += partition.apply(record)
+                for caused in partition.applying(record):
+                    events += caused
+                    await turn.over()
             except msgspec.DecodeError as error:
                 raise TransportError(
                     f"{run.topic}[{run.partition}] offset {record.offset} is no mentions record: {error}"
@@ -250,8 +260,11 @@ class WatchStage:
             for event in events:
                 self._observer.alerted(event.change, event.severity, _newest_seen_ms(event))
         # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
-        rows: dict[str, bytes | None] = {**partition.take_rows(), PARTITION_KEY: partition.partition_row()}
-        await self._state.put(run.partition, rows)
+        rows: dict[str, bytes | None] = {}
+        for key, row in partition.taking_rows():
+            rows[key] = row
+            await turn.over()
+        await self._state.put(run.partition, rows | {PARTITION_KEY: partition.partition_row()})
         self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
 
     async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
@@ -281,6 +294,18 @@ class WatchStage:
     def forget(self, partition: int) -> None:
         if self._partitions.pop(partition, None) is not None:
             self._observer.forgot(partition)
+
+
+class _Turn:
+    """Lets the event loop's other work go on when this has taken `TURN_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + TURN_SECONDS
+
+    async def over(self) -> None:
+        if time.monotonic() >= self._until:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + TURN_SECONDS
 
 
 def _newest_seen_ms(event: AlertEvent) -> int | None:

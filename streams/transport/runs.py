@@ -22,14 +22,19 @@ from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record, Run
 
-__all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "take_done"]
+__all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "size_bytes", "take_done"]
 
 _LAST_COMMIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """How large a run may be, and how many of one partition may be with its stage at once."""
+    """How large a run may be, and how many of one partition may be with its stage at once.
+
+    More than one is handed out only while more stands in the partition than it brought. Near the end the next run is
+    cut when its stage is free, and brings all that came meanwhile: cut earlier, it would bring a few records, and those
+    that came after it would wait for two runs.
+    """
 
     records: int = 500
     size_bytes: int = 4 << 20
@@ -63,7 +68,7 @@ def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Recor
     start, size = 0, 0
     while start < len(records):  # by number alone, as long as that keeps the other limit
         piece = records[start : start + limits.records]
-        if _size_bytes(piece) > limits.size_bytes:
+        if size_bytes(piece) > limits.size_bytes:
             break
         yield piece
         start += len(piece)
@@ -77,7 +82,7 @@ def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Recor
         yield records[start:]
 
 
-def _size_bytes(records: Sequence[Record]) -> int:
+def size_bytes(records: Sequence[Record]) -> int:
     return sum(map(len, filter(None, [record.value for record in records])))
 
 
@@ -106,6 +111,8 @@ class RunConsumer(Consumer):
         #: Per partition the offset after the last run handed out. Absent until the committed offset is known: Faust
         #: lets source partitions be read before it goes back to that, and would have the records read twice.
         self._next: dict[TP, int] = {}
+        #: The partitions whose last run, when it was handed out, left something behind.
+        self._behind: set[TP] = set()
         #: Counts the times that all positions were moved: what a fetch from before brings counts no more.
         self.seeks = 0
 
@@ -156,6 +163,7 @@ class RunConsumer(Consumer):
                 if isinstance(message.value, Run):
                     self._handed.setdefault(tp, deque()).append(message.offset)
                     self._next[tp] = message.offset + 1
+                    (self._behind.discard if message.value.reaches_end else self._behind.add)(tp)
                 yield tp, message
 
     def _messages(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
@@ -197,7 +205,8 @@ class RunConsumer(Consumer):
         return await self._getmany(active_partitions=roomy, timeout=timeout), active
 
     def _has_room(self, tp: TP) -> bool:
-        return tp in self._next and self.in_flight(tp) < self.limits.in_flight
+        limit = self.limits.in_flight if tp in self._behind else 1
+        return tp in self._next and self.in_flight(tp) < limit
 
     def in_flight(self, tp: TP) -> int:
         """How many runs of the partition are handed out and not acknowledged."""

@@ -54,12 +54,14 @@ def main() -> None:
         classifiers = null_classifiers(settings)
         total = publish(settings, ITEMS)
         done, wall, cpu = steady(asyncio.run(drain(settings, classifiers, total, NoArchive())))
+        size_bytes = sum(log.stat().st_size for log in Path(name).glob("**/*.log"))  # segments of all topics
     print(
         json.dumps(
             {
                 "kafka, null classifier, no archive, one core: items/s": done / wall,
                 "kafka, null classifier, no archive, one core: CPU µs an item": cpu / done * 1e6,
                 "kafka, null classifier, no archive, one core: items/s by CPU time": done / cpu,
+                "kafka, all topics, one replica: bytes on disk an item": size_bytes / total,
             }
         )
     )

@@ -1,9 +1,10 @@
 """From publishing to archived, and to an alert: p50, p99, p99.9 with Kafka, Elasticsearch and the shipped model.
 
-A worker is a process of its own (`moodwire run`). It first takes a backlog as fast as it can, which tells the
-rate that it sustains; then news comes at half of that rate for LATENCY_SECONDS (300), and now and then a burst of
-bad news about one company. An item counts as archived when it stands on the topic `scored`: that is after
-Elasticsearch has acknowledged it. Only the last burst items' time of publishing counts for an alert.
+The stages run as in production: `score` in a process of its own, `watch` and `deliver` in another. They first take a
+backlog as fast as they can, which tells the rate that they sustain; then news comes at half of that rate, a while to
+get warm and LATENCY_SECONDS (300) that are measured, and now and then a burst of bad news about one company. An item
+counts as archived when it stands on the topic `scored`: that is after Elasticsearch has acknowledged it. Only the last
+burst items' time of publishing counts for an alert.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,6 +38,8 @@ from tests.integration.kafka_server import KafkaUnavailable, running_kafka
 
 SECONDS = float(os.environ.get("LATENCY_SECONDS", "300"))
 PARTITIONS = 2
+WORKERS = (("score",), ("watch", "deliver"))
+WARM_UP_SECONDS = 30.0
 BACKLOG = 12_000
 BURST_EVERY_SECONDS = 10.0
 FIRST_RUNS_SECONDS = 2.0
@@ -145,21 +148,15 @@ def main() -> None:
 
 
 async def _measure(settings: Settings, bootstrap: str) -> dict[str, float]:
-    async with _stream(settings, bootstrap) as stream:
-        worker = await asyncio.create_subprocess_exec(
-            *_command(), env=_environment(settings), stdout=subprocess.DEVNULL
-        )
-        try:
-            rate = await _sustained(stream)
-            first = len(stream.sent)
-            await _steady(stream, rate / 2)
-            ids = list(stream.sent)[first:]
-            await stream.settled(set(ids), set())
-            archived = [stream.archived[one] - stream.sent[one] for one in ids]
-            missing = await _missing_alerts(stream)
-        finally:
-            worker.terminate()
-            await worker.wait()
+    async with _stream(settings, bootstrap) as stream, _workers(settings):
+        rate = await _sustained(stream)
+        await _steady(stream, rate / 2, WARM_UP_SECONDS, iter(()))
+        first = len(stream.sent)
+        await _steady(stream, rate / 2, SECONDS, _companies(settings))
+        ids = list(stream.sent)[first:]
+        await stream.settled(set(ids), set())
+        archived = [stream.archived[one] - stream.sent[one] for one in ids]
+        missing = await _missing_alerts(stream)
     alerted = [at - stream.burst[series] for series, at in stream.alerted.items() if series in stream.burst]
     return {
         "sustained: items/s": rate,
@@ -199,16 +196,17 @@ async def _sustained(stream: Stream) -> float:
     return len(begun) / (begun[-1] - arrivals[0] - FIRST_RUNS_SECONDS)
 
 
-async def _steady(stream: Stream, rate: float) -> None:
-    companies = _companies(stream.settings)
+async def _steady(stream: Stream, rate: float, seconds: float, companies: Iterator[tuple[str, str]]) -> None:
+    """News at `rate` a second, and a burst about one of the `companies` every few seconds until they are used up."""
     began = time.perf_counter()
     published = bursts = 0
-    while (elapsed := time.perf_counter() - began) < SECONDS:
+    while (elapsed := time.perf_counter() - began) < seconds:
         for _ in range(int(elapsed * rate) - published):
             await stream.publish_next()
             published += 1
-        if elapsed >= (bursts + 1) * BURST_EVERY_SECONDS and elapsed < SECONDS - BURST_EVERY_SECONDS:
-            await stream.publish_burst(bursts, *next(companies))
+        if elapsed >= (bursts + 1) * BURST_EVERY_SECONDS and elapsed < seconds - BURST_EVERY_SECONDS:
+            if company := next(companies, None):
+                await stream.publish_burst(bursts, *company)
             bursts += 1
         await asyncio.sleep(0.005)
 
@@ -238,8 +236,25 @@ def _percentiles(name: str, seconds: list[float], scale: float) -> dict[str, flo
     return {f"{name}: p{q:g}": float(np.percentile(seconds, q)) * scale for q in (50, 99, 99.9)}
 
 
-def _command() -> list[str]:
-    return [str(Path(sys.executable).with_name("moodwire")), "run"]
+@asynccontextmanager
+async def _workers(settings: Settings) -> AsyncIterator[None]:
+    environment = _environment(settings)
+    processes: list[asyncio.subprocess.Process] = []
+    try:
+        for stages in WORKERS:
+            command = _command(stages)
+            processes.append(await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL))
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            await process.wait()
+
+
+def _command(stages: Sequence[str]) -> list[str]:
+    moodwire = str(Path(sys.executable).with_name("moodwire"))
+    return [moodwire, "run", *(word for stage in stages for word in ("--stage", stage))]
 
 
 def _environment(settings: Settings) -> dict[str, str]:

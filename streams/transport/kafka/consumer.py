@@ -24,7 +24,7 @@ from streams.errors import LeaseLost, Retry, TransportError
 from streams.transport.asking import ask
 from streams.transport.kafka.cluster import TopicFacts
 from streams.transport.kafka.lease import Lease
-from streams.transport.runs import RunConsumer
+from streams.transport.runs import RunConsumer, size_bytes
 
 __all__ = ["Consumer", "ConsumerThread"]
 
@@ -45,6 +45,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """What runs beside aiokafka, in its thread's event loop."""
 
     _fetching: asyncio.Event | None = None  # set to end a fetch that waits for records
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._wakes = 0
+        self._kept: dict[TP, _Kept] = {}  # fetched and not handed to the main loop
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -90,38 +95,64 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     # -- fetching
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's
-        return await self.run_here(self._fetch(active_partitions or set(), timeout, self.consumer.seeks))
+        wanted, seeks, wakes = active_partitions or set(), self.consumer.seeks, self._wakes
+        return await self.run_here(self._fetch(wanted, timeout, seeks, wakes))
 
-    async def _fetch(self, wanted: set[TP], at_most_seconds: float, seeks: int) -> dict[TP, list[Any]]:
-        """Of each partition the records of as many runs as there is room for; waits when there are none."""
+    async def _fetch(
+        self, wanted: set[TP], at_most_seconds: float, seeks: int, wakes: int
+    ) -> dict[TP, Sequence[Record]]:
+        """Of each wanted partition the records of as many runs as there is room for; waits when there are none."""
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
         assert self._fetching is not None
-        self._fetching.clear()
+        until = self.thread_loop.time() + at_most_seconds
         with fetcher._subscriptions.fetch_context():
-            found = await self._fetched(fetcher, wanted, seeks)
-            if found or not self.consumer.flow_active:
-                return found
-            await self._wait_for_records(fetcher, at_most_seconds)
-            return await self._fetched(fetcher, wanted, seeks)
+            while True:
+                await self._keep(fetcher, wanted, seeks)
+                found = self._take(fetcher, wanted, seeks)
+                left = until - self.thread_loop.time()
+                self._fetching.clear()
+                if found or left <= 0 or wakes != self._wakes or not self.consumer.flow_active:
+                    return found
+                await self._wait_for_records(fetcher, left)
 
-    async def _fetched(self, fetcher: Any, wanted: Iterable[TP], seeks: int) -> dict[TP, list[Any]]:
+    async def _keep(self, fetcher: Any, wanted: set[TP], seeks: int) -> None:
+        """Takes what was fetched out of aiokafka's hands, which asks for no more of a partition while it holds some.
+
+        So a run brings all that has come until its stage is free, not what came until the first record was fetched.
+        """
+        limits = self.consumer.limits
+        for tp in sorted(fetcher._records.keys() & (wanted | self.consumer.known())):
+            if not self._may_take(fetcher, seeks):
+                return
+            most = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else limits.records * limits.in_flight
+            kept = self._kept.get(tp, _Kept())
+            if len(kept) < most and kept.size_bytes < limits.size_bytes * limits.in_flight:
+                _read_as_ours(fetcher._records[tp])
+                fetched = await fetcher.fetched_records({tp}, 0, max_records=most - len(kept))
+                for key, records in fetched.items():
+                    self._kept.setdefault(TP(*key), _Kept()).add(records)
+
+    def _take(self, fetcher: Any, wanted: set[TP], seeks: int) -> dict[TP, Sequence[Record]]:
         """Takes nothing that stands behind positions that are being moved: the main loop would not take it."""
-        found: dict[TP, list[Any]] = {}
-        records = self.consumer.limits.records
-        ready = fetcher._records.keys() & wanted
-        for tp in sorted(ready):
-            if not self.consumer.flow_active or fetcher._subscriptions.reassignment_in_progress:
-                break
-            if seeks != self.consumer.seeks:
-                break
-            room = max(1, self.consumer.limits.in_flight - self.consumer.in_flight(tp))
-            limit = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else records * room
-            _read_as_ours(fetcher._records[tp])
-            found |= await fetcher.fetched_records({tp}, 0, max_records=limit)
-        return {TP(*tp): fetched for tp, fetched in found.items()}
+        if not self._may_take(fetcher, seeks):
+            return {}
+        return {tp: self._taken(tp) for tp in sorted(wanted & self._kept.keys())}
+
+    def _taken(self, tp: TP) -> Sequence[Record]:
+        limits, kept = self.consumer.limits, self._kept.pop(tp)
+        most = limits.records * max(1, limits.in_flight - self.consumer.in_flight(tp))
+        if self.consumer._is_changelog_tp(tp) or len(kept) <= most:
+            return kept.records
+        rest = self._kept[tp] = _Kept()
+        rest.add(kept.records[most:])
+        return kept.records[:most]
+
+    def _may_take(self, fetcher: Any, seeks: int) -> bool:
+        moving = fetcher._subscriptions.reassignment_in_progress
+        return bool(self.consumer.flow_active and not moving and seeks == self.consumer.seeks)
 
     async def _wait_for_records(self, fetcher: Any, at_most_seconds: float) -> None:
         """Until something was fetched, `wake` was called, or the time is over."""
@@ -138,7 +169,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             arrived.result()  # raises what the fetcher met: a missing permission, say
 
     def wake(self) -> None:
-        """Ends a fetch that waits for records; from any thread."""
+        """Ends a fetch that waits for records, also one that is only on its way; from the main loop."""
+        self._wakes += 1
         fetching = self._fetching
         if fetching is not None and not fetching.is_set() and self.thread_loop.is_running():
             self.thread_loop.call_soon_threadsafe(fetching.set)
@@ -161,6 +193,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self.log.warning("Offsets are not committed, another worker has the partitions: %s", error)
             return False
         return True
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
+        for tp in partitions:
+            self._kept.pop(tp, None)
+        await super()._seek_wait(consumer, partitions)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return await self.run_here(self._seek_to_committed())
@@ -185,6 +222,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 offset = min(max(offset, first[tp]), end[tp])
             consumer.seek(tp, offset)
             found[TP(*tp)] = offset
+        self._kept.clear()
         return found
 
     # -- the group
@@ -223,6 +261,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer.highwater(driver.ensure_aiokafka_TP(tp)) or 0
 
 
+class _Kept:
+    """Records of one partition that were fetched and not handed over."""
+
+    __slots__ = ("records", "size_bytes")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def add(self, records: Sequence[Record]) -> None:
+        self.records += records
+        self.size_bytes += size_bytes(records)
+
+
 def _read_as_ours(fetched: Any) -> None:
     """Has aiokafka make our records where it would make its own: a third of what reading a record costs."""
     unread = getattr(fetched, "_partition_records", None)
@@ -243,7 +298,6 @@ class Consumer(RunConsumer, driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lease = Lease(self.app.conf.broker_session_timeout)
-        self._room = asyncio.Event()
         self._facts: dict[str, TopicFacts] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -332,17 +386,16 @@ class Consumer(RunConsumer, driver.Consumer):
 
     # -- room
 
+    def known(self) -> set[TP]:
+        """The source partitions whose committed offset is known: what is fetched of them follows on it."""
+        return set(self._next)
+
     def made_room(self) -> None:
-        self._room.set()
         self._thread.wake()
 
     async def wait_for_room(self) -> None:
-        self._room.clear()
-        try:
-            async with asyncio.timeout(1.0):
-                await self._room.wait()
-        except TimeoutError:
-            return
+        """Meanwhile fetches are taken in: they wait for a stage here, not at the broker."""
+        await self._thread.getmany(None, 1.0)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         super().resume_partitions(tps)

@@ -31,6 +31,7 @@ __all__ = [
     "format_for",
     "load_artifact",
     "shipped",
+    "shipped_names",
 ]
 
 FORMAT = 2
@@ -121,9 +122,13 @@ def shipped(name: str) -> Path:
     """
     folder = _SHIPPED / name
     if not (folder / MANIFEST).is_file():
-        known = ", ".join(sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))) or "none"
-        raise ArtifactError(f"no shipped model is called {name!r}; shipped: {known}")
+        raise ArtifactError(f"no shipped model is called {name!r}; shipped: {', '.join(shipped_names()) or 'none'}")
     return folder
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
 
 
 def load_artifact(path: Path) -> Artifact:

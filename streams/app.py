@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -10,20 +10,25 @@ import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
-from models import Classifier, OnnxClassifier
+from models import Classifier, OnnxClassifier, load_artifact
 from models.artifact import ArtifactError, shipped
+from models.registry import Registry
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Stage
 from streams.errors import SettingsError
 from streams.feeds.fieldmap import FieldMap, load_fieldmap
+from streams.learning.control import Control, read_control
+from streams.learning.follower import Follower, lineup_of
+from streams.learning.shelf import OpenModel, Shelf
+from streams.learning.swap import FixedVersions, SwappedVersions
 from streams.observe.operations import Operations
 from streams.process import settle_interpreter
 from streams.settings import Settings
 from streams.stages.deliver import DeliverStage
 from streams.stages.reader import TextReader
-from streams.stages.score import ScoreOptions, ScoreStage
+from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker, TopicSpec, TopicState, open_broker
@@ -32,7 +37,17 @@ from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
 
-__all__ = ["STAGES", "Pipeline", "alert_config", "channels_of", "classifiers_of", "field_map_of", "topic_specs"]
+__all__ = [
+    "STAGES",
+    "Pipeline",
+    "alert_config",
+    "channels_of",
+    "classifiers_of",
+    "field_map_of",
+    "model_opener",
+    "shipped_models",
+    "topic_specs",
+]
 
 STAGES = ("score", "watch", "deliver")
 
@@ -50,6 +65,8 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         TopicSpec(topics.mentions, settings.mentions_partitions, retention_ms=retention_ms),
         TopicSpec(topics.alerts, settings.mentions_partitions, retention_ms=retention_ms),
         TopicSpec(topics.rejects, 1, compacted=True),
+        TopicSpec(topics.control, 1, compacted=True),
+        TopicSpec(topics.feedback, 1, compacted=True),
     ]
 
 
@@ -71,25 +88,47 @@ def field_map_of(settings: Settings) -> FieldMap:
     return load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
 
 
-def classifiers_of(settings: Settings, profile: Profile) -> dict[str, Classifier]:
-    """One loaded classifier for each language of the profile; languages may share one."""
-    loaded: dict[str, Classifier] = {}
-    for artifact in sorted(set(profile.classifiers.values())):
-        try:
-            loaded[artifact] = classifier = OnnxClassifier.load(
-                shipped(artifact),
-                threads=settings.threads,
-                providers=[CUDA] if settings.device == "gpu" else None,
-                token_budget=settings.token_budget,
-            )
-        except ArtifactError as error:
-            raise SettingsError(f"profile {profile.name}: classifier {artifact} cannot be loaded: {error}") from error
+def model_opener(settings: Settings) -> OpenModel:
+    """What loads a version, as the settings ask for; it raises `ArtifactError`, or `SettingsError` without the GPU."""
+    registry = Registry(settings.models)
+
+    def load(name: str, version: str) -> Classifier:
+        classifier = OnnxClassifier.load(
+            registry.find(name, version),
+            threads=settings.threads,
+            providers=[CUDA] if settings.device == "gpu" else None,
+            token_budget=settings.token_budget,
+        )
         if settings.device == "gpu" and CUDA not in classifier.providers:
             raise SettingsError(
                 "MOODWIRE_DEVICE=gpu: onnxruntime found no usable NVIDIA GPU; install moodwire[gpu] with the driver for"
                 f" its CUDA, or set MOODWIRE_DEVICE=cpu (usable here: {', '.join(classifier.providers)})"
             )
-    return {language: loaded[artifact] for language, artifact in profile.classifiers.items()}
+        return classifier
+
+    return load
+
+
+def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
+    """The (name, version) that speaks each language of the profile when nothing was promoted."""
+    try:
+        return {
+            language: (name, load_artifact(shipped(name)).version) for language, name in profile.classifiers.items()
+        }
+    except ArtifactError as error:
+        raise SettingsError(f"profile {profile.name}: a classifier cannot be loaded: {error}") from error
+
+
+def classifiers_of(settings: Settings, profile: Profile, control: Control | None = None) -> dict[str, Classifier]:
+    """One loaded classifier for each language of the profile, or what `control` promoted; languages may share one."""
+    lineup = lineup_of(control or Control(), shipped_models(profile))
+    load, loaded = model_opener(settings), dict[tuple[str, str], Classifier]()
+    for model in sorted(set(lineup.models.values())):
+        try:
+            loaded[model] = load(*model)
+        except ArtifactError as error:
+            raise SettingsError(f"profile {profile.name}: classifier {model[0]} cannot be loaded: {error}") from error
+    return {language: loaded[model] for language, model in lineup.models.items()}
 
 
 def channels_of(settings: Settings) -> list[Channel]:
@@ -109,8 +148,9 @@ def channels_of(settings: Settings) -> list[Channel]:
 class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
-    `classifiers` and `channels` may be given in place of those that the settings name; `operations`
-    watches. `jobs` and `config` (the alert rules) are there once it is entered.
+    `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
+    not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs` and
+    `config` (the alert rules) are there once it is entered.
     """
 
     settings: Settings
@@ -119,9 +159,12 @@ class Pipeline:
     channels: Iterable[Channel] | None = None
     archive: Archive | None = None
     operations: Operations | None = None
+    open_model: OpenModel | None = None
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
     _news: TopicState = field(init=False)
+    _control: Control = field(default_factory=Control, init=False)
+    _followers: list[Follower] = field(default_factory=list, init=False)
     _broker: Broker | None = field(default=None, init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
@@ -132,6 +175,7 @@ class Pipeline:
         with open_broker(self.settings.broker, self.settings.kafka) as broker:
             broker.ensure_topics(topic_specs(self.settings))
             self._news = broker.topic(self.settings.topics.news)
+            self._control = read_control(broker.scan(self.settings.topics.control))
         if self.archive is None:
             self.archive = open_archive(self.settings.archive, self.settings.elastic)
             self._stack.push_async_callback(self.archive.close)
@@ -139,6 +183,8 @@ class Pipeline:
             self.archive = self.operations.archive(self.archive)
             self.operations.rules(self.config)
         self.jobs = [self._job(name) for name in self.stages]
+        for follower in self._followers:
+            await self._stack.enter_async_context(follower)
         settle_interpreter()
         return self
 
@@ -190,20 +236,36 @@ class Pipeline:
             late_after_ms=int(settings.late_after_hours * 3_600_000),
             live=not settings.is_replay,
         )
-        classifiers = self.classifiers if self.classifiers is not None else classifiers_of(settings, profile)
-        if self.operations is not None:
-            classifiers = self.operations.classifiers(classifiers)
         reader = TextReader.build(profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
         return ScoreStage(
             options,
             profile,
             reader,
-            classifiers,
+            self._versions(app),
             self.archive,
             self._outbox(app),
             field_map_of(settings),
             observer=self._observer,
         )
+
+    def _versions(self, app: StageApp) -> RunVersions:
+        """The classifiers that were given, or those that are promoted while the stage runs."""
+        watch: Callable[[Mapping[str, Classifier]], Mapping[str, Classifier]]
+        watch = self.operations.classifiers if self.operations is not None else lambda classifiers: classifiers
+        if self.classifiers is not None:
+            return FixedVersions(watch(self.classifiers))
+        shipped_here = shipped_models(self._profile)
+        shelf = Shelf(self.open_model or model_opener(self.settings), lineup_of(self._control, shipped_here), watch)
+        topic = self.settings.topics.control
+        self._followers.append(
+            Follower(
+                lambda: read_control(self.broker.scan(topic)),
+                shelf,
+                shipped_here,
+                every_seconds=self.settings.control_seconds,
+            )
+        )
+        return SwappedVersions(shelf, FaustState(app, "models", partitions=self._news.partitions))
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None

@@ -10,8 +10,8 @@ from models import Classifier
 from streams.archive.elastic.documents import Scores, scored_of
 from streams.archive.elastic.rescoring import Rescorer, Target
 from streams.records import Scored
+from streams.stages.classify import classify_items
 from streams.stages.reader import ReadItem
-from streams.stages.score import classify_items
 from streams.text.profile import Profile
 
 __all__ = ["rescore"]

@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
     device: Literal["cpu", "gpu"] = Field("cpu", description="where the classifier runs; gpu needs onnxruntime-gpu")
+    models_dir: Path | None = Field(None, description="folder of added models; unset: <data_dir>/models")
+    control_seconds: float = Field(5.0, gt=0, le=3600, description="how often workers look for promoted models")
     token_budget: int = Field(256, ge=64, description="tokens in a batch of the classifier, padding counted")
     retention_hours: float = Field(168.0, gt=0, description="how long the broker keeps records")
     terminal: bool = Field(True, description="print alerts to the terminal")
@@ -141,6 +143,11 @@ class Settings(BaseSettings):
     def home(self) -> Path:
         """The namespace's own folder, absolute."""
         return self.data_dir.absolute() / self.namespace
+
+    @property
+    def models(self) -> Path:
+        """The folder of added models, shared by all namespaces."""
+        return self.models_dir or self.data_dir.absolute() / "models"
 
     @property
     def broker(self) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.errors import SettingsError
 
-__all__ = ["END_HEADER", "Topics"]
+__all__ = ["CHANGE_HEADER", "END_HEADER", "Topics", "change_of"]
 
 END_HEADER = "moodwire-end"
 """Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
+
+CHANGE_HEADER = "moodwire-change"
+"""Header of mentions that a promoted model scored; its value is the promotion's number, in ASCII."""
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 
@@ -60,6 +64,21 @@ class Topics:
         return self.name("rejects")
 
     @property
+    def control(self) -> str:
+        """What people decided, the last word of each key: promotions, shadows."""
+        return self.name("control")
+
+    @property
+    def feedback(self) -> str:
+        """What people say of the scores; the last word of a person on an item."""
+        return self.name("feedback")
+
+    @property
     def progress(self) -> str:
         """On Kafka: how far publishers have come. The embedded broker keeps that in a table of its own."""
         return self.name("progress")
+
+
+def change_of(headers: Iterable[tuple[str, bytes]]) -> int:
+    """The number of the promotion that the headers of mentions tell; 0 without one."""
+    return next((int(value) for name, value in headers if name == CHANGE_HEADER), 0)

@@ -18,8 +18,8 @@ from streams.cli.output import console, errors, print_json
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.settings import load_settings
+from streams.stages.classify import classify_items
 from streams.stages.reader import ReadItem, TextReader
-from streams.stages.score import classify_items
 from streams.text.profile import load_profile
 
 HELP = "Score a text, or with [bold]-[/] every line of standard input: sentiment, topic, entities, watchlists."

@@ -13,6 +13,7 @@ import msgspec
 from streams.archive.series import series_of
 from streams.engine.ports import Send
 from streams.records import VERSION, MentionBatch, MentionItem, Scored
+from streams.topics import CHANGE_HEADER
 
 __all__ = ["MENTIONS", "mention_sends"]
 
@@ -31,12 +32,14 @@ def mention_sends(
     partitions: int,
     progress_ms: int,
     items: Sequence[Scored],
+    change: int = 0,
 ) -> list[Send]:
     """The records that tell of items of one source partition, in order of their offsets, and of its progress.
 
     For every one of the `count` mentions partitions at least one batch, empty or not: each must learn of the
     progress. Only the last batch of a partition tells it: the items of the others are not all of it. Items without
-    a sentiment and late ones are not mentioned. `partitions` is the source topic's number of partitions.
+    a sentiment and late ones are not mentioned. `partitions` is the source topic's number of partitions; `change` is
+    that of the promotion whose model scored the items, told in the header `CHANGE_HEADER`.
     """
     mentioned: list[list[MentionItem]] = [[] for _ in range(count)]
     for item in items:
@@ -44,13 +47,14 @@ def mention_sends(
             continue
         for target, series in _by_partition(series_of(item), count).items():
             mentioned[target].append(_mention(item, series))
+    headers = ((CHANGE_HEADER, str(change).encode()),) if change else ()
     sends = []
     for target, of_target in enumerate(mentioned):
         for start in range(0, max(len(of_target), 1), MENTIONS):
             last = start + MENTIONS >= len(of_target)
             batch = tuple(of_target[start : start + MENTIONS])
             record = MentionBatch(VERSION, epoch, partition, partitions, progress_ms if last else 0, batch)
-            sends.append(Send(topic, None, _encoder.encode(record), partition=target))
+            sends.append(Send(topic, None, _encoder.encode(record), partition=target, headers=headers))
     return sends
 
 

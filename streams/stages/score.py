@@ -3,18 +3,20 @@
     record ─► map, check ─► clean ─► language ─► entities, watchlists ─► classify ─► story
            ─► archive ─► topics rejects, scored, mentions
 
-Preparing and classifying run in a worker thread, so the event loop goes on serving the other stages.
+Preparing and classifying run in a worker thread, so the event loop goes on serving the other stages. Each record is
+classified by the version of its offset (`streams.learning.swap`), so a run may be classified in parts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import msgspec
-import numpy as np
 
 from models import Classifier
 from streams.archive.protocol import Archive, Outcome, Refused, Written
@@ -24,21 +26,23 @@ from streams.engine.runs import Record, Run
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.rejects import reject_send
+from streams.learning.swap import FixedVersions, Part
 from streams.records import (
     News,
     Position,
     Scored,
-    Sentiment,
     Story,
-    Topic,
 )
+from streams.stages.classify import Verdict, classify_items
 from streams.stages.mentions import mention_sends
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
 from streams.topics import END_HEADER, Topics
 
-__all__ = ["ScoreOptions", "ScoreStage", "classify_items"]
+__all__ = ["RunVersions", "ScoreOptions", "ScoreStage"]
+
+T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
@@ -63,8 +67,14 @@ class ScoreOptions:
     story_capacity: int = 20_000
 
 
-Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
-"""Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
+class RunVersions(Protocol):
+    """Which classifiers score which records of a run."""
+
+    async def of(self, run: Run) -> Sequence[Part]:
+        """The run in parts, in order of their offsets; called before any effect of the run."""
+
+    def forget(self, partition: int) -> None:
+        """The partition was revoked."""
 
 
 class _Read(msgspec.Struct, frozen=True, gc=False):
@@ -99,14 +109,17 @@ class _Results:
 
 
 class ScoreStage:
-    """Scores runs of the topic `news`. `clock` gives the wall clock in ms."""
+    """Scores runs of the topic `news`. `clock` gives the wall clock in ms.
+
+    `versions` are the classifiers of a run's parts; a mapping by language stands for ones that never change.
+    """
 
     def __init__(
         self,
         options: ScoreOptions,
         profile: Profile,
         reader: TextReader,
-        classifiers: Mapping[str, Classifier],
+        versions: RunVersions | Mapping[str, Classifier],
         archive: Archive,
         outbox: Outbox,
         field_map: FieldMap,
@@ -116,7 +129,7 @@ class ScoreStage:
         self._options = options
         self._profile = profile
         self._reader = reader
-        self._classifiers = classifiers
+        self._versions: RunVersions = FixedVersions(versions) if isinstance(versions, Mapping) else versions
         self._archive = archive
         self._outbox = outbox
         self._field_map = field_map
@@ -128,11 +141,12 @@ class ScoreStage:
         try:
             await self._handle(run)
         except BaseException:
-            self.forget(run.partition)  # its stories are ahead of the archive: read them again
+            self._stories.pop(run.partition, None)  # its stories are ahead of the archive: read them again
             raise
 
     async def _handle(self, run: Run) -> None:
         """Chunk by chunk: while one is classified, the next is read and the one before is archived."""
+        parts = await self._versions.of(run)
         stories = await self._story_index(run)
         results = _Results()
         chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
@@ -143,7 +157,7 @@ class ScoreStage:
                 draft = await reading
                 if following is not None:
                     reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, following, stories))
-                await asyncio.to_thread(self._classify, draft)
+                await asyncio.to_thread(self._classify, draft, parts)
                 if writing is not None:
                     await writing
                 writing = asyncio.ensure_future(self._archive_chunk(run, draft, results))
@@ -152,8 +166,7 @@ class ScoreStage:
         finally:  # after a failure nothing of this attempt may go on beside the next
             await asyncio.gather(reading, *([writing] if writing else []), return_exceptions=True)
 
-        mentions = self._mentions(run.epoch, run.partition, run.partitions, results.progress_ms, results.added)
-        await self._outbox.send([*results.sends, *mentions])
+        await self._outbox.send([*results.sends, *self._mentions_of(run, parts, results)])
         self._observer.rejected(results.reasons)
 
     async def _archive_chunk(self, run: Run, draft: _Draft, results: _Results) -> None:
@@ -189,6 +202,7 @@ class ScoreStage:
 
     def forget(self, partition: int) -> None:
         self._stories.pop(partition, None)
+        self._versions.forget(partition)
 
     async def _story_index(self, run: Run) -> StoryIndex:
         index = self._stories.get(run.partition)
@@ -235,9 +249,11 @@ class ScoreStage:
             draft.read.append(_Read(news, item, position, stories.assign(news.id, item.words, news.seen_ms)))
         return draft
 
-    def _classify(self, draft: _Draft) -> None:
-        """Score what was read; for a worker thread."""
-        verdicts = classify_items(self._profile, self._classifiers, [read.item for read in draft.read])
+    def _classify(self, draft: _Draft, parts: Sequence[Part]) -> None:
+        """Score what was read, each by the version of its offset; for a worker thread."""
+        verdicts: list[Verdict] = []
+        for part, reads in _by_part(parts, draft.read, lambda read: read.position.offset):
+            verdicts += classify_items(self._profile, part.classifiers, [read.item for read in reads])
         draft.items = [
             self._scored(read, verdict, draft.now_ms) for read, verdict in zip(draft.read, verdicts, strict=True)
         ]
@@ -268,8 +284,16 @@ class ScoreStage:
         raw = record.value or b""
         return reject_send(self._options.topics.rejects, position, reject, raw, source=run.topic, at_ms=now_ms)
 
+    def _mentions_of(self, run: Run, parts: Sequence[Part], results: _Results) -> list[Send]:
+        """Each part's mentions apart, for they name its version; the last ones tell the progress."""
+        sends: list[Send] = []
+        for part, items in _by_part(parts, results.added, lambda item: item.position.offset):
+            progress_ms = results.progress_ms if part is parts[-1] else 0
+            sends += self._mentions(run.epoch, run.partition, run.partitions, progress_ms, items, part.change)
+        return sends
+
     def _mentions(
-        self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored]
+        self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored], change: int = 0
     ) -> list[Send]:
         options = self._options
         return mention_sends(
@@ -280,25 +304,19 @@ class ScoreStage:
             partitions=partitions,
             progress_ms=progress_ms,
             items=items,
+            change=change,
         )
 
 
-def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]) -> list[Verdict]:
-    """The verdict of each item by its language's classifier, in the order given."""
-    results: list[Verdict] = [(None, None, ("", ""))] * len(items)
-    by_language: dict[str, list[int]] = {}
-    for index, item in enumerate(items):
-        if item.language in classifiers:
-            by_language.setdefault(item.language, []).append(index)
-    for language, indices in by_language.items():
-        classifier = classifiers[language]
-        heads = classifier.classify([items[index].title for index in indices])
-        sentiments = _sentiments(profile, classifier, heads)
-        topics = _topics(profile, classifier, heads)
-        model = (classifier.name, classifier.version)
-        for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
-            results[index] = (sentiment, topic, model)
-    return results
+def _by_part(
+    parts: Sequence[Part], things: Sequence[T], offset_of: Callable[[T], int]
+) -> Iterator[tuple[Part, Sequence[T]]]:
+    """Each part with its things, which stand in order of their offsets."""
+    begin = 0
+    for part in parts:
+        end = bisect_left(things, part.end_offset, begin, key=offset_of)
+        yield part, things[begin:end]
+        begin = end
 
 
 def _end_of_replay(record: Record) -> int | None:
@@ -306,31 +324,3 @@ def _end_of_replay(record: Record) -> int | None:
         if name == END_HEADER:
             return int(value)
     return None
-
-
-def _sentiments(
-    profile: Profile, classifier: Classifier, heads: Mapping[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]
-) -> list[Sentiment]:
-    """Sentiments rounded to 4 decimals, so that the last bits of a sum never show."""
-    head = profile.sentiment
-    labels = classifier.labels[head.head]
-    order = [labels.index(label) for label in (head.negative, head.neutral, head.positive)]
-    rows = np.round(heads[head.head][:, order].astype(np.float64), 4).tolist()
-    names = ("negative", "neutral", "positive")
-    return [
-        Sentiment(names[max(range(3), key=row.__getitem__)], row[0], row[1], row[2], round(row[2] - row[0], 4))
-        for row in rows
-    ]
-
-
-def _topics(
-    profile: Profile, classifier: Classifier, heads: Mapping[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]
-) -> list[Topic | None]:
-    head = profile.topic_head
-    if head is None or head not in heads:
-        return [None] * len(next(iter(heads.values())))
-    labels = classifier.labels[head]
-    probabilities = heads[head]
-    best = probabilities.argmax(axis=1).tolist()
-    values = np.round(probabilities.max(axis=1).astype(np.float64), 4).tolist()
-    return [Topic(labels[index], value) for index, value in zip(best, values, strict=True)]

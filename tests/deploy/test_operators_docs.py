@@ -44,7 +44,15 @@ def test_settings_exist(text: str) -> None:
 
 def test_topics_and_groups_are_those_of_the_default_settings(text: str) -> None:
     topics = Settings(namespace="live").topics
-    known = {topics.news, topics.mentions, topics.alerts, topics.scored, topics.rejects}
+    known = {
+        topics.news,
+        topics.mentions,
+        topics.alerts,
+        topics.scored,
+        topics.rejects,
+        topics.control,
+        topics.feedback,
+    }
     known |= {topics.group(stage) for stage in topics.sources}
     known.add(f"{topics.group('watch')}-series-changelog")
     assert set(re.findall(r"moodwire\.live\.[a-z-]+", text)) <= known

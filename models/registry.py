@@ -1,0 +1,163 @@
+"""The models at hand: those that come with the package, and a folder of versions that were added to it.
+
+    FOLDER/NAME/VERSION/        an artifact, checked when it came and again whenever it is loaded
+    FOLDER/NAME/VERSION.json    what the gate said of it
+
+A version never changes: what scored an item last year can be asked again today, and a promotion can be taken back.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from models.artifact import MANIFEST, Artifact, load_artifact, shipped, shipped_names
+from models.errors import ArtifactError
+
+__all__ = ["Entry", "Registry"]
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A version at hand: where it lies, and its accuracy by head as far as its metrics tell."""
+
+    name: str
+    version: str
+    language: str
+    precision: str
+    where: Literal["shipped", "added"]
+    path: Path
+    accuracy: Mapping[str, float]
+
+
+class Registry:
+    """The shipped models, and those in `folder`, which is made when the first one is added."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, path: Path) -> Entry:
+        """Copy the artifact in the folder `path`; adding the same again changes nothing.
+
+        Raises `ArtifactError` when it is not whole, when its name or version makes no folder's name, or when that
+        version is there with other content.
+        """
+        artifact = load_artifact(path)
+        for part in (artifact.name, artifact.version):
+            if not _SAFE.fullmatch(part):
+                raise ArtifactError(f"{path}: {part!r} is no name or version for a folder; export the model again")
+        known = self._path_of(artifact.name, artifact.version)
+        if known is None:
+            self._copy(path, self._home(artifact.name, artifact.version))
+        elif load_artifact(known).files != artifact.files:
+            raise ArtifactError(
+                f"{artifact.name} {artifact.version} is known with other content ({known}), and a version never "
+                "changes: export the model with a new version"
+            )
+        return _entry(load_artifact(self.find(artifact.name, artifact.version)), self._where(artifact))
+
+    def find(self, name: str, version: str = "") -> Path:
+        """Return the folder of a version; without one given the shipped version.
+
+        Raises `ArtifactError` naming what is known.
+        """
+        path = self._path_of(name, version) if version else shipped(name)
+        if path is None:
+            known = ", ".join(f"{entry.name} {entry.version}" for entry in self.entries()) or "none"
+            raise ArtifactError(
+                f"there is no model {name} {version}; known: {known}. `moodwire model add FOLDER` takes one in"
+            )
+        return path
+
+    def entries(self) -> list[Entry]:
+        """Return every version at hand, by name and version; raises `ArtifactError` for one that was altered."""
+        found = [_entry(load_artifact(path), "shipped") for path in map(shipped, shipped_names())]
+        found += [_entry(load_artifact(path), "added") for path in self._added()]
+        return sorted(found, key=lambda entry: (entry.name, entry.version))
+
+    def keep_verdict(self, name: str, version: str, verdict: Mapping[str, Any]) -> Path:
+        """Write down what the gate said of a version, over what it said before."""
+        path = self._verdict_path(name, version)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return path
+
+    def verdict(self, name: str, version: str) -> dict[str, Any] | None:
+        """Return what the gate said of a version; None when it was never asked."""
+        path = self._verdict_path(name, version)
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{path} cannot be read ({error}); ask the gate again: moodwire model gate") from error
+        return found
+
+    def _home(self, name: str, version: str) -> Path:
+        return self.folder / name / version
+
+    def _verdict_path(self, name: str, version: str) -> Path:
+        return self.folder / name / f"{version}.json"
+
+    def _path_of(self, name: str, version: str) -> Path | None:
+        home = self._home(name, version)
+        if _SAFE.fullmatch(name) and _SAFE.fullmatch(version) and (home / MANIFEST).is_file():
+            return home
+        if name in shipped_names() and load_artifact(shipped(name)).version == version:
+            return shipped(name)
+        return None
+
+    def _where(self, artifact: Artifact) -> Literal["shipped", "added"]:
+        return "added" if self._home(artifact.name, artifact.version).is_dir() else "shipped"
+
+    def _added(self) -> Iterator[Path]:
+        for manifest in sorted(self.folder.glob(f"*/*/{MANIFEST}")):
+            if not manifest.parent.name.startswith("."):
+                yield manifest.parent
+
+    def _copy(self, source: Path, home: Path) -> None:
+        """All of it or nothing: the copy is made and checked beside, then renamed."""
+        try:
+            home.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".coming-", dir=home.parent) as beside:
+                copy = Path(beside) / "model"
+                shutil.copytree(source, copy)
+                load_artifact(copy)
+                copy.rename(home)
+        except OSError as error:
+            raise ArtifactError(f"the model cannot be copied to {home} ({error}); is the folder writable?") from error
+
+
+def _entry(artifact: Artifact, where: Literal["shipped", "added"]) -> Entry:
+    return Entry(
+        artifact.name,
+        artifact.version,
+        artifact.language,
+        artifact.precision,
+        where,
+        artifact.path,
+        _accuracy(artifact.path / METRICS),
+    )
+
+
+def _accuracy(path: Path) -> dict[str, float]:
+    """The accuracy of each head, from the metrics that lie beside a model; other figures differ from model to model."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    found: dict[str, float] = {}
+    for one in told.get("sets", ()) if isinstance(told, dict) else ():
+        found.setdefault(str(one["head"]), float(one["score"]["accuracy"]))
+    if not found and isinstance(told, dict):
+        for heads in told.get("valid", {}).values():
+            for head, figures in heads.items():
+                found.setdefault(head, float(figures["accuracy"]))
+    return found

@@ -1,0 +1,101 @@
+"""Follows the topic `control` for a worker: what is promoted is loaded in a thread and then wanted.
+
+It looks every few seconds. A promotion is decided by people and takes effect at a stored offset, so nothing depends on
+when a worker hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from models import ModelError
+from streams.errors import MoodwireError
+from streams.learning.control import Control
+from streams.learning.shelf import Shelf
+from streams.learning.versions import Lineup
+
+__all__ = ["Follower", "lineup_of"]
+
+log = logging.getLogger(__name__)
+
+
+def lineup_of(control: Control, profile: Mapping[str, tuple[str, str]]) -> Lineup:
+    """The models by language: those of the profile, and over them what was promoted for its languages."""
+    promoted = {
+        language: (promotion.name, promotion.version)
+        for language, promotion in control.promotions.items()
+        if language in profile
+    }
+    return Lineup({**profile, **promoted}, control.change)
+
+
+class Listener(Protocol):
+    """Somebody else who wants to know what `control` says."""
+
+    def heard(self, control: Control) -> None:
+        """Called in a thread, at every look; raises `ModelError` when it cannot follow."""
+
+
+class Follower:
+    """An async context manager: on entering, what stands in `control` is wanted already, or the error is raised.
+
+    `read` reads the topic, in a thread. Later, when a promoted model cannot be loaded, the one before goes on, and
+    loading is tried again at every look.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Control],
+        shelf: Shelf,
+        profile: Mapping[str, tuple[str, str]],
+        *,
+        every_seconds: float,
+        listeners: tuple[Listener, ...] = (),
+    ) -> None:
+        self._read = read
+        self._shelf = shelf
+        self._profile = profile
+        self._every_seconds = every_seconds
+        self._listeners = listeners
+        self._task: asyncio.Task[None] | None = None
+        self._told = ""
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._follow_once)
+        self._task = asyncio.create_task(self._follow(), name="control")
+        return self
+
+    async def look(self) -> None:
+        """Reads `control` once and follows it."""
+        try:
+            await asyncio.to_thread(self._follow_once)
+        except (MoodwireError, ModelError) as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                log.error("What was promoted cannot be followed, and is tried again: %s", error)
+        else:
+            self._told = ""
+
+    def _follow_once(self) -> None:
+        control = self._read()
+        self._shelf.want(lineup_of(control, self._profile))
+        for listener in self._listeners:
+            listener.heard(control)
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_seconds)
+            await self.look()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task

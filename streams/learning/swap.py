@@ -1,0 +1,117 @@
+"""The versions of a run, written down before any effect of it: how a model changes at an exact offset.
+
+    run ─► row of the partition ─► the wanted lineup is another? ─► line (offset ─► lineup), acknowledged
+                                                                 └─► parts of the run, each with its classifiers
+
+The offset of a swap must be one that nobody can have scored, also not a worker that died or stands still with a run
+in its hands. Two such are known:
+
+- the end of the partition when this worker first read it after it was assigned: what was handed out to those before
+  stood before that end, for a worker whose lease has run out begins no run;
+- the end of the last run that this worker began itself since then.
+
+The later of the two is taken. So a swap comes with the next run where a worker is up to date, and after the records
+that were waiting where it has just taken over. Where no line is there yet, nobody has scored anything: a line is
+written before the first effect.
+
+What is left: a worker that is stopped between the check of its lease and its line, for longer than its session, and
+writes the line when its successor has passed that offset and learnt of no promotion itself. The successor writes its
+own line within a few seconds, at a later position, which wins in recovery; until then only a crash of the successor
+would show the late one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from models import Classifier, ModelError
+from streams.engine.ports import StateStore
+from streams.engine.runs import Run
+from streams.errors import Retry
+from streams.learning.shelf import Shelf
+from streams.learning.versions import Line, Lineup, VersionRow
+
+__all__ = ["VERSIONS_KEY", "FixedVersions", "Part", "SwappedVersions"]
+
+VERSIONS_KEY = "versions"
+
+_MISSING_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Records of a run before `end_offset` (and after the parts before it), and what scores them."""
+
+    end_offset: int
+    change: int
+    classifiers: Mapping[str, Classifier]
+
+
+class FixedVersions:
+    """One lineup for ever, written down nowhere: for tests, benchmarks and stages without a state."""
+
+    def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
+        self._classifiers = classifiers
+
+    async def of(self, run: Run) -> Sequence[Part]:
+        return [Part(run.last_offset + 1, 0, self._classifiers)]
+
+    def forget(self, partition: int) -> None:
+        """Nothing is kept."""
+
+
+class SwappedVersions:
+    """The versions of a stage's runs, kept in the rows of `state`."""
+
+    def __init__(self, shelf: Shelf, state: StateStore) -> None:
+        self._shelf = shelf
+        self._state = state
+        self._begun: dict[tuple[int, str], int] = {}
+        """Per partition and epoch the first offset that nobody can have scored, as far as is known here."""
+
+    async def of(self, run: Run) -> Sequence[Part]:
+        """The parts of the run in order; returns when the lines that they follow are acknowledged.
+
+        Raises `Retry` when a version that the run needs cannot be loaded: the partition waits for it.
+        """
+        row = VersionRow.from_bytes(self._state.get(run.partition, VERSIONS_KEY))
+        wanted, latest = self._shelf.wanted, row.latest(run.epoch)
+        unscored = self._unscored(run)
+        if latest is None or _follows(wanted, latest):
+            row = row.extended(run.epoch, 0 if latest is None else unscored, wanted)
+            await self._state.put(run.partition, {VERSIONS_KEY: row.to_bytes()})
+        lines = row.covering(run.epoch, run.first_offset, run.last_offset)
+        ends = [line.first_offset for line in lines[1:]] + [run.last_offset + 1]
+        return [await self._part(line, end) for line, end in zip(lines, ends, strict=True)]
+
+    def _unscored(self, run: Run) -> int:
+        """The first offset that nobody can have scored when this run begins; it counts as scored from here on."""
+        place = run.partition, run.epoch
+        unscored = self._begun.get(place, run.end_offset)
+        self._begun[place] = max(unscored, run.last_offset + 1)
+        return unscored
+
+    async def _part(self, line: Line, end_offset: int) -> Part:
+        return Part(end_offset, line.lineup.change, await self._classifiers(line.lineup))
+
+    async def _classifiers(self, lineup: Lineup) -> Mapping[str, Classifier]:
+        held = self._shelf.held(lineup)
+        if held is not None:
+            return held
+        try:
+            return await asyncio.to_thread(self._shelf.classifiers, lineup)
+        except ModelError as error:
+            raise Retry(
+                f"records that an earlier model began to score wait for it: {error}", _MISSING_WAIT_SECONDS
+            ) from error
+
+    def forget(self, partition: int) -> None:
+        """The partition is another worker's now: what it begins is not known here."""
+        self._begun = {place: offset for place, offset in self._begun.items() if place[0] != partition}
+
+
+def _follows(wanted: Lineup, latest: Lineup) -> bool:
+    """Whether what is wanted here is news: a worker that has not heard of the latest promotion takes none back."""
+    return wanted.change > latest.change or (wanted.change == latest.change and wanted.models != latest.models)

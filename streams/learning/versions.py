@@ -1,0 +1,80 @@
+"""Which version scores which offsets of a source partition. Pure; one row of the stage `score` a partition.
+
+    epoch ─► [offset 0 ─► lineup, offset 4,711 ─► another lineup, …]
+
+A line of the row, once an offset under it may have been scored, never changes. So a new lineup begins at an offset
+that nobody can have scored: see `streams.learning.swap`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from streams.errors import NewerVersion
+
+__all__ = ["Line", "Lineup", "VersionRow"]
+
+ROW_VERSION = 1
+
+LINES_KEPT = 32
+"""Lines of an epoch: older ones speak for offsets that were committed long ago."""
+
+EPOCHS_KEPT = 4
+
+
+class Lineup(msgspec.Struct, frozen=True):
+    """The model (name, version) of each language, and the number of the promotion that made it so; 0: the profile."""
+
+    models: Mapping[str, tuple[str, str]]
+    change: int = 0
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """From this offset on, this lineup."""
+
+    first_offset: int
+    lineup: Lineup
+
+
+class VersionRow(msgspec.Struct):
+    """The lines of each epoch of the source topic, in order of their offsets; epochs in the order first seen."""
+
+    epochs: dict[str, list[Line]] = msgspec.field(default_factory=dict)
+    version: int = ROW_VERSION
+
+    def latest(self, epoch: str) -> Lineup | None:
+        """The lineup that goes on for ever; None when nothing of the epoch was scored yet."""
+        lines = self.epochs.get(epoch)
+        return lines[-1].lineup if lines else None
+
+    def covering(self, epoch: str, first_offset: int, last_offset: int) -> Sequence[Line]:
+        """The lines that speak for [first_offset, last_offset], in order. The first one speaks for all before, too."""
+        lines = self.epochs[epoch]
+        starts = [line.first_offset for line in lines]
+        begin = max(bisect_right(starts, first_offset) - 1, 0)
+        return lines[begin : max(bisect_right(starts, last_offset), begin + 1)]
+
+    def extended(self, epoch: str, first_offset: int, lineup: Lineup) -> VersionRow:
+        """A row in which `lineup` speaks for all from `first_offset` on."""
+        lines = [line for line in self.epochs.get(epoch, ()) if line.first_offset < first_offset]
+        lines.append(Line(first_offset, lineup))
+        epochs = {name: kept for name, kept in self.epochs.items() if name != epoch}
+        for name in list(epochs)[: max(0, len(epochs) + 1 - EPOCHS_KEPT)]:
+            del epochs[name]
+        return VersionRow({**epochs, epoch: lines[-LINES_KEPT:]})
+
+    def to_bytes(self) -> bytes:
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes | None) -> VersionRow:
+        """Raises `NewerVersion`, or `msgspec.MsgspecError` for a damaged one."""
+        if data is None:
+            return cls()
+        row = msgspec.msgpack.decode(data, type=cls)
+        if row.version > ROW_VERSION:
+            raise NewerVersion("the row of the model's versions", row.version, ROW_VERSION)
+        return row

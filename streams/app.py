@@ -271,7 +271,8 @@ class Pipeline:
         assert self.archive is not None
         state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
-        return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer)
+        hold_ms = None if self.settings.is_replay else round(self.settings.hold_hours * 3_600_000)
+        return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms)
 
     def _deliver(self, app: StageApp) -> Stage:  # noqa: ARG002  # every builder takes the app
         assert self.archive is not None

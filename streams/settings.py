@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     lateness_seconds: float | None = Field(
         None, ge=0, description="disorder that windows wait for; unset: the profile's"
     )
+    hold_hours: float = Field(
+        24.0, gt=0, description="live, longest that one silent partition of news holds back the time of windows"
+    )
     late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
     device: Literal["cpu", "gpu"] = Field("cpu", description="where the classifier runs; gpu needs onnxruntime-gpu")

@@ -8,15 +8,21 @@ from collections.abc import Iterator, Mapping
 __all__ = ["Schedule", "watermark_ms"]
 
 
-def watermark_ms(progress: Mapping[int, int], partitions: int, lateness_ms: int) -> int | None:
+def watermark_ms(
+    progress: Mapping[int, int], partitions: int, lateness_ms: int, longest_hold_ms: int | None = None
+) -> int | None:
     """The time up to which everything has been heard; None while a source partition has not spoken at all.
 
     `progress` maps source partition to its progress in ms. An owner that has read to the end goes on
-    reporting progress, so a quiet partition does not hold the watermark and a dead owner does.
+    reporting progress, so a quiet partition does not hold the watermark and a dead owner does: until it is
+    `longest_hold_ms` behind the one that is farthest (None: for ever). What it brings later is late.
     """
     if len(progress) < partitions:
         return None
-    return min(progress.values()) - lateness_ms
+    heard_ms = min(progress.values())
+    if longest_hold_ms is not None:
+        heard_ms = max(heard_ms, max(progress.values()) - longest_hold_ms)
+    return heard_ms - lateness_ms
 
 
 class Schedule:

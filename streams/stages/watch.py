@@ -80,10 +80,20 @@ class _Series:
 
 
 class WatchPartition:
-    """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused."""
+    """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused.
 
-    def __init__(self, config: AlertConfig, row: bytes | None, series: Iterable[tuple[str, bytes]]) -> None:
+    `longest_hold_ms` is how far a source partition that has fallen silent holds the watermark back; None: for ever.
+    """
+
+    def __init__(
+        self,
+        config: AlertConfig,
+        row: bytes | None,
+        series: Iterable[tuple[str, bytes]],
+        longest_hold_ms: int | None = None,
+    ) -> None:
         self._config = config
+        self._longest_hold_ms = longest_hold_ms
         self._row = _partition_in.decode(row) if row else _PartitionRow()
         if self._row.version > ROW_VERSION:
             raise NewerVersion("the state of a mentions partition", self._row.version, ROW_VERSION)
@@ -114,7 +124,8 @@ class WatchPartition:
 
     @property
     def watermark(self) -> int | None:
-        return watermark_ms(self._row.progress, self._row.partitions, self._config.lateness_ms)
+        row = self._row
+        return watermark_ms(row.progress, row.partitions, self._config.lateness_ms, self._longest_hold_ms)
 
     @property
     def series_count(self) -> int:
@@ -222,8 +233,10 @@ class WatchStage:
         state: StateStore,
         alerts_topic: str,
         observer: StageObserver | None = None,
+        longest_hold_ms: int | None = None,
     ) -> None:
         self._config = config
+        self._longest_hold_ms = longest_hold_ms
         self._archive = archive
         self._outbox = outbox
         self._state = state
@@ -285,7 +298,7 @@ class WatchStage:
                 if key.startswith(SERIES_PREFIX)
             ]
             row = self._state.get(number, PARTITION_KEY)
-            partition = self._partitions[number] = WatchPartition(self._config, row, rows)
+            partition = self._partitions[number] = WatchPartition(self._config, row, rows, self._longest_hold_ms)
         return partition
 
     async def idle(self, partition: int, now_ms: int) -> None:

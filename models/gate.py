@@ -1,0 +1,300 @@
+"""The gate: may a candidate take the place of the model in service? Pure, over what was measured of both.
+
+    classifier, sets ─ measure ─> Measured ─┐
+                                            ├─ judge(limits) ─> Verdict: passed, and every check with its figures
+    the other one    ─ measure ─> Measured ─┘
+
+Both answer the same rows, so they are compared row by row. On each held-out set the candidate must be non-inferior: the
+lower bound of the difference in accuracy stays above the margin. The bound is exact: given that the two differ on
+d rows, the candidate's wins are binomial (McNemar 1947; Clopper and Pearson 1934), and a difference of means would
+not see that 20 rows won and 20 lost are another thing than 0 and 0. It must also be better somewhere, by the same test,
+else a chain of candidates could each lose a margin. Golden rows and tests of behaviour, which people chose, are
+counted without mercy for chance.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scipy.stats import beta, binom
+
+from models.classifier import Classifier
+from models.errors import ModelError
+from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.proof.labelled import LabelledSet
+from models.proof.scores import calibration_error
+
+__all__ = ["Check", "Limits", "Measured", "MeasuredSet", "Verdict", "judge", "measure", "measure_latency"]
+
+Role = Literal["held_out", "golden"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a candidate may lose. Shares are of 1; `alpha` is the risk accepted in each paired test."""
+
+    alpha: float = 0.05
+    accuracy_margin: float = 0.01
+    must_improve: bool = True
+    golden_losses: float = 0.0
+    """Golden rows that may be lost, as a share of those that the present model gets right."""
+    opposite_margin: float = 0.005
+    calibration_margin: float = 0.02
+    behaviour_losses: int = 1
+    """Tests of behaviour that may be lost in each kind."""
+    latency_ratio: float = 1.25
+    """How many times as long a text may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSet:
+    """The right label and the given one of each row."""
+
+    name: str
+    head: str
+    role: Role
+    wanted: Sequence[str]
+    given: Sequence[str]
+    calibration_error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model answered, and how long a text takes; 0 where that was not measured."""
+
+    name: str
+    version: str
+    sets: Sequence[MeasuredSet]
+    behaviour: Sequence[BehaviourKind] = ()
+    seconds_per_text: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question of the gate, its answer in a sentence, and the figures behind it."""
+
+    name: str
+    passed: bool
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the candidate may take the place of the present model; plain data."""
+
+    passed: bool
+    current: tuple[str, str]
+    candidate: tuple[str, str]
+    checks: Sequence[Check]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why not; empty when it may."""
+        return [check.reason for check in self.checks if not check.passed]
+
+
+def measure(
+    classifier: Classifier,
+    held_out: Sequence[LabelledSet],
+    *,
+    golden: Sequence[LabelledSet] = (),
+    proof: ProofList | None = None,
+    seconds_per_text: float = 0.0,
+) -> Measured:
+    """Let the classifier answer. Sets of a head that it does not have are passed over: `judge` says so.
+
+    Raises `ModelError` when a label of a set is none of the head's.
+    """
+    roles: list[tuple[Role, LabelledSet]] = [("held_out", one) for one in held_out]
+    roles += [("golden", one) for one in golden]
+    sets = []
+    for role, one in roles:
+        try:
+            labels = one.known(classifier)
+        except ModelError:
+            continue
+        answers, wanted = one.answers(classifier), one.numbers(classifier)
+        given = [labels[number] for number in answers.argmax(axis=1)]
+        sets.append(MeasuredSet(one.name, one.head, role, list(one.labels), given, calibration_error(answers, wanted)))
+    behaviour = check_behaviour(classifier, proof) if proof else []
+    return Measured(classifier.name, classifier.version, sets, behaviour, seconds_per_text)
+
+
+def measure_latency(classifiers: Sequence[Classifier], texts: Sequence[str], rounds: int = 5) -> list[float]:
+    """Return each classifier's seconds per text: the least of `rounds`, taken in turns, so that a busy machine is
+    busy for all of them.
+    """
+    least = [float("inf")] * len(classifiers)
+    for _ in range(rounds):
+        for number, classifier in enumerate(classifiers):
+            begun = time.perf_counter()
+            classifier.classify(texts)
+            least[number] = min(least[number], time.perf_counter() - begun)
+    return [seconds / max(1, len(texts)) for seconds in least]
+
+
+def judge(current: Measured, candidate: Measured, limits: Limits | None = None) -> Verdict:
+    """Compare what was measured of both, on the same sets.
+
+    Raises `ValueError` when a set of the two is not the same rows, or when there is none to compare.
+    """
+    allowed = limits or Limits()
+    pairs = list(_pairs(current, candidate))
+    if not any(present.role == "held_out" for present, _ in pairs):
+        raise ValueError("the gate needs a held-out set that both models answer")
+    checks = [_missing(current, candidate)]
+    held_out = [(present, new) for present, new in pairs if present.role == "held_out"]
+    for present, new in held_out:
+        checks += [_accuracy(present, new, allowed), _calibration(present, new, allowed)]
+        checks += _opposite(present, new, allowed)
+    checks += [_golden(present, new, allowed) for present, new in pairs if present.role == "golden"]
+    checks += _behaviour(current, candidate, allowed)
+    checks += _latency(current, candidate, allowed)
+    if allowed.must_improve:
+        checks.append(_improves(pairs, allowed))
+    return Verdict(
+        passed=all(check.passed for check in checks),
+        current=(current.name, current.version),
+        candidate=(candidate.name, candidate.version),
+        checks=checks,
+    )
+
+
+def _pairs(current: Measured, candidate: Measured) -> Iterable[tuple[MeasuredSet, MeasuredSet]]:
+    new = {one.name: one for one in candidate.sets}
+    for present in current.sets:
+        other = new.get(present.name)
+        if other is None:
+            continue
+        if list(other.wanted) != list(present.wanted) or other.role != present.role:
+            raise ValueError(f"set {present.name}: the two models were measured on different rows")
+        yield present, other
+
+
+def _missing(current: Measured, candidate: Measured) -> Check:
+    """A candidate without a head that is in service takes something away."""
+    lost = sorted({one.head for one in current.sets} - {one.head for one in candidate.sets})
+    reason = f"it has no head {', '.join(lost)}, which the present model has" if lost else "it has all heads"
+    return Check("heads", not lost, reason)
+
+
+def _wins(present: MeasuredSet, new: MeasuredSet) -> tuple[int, int, int]:
+    """Rows; rows that only the candidate gets right; rows that only the present model gets right."""
+    rows = list(zip(present.wanted, present.given, new.given, strict=True))
+    won = sum(wanted == after != before for wanted, before, after in rows)
+    lost = sum(wanted == before != after for wanted, before, after in rows)
+    return len(rows), won, lost
+
+
+def lower_bound(rows: int, won: int, lost: int, alpha: float) -> float:
+    """The one-sided lower bound, at risk `alpha`, of the difference in accuracy (see the module's text)."""
+    differ = won + lost
+    if not differ:
+        return 0.0
+    least = float(beta.ppf(alpha, won, lost + 1)) if won else 0.0
+    return (2 * least - 1) * differ / rows
+
+
+def better_by_chance(won: int, lost: int) -> float:
+    """The probability of so many wins or more when both are equally good (McNemar's exact test, one-sided)."""
+    return float(binom.sf(won - 1, won + lost, 0.5)) if won + lost else 1.0
+
+
+def _accuracy(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> Check:
+    rows, won, lost = _wins(present, new)
+    bound = lower_bound(rows, won, lost, limits.alpha)
+    before, after = _right(present) / rows, _right(new) / rows
+    passed = bound >= -limits.accuracy_margin
+    said = f"{new.name}: accuracy {after:.4f} after {before:.4f}, {won} rows won and {lost} lost of {rows:,}"
+    verdict = "not worse by" if passed else "may be worse by more than"
+    return Check(
+        f"accuracy of {new.name}",
+        passed,
+        f"{said}; {verdict} {100 * limits.accuracy_margin:g} points (bound {100 * bound:+.2f})",
+        {"rows": rows, "before": before, "after": after, "won": won, "lost": lost, "bound": bound},
+    )
+
+
+def _right(one: MeasuredSet) -> int:
+    return sum(wanted == given for wanted, given in zip(one.wanted, one.given, strict=True))
+
+
+def _opposite(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> list[Check]:
+    if not {"negative", "positive"} <= set(present.wanted):
+        return []
+    before, after = _opposites(present), _opposites(new)
+    return [
+        Check(
+            f"opposites of {new.name}",
+            after <= before + limits.opposite_margin,
+            f"{new.name}: {100 * after:.2f} % called the opposite pole after {100 * before:.2f} %",
+            {"before": before, "after": after},
+        )
+    ]
+
+
+def _opposites(one: MeasuredSet) -> float:
+    poles = ({"negative", "positive"},)
+    return sum({wanted, given} in poles for wanted, given in zip(one.wanted, one.given, strict=True)) / len(one.wanted)
+
+
+def _calibration(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> Check:
+    before, after = present.calibration_error, new.calibration_error
+    return Check(
+        f"calibration of {new.name}",
+        after <= before + limits.calibration_margin,
+        f"{new.name}: calibration error {after:.4f} after {before:.4f}",
+        {"before": before, "after": after},
+    )
+
+
+def _golden(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> Check:
+    _, won, lost = _wins(present, new)
+    allowed = int(limits.golden_losses * _right(present))
+    return Check(
+        f"golden {new.name}",
+        lost <= allowed,
+        f"{new.name}: {lost} golden rows lost, {allowed} may be; {won} won",
+        {"won": won, "lost": lost, "allowed": allowed},
+    )
+
+
+def _behaviour(current: Measured, candidate: Measured, limits: Limits) -> list[Check]:
+    before = {kind.name: kind for kind in current.behaviour}
+    return [
+        Check(
+            f"behaviour {kind.name}",
+            kind.passed >= before[kind.name].passed - limits.behaviour_losses,
+            f"{kind.name}: {kind.passed} of {kind.tests} tests passed after {before[kind.name].passed}",
+            {"before": before[kind.name].passed, "after": kind.passed, "tests": kind.tests},
+        )
+        for kind in candidate.behaviour
+        if kind.name in before
+    ]
+
+
+def _latency(current: Measured, candidate: Measured, limits: Limits) -> list[Check]:
+    if not current.seconds_per_text or not candidate.seconds_per_text:
+        return []
+    ratio = candidate.seconds_per_text / current.seconds_per_text
+    before, after = 1_000 * current.seconds_per_text, 1_000 * candidate.seconds_per_text
+    return [
+        Check(
+            "latency",
+            ratio <= limits.latency_ratio,
+            f"{after:.2f} ms a text after {before:.2f} ms: {ratio:.2f} times, {limits.latency_ratio:g} may be",
+            {"before": current.seconds_per_text, "after": candidate.seconds_per_text, "ratio": ratio},
+        )
+    ]
+
+
+def _improves(pairs: Sequence[tuple[MeasuredSet, MeasuredSet]], limits: Limits) -> Check:
+    """The best of the paired tests; with several sets each is asked for more (Bonferroni)."""
+    found = {present.name: better_by_chance(*_wins(present, new)[1:]) for present, new in pairs}
+    name = min(found, key=lambda one: found[one])
+    needed = limits.alpha / len(found)
+    passed = found[name] <= needed
+    reason = f"better on {name}" if passed else f"no set shows that it is better; {name} comes nearest"
+    return Check("improvement", passed, f"{reason} (p = {found[name]:.2g}, needed {needed:.2g})", {"p": found[name]})

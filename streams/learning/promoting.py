@@ -1,0 +1,108 @@
+"""Whether a version may go into service, and the record that says so. Pure: what is known goes in.
+
+control, profile ─► the version in service ─┐
+the gate's verdict on the candidate ────────┼─► Promotion, or PromotionRefused with what to do
+--force "reason" ───────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams.errors import MoodwireError
+from streams.learning.control import EARLIER_KEPT, Control, Earlier, Promotion
+
+__all__ = ["PromotionRefused", "Request", "in_service", "previous", "promotion_of"]
+
+
+class PromotionRefused(MoodwireError):
+    """A version may not go into service; the text says why and what would change that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody wants a version in service. `force` is a reason to pass over the gate; empty: none is given."""
+
+    language: str
+    name: str
+    version: str
+    by: str
+    force: str = ""
+
+
+def in_service(control: Control, profile: Mapping[str, tuple[str, str]], language: str) -> Earlier:
+    """The version that scores the language now: what was promoted last, else the profile's.
+
+    Raises `PromotionRefused` for a language that the profile does not have.
+    """
+    if language not in profile:
+        raise PromotionRefused(f"the profile has no classifier for language {language!r}; it has {', '.join(profile)}")
+    promotion = control.promotions.get(language)
+    if promotion is not None:
+        return Earlier(promotion.name, promotion.version, promotion.at_ms)
+    return Earlier(*profile[language])
+
+
+def previous(control: Control, language: str) -> Earlier:
+    """The version before the one in service; raises `PromotionRefused` when there is none."""
+    promotion = control.promotions.get(language)
+    if promotion is None or not promotion.earlier:
+        raise PromotionRefused(f"nothing was promoted for language {language!r}: there is nothing to go back to")
+    return promotion.earlier[-1]
+
+
+def promotion_of(
+    request: Request,
+    control: Control,
+    profile: Mapping[str, tuple[str, str]],
+    verdict: Mapping[str, Any] | None,
+    now_ms: int,
+) -> Promotion:
+    """The record that puts the version into service. `verdict` is what the gate said of it, if it was asked.
+
+    A version that was in service before needs no gate: going back must be quick. Raises `PromotionRefused`.
+    """
+    current = in_service(control, profile, request.language)
+    wanted = request.name, request.version
+    if wanted == (current.name, current.version):
+        raise PromotionRefused(f"{request.name} {request.version} is in service already")
+    last = control.promotions.get(request.language)
+    earlier = (*(last.earlier if last else ()), current)[-EARLIER_KEPT:]
+    if request.force:
+        gate = "forced"
+    elif wanted in {(one.name, one.version) for one in earlier} | {profile[request.language]}:
+        gate = "rollback"
+    else:
+        _check(verdict, current, request)
+        gate = "passed"
+    return Promotion(
+        language=request.language,
+        name=request.name,
+        version=request.version,
+        change=max(control.change + 1, now_ms),
+        at_ms=now_ms,
+        by=request.by,
+        gate=gate,
+        reason=request.force,
+        earlier=earlier,
+    )
+
+
+def _check(verdict: Mapping[str, Any] | None, current: Earlier, request: Request) -> None:
+    candidate = f"{request.name} {request.version}"
+    ask = f"moodwire model gate {candidate}"
+    if verdict is None:
+        raise PromotionRefused(
+            f"the gate has not judged {candidate}: run `{ask}`, or give --force and a reason, which is recorded"
+        )
+    compared = tuple(verdict.get("current", ()))
+    if compared != (current.name, current.version):
+        raise PromotionRefused(
+            f"the gate compared {candidate} with {' '.join(map(str, compared)) or 'nothing'}, and in service is "
+            f"{current.name} {current.version}: run `{ask}` again"
+        )
+    if verdict.get("passed") is not True:
+        reasons = [str(check["reason"]) for check in verdict.get("checks", ()) if not check.get("passed")]
+        raise PromotionRefused(f"the gate refused {candidate}: {'; '.join(reasons)}")

@@ -1,0 +1,100 @@
+"""A version goes into service through the gate, back without it, and past it with a reason that is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from streams.engine.runs import Record
+from streams.errors import NewerVersion, TransportError
+from streams.learning.control import Control, Earlier, Promotion, Shadow, promotion_send, read_control, shadow_send
+from streams.learning.follower import lineup_of
+from streams.learning.promoting import PromotionRefused, Request, in_service, previous, promotion_of
+
+PROFILE = {"en": ("model", "1")}
+REQUEST = Request("en", "model", "2", "ann")
+PASSED = {"passed": True, "current": ["model", "1"], "checks": []}
+NOW_MS = 1_750_000_000_000
+
+
+def control_of(*promotions: Promotion) -> Control:
+    return Control({promotion.language: promotion for promotion in promotions})
+
+
+def promoted(request: Request = REQUEST, control: Control | None = None, verdict: Any = PASSED) -> Promotion:
+    return promotion_of(request, control or Control(), PROFILE, verdict, NOW_MS)
+
+
+def test_through_the_gate() -> None:
+    promotion = promoted()
+    assert (promotion.gate, promotion.change, promotion.earlier) == ("passed", NOW_MS, (Earlier("model", "1"),))
+    control = control_of(promotion)
+    assert in_service(control, PROFILE, "en") == Earlier("model", "2", NOW_MS)
+    assert lineup_of(control, PROFILE).models == {"en": ("model", "2")}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        (None, "has not judged model 2: run `moodwire model gate model 2`"),
+        ({"passed": True, "current": ["model", "0"]}, "compared model 2 with model 0, and in service is model 1"),
+        (
+            {"passed": False, "current": ["model", "1"], "checks": [{"reason": "12 rows lost"}]},
+            "refused .*12 rows lost",
+        ),
+    ],
+)
+def test_not_without_a_verdict_that_passed(verdict: Any, says: str) -> None:
+    with pytest.raises(PromotionRefused, match=says):
+        promoted(verdict=verdict)
+
+
+def test_past_the_gate_with_a_reason_that_is_kept() -> None:
+    promotion = promoted(Request("en", "model", "2", "ann", "the old one leaks names"), verdict=None)
+    assert (promotion.gate, promotion.reason, promotion.by) == ("forced", "the old one leaks names", "ann")
+
+
+def test_back_without_the_gate_and_the_number_grows() -> None:
+    control = control_of(promoted())
+    back = previous(control, "en")
+    promotion = promoted(Request("en", back.name, back.version, "ann"), control, None)
+    assert (promotion.gate, promotion.change) == ("rollback", NOW_MS + 1)
+    assert [one.version for one in promotion.earlier] == ["1", "2"]
+    again = promoted(Request("en", "model", "2", "ann"), control_of(promotion), None)
+    assert again.gate == "rollback"
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(PromotionRefused, match="in service already"):
+        promoted(Request("en", "model", "1", "ann"))
+    with pytest.raises(PromotionRefused, match="no classifier for language 'de'; it has en"):
+        promoted(Request("de", "model", "2", "ann"))
+    with pytest.raises(PromotionRefused, match="nothing to go back to"):
+        previous(Control(), "en")
+
+
+def records(*sends: Any) -> list[Record]:
+    return [Record(offset, send.key, send.value, 0) for offset, send in enumerate(sends)]
+
+
+def test_control_says_the_last_word_of_each_key() -> None:
+    first, second = promoted(), promoted(Request("en", "model", "3", "bob", "x"))
+    shadow = Shadow(language="en", name="model", version="4", at_ms=1, by="ann")
+    found = read_control(
+        [
+            *records(promotion_send("c", first), promotion_send("c", second), shadow_send("c", "en", shadow)),
+            Record(9, b"silence/all", b"{}", 0),
+        ]
+    )
+    assert (found.promotions["en"], found.shadows["en"]) == (second, shadow)
+    assert read_control(records(shadow_send("c", "en", shadow), shadow_send("c", "en", None))).shadows == {}
+
+
+def test_what_cannot_be_read_is_said() -> None:
+    with pytest.raises(TransportError, match="model/en cannot be read"):
+        read_control([Record(0, b"model/en", b"{", 0)])
+    newer = promotion_send("c", promoted()).value
+    assert newer is not None
+    with pytest.raises(NewerVersion):
+        read_control([Record(0, b"model/en", newer.replace(b'"record":1', b'"record":2'), 0)])

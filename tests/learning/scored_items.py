@@ -1,0 +1,27 @@
+"""Scored items for tests of the loop."""
+
+from __future__ import annotations
+
+from streams.records import News, Position, Scored, Sentiment, Story
+
+START_MS = 1_750_000_000_000
+
+
+def scored(number: int, title: str, *, seen_ms: int | None = None, negative: bool = False, epoch: str = "e") -> Scored:
+    """Item `id<number>`, at offset `number` of source partition 0."""
+    seen = START_MS + number * 1_000 if seen_ms is None else seen_ms
+    sentiment = Sentiment("negative", 0.8, 0.1, 0.1, -0.7) if negative else Sentiment("neutral", 0.1, 0.8, 0.1, 0.0)
+    return Scored(
+        news=News(id=f"id{number}", content=f"c{number}", title=title, source="wire", seen_ms=seen),
+        position=Position(epoch, 0, number),
+        scored_ms=seen,
+        language="en",
+        sentiment=sentiment,
+        topic=None,
+        entities=(),
+        watchlists=(),
+        story=Story(f"id{number}"),
+        signature=number,
+        model="model",
+        model_version="1",
+    )

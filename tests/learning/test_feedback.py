@@ -1,0 +1,112 @@
+"""Corrections: the last word of a person counts, disagreement is held back, and the rest becomes a data set."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.training.dataset import load_datasets, read_split
+from streams.archive.memory import MemoryArchive
+from streams.engine.runs import Record
+from streams.errors import NewerVersion, Reject, TransportError
+from streams.learning.feedback import Conflict, Feedback, feedback_send, parse_feedback, read_feedback, review
+from streams.learning.training_set import build_training_set
+from tests.learning.scored_items import scored
+
+LABELS = ("negative", "neutral", "positive")
+
+
+def word(
+    item: str, by: str, label: str = "", at_ms: int = 1, *, resolves: bool = False, head: str = "sentiment"
+) -> Feedback:
+    return Feedback(item=item, by=by, at_ms=at_ms, labels={head: label} if label else {}, resolves=resolves)
+
+
+def read(*words: Feedback) -> list[Feedback]:
+    sends = [feedback_send("feedback", one) for one in words]
+    return read_feedback(Record(offset, send.key, send.value, 0) for offset, send in enumerate(sends))
+
+
+def test_the_last_word_of_a_person_counts_also_when_it_came_first() -> None:
+    words = read(word("a", "ann", "negative", 5), word("a", "ann", "positive", 3))
+    assert review(words).agreed == {"a": {"sentiment": "negative"}}
+    assert review(read(word("a", "ann", "negative", 1), word("a", "ann", "", 2))).agreed == {}
+
+
+def test_two_people_who_disagree_teach_nothing_until_they_agree() -> None:
+    split = [word("a", "ann", "negative", 1), word("a", "bob", "neutral", 2)]
+    found = review(read(*split))
+    assert found.agreed == {}
+    assert found.conflicts == [Conflict("a", "sentiment", {"negative": ["ann"], "neutral": ["bob"]})]
+    assert review(read(*split, word("a", "ann", "neutral", 3))).agreed == {"a": {"sentiment": "neutral"}}
+
+
+def test_a_later_word_may_resolve_and_one_after_it_opens_the_question_again() -> None:
+    split = [word("a", "ann", "negative", 1), word("a", "bob", "neutral", 2)]
+    resolved = [*split, word("a", "eve", "neutral", 3, resolves=True)]
+    assert review(read(*resolved)).agreed == {"a": {"sentiment": "neutral"}}
+    assert len(review(read(*resolved, word("a", "ann", "positive", 4))).conflicts) == 1
+
+
+def test_heads_and_entities_are_judged_apart() -> None:
+    one = Feedback(item="a", by="ann", at_ms=1, labels={"topic": "Markets"}, entities={"Oreon": "negative"})
+    two = Feedback(item="a", by="bob", at_ms=1, labels={"topic": "Earnings"}, entities={"Oreon": "negative"})
+    found = review(read(one, two))
+    assert found.agreed == {"a": {"entity/Oreon": "negative"}}
+    assert [conflict.head for conflict in found.conflicts] == ["topic"]
+
+
+def test_a_line_of_feedback_is_read_or_rejected_with_the_reason() -> None:
+    found = parse_feedback(b'{"item":"a","labels":{"sentiment":"negative"},"note":"kept out"}', by="ann", now_ms=7)
+    assert (found.item, found.by, found.at_ms) == ("a", "ann", 7)
+    for line in (b"{", b'{"labels":{}}', b'{"item":"a","labels":{"sentiment":3}}'):
+        with pytest.raises(Reject, match="bad_feedback"):
+            parse_feedback(line, by="ann", now_ms=7)
+
+
+def test_what_stands_in_the_topic_and_cannot_be_read_is_named() -> None:
+    with pytest.raises(TransportError, match="offset 4"):
+        read_feedback([Record(4, b"a", b"{", 0)])
+    newer = msgspec.json.encode(msgspec.structs.replace(word("a", "ann", "negative"), record=2))
+    with pytest.raises(NewerVersion):
+        read_feedback([Record(4, b"a", newer, 0)])
+    assert read_feedback([Record(0, b"a", b'{"item":"a","by":"b","at_ms":1}', 0), Record(1, b"a", None, 0)]) == []
+
+
+async def test_a_set_is_what_training_reads_with_a_part_held_out(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    await archive.write_items([scored(number, f"Company {number} warns, again") for number in range(200)])
+    words = [word(f"id{number}", "ann", LABELS[number % 3]) for number in range(200)]
+    words += [word("gone", "ann", "negative"), word("id7", "ann", "Markets", head="colour")]
+    built = await build_training_set(review(words), archive, {"sentiment": LABELS}, tmp_path)
+    assert built.rows == {"sentiment": 200}
+    assert [(one.item, one.head) for one in built.left_out] == [("gone", "sentiment"), ("id7", "colour")]
+    assert "does not hold" in built.left_out[0].reason
+    [described] = load_datasets(built.descriptions)
+    parts = [read_split(described, tmp_path, part) for part in ("train", "test")]
+    assert sum(map(len, parts)) == 200
+    assert 20 < len(parts[1]) < 60
+
+
+async def test_entities_make_a_set_of_their_own(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    await archive.write_items([scored(1, "Oreon falls as Tessel rises")])
+    said = Feedback(item="id1", by="ann", at_ms=1, entities={"Oreon": "negative", "Tessel": "positive"})
+    built = await build_training_set(review([said]), archive, {"entity": LABELS}, tmp_path, entity_head="entity")
+    [described] = load_datasets(built.descriptions)
+    assert described.kind == "entities"
+    examples = [one for part in ("train", "test") for one in read_split(described, tmp_path, part)]
+    assert len(examples) == 1
+    with (tmp_path / "feedback-entity.csv").open(encoding="utf-8") as file:
+        assert list(csv.reader(file))[1][0] == "Oreon falls as Tessel rises"
+
+
+async def test_a_label_that_the_model_does_not_know_is_left_out(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    await archive.write_items([scored(1, "Oreon falls")])
+    built = await build_training_set(review([word("id1", "ann", "sad")]), archive, {"sentiment": LABELS}, tmp_path)
+    assert built.descriptions == []
+    assert built.left_out[0].reason == "'sad' is none of the labels of sentiment: negative, neutral, positive"

@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +25,7 @@ from typing import TypedDict
 
 from filelock import FileLock
 
+from tests.integration.ports import free_ports
 from tests.system_needs import ELASTIC_JAVA, find_java, find_maven
 
 __all__ = ["ElasticServer", "ElasticUnavailable", "running_elastic"]
@@ -226,7 +226,7 @@ def _download(home: Path) -> None:
 
 def _configure(folder: Path, home: Path) -> int:
     """Write the server's configuration; the port it will answer on."""
-    port, transport = _free_ports(2)
+    port, transport = free_ports(2)
     shutil.copytree(home / "config", folder / "config")
     for name in ("data", "logs", "tmp"):
         (folder / name).mkdir()
@@ -240,12 +240,3 @@ def _configure(folder: Path, home: Path) -> int:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, SERVER_USER, SERVER_USER)
     return port
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; all are held until the last is known, so they differ."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

@@ -11,17 +11,17 @@ import contextlib
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
+from tests.integration.ports import free_ports
 from tests.system_needs import KAFKA_JAVA, find_java, find_maven
 
 __all__ = ["KafkaServer", "KafkaUnavailable", "running_kafka"]
@@ -90,10 +90,11 @@ class KafkaServer:
 
 
 @contextlib.contextmanager
-def running_kafka(folder: Path, more: str = "") -> Iterator[KafkaServer]:
+def running_kafka(folder: Path, more: str = "", formatting: Sequence[str] = ()) -> Iterator[KafkaServer]:
     """A broker that keeps its data in `folder` and stops at the end; raises KafkaUnavailable.
 
-    `more` are properties that go before ours; "{port}" in them is the broker's.
+    `more` are properties that go before ours; "{port}" in them is the broker's. `formatting` are further arguments
+    of the tool that formats its storage.
     """
     java = find_java(KAFKA_JAVA)
     if java is None:
@@ -101,7 +102,7 @@ def running_kafka(folder: Path, more: str = "") -> Iterator[KafkaServer]:
     jars = kafka_jars()
     properties, port = _write_configuration(folder, more)
     command = [java, *HEAP, f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-cp", f"{jars}/*"]
-    _format_storage(command, properties)
+    _format_storage(command, properties, formatting)
     log = folder / "kafka.log"
     command += ["kafka.Kafka", str(properties)]
     server = KafkaServer(f"127.0.0.1:{port}", log, command, _run(command, log))
@@ -146,7 +147,7 @@ def _download(jars: Path) -> None:
 
 
 def _write_configuration(folder: Path, more: str) -> tuple[Path, int]:
-    port, controller = _free_ports(2)
+    port, controller = free_ports(2)
     properties = folder / "server.properties"
     ours = PROPERTIES.format(port=port, controller=controller, logs=folder / "logs")
     if more:
@@ -157,17 +158,8 @@ def _write_configuration(folder: Path, more: str) -> tuple[Path, int]:
     return properties, port
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; all are held until the last is known, so they differ."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def _format_storage(command: list[str], properties: Path) -> None:
-    arguments = ["format", "--ignore-formatted", "-t", str(uuid.uuid4()), "-c", str(properties), "--standalone"]
+def _format_storage(command: list[str], properties: Path, more: Sequence[str]) -> None:
+    arguments = ["format", "--ignore-formatted", "-t", str(uuid.uuid4()), "-c", str(properties), "--standalone", *more]
     done = subprocess.run(
         [*command, "kafka.tools.StorageTool", *arguments],
         capture_output=True, text=True, timeout=START_SECONDS, check=False,

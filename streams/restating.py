@@ -11,7 +11,7 @@ more (it was pruned) is in no baseline.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,13 +19,14 @@ import msgspec
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
 from streams.errors import TransportError
+from streams.learning.prepared import is_baselines
 from streams.records import MentionBatch, Scored
 from streams.stages.mentions import MENTIONS, mention_sends
 from streams.stages.watch import PARTITION_KEY, progress_of
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec
 
-__all__ = ["Layout", "restate", "restated"]
+__all__ = ["Layout", "Taken", "restate", "restated"]
 
 NEVER_MS = 1 << 62
 """The progress of a source partition that is there no more: the watermark waits for it no longer."""
@@ -127,7 +128,7 @@ def _known_progress(broker: Broker, topics: Topics, changelogs: Iterable[str]) -
     ]
     known: dict[int, int] = {}
     for record in broker.scan(topics.mentions):
-        if record.value is not None:
+        if record.value is not None and not is_baselines(record.headers):
             batch = _decoder.decode(record.value)
             known[batch.partition] = max(known.get(batch.partition, 0), batch.progress_ms)
     for progress in told:
@@ -136,7 +137,17 @@ def _known_progress(broker: Broker, topics: Topics, changelogs: Iterable[str]) -
     return known
 
 
-async def restated(archive: Archive, layout: Layout, known: Mapping[int, int]) -> AsyncIterator[tuple[int, list[Send]]]:
+Taken = Callable[[Sequence[Scored]], Awaitable[Sequence[Scored]]]
+"""What is mentioned of a page of items, in order: the same or fewer, with other scores if need be."""
+
+
+async def _all(items: Sequence[Scored]) -> Sequence[Scored]:
+    return items
+
+
+async def restated(
+    archive: Archive, layout: Layout, known: Mapping[int, int], taken: Taken = _all
+) -> AsyncIterator[tuple[int, list[Send]]]:
     """All mentions of the archive in the order in which they may be counted: (versions read, records to send).
 
     Each source partition by epoch and offset, as `score` reads them; among partitions the one that is behind in
@@ -150,7 +161,7 @@ async def restated(archive: Archive, layout: Layout, known: Mapping[int, int]) -
     while waiting := [source for source in sources if source.ahead]:
         source = min(waiting, key=lambda one: one.progress_ms)
         epoch, items = await source.take(archive, layout.page)
-        sends = layout.sends(epoch, source.partition, source.progress_ms, items)
+        sends = layout.sends(epoch, source.partition, source.progress_ms, await taken(items))
         yield len(items), [*sends, *_followed(layout, epochs[-1], sources)]
     for source in sources:
         there = source.partition < layout.partitions

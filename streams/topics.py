@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from streams.errors import SettingsError
 
-__all__ = ["CHANGE_HEADER", "END_HEADER", "Topics", "change_of"]
+__all__ = ["BASELINES_HEADER", "CHANGE_HEADER", "END_HEADER", "Topics", "change_of"]
 
 END_HEADER = "moodwire-end"
 """Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
 
 CHANGE_HEADER = "moodwire-change"
 """Header of mentions that a promoted model scored; its value is the promotion's number, in ASCII."""
+
+BASELINES_HEADER = "moodwire-baselines"
+"""Header of a record of mentions that holds baselines for a promotion; its value is the number of that, in ASCII."""
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 

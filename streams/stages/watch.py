@@ -2,6 +2,9 @@
 
     record ─► partition rule ─► row rule ─► SeriesState.add ─► watermark ─► ticks ─► close_tick ─► alert events
 
+A batch that names a promotion not heard of before finds the baselines that were prepared for it, and the partition
+goes over to them before it counts the batch (`streams.learning.baselines`).
+
 Only records change state, so counts, onsets and alert ids do not depend on how runs were cut, how often a
 crash redid them or how many workers share the work.
 """
@@ -15,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from alerts import AlertConfig, AlertEvent, Headline, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
+from alerts.rebase import rebased_series, rebased_stream
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
@@ -22,7 +26,9 @@ from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
 from streams.engine.ticks import Schedule, watermark_ms
 from streams.errors import NewerVersion, TransportError
+from streams.learning.prepared import BASELINES_PREFIX, Prepared, is_baselines
 from streams.records import VERSION, MentionBatch
+from streams.topics import change_of
 
 __all__ = ["PARTITION_KEY", "WatchPartition", "WatchStage", "progress_of", "stored_alert"]
 
@@ -51,6 +57,8 @@ class _PartitionRow(msgspec.Struct):
     stream: bytes = b""
     version: int = ROW_VERSION
     epochs: list[str] = msgspec.field(default_factory=list)  # of the own topic, in the order first seen
+    change: int = 0  # the latest promotion whose mentions came
+    cut_ms: int = 0  # up to here all is in the baselines that were prepared for it
 
 
 class _SeriesRow(msgspec.Struct, array_like=True):
@@ -83,6 +91,7 @@ class WatchPartition:
     """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused.
 
     `longest_hold_ms` is how far a source partition that has fallen silent holds the watermark back; None: for ever.
+    `baselines` are those that wait for a promotion.
     """
 
     def __init__(
@@ -91,12 +100,15 @@ class WatchPartition:
         row: bytes | None,
         series: Iterable[tuple[str, bytes]],
         longest_hold_ms: int | None = None,
+        baselines: Iterable[bytes] = (),
     ) -> None:
         self._config = config
+        self._prepared = Prepared(baselines)
         self._longest_hold_ms = longest_hold_ms
         self._row = _partition_in.decode(row) if row else _PartitionRow()
         if self._row.version > ROW_VERSION:
             raise NewerVersion("the state of a mentions partition", self._row.version, ROW_VERSION)
+        self._prepared.spend(self._row.change)  # a crash may have come before they were deleted
         self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
         self._series: dict[str, _Series] = {}
         self._schedule = Schedule()
@@ -156,10 +168,18 @@ class WatchPartition:
         own = self._base + record.offset
         if own <= self._row.own_offset or record.value is None:
             return
+        if is_baselines(record.headers):
+            self._prepared.take(record.value)
+            self._prepared.spend(self._row.change)
+            self._row.own_offset = own
+            return
         batch = _batches.decode(record.value)
         if batch.version > VERSION:
             raise NewerVersion(f"the mentions record at offset {record.offset}", batch.version, VERSION)
         touched: dict[str, _Series] = {}
+        change = change_of(record.headers)
+        if change > self._row.change:
+            yield from self._go_over(change, own, touched)
         self._count(batch, own, touched)
         self._row.partitions = batch.partitions
         known = self._row.progress.get(batch.partition)
@@ -171,9 +191,29 @@ class WatchPartition:
         self._dirty.update(touched)
         self._row.own_offset = own
 
+    def _go_over(self, change: int, own: int, touched: dict[str, _Series]) -> Iterator[list[AlertEvent]]:
+        """Take the baselines of a promotion, in steps, one a series; without any what was counted goes on."""
+        found = self._prepared.complete(change)
+        self._row.change = change
+        self._prepared.spend(change)
+        if found is None:
+            return
+        self._row.cut_ms = found.cut_ms
+        self._stream = rebased_stream(self._stream, found.stream, found.cut_ms, self._config)
+        for name in sorted({*self._series, *found.series}):
+            entry = self._series.get(name)
+            if entry is None:
+                entry = self._series[name] = _Series(kind_of(name), -1, SeriesState())
+            if entry.own_offset < own:
+                entry.state = rebased_series(entry.state, found.of(name), found.cut_ms, self._config)
+                touched[name] = entry
+                yield []
+
     def _count(self, batch: MentionBatch, own: int, touched: dict[str, _Series]) -> None:
         kinds = self._config.kinds
         for item in self._row.positions.fresh(batch):
+            if item.seen_ms < self._row.cut_ms:
+                continue  # it is in the baselines
             mention = Mention(item.seen_ms, item.id, item.signature, item.negative, item.weight)
             tick_ms = tick_of(item.seen_ms, self._config.hop_ms)
             for name in item.series:
@@ -213,9 +253,18 @@ class WatchPartition:
 
     def taking_rows(self) -> Iterator[tuple[str, bytes]]:
         """`take_rows` in steps, one a row."""
+        yield from self._prepared.take_rows()
         dirty, self._dirty = self._dirty, {}
         for name, entry in dirty.items():
             yield SERIES_PREFIX + name, _rows_out.encode(_SeriesRow(entry.own_offset, entry.state.to_bytes()))
+
+    def states(self) -> tuple[bytes, dict[str, bytes]]:
+        """What all series share, and each series, as rows hold them."""
+        return self._stream.to_bytes(), {name: entry.state.to_bytes() for name, entry in self._series.items()}
+
+    def take_spent(self) -> list[str]:
+        """The rows that no one needs once the partition row is written."""
+        return self._prepared.take_spent()
 
     def partition_row(self) -> bytes:
         self._row.stream = self._stream.to_bytes()
@@ -234,8 +283,10 @@ class WatchStage:
         alerts_topic: str,
         observer: StageObserver | None = None,
         longest_hold_ms: int | None = None,
+        baselines: Iterable[bytes] = (),
     ) -> None:
         self._config = config
+        self._prepared = Prepared(baselines)
         self._longest_hold_ms = longest_hold_ms
         self._archive = archive
         self._outbox = outbox
@@ -277,7 +328,8 @@ class WatchStage:
         for key, row in partition.taking_rows():
             rows[key] = row
             await turn.over()
-        await self._state.put(run.partition, rows | {PARTITION_KEY: partition.partition_row()})
+        spent = dict.fromkeys(partition.take_spent())
+        await self._state.put(run.partition, rows | {PARTITION_KEY: partition.partition_row()} | spent)
         self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
 
     async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
@@ -297,8 +349,10 @@ class WatchStage:
                 for key, data in self._state.items(number)
                 if key.startswith(SERIES_PREFIX)
             ]
+            waiting = [data for key, data in self._state.items(number) if key.startswith(BASELINES_PREFIX)]
             row = self._state.get(number, PARTITION_KEY)
-            partition = self._partitions[number] = WatchPartition(self._config, row, rows, self._longest_hold_ms)
+            made = WatchPartition(self._config, row, rows, self._longest_hold_ms, waiting)
+            partition = self._partitions[number] = made
         return partition
 
     async def idle(self, partition: int, now_ms: int) -> None:

@@ -1,0 +1,120 @@
+"""Baselines for a model that is to be promoted: the span that they rest on, scored again.
+
+    archive ─► items up to the cut ─► scored by the candidate ─► mentions ─► a `watch` of its own, in memory
+                                                                               └─► its rows at the cut ─► `mentions`
+
+A new model shifts every base rate: one that calls twice as many items negative would raise an alert on every busy
+series the moment it goes into service, and one that calls half as many would hide the next surge. So before the
+promotion its own past is made, by the same code that counts live, and `watch` takes it over at the first mention that
+the new model scored: an exact position of its topic, the same for whoever redoes it. Windows go over together with the
+baselines, for the counts of one model are none against the rates of the other. Alerts that are open stay open.
+
+The cut is the last full hour that `watch` has passed: before it all is counted and archived, after it what was counted
+live stays, by the old model's scores; these are minutes to hours of one day. It leaves the windows within a day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from alerts import AlertConfig
+from models import Classifier
+from streams.archive.protocol import Archive
+from streams.engine.ports import Send
+from streams.engine.runs import Record
+from streams.learning.prepared import baseline_sends
+from streams.records import MentionBatch, Scored
+from streams.restating import Layout, restated
+from streams.stages.classify import classify_items
+from streams.stages.reader import ReadItem
+from streams.stages.watch import WatchPartition
+from streams.text.profile import Profile
+
+__all__ = ["Rescoring", "build_baselines", "cut_of", "scored_again"]
+
+HOUR_MS = 3_600_000
+
+_batches = msgspec.json.Decoder(MentionBatch)
+
+
+@dataclass(frozen=True, slots=True)
+class Rescoring:
+    """What the past is scored with: `classifiers` by language, for items seen at or after `since_ms`.
+
+    Older items are left out of the baselines, and so are those of languages without a classifier here.
+    """
+
+    profile: Profile
+    classifiers: Mapping[str, Classifier]
+    since_ms: int = 0
+
+    def __call__(self, items: Sequence[Scored]) -> list[Scored]:
+        """The items of the span, with new scores; slow, for a thread."""
+        chosen = [item for item in items if item.news.seen_ms >= self.since_ms and item.language in self.classifiers]
+        return scored_again(self.profile, self.classifiers, chosen)
+
+
+def scored_again(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scored]:
+    """The items as the classifiers see them; all that the text says besides is kept."""
+    read = [ReadItem(item.news.title, item.news.text, item.language, 0, [], (), ()) for item in items]
+    return [
+        msgspec.structs.replace(item, sentiment=sentiment, topic=topic, model=model, model_version=version)
+        for item, (sentiment, topic, (model, version)) in zip(
+            items, classify_items(profile, classifiers, read), strict=True
+        )
+    ]
+
+
+def cut_of(progress: Mapping[int, int], partitions: int, config: AlertConfig) -> int | None:
+    """The last full hour that the watermark has passed, in ms; None while a source partition has not been heard."""
+    if len(progress) < partitions:
+        return None
+    return (min(progress.values()) - config.lateness_ms) // HOUR_MS * HOUR_MS
+
+
+async def build_baselines(
+    archive: Archive,
+    layout: Layout,
+    config: AlertConfig,
+    rescoring: Rescoring,
+    *,
+    change: int,
+    cut_ms: int,
+    on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # nobody looks
+) -> list[Send]:
+    """The records that bring the baselines to every mentions partition, in order.
+
+    `on_progress` hears how many versions of items were read. Memory holds all series, as `watch` does.
+    """
+    end_ms = cut_ms + config.lateness_ms  # with this progress the watermark is the cut, and its ticks are closed
+
+    async def taken(items: Sequence[Scored]) -> list[Scored]:
+        before = [item for item in items if item.news.seen_ms < cut_ms]
+        return await asyncio.to_thread(rescoring, before)
+
+    targets = [WatchPartition(config, None, []) for _ in range(layout.count)]
+    offsets = [0] * layout.count
+    done = 0
+    async for read, sends in restated(archive, layout, dict.fromkeys(range(layout.partitions), end_ms), taken):
+        for send in sends:
+            target = send.partition or 0
+            targets[target].apply(Record(offsets[target], None, _until(send, end_ms), 0))
+            offsets[target] += 1
+        done += read
+        on_progress(done)
+    return [send for number, target in enumerate(targets) for send in _sends(layout, number, target, change, cut_ms)]
+
+
+def _until(send: Send, end_ms: int) -> bytes:
+    """The batch, no further than the end in time."""
+    batch = _batches.decode(send.value or b"")
+    return msgspec.json.encode(msgspec.structs.replace(batch, progress_ms=min(batch.progress_ms, end_ms)))
+
+
+def _sends(layout: Layout, number: int, target: WatchPartition, change: int, cut_ms: int) -> Iterator[Send]:
+    stream, series = target.states()
+    yield from baseline_sends(layout.topic, number, change, cut_ms, stream, series)

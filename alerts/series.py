@@ -31,6 +31,8 @@ RECENT_KEPT: Final = 12
 _QUARTER_MS: Final = HOUR_MS // 4
 _MOST_PANES: Final = 3 * MOST_PANES  # stale panes are dropped when a window is looked at, or beyond this
 
+_encode = msgspec.msgpack.Encoder().encode
+
 Recent = tuple[int, str, int, float]  # seen_ms, id, signature, weight
 
 
@@ -61,6 +63,7 @@ class SeriesState:
         "_expectation",
         "_in_order",
         "_lengths",
+        "_packed",
         "_panes",
         "episodes",
         "history",
@@ -88,6 +91,7 @@ class SeriesState:
         self.history = History()
         self.episodes: dict[str, Episode] = {}
         self._expectation: Expectation | None = None  # a cache: never packed
+        self._packed: list[msgspec.Raw] | None = None  # a cache: what only a tick changes, as it stands in the row
 
     def add(self, mention: Mention) -> None:
         """Buffers a mention until its tick is closed; the order of adds does not matter."""
@@ -107,6 +111,7 @@ class SeriesState:
 
     def keep(self, rule: str, episode: Episode) -> None:
         """Stores the next state of a rule's episode."""
+        self._packed = None
         self.episodes[rule] = episode
         self.is_open = any(kept.is_open for kept in self.episodes.values())
 
@@ -117,6 +122,7 @@ class SeriesState:
 
     def apply(self, tick_ms: int, config: AlertConfig) -> tuple[int, int]:
         """Counts the mentions seen before the tick; returns (how many counted, how many were negative)."""
+        self._packed = None
         due = self._take(tick_ms)
         self.tick_ms = tick_ms
         if self._lengths is not config.lengths:
@@ -226,13 +232,9 @@ class SeriesState:
         return sorted((kept for kept in self.recent if kept[0] >= start_ms), reverse=True)
 
     def to_bytes(self) -> bytes:
-        return msgspec.msgpack.encode(
-            _Row(
-                SERIES_VERSION,
-                self.tick_ms,
-                self.hour,
-                self.late,
-                self._buffer,
+        """The row. Between two ticks mentions are added and nothing else changes: the rest is packed once."""
+        if self._packed is None:
+            settled = (
                 self._lengths,
                 self._panes,
                 self.sight.hours,
@@ -242,7 +244,8 @@ class SeriesState:
                 self.history.row(),
                 self.episodes,
             )
-        )
+            self._packed = [msgspec.Raw(_encode(part)) for part in settled]
+        return _encode((SERIES_VERSION, self.tick_ms, self.hour, self.late, self._buffer, *self._packed))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SeriesState:

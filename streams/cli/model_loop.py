@@ -1,11 +1,9 @@
-"""The commands of `moodwire model` that list, judge, promote, roll back and shadow; feedback and retraining."""
+"""The commands of `moodwire model` that list, take in, judge and shadow; promotion and feedback stand beside."""
 
 from __future__ import annotations
 
 import getpass
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,29 +14,33 @@ from models import OnnxClassifier, load_artifact
 from models.gate import Limits
 from models.proof import load_proof_list
 from models.registry import Entry, Registry
-from streams.app import shipped_models, topic_specs
-from streams.cli import model_feedback
+from streams.app import shipped_models
+from streams.cli import model_feedback, model_promote
+from streams.cli.model_options import (
+    ByOption,
+    LanguageOption,
+    NameArgument,
+    VersionArgument,
+    control_of,
+    now_ms,
+    open_control,
+)
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, print_json
 from streams.cli.training_code import import_training
 from streams.errors import SettingsError
-from streams.learning.control import Control, Promotion, Shadow, promotion_send, read_control, shadow_send
+from streams.learning.control import Control, Shadow, shadow_send
 from streams.learning.gating import Asked, ask_gate, verdict_record
-from streams.learning.promoting import Request, in_service, previous, promotion_of
-from streams.settings import Settings, load_settings
+from streams.learning.promoting import in_service
+from streams.settings import load_settings
 from streams.text.profile import load_profile
-from streams.transport.broker import Broker, open_broker
 
 if TYPE_CHECKING:
     from models.artifact import Artifact
     from models.proof import LabelledSet
 
-__all__ = ["control_of", "register"]
+__all__ = ["held_out", "register"]
 
-NameArgument = Annotated[str, typer.Argument(help="The model's name.")]
-VersionArgument = Annotated[str, typer.Argument(help="Its version.")]
-LanguageOption = Annotated[str | None, typer.Option("--language", "-l", help="Language; by default the model's own.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this shell.")]
 DataOption = Annotated[Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True)]
 DatasetOption = Annotated[
     list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
@@ -50,9 +52,8 @@ def register(app: typer.Typer) -> None:
     app.command("list", help="The versions at hand: figures, which is in service, which is in the shadow.")(show_models)
     app.command("add", help="Take a model's folder in as a version; it is checked, copied and never changed.")(add)
     app.command("gate", help="Compare a version with the one in service; what is found is kept beside it.")(gate)
-    app.command("promote", help="Put a version into service: workers change over at an exact offset.")(promote)
-    app.command("rollback", help="Put the version into service that was there before.")(rollback)
     app.command("shadow", help="Let a version score beside the one in service; its scores count nowhere.")(shadow)
+    model_promote.register(app)
     model_feedback.register(app)
 
 
@@ -143,7 +144,7 @@ def gate(
         OnnxClassifier.load(artifact.path, threads=settings.threads) as after,
     ):
         verdict = ask_gate(before, after, asked, limits, on_step=status.update)
-    record = verdict_record(verdict, by=by or getpass.getuser(), now_ms=_now_ms(), data={"data": data})
+    record = verdict_record(verdict, by=by or getpass.getuser(), now_ms=now_ms(), data={"data": data})
     registry.keep_verdict(name, version, record)
     if json:
         print_json(record)
@@ -176,73 +177,6 @@ def _show_verdict(record: Mapping[str, Any]) -> None:
     console.print(f"[bold]{candidate}[/] {said} {current}", highlight=False)
 
 
-def promote(
-    name: NameArgument,
-    version: VersionArgument,
-    force: Annotated[
-        str, typer.Option("--force", help="Why it goes into service without the gate; this is recorded.")
-    ] = "",
-    language: LanguageOption = None,
-    namespace: NamespaceOption = None,
-    profile: ProfileOption = None,
-    by: ByOption = None,
-    json: JsonOption = False,
-) -> None:
-    settings = load_settings(namespace=namespace, profile=profile)
-    registry = Registry(settings.models)
-    artifact = load_artifact(registry.find(name, version))
-    request = Request(language or artifact.language, artifact.name, artifact.version, by or getpass.getuser(), force)
-    _promote(settings, registry, artifact, request, json=json)
-
-
-def rollback(
-    language: Annotated[str, typer.Option("--language", "-l", help="Language of the model.")] = "en",
-    namespace: NamespaceOption = None,
-    profile: ProfileOption = None,
-    by: ByOption = None,
-    json: JsonOption = False,
-) -> None:
-    settings = load_settings(namespace=namespace, profile=profile)
-    registry = Registry(settings.models)
-    back = previous(control_of(settings), language)
-    artifact = load_artifact(registry.find(back.name, back.version))
-    request = Request(language, back.name, back.version, by or getpass.getuser())
-    _promote(settings, registry, artifact, request, json=json)
-
-
-def _promote(settings: Settings, registry: Registry, artifact: Artifact, request: Request, *, json: bool) -> None:
-    chosen = load_profile(settings.profile)
-    lacking = {chosen.sentiment.negative, chosen.sentiment.neutral, chosen.sentiment.positive} - set(
-        artifact.labels.get(chosen.sentiment.head, ())
-    )
-    if lacking:
-        raise SettingsError(
-            f"{request.name} {request.version} does not answer {', '.join(sorted(lacking))} in the head "
-            f"{chosen.sentiment.head!r} that profile {chosen.name} reads"
-        )
-    OnnxClassifier.load(artifact.path, threads=settings.threads).close()  # what no worker could load goes no further
-    verdict = registry.verdict(request.name, request.version)
-    with _broker(settings) as broker:
-        control = read_control(broker.scan(settings.topics.control))
-        promotion = promotion_of(request, control, shipped_models(chosen), verdict, _now_ms())
-        broker.append([promotion_send(settings.topics.control, promotion)])
-    _show_promotion(promotion, settings, json=json)
-
-
-def _show_promotion(promotion: Promotion, settings: Settings, *, json: bool) -> None:
-    if json:
-        print_json(promotion)
-        return
-    before = promotion.earlier[-1]
-    console.print(
-        f"[bold]{promotion.name} {promotion.version}[/] goes into service for {promotion.language} in namespace "
-        f"{settings.namespace} ({promotion.gate}), after {before.name} {before.version}. Workers change over within "
-        f"{settings.control_seconds:g} s and the run at hand; `moodwire model rollback` takes it back.",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
 def shadow(
     name: Annotated[str | None, typer.Argument(help="The model's name.")] = None,
     version: Annotated[str | None, typer.Argument(help="Its version.")] = None,
@@ -264,32 +198,13 @@ def shadow(
             language=spoken,
             name=artifact.name,
             version=artifact.version,
-            at_ms=_now_ms(),
+            at_ms=now_ms(),
             by=by or getpass.getuser(),
         )
-    with _broker(settings) as broker:
+    with open_control(settings) as broker:
         broker.append([shadow_send(settings.topics.control, spoken, told)])
     if json:
         print_json({"language": spoken, "shadow": told})
     else:
         said = f"{told.name} {told.version} scores in the shadow" if told else "no model scores in the shadow"
         console.print(f"For {spoken}, {said} from now on; see moodwire_shadow_texts_total.", highlight=False)
-
-
-def control_of(settings: Settings) -> Control:
-    """What the namespace's topic `control` says now."""
-    with _broker(settings) as broker:
-        return read_control(broker.scan(settings.topics.control))
-
-
-@contextmanager
-def _broker(settings: Settings) -> Iterator[Broker]:
-    """The namespace's broker, with the topics there."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with open_broker(settings.broker, settings.kafka) as broker:
-        broker.ensure_topics([spec for spec in topic_specs(settings) if spec.compacted])
-        yield broker
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

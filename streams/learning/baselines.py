@@ -43,19 +43,25 @@ _batches = msgspec.json.Decoder(MentionBatch)
 
 @dataclass(frozen=True, slots=True)
 class Rescoring:
-    """What the past is scored with: `classifiers` by language, for items seen at or after `since_ms`.
-
-    Older items are left out of the baselines, and so are those of languages without a classifier here.
+    """What the past is scored with: `classifiers` by language. Items of other languages keep their scores, as do those
+    that the same version scored before.
     """
 
     profile: Profile
     classifiers: Mapping[str, Classifier]
-    since_ms: int = 0
 
     def __call__(self, items: Sequence[Scored]) -> list[Scored]:
-        """The items of the span, with new scores; slow, for a thread."""
-        chosen = [item for item in items if item.news.seen_ms >= self.since_ms and item.language in self.classifiers]
-        return scored_again(self.profile, self.classifiers, chosen)
+        """The items in order, with new scores; slow, for a thread."""
+        asked = [at for at, item in enumerate(items) if self._asked(item)]
+        new = scored_again(self.profile, self.classifiers, [items[at] for at in asked])
+        found = list(items)
+        for at, item in zip(asked, new, strict=True):
+            found[at] = item
+        return found
+
+    def _asked(self, item: Scored) -> bool:
+        classifier = self.classifiers.get(item.language)
+        return classifier is not None and (classifier.name, classifier.version) != (item.model, item.model_version)
 
 
 def scored_again(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scored]:
@@ -84,16 +90,18 @@ async def build_baselines(
     *,
     change: int,
     cut_ms: int,
+    since_ms: int = 0,
     on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # nobody looks
 ) -> list[Send]:
     """The records that bring the baselines to every mentions partition, in order.
 
+    The baselines rest on items seen in [since_ms, cut_ms), which `cut_of` found.
     `on_progress` hears how many versions of items were read. Memory holds all series, as `watch` does.
     """
     end_ms = cut_ms + config.lateness_ms  # with this progress the watermark is the cut, and its ticks are closed
 
     async def taken(items: Sequence[Scored]) -> list[Scored]:
-        before = [item for item in items if item.news.seen_ms < cut_ms]
+        before = [item for item in items if since_ms <= item.news.seen_ms < cut_ms]
         return await asyncio.to_thread(rescoring, before)
 
     targets = [WatchPartition(config, None, []) for _ in range(layout.count)]

@@ -59,11 +59,11 @@ def test_a_version_is_added_promoted_past_the_gate_and_taken_back(home: Path) ->
     refused = run("promote", MODEL, "9.0.0")
     assert isinstance(refused.exception, MoodwireError)
     assert "the gate has not judged" in str(refused.exception)
-    promotion = answer("promote", MODEL, "9.0.0", "--force", "a test", "--by", "ann")
+    promotion = answer("promote", MODEL, "9.0.0", "--force", "a test", "--by", "ann")["promotion"]
     assert (promotion["gate"], promotion["reason"], promotion["by"]) == ("forced", "a test", "ann")
     now = {row["version"]: row["now"] for row in answer("list")}
     assert now == {SHIPPED: [], "9.0.0": ["in service (en)"]}
-    assert answer("rollback")["version"] == SHIPPED
+    assert answer("rollback")["promotion"]["version"] == SHIPPED
     assert "in service" in run("list").output
     with open_broker(settings(home).broker) as broker:
         control = read_control(broker.scan(settings(home).topics.control))
@@ -74,7 +74,7 @@ def test_a_verdict_that_passed_opens_the_way(home: Path) -> None:
     answer("add", str(version_of(home, "9.0.0")))
     verdict = {"passed": True, "current": [MODEL, SHIPPED], "candidate": [MODEL, "9.0.0"], "checks": []}
     Registry(settings(home).models).keep_verdict(MODEL, "9.0.0", verdict)
-    assert answer("promote", MODEL, "9.0.0")["gate"] == "passed"
+    assert answer("promote", MODEL, "9.0.0")["promotion"]["gate"] == "passed"
 
 
 def test_a_model_that_does_not_answer_the_profiles_labels_is_refused(home: Path) -> None:

@@ -17,12 +17,11 @@ from models.classifier import Probabilities
 from streams.app import Pipeline, alert_config
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
-from streams.learning.baselines import Rescoring, build_baselines, cut_of
+from streams.learning.baselines import Rescoring
 from streams.learning.control import Promotion, promotion_send
+from streams.learning.preparing import prepare_baselines
 from streams.records import News, Scored
-from streams.restating import Layout
 from streams.settings import Settings
-from streams.stages.watch import PARTITION_KEY, progress_of
 from streams.text.profile import load_profile
 from streams.topics import END_HEADER
 from streams.transport.broker import Broker, open_broker
@@ -134,16 +133,19 @@ class World:
     async def _promote(self, broker: Broker, archive: Archive, pipeline: Pipeline, *, baselines: bool) -> None:
         topics = self.settings.topics
         if baselines:
-            config = alert_config(self.settings, self.profile)
-            news = broker.topic(topics.news)
-            rows = {record.key: record.value for record in broker.scan(f"{topics.group('watch')}-series-changelog")}
-            progress = progress_of(rows[f"0|{PARTITION_KEY}".encode()] or b"")
-            cut_ms = cut_of(progress, news.partitions, config)
-            assert cut_ms is not None
-            assert cut_ms == START_MS + BEFORE_DAYS * DAY_MS - HOUR_MS
-            layout = Layout(topics.mentions, 1, news.epoch, news.partitions)
-            rescoring = Rescoring(self.profile, {"en": self.opened(MODEL, "2")})
-            broker.append(await build_baselines(archive, layout, config, rescoring, change=CHANGE, cut_ms=cut_ms))
+            prepared = await prepare_baselines(
+                broker,
+                topics,
+                1,
+                archive,
+                alert_config(self.settings, self.profile),
+                Rescoring(self.profile, {"en": self.opened(MODEL, "2")}),
+                CHANGE,
+                span_ms=56 * DAY_MS,
+            )
+            assert prepared is not None
+            assert prepared.cut_ms == START_MS + BEFORE_DAYS * DAY_MS - HOUR_MS
+            assert prepared.items == BEFORE_DAYS * 24 * PER_HOUR
         promotion = Promotion(
             language="en", name=MODEL, version="2", change=CHANGE, at_ms=1, by="ann", gate="forced", reason="a test"
         )

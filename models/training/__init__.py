@@ -1,15 +1,19 @@
-"""From labelled files to an artifact that `models.classifier` loads (needs the extra `train`).
+"""From labelled files to a network, and from a network to an artifact that `models.classifier` loads.
 
-    labelled/*.csv ─ data ─> rows without leaks ─ train ─> checkpoint-N/ ─ export ─> model.onnx (fp32)
-                                                                                       │ quantise
-    MODEL_CARD.md, metrics.json <─ card ─ evaluate (the valid files, the shipped file) <┘ model.onnx (int8)
+    datasets/*.yaml ─ dataset ─> examples ─ corpus, leaks, split ─> train, dev, held-out tests
+                                                                      │
+    encoder ─ network, heads ─> one encoder, heads for texts, entities, names
+                                                                      │
+    plan ─ train ─ loop ─> RUN/best/  (network.pt, config.json, heads.json, tokenizer.json), RUN/run.json
+                             │  tune: other plans     lora: adapters     topic_heads: topics from a few examples
+                             └─ label, soft, augment ─ distil ─> the run of a student
+                                                                      │
+    graph, graph_heads, export ─> artifact <── evaluate, card ────────┘
 
-Two commands make the shipped model again, DATA being the folder that holds `labelled/` and ENCODER
-the folder of all-MiniLM-L6-v2 (`model.safetensors`, `config.json`, `tokenizer.json`):
+Needs the extra `train`, but for what is plain data: dataset, corpus, leaks, split, tags, batches, plan, heads, measure,
+soft, augment and topics run without torch. Test files decide nothing: every choice is made on dev, a part of the
+training files that a hash of the text picks.
 
-    python -m models.training.train  --data DATA --encoder ENCODER --out RUN
-    python -m models.training.export --data DATA --run RUN --out models/artifacts/finance-en-minilm-int8
-
-Training takes about half an hour on two cores, exporting and measuring a few minutes. The validation
-files decide nothing: epochs and temperatures are chosen on a part of the training files.
+    TrainingError        a run cannot start or go on
+    └── DatasetError     a data set's YAML or file is not what it says
 """

@@ -3,12 +3,16 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from models.training.dataset import NAMES_HEAD
 from models.training.example import UNKNOWN, Example
+from models.training.heads import HeadSpec
+from models.training.soft import SoftLabels
 from models.training.tags import bio_tags, touched
 
 __all__ = ["Batch", "Encoded", "EntityBatch", "EntityTokens", "bucketed", "collate", "encode"]
@@ -38,6 +42,8 @@ class Encoded:
     weights: Mapping[str, float] = field(default_factory=dict)
     entities: Mapping[str, Sequence[EntityTokens]] = field(default_factory=dict)
     tags: Sequence[int] | None = None
+    soft: Mapping[str, Floats] = field(default_factory=dict)
+    """What teachers think, by head: [labels], [entities, labels] or [tokens, labels]; zeros where nobody asked them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,10 @@ class EntityBatch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A padded batch: `ids`, `mask` and `tags` int64 [rows, tokens]; labels int64 and weights float32 [rows]."""
+    """A padded batch: `ids`, `mask` and `tags` int64 [rows, tokens]; labels int64 and weights float32 [rows].
+
+    `soft` are float32 in the shape of the heads' answers, zeros where no teacher was asked; empty without teachers.
+    """
 
     numbers: Sequence[int]
     ids: Ints
@@ -61,18 +70,25 @@ class Batch:
     weights: Mapping[str, Floats]
     entities: Mapping[str, EntityBatch]
     tags: Ints
+    soft: Mapping[str, Floats] = field(default_factory=dict)
 
 
-def encode(tokenizer: Tokenizer, examples: Sequence[Example], max_tokens: int) -> list[Encoded]:
-    """Tokenise `examples`, each cut at `max_tokens`, without padding."""
+def encode(
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    max_tokens: int,
+    soft: Sequence[SoftLabels | None] | None = None,
+) -> list[Encoded]:
+    """Tokenise `examples`, each cut at `max_tokens`, without padding; `soft` holds what teachers think of each."""
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     encodings = tokenizer.encode_batch([example.text for example in examples])
-    return [_encoded(number, *pair) for number, pair in enumerate(zip(examples, encodings, strict=True))]
+    labels = soft or [None] * len(examples)
+    return [_encoded(number, *one) for number, one in enumerate(zip(examples, encodings, labels, strict=True))]
 
 
-def _encoded(number: int, example: Example, encoding: object) -> Encoded:
-    ids, offsets, words = (getattr(encoding, part) for part in ("ids", "offsets", "word_ids"))
+def _encoded(number: int, example: Example, encoding: Any, soft: SoftLabels | None) -> Encoded:
+    ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids
     return Encoded(
         number=number,
         ids=ids,
@@ -83,7 +99,29 @@ def _encoded(number: int, example: Example, encoding: object) -> Encoded:
             for head, verdicts in example.entities.items()
         },
         tags=None if example.names is None else bio_tags(words, offsets, example.names),
+        soft={} if soft is None else _soft_arrays(example, offsets, words, soft),
     )
+
+
+def _soft_arrays(
+    example: Example, offsets: Sequence[tuple[int, int]], words: Sequence[int | None], soft: SoftLabels
+) -> dict[str, Floats]:
+    """Lay the teachers' labels over a text's entities and tokens; a word's first piece carries its label."""
+    arrays = dict(soft.texts)
+    for head, verdicts in example.entities.items():
+        judged = soft.entities.get(head, {})
+        if judged:
+            nothing = np.zeros_like(next(iter(judged.values())))
+            arrays[head] = np.array([judged.get(one.span, nothing) for one in verdicts])
+    if soft.names:
+        names = np.zeros((len(offsets), len(next(iter(soft.names.values())))), np.float32)
+        before: int | None = None
+        for at, (word, (start, _)) in enumerate(zip(words, offsets, strict=True)):
+            if word is not None and word != before and start in soft.names:
+                names[at] = soft.names[start]
+            before = word
+        arrays[NAMES_HEAD] = names
+    return arrays
 
 
 def bucketed(lengths: Sequence[int], batch_rows: int, chance: random.Random | None) -> Iterator[list[int]]:
@@ -105,7 +143,7 @@ def bucketed(lengths: Sequence[int], batch_rows: int, chance: random.Random | No
     yield from batches
 
 
-def collate(rows: Sequence[Encoded], heads: Sequence[str], entity_heads: Sequence[str], pad: int) -> Batch:
+def collate(rows: Sequence[Encoded], heads: Mapping[str, HeadSpec], pad: int) -> Batch:
     """Pad `rows` to the longest with the token `pad`; what a row says nothing about is `UNKNOWN`."""
     shape = (len(rows), max(len(row.ids) for row in rows))
     ids, mask, tags = np.full(shape, pad, np.int64), np.zeros(shape, np.int64), np.full(shape, UNKNOWN, np.int64)
@@ -114,15 +152,37 @@ def collate(rows: Sequence[Encoded], heads: Sequence[str], entity_heads: Sequenc
         mask[at, : len(row.ids)] = 1
         if row.tags is not None:
             tags[at, : len(row.tags)] = row.tags
+    text_heads = [name for name, one in heads.items() if one.kind == "text"]
+    entities = {name: _entity_batch(rows, name, shape[1]) for name, one in heads.items() if one.kind == "entity"}
     return Batch(
         numbers=[row.number for row in rows],
         ids=ids,
         mask=mask,
-        labels={head: np.array([row.labels.get(head, UNKNOWN) for row in rows], np.int64) for head in heads},
-        weights={head: np.array([row.weights.get(head, 1.0) for row in rows], np.float32) for head in heads},
-        entities={head: _entity_batch(rows, head, shape[1]) for head in entity_heads},
+        labels={head: np.array([row.labels.get(head, UNKNOWN) for row in rows], np.int64) for head in text_heads},
+        weights={head: np.array([row.weights.get(head, 1.0) for row in rows], np.float32) for head in text_heads},
+        entities=entities,
         tags=tags,
+        soft={name: _soft_batch(rows, name, one, shape[1]) for name, one in heads.items()} if _taught(rows) else {},
     )
+
+
+def _taught(rows: Sequence[Encoded]) -> bool:
+    return any(row.soft for row in rows)
+
+
+def _soft_batch(rows: Sequence[Encoded], name: str, head: HeadSpec, width: int) -> Floats:
+    """Lay the rows' soft labels of a head together in the shape of its answers."""
+    labels = len(head.labels)
+    if head.kind == "entity":
+        each = [row.soft.get(name, np.zeros((len(row.entities.get(name, ())), labels), np.float32)) for row in rows]
+        return np.concatenate(each).astype(np.float32)
+    laid = np.zeros((len(rows), width, labels) if head.kind == "names" else (len(rows), labels), np.float32)
+    for at, row in enumerate(rows):
+        if name in row.soft and head.kind == "names":
+            laid[at, : len(row.ids)] = row.soft[name]
+        elif name in row.soft:
+            laid[at] = row.soft[name]
+    return laid
 
 
 def _entity_batch(rows: Sequence[Encoded], head: str, width: int) -> EntityBatch:

@@ -84,9 +84,11 @@ class FrozenLayers:
 def freeze(network: HeadedEncoder, layers: int, *, embeddings: bool) -> None:
     """Let the lowest `layers` learn nothing, nor the embeddings and whatever else feeds those layers."""
     if layers:
+        above = list(layers_of(network.encoder))[layers:]
+        learning = [one for layer in above for one in layer.parameters() if one.requires_grad]
         network.encoder.requires_grad_(False)
-        for layer in list(layers_of(network.encoder))[layers:]:
-            layer.requires_grad_(True)
+        for one in learning:
+            one.requires_grad_(True)
     elif embeddings:
         network.encoder.get_input_embeddings().requires_grad_(False)
         network.encoder.embeddings.requires_grad_(False)
@@ -156,7 +158,7 @@ def _write(
 def _first_pass(network: HeadedEncoder, rows: Sequence[Encoded], device: torch.device) -> None:
     was_training = network.training
     network.eval()
-    batch = to_tensors(collate(rows, (), (), pad_token(network)), device)
+    batch = to_tensors(collate(rows, {}, pad_token(network)), device)
     network.encoder(input_ids=batch.ids, attention_mask=batch.mask)
     network.train(was_training)
 

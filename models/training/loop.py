@@ -16,6 +16,7 @@ from models.training import network as networks
 from models.training.batches import Batch, Encoded, bucketed, collate
 from models.training.device import autocast
 from models.training.frozen import FrozenLayers
+from models.training.lora import folded
 from models.training.measure import HeadFigures, Ints, choice_score, figures, joined
 from models.training.plan import Plan, rate_at, should_stop
 from models.training.resume import Progress, read_checkpoint, write_checkpoint
@@ -84,6 +85,7 @@ class Loop:
                     told(1, f"loss {loss:.3f}")
                     if self._evaluation_due():
                         self._evaluate()
+                        self.kept(self.progress)
                     if time.monotonic() - saved > self.machine.checkpoint_seconds or self.progress.finished:
                         self._save()
                         saved = time.monotonic()
@@ -101,7 +103,7 @@ class Loop:
         return iter(DataLoader(self.train_rows, batch_sampler=order, collate_fn=self._collate))
 
     def _collate(self, rows: Sequence[Encoded]) -> Batch:
-        return collate(rows, *_head_names(self.network), networks.pad_token(self.network))
+        return collate(rows, self.network.specs, networks.pad_token(self.network))
 
     def _step(self, batch: Tensors) -> float:
         step, plan = self.progress.step, self.plan
@@ -137,7 +139,7 @@ class Loop:
         shown = ", ".join(f"{name} {one.accuracy:.4f} / {one.macro_f1:.4f}" for name, one in found.items())
         self.reporter.say(f"dev at step {step:,}: score {score:.4f}; accuracy / macro-F1: {shown}")
         if score >= max(self.progress.scores):
-            self._whole(lambda: networks.save(self.network, self.out / BEST))
+            self._save_best()
         if should_stop(self.progress.scores, self.plan.patience):
             self.reporter.say(f"no better for {self.plan.patience} evaluations: stopped early")
             self.progress.finished = True
@@ -149,14 +151,12 @@ class Loop:
     def _trained(self) -> dict[str, torch.Tensor]:
         return {name: one for name, one in self.network.named_parameters() if one.requires_grad}
 
-    def _whole(self, write: Callable[[], None]) -> None:
-        if self.frozen is None:
-            write()
-            return
-        self.frozen.put_back()
-        try:
-            write()
-        finally:
+    def _save_best(self) -> None:
+        """Write the network whole: its frozen layers back in their place, its adapters folded in."""
+        if self.frozen is not None:
+            self.frozen.put_back()
+        networks.save(folded(self.network) if self.plan.lora_rank else self.network, self.out / BEST)
+        if self.frozen is not None:
             self.frozen.take_out()
 
 
@@ -197,7 +197,7 @@ def predictions(
     network.eval()
     for numbers in bucketed([len(row.ids) for row in rows], EVALUATION_ROWS, None):
         chosen = [rows[number] for number in numbers]
-        batch = to_tensors(collate(chosen, *_head_names(network), networks.pad_token(network)), machine.device)
+        batch = to_tensors(collate(chosen, network.specs, networks.pad_token(network)), machine.device)
         with autocast(machine.precision, machine.device):
             logits = _forward(network, batch, frozen, machine.device)
         yield batch, {name: scores.float() for name, scores in logits.items()}
@@ -209,10 +209,3 @@ def _forward(
     if frozen is not None:
         frozen.prepare(batch.numbers, device)
     return network(batch.ids, batch.mask, batch.spans)
-
-
-def _head_names(network: networks.HeadedEncoder) -> tuple[list[str], list[str]]:
-    of_kind: dict[str, list[str]] = {"text": [], "entity": [], "names": []}
-    for name, one in network.specs.items():
-        of_kind[one.kind].append(name)
-    return of_kind["text"], of_kind["entity"]

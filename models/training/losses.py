@@ -8,7 +8,7 @@ from torch import nn
 from models.training.example import UNKNOWN
 from models.training.tensors import Tensors
 
-__all__ = ["hard_loss"]
+__all__ = ["hard_loss", "soft_loss"]
 
 
 def hard_loss(
@@ -31,6 +31,28 @@ def hard_loss(
             each = losses.sum(dim=1) / known.sum(dim=1).clamp(min=1)
         total = total + head_weights.get(name, 1.0) * each.sum()
     return total / len(wanted.ids)
+
+
+def soft_loss(
+    logits: Mapping[str, torch.Tensor],
+    batch: Tensors,
+    head_weights: Mapping[str, float],
+    temperature: float,
+) -> torch.Tensor:
+    """Cross entropy against the teachers' probabilities (Hinton et al. 2015, arXiv 1503.02531), by the batch's rows.
+
+    `batch.soft` must stand at the same `temperature`, whose square keeps the gradient's size. What no teacher was
+    asked about is zeros, and counts nothing.
+    """
+    total = torch.zeros((), device=batch.ids.device)
+    for name, scores in logits.items():
+        if name in batch.soft:
+            wanted = batch.soft[name]
+            each = -(wanted * torch.log_softmax(scores.float() / temperature, dim=-1)).sum(dim=-1)
+            if each.ndim > 1:  # a text counts once for its words
+                each = each.sum(dim=1) / (wanted.sum(dim=-1) > 0).sum(dim=1).clamp(min=1)
+            total = total + head_weights.get(name, 1.0) * each.sum()
+    return total * temperature**2 / len(batch.ids)
 
 
 def _cross_entropy(scores: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:

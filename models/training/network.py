@@ -44,8 +44,11 @@ class HeadedEncoder(nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, entities: Entities | None = None
     ) -> dict[str, torch.Tensor]:
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return self.answers(hidden, attention_mask, entities or {})
+        return self.answers(self.hidden(input_ids, attention_mask), attention_mask, entities or {})
+
+    def hidden(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return the token vectors, float [rows, tokens, width]."""
+        return self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
     def answers(self, hidden: torch.Tensor, mask: torch.Tensor, entities: Entities) -> dict[str, torch.Tensor]:
         """Apply the heads to token vectors, float [rows, tokens, width]."""

@@ -30,6 +30,8 @@ class Plan:
     """The lowest so many layers keep the encoder's weights, and the embeddings too; their output is kept on disk."""
     freeze_embeddings: bool = True
     """Words that the training texts lack would else drift away from those that they hold."""
+    lora_rank: int = 0
+    """Adapters of this rank learn in the encoder's stead; 0 for none."""
     patience: int = 3
     """Evaluations on dev without a better score after which a run stops."""
     evaluations_per_epoch: int = 1

@@ -33,6 +33,7 @@ class Tensors:
     weights: Mapping[str, torch.Tensor]
     entities: Mapping[str, EntityTensors]
     tags: torch.Tensor
+    soft: Mapping[str, torch.Tensor]
 
     def wanted(self, head: str) -> torch.Tensor:
         """Return the right labels of a head, int64; of one that judges neither texts nor entities the words' tags."""
@@ -63,4 +64,5 @@ def to_tensors(batch: Batch, device: torch.device) -> Tensors:
             for head, one in batch.entities.items()
         },
         tags=put(batch.tags),
+        soft={head: put(one) for head, one in batch.soft.items()},
     )

@@ -7,12 +7,12 @@ evaluation, their tokenizer and `heads.json`), `tensorboard/` and `resume.pt`. T
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from tokenizers import Tokenizer
+from transformers.utils import logging as transformers_logging
 
 from models.training import network as networks
 from models.training.batches import Encoded, encode
@@ -21,15 +21,19 @@ from models.training.dataset import DataSet
 from models.training.device import Precision, chosen_device, chosen_precision
 from models.training.errors import TrainingError
 from models.training.frozen import FrozenLayers, freeze, keep_hidden_states
-from models.training.loop import BEST, Loop, Machine
+from models.training.loop import BEST, Loop, Loss, Machine
+from models.training.lora import add_adapters
 from models.training.losses import hard_loss
 from models.training.plan import Plan, best_of
 from models.training.resume import Progress, run_record, write_record
+from models.training.tensors import Tensors
 from models.training.told import Reporter
 
-__all__ = ["Setup", "train"]
+__all__ = ["TOKENIZER", "Run", "Setup", "train"]
 
 TOKENIZER = "tokenizer.json"
+
+Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +58,105 @@ class Setup:
         return Machine(device, chosen_precision(self.precision, device), self.checkpoint_seconds)
 
 
-def train(setup: Setup, plan: Plan, *, stop_after: int | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has claimed its folder: what `train` and `distil` share."""
+
+    setup: Setup
+    plan: Plan
+    about: Mapping[str, Any]
+    machine: Machine
+    reporter: Reporter
+
+    @classmethod
+    def open(cls, setup: Setup, plan: Plan, about: Mapping[str, Any] | None = None) -> Self:
+        """Claim the folder `setup.out`; `about` is what else decides the result, kept in the record.
+
+        Raises `TrainingError` when the folder holds another run.
+        """
+        if setup.threads:
+            torch.set_num_threads(setup.threads)
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        torch.manual_seed(plan.seed)
+        _claim(setup, plan, about or {})
+        reporter = Reporter(setup.out, wandb_project=setup.wandb_project, quiet=setup.quiet)
+        return cls(setup, plan, about or {}, setup.machine(), reporter)
+
+    def train(
+        self,
+        corpus: Corpus,
+        rows: list[Encoded],
+        dev: list[Encoded],
+        loss: Loss,
+        stop_after: int | None = None,
+        listen: Listener = lambda _: None,
+    ) -> dict[str, Any]:
+        """Train on `rows` to the end, or for `stop_after` steps more, and return the record."""
+        setup, plan, machine, reporter = self.setup, self.plan, self.machine, self.reporter
+        for line in corpus.warnings():
+            reporter.say(line)
+        reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; heads: {', '.join(corpus.heads)}")
+        network = networks.from_pretrained(setup.encoder, corpus.heads, dropout=plan.dropout).to(machine.device)
+        frozen = frozen_layers(network, [*rows, *dev], plan, setup.out, machine, reporter)
+        (setup.out / BEST).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(setup.encoder / TOKENIZER, setup.out / BEST / TOKENIZER)
+
+        def kept(progress: Progress) -> None:
+            self._record(corpus, rows, dev, progress)
+            listen(progress)
+
+        loop = Loop(
+            network,
+            rows,
+            dev,
+            plan=plan,
+            loss=loss,
+            machine=machine,
+            out=setup.out,
+            reporter=reporter,
+            frozen=frozen,
+            kept=kept,
+        )
+        loop.run(stop_after)
+        reporter.close()
+        return run_record(setup.out) or {}
+
+    def _record(self, corpus: Corpus, rows: Sequence[Encoded], dev: Sequence[Encoded], progress: Progress) -> None:
+        record = {
+            "plan": asdict(self.plan),
+            "encoder": self.setup.encoder.name,
+            "datasets": [one.model_dump() for one in self.setup.sets],
+            "rows": len(rows),
+            "dev_rows": len(dev),
+            "dropped": {name: asdict(one) for name, one in corpus.dropped.items()},
+            **({"teaching": self.about} if self.about else {}),
+            "step": progress.step,
+            "spent_seconds": round(progress.spent_seconds, 1),
+            "finished": progress.finished,
+            "best": progress.evaluations[best_of(progress.scores)] if progress.scores else None,
+            "evaluations": list(progress.evaluations),
+        }
+        write_record(self.setup.out, record)
+
+
+def train(
+    setup: Setup, plan: Plan, *, stop_after: int | None = None, listen: Listener = lambda _: None
+) -> dict[str, Any]:
     """Train after `plan`, going on where an earlier call stopped, and return the run's record.
 
-    `stop_after` ends after so many steps, for a run that is to go on later. Raises `TrainingError` when the folder
+    `stop_after` ends after so many steps, for a run that is to go on later. `listen` hears how far the run is after
+    each evaluation and checkpoint; what it raises ends the run. Raises `TrainingError` when the folder
     holds a run of another plan.
     """
-    if setup.threads:
-        torch.set_num_threads(setup.threads)
-    torch.manual_seed(plan.seed)
-    _claim(setup, plan)
-    machine, reporter = setup.machine(), Reporter(setup.out, wandb_project=setup.wandb_project, quiet=setup.quiet)
+    run = Run.open(setup, plan)
     corpus = load_corpus(setup.sets, setup.data)
-    for line in corpus.warnings():
-        reporter.say(line)
     rows, dev = encoded(setup.encoder, corpus, plan.max_tokens)
-    reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; heads: {', '.join(corpus.heads)}")
-    network = networks.from_pretrained(setup.encoder, corpus.heads, dropout=plan.dropout).to(machine.device)
-    frozen = frozen_layers(network, [*rows, *dev], plan, setup.out, machine, reporter)
-    described = {"rows": len(rows), "dev_rows": len(dev), "dropped": {k: asdict(v) for k, v in corpus.dropped.items()}}
-    loop = Loop(
-        network,
-        rows,
-        dev,
-        plan=plan,
-        loss=partial(_loss, head_weights=plan.head_weights, smoothing=plan.label_smoothing),
-        machine=machine,
-        out=setup.out,
-        reporter=reporter,
-        frozen=frozen,
-        kept=recorder(setup, plan, described),
-    )
-    (setup.out / BEST).mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(setup.encoder / TOKENIZER, setup.out / BEST / TOKENIZER)
-    loop.run(stop_after)
-    reporter.close()
-    return run_record(setup.out) or {}
+
+    def loss(logits: Mapping[str, torch.Tensor], batch: Tensors) -> torch.Tensor:
+        return hard_loss(logits, batch, plan.head_weights, plan.label_smoothing)
+
+    return run.train(corpus, rows, dev, loss, stop_after, listen)
 
 
 def encoded(encoder: Path, corpus: Corpus, max_tokens: int) -> tuple[list[Encoded], list[Encoded]]:
@@ -108,6 +175,8 @@ def frozen_layers(
     reporter: Reporter,
 ) -> FrozenLayers | None:
     """Freeze what the plan says, and run the frozen layers over all `rows` once; None without frozen layers."""
+    if plan.lora_rank:
+        add_adapters(network, plan.lora_rank, plan.dropout)
     freeze(network, plan.freeze_layers, embeddings=plan.freeze_embeddings)
     if not plan.freeze_layers:
         return None
@@ -115,34 +184,7 @@ def frozen_layers(
         return keep_hidden_states(network, rows, plan.freeze_layers, out, machine.device, lambda more: told(more, ""))
 
 
-def recorder(setup: Setup, plan: Plan, described: Mapping[str, Any]) -> Callable[[Progress], None]:
-    """Return a function that writes `run.json` for a run at some point."""
-
-    def write(progress: Progress) -> None:
-        best = progress.evaluations[best_of(progress.scores)] if progress.scores else None
-        write_record(
-            setup.out,
-            {
-                "plan": asdict(plan),
-                "encoder": setup.encoder.name,
-                "datasets": [one.model_dump() for one in setup.sets],
-                **described,
-                "step": progress.step,
-                "spent_seconds": round(progress.spent_seconds, 1),
-                "finished": progress.finished,
-                "best": best,
-                "evaluations": list(progress.evaluations),
-            },
-        )
-
-    return write
-
-
-def _loss(logits: Any, batch: Any, *, head_weights: Mapping[str, float], smoothing: float) -> torch.Tensor:
-    return hard_loss(logits, batch, head_weights, smoothing)
-
-
-def _claim(setup: Setup, plan: Plan) -> None:
+def _claim(setup: Setup, plan: Plan, about: Mapping[str, Any]) -> None:
     """Make the folder this run's: empty with `restart`, else a run of the same plan or none."""
     if setup.restart:
         for path in (setup.out / "resume.pt", setup.out / "run.json"):
@@ -151,8 +193,10 @@ def _claim(setup: Setup, plan: Plan) -> None:
     if record is None:
         setup.out.mkdir(parents=True, exist_ok=True)
         return
-    wanted = asdict(plan)
-    changed = sorted(name for name in wanted if record["plan"].get(name) != wanted[name])
+    wanted, held = asdict(plan), asdict(Plan()) | record["plan"]  # what an older plan did not name was as it is now
+    changed = sorted(name for name in wanted if held[name] != wanted[name])
+    known = record.get("teaching", {})
+    changed += sorted(name for name in {*about, *known} if about.get(name) != known.get(name))
     if changed or record["encoder"] != setup.encoder.name:
         what = ", ".join(changed) or f"encoder ({record['encoder']})"
         raise TrainingError(

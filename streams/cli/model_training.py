@@ -2,10 +2,320 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+from rich.table import Table
+
+from streams.cli import model_topics
+from streams.cli.options import JsonOption
+from streams.cli.output import console, print_json
+from streams.cli.training_code import import_training
+from streams.errors import MoodwireError
 
 __all__ = ["register"]
+
+_DATA, _PLAN, _MACHINE = "What it learns from", "How it learns", "Where it runs"
+
+DataOption = Annotated[
+    Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True, file_okay=False)
+]
+DatasetOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--dataset",
+        help="YAML of a data set; may be given several times. Given none, those of the shipped model.",
+        rich_help_panel=_DATA,
+    ),
+]
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        "-e",
+        help="Pretrained encoder: a folder, a name that deploy/setup/fetch-encoder brought, or owner/name on the hub.",
+    ),
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder of the run. The same command again goes on in it.")
+]
+EpochsOption = Annotated[int | None, typer.Option(help="Times over all texts (3).", min=1, rich_help_panel=_PLAN)]
+BatchOption = Annotated[
+    int | None, typer.Option("--batch-rows", help="Texts a step (32).", min=1, rich_help_panel=_PLAN)
+]
+TokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", help="Where texts are cut (96).", min=8, rich_help_panel=_PLAN)
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--learning-rate", help="Of the encoder, at its highest (0.0001).", rich_help_panel=_PLAN),
+]
+DecayOption = Annotated[
+    str | None, typer.Option("--decay", help="Of the rate after warm-up: linear or cosine.", rich_help_panel=_PLAN)
+]
+FreezeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--freeze-layers",
+        help="The lowest so many layers learn nothing, and run only once (0).",
+        min=0,
+        rich_help_panel=_PLAN,
+    ),
+]
+LoraOption = Annotated[
+    int | None,
+    typer.Option(
+        "--lora-rank", help="Train adapters of this rank instead of the encoder.", min=0, rich_help_panel=_PLAN
+    ),
+]
+PatienceOption = Annotated[
+    int | None,
+    typer.Option("--patience", help="Evaluations without a better one before it stops (3).", rich_help_panel=_PLAN),
+]
+EvaluationsOption = Annotated[
+    int | None, typer.Option("--evaluations", help="Evaluations on dev an epoch (1).", min=1, rich_help_panel=_PLAN)
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Of all that is drawn (7).", rich_help_panel=_PLAN)]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 …", rich_help_panel=_MACHINE)]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        "--precision", help="auto, fp32 or bf16; auto is bf16 where the hardware has it.", rich_help_panel=_MACHINE
+    ),
+]
+ThreadsOption = Annotated[int, typer.Option("--threads", help="Cores to use; 0: all.", min=0, rich_help_panel=_MACHINE)]
+CheckpointOption = Annotated[
+    float, typer.Option("--checkpoint-minutes", help="Between two checkpoints.", min=0.0, rich_help_panel=_MACHINE)
+]
+RestartOption = Annotated[
+    bool, typer.Option("--restart", help="Begin anew instead of going on.", rich_help_panel=_MACHINE)
+]
+WandbOption = Annotated[
+    str, typer.Option("--wandb", help="Project on Weights & Biases to log to as well.", rich_help_panel=_MACHINE)
+]
+
+TRAIN = (
+    "Fine-tune an encoder on labelled texts: sentiment, topic, the verdict on each company, and names.\n\n"
+    "YAML files describe the labelled data. Training rows that stand in a test file, word for word or nearly so, are "
+    "dropped and counted. All choices are made on a part of the training files; curves go to [bold]OUT/tensorboard[/], "
+    "the best weights to [bold]OUT/best[/]. Interrupted, the same command goes on where it was."
+)
+
+DISTIL = (
+    "Teach a small network what large ones think.\n\n"
+    "The teachers, runs of [bold]moodwire model train[/], label every text for every head; the student learns from "
+    "these labels and from the true ones. Labels are kept: another student of the same teachers starts at once."
+)
+
+TUNE = (
+    "Look for better settings of a training run: each trial is a run, bad ones are given up early.\n\n"
+    "The search is kept in [bold]OUT/study.db[/]; the same command adds trials to it."
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
+    app.command(help=TRAIN)(train)
+    app.command(help=DISTIL)(distil)
+    app.command(help=TUNE)(tune)
+    app.add_typer(model_topics.app, name="topics")
+
+
+def train(
+    data: DataOption,
+    out: OutOption,
+    encoder: EncoderOption = "all-mpnet-base-v2",
+    dataset: DatasetOption = None,
+    epochs: EpochsOption = None,
+    batch_rows: BatchOption = None,
+    max_tokens: TokensOption = None,
+    learning_rate: RateOption = None,
+    decay: DecayOption = None,
+    freeze_layers: FreezeOption = None,
+    lora_rank: LoraOption = None,
+    evaluations: EvaluationsOption = None,
+    patience: PatienceOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = 0,
+    checkpoint_minutes: CheckpointOption = 5.0,
+    restart: RestartOption = False,
+    wandb: WandbOption = "",
+    json: JsonOption = False,
+) -> None:
+    plan = _plan(
+        epochs=epochs,
+        batch_rows=batch_rows,
+        max_tokens=max_tokens,
+        learning_rate=learning_rate,
+        decay=_one_of("--decay", decay, "linear", "cosine"),
+        freeze_layers=freeze_layers,
+        lora_rank=lora_rank,
+        evaluations_per_epoch=evaluations,
+        patience=patience,
+        seed=seed,
+    )
+    setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
+    _show(import_training("train").train(setup, plan), out, json=json)
+
+
+def distil(
+    data: DataOption,
+    out: OutOption,
+    teacher: Annotated[
+        list[Path],
+        typer.Option("--teacher", "-t", help="Folder of a teacher's run; of several the mean counts.", exists=True),
+    ],
+    encoder: EncoderOption = "all-MiniLM-L6-v2",
+    dataset: DatasetOption = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Folder that keeps the teachers' labels; OUT/labels by default."),
+    ] = None,
+    soft_share: Annotated[
+        float,
+        typer.Option("--soft-share", help="The teachers' share of the loss.", min=0, max=1, rich_help_panel=_PLAN),
+    ] = 0.7,
+    temperature: Annotated[
+        float, typer.Option("--temperature", help="Above 1 flattens what teachers say.", rich_help_panel=_PLAN)
+    ] = 1.0,
+    swap_names: Annotated[
+        float,
+        typer.Option(
+            "--swap-names", help="Share of texts to learn again with other names.", min=0, max=1, rich_help_panel=_DATA
+        ),
+    ] = 0.0,
+    drop_tickers: Annotated[
+        float,
+        typer.Option(
+            "--drop-tickers", help="Share of texts to learn again without $TICKER.", min=0, max=1, rich_help_panel=_DATA
+        ),
+    ] = 0.0,
+    epochs: EpochsOption = None,
+    batch_rows: BatchOption = None,
+    max_tokens: TokensOption = None,
+    learning_rate: RateOption = None,
+    decay: DecayOption = None,
+    evaluations: EvaluationsOption = None,
+    patience: PatienceOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = 0,
+    checkpoint_minutes: CheckpointOption = 5.0,
+    restart: RestartOption = False,
+    wandb: WandbOption = "",
+    json: JsonOption = False,
+) -> None:
+    plan = _plan(
+        epochs=epochs,
+        batch_rows=batch_rows,
+        max_tokens=max_tokens,
+        learning_rate=learning_rate,
+        decay=_one_of("--decay", decay, "linear", "cosine"),
+        evaluations_per_epoch=evaluations,
+        patience=patience,
+        seed=seed,
+    )
+    code = import_training("distil")
+    shares = {"names": swap_names, "ticker": drop_tickers}
+    teaching = code.Teaching(
+        teachers=teacher,
+        labels=labels,
+        soft_share=soft_share,
+        temperature=temperature,
+        augment={kind: share for kind, share in shares.items() if share},
+    )
+    setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
+    _show(code.distil(setup, plan, teaching), out, json=json)
+
+
+def tune(
+    data: DataOption,
+    out: OutOption,
+    encoder: EncoderOption = "all-MiniLM-L6-v2",
+    dataset: DatasetOption = None,
+    trials: Annotated[int, typer.Option("--trials", help="Trials to add.", min=1)] = 20,
+    what: Annotated[
+        str, typer.Option("--what", help="Settings to try, with commas between.", rich_help_panel=_PLAN)
+    ] = "learning_rate,head_learning_rate,label_smoothing,dropout,batch_rows",
+    epochs: EpochsOption = None,
+    freeze_layers: FreezeOption = None,
+    evaluations: EvaluationsOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = 0,
+    json: JsonOption = False,
+) -> None:
+    base = _plan(epochs=epochs, freeze_layers=freeze_layers, evaluations_per_epoch=evaluations, seed=seed)
+    training, code = import_training("train"), import_training("tune")
+
+    def trial(plan: Any, folder: Path, listen: Any) -> Any:
+        setup = _setup(data, folder, encoder, dataset, device, precision, threads, 1e9, True, "")
+        return training.train(setup, plan, listen=listen)
+
+    names = tuple(name.strip() for name in what.split(",") if name.strip())
+    best = code.tune(base, trial, out, trials=trials, names=names)
+    found = {name: getattr(best, name) for name in names}
+    if json:
+        print_json(found)
+        return
+    console.print("the best so far:", highlight=False)
+    for name, value in found.items():
+        console.print(f"  {name} {value:.4g}" if isinstance(value, float) else f"  {name} {value}", highlight=False)
+
+
+def _plan(**given: Any) -> Any:
+    """Return the usual plan with what was given on the command line."""
+    return import_training("plan").Plan(**{name: value for name, value in given.items() if value is not None})
+
+
+def _setup(
+    data: Path,
+    out: Path,
+    encoder: str,
+    dataset: list[Path] | None,
+    device: str,
+    precision: str,
+    threads: int,
+    checkpoint_minutes: float,
+    restart: bool,
+    wandb: str,
+) -> Any:
+    described = import_training("dataset")
+    return import_training("train").Setup(
+        sets=described.load_datasets(dataset) if dataset else described.shipped_datasets(),
+        data=data,
+        encoder=import_training("encoders").find_encoder(encoder),
+        out=out,
+        device=device,
+        precision=_one_of("--precision", precision, "auto", "fp32", "bf16"),
+        threads=threads,
+        checkpoint_seconds=60 * checkpoint_minutes,
+        restart=restart,
+        wandb_project=wandb,
+    )
+
+
+def _one_of(option: str, value: str | None, *allowed: str) -> str | None:
+    if value is not None and value not in allowed:
+        raise MoodwireError(f"{option} is {value!r}; it must be one of {', '.join(allowed)}")
+    return value
+
+
+def _show(record: dict[str, Any], out: Path, *, json: bool) -> None:
+    if json:
+        print_json(record)
+        return
+    best = record["best"]
+    if best is None:
+        console.print("no evaluation yet; the same command goes on", highlight=False)
+        return
+    table = Table("head", "dev rows", "accuracy", "macro-F1", header_style="bold")
+    for name, one in best["heads"].items():
+        table.add_row(name, f"{one['rows']:,}", f"{one['accuracy']:.4f}", f"{one['macro_f1']:.4f}")
+    console.print(table)
+    console.print(f"{out / 'best'}: step {best['step']:,}, score {best['score']:.4f}", highlight=False)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-FILLERS = [f"{first}{second}" for first in "bdfgklmn" for second in ("a", "e", "i", "o", "u", "ar", "ol")]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "acme", "oreon", "rises", "falls", "meets", "as", *FILLERS]
+from tests.models.training.small_words import FILLERS, WORDS, write_tokenizer
+
 VERDICT = {"rises": "positive", "falls": "negative", "meets": "neutral"}
 
 
@@ -67,16 +67,3 @@ def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     write_tokenizer(folder)
     return folder
-
-
-def write_tokenizer(folder: Path) -> None:
-    """Write the tokenizer of `WORDS` to `folder`."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    made = Tokenizer(models.WordPiece({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    made.normalizer = normalizers.Lowercase()
-    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    made.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    made.save(str(folder / "tokenizer.json"))

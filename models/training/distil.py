@@ -1,0 +1,127 @@
+"""A small network learns from labels and from what large ones think: what `moodwire model distil` does.
+
+    teachers ─ label every text for every head ─> OUT/labels ─┐
+    corpus, and texts made from it (other names, no ticker) ──┴─> student ─> OUT/best
+
+Hard labels where there are some, the teachers' probabilities everywhere (Hinton et al. 2015, arXiv 1503.02531).
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from models.training.augment import augmented
+from models.training.batches import Encoded, encode
+from models.training.corpus import Corpus, load_corpus
+from models.training.errors import TrainingError
+from models.training.example import Example
+from models.training.heads import HeadSpec, read_heads
+from models.training.label import label_texts, teacher_name
+from models.training.leaks import HeldOut
+from models.training.loop import BEST
+from models.training.losses import hard_loss, soft_loss
+from models.training.plan import Plan
+from models.training.soft import SoftLabels, sharpened, with_entities
+from models.training.train import TOKENIZER, Run, Setup
+
+__all__ = ["Teaching", "distil"]
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """How a student is taught; part of what decides its result."""
+
+    teachers: Sequence[Path]
+    labels: Path | None = None
+    """Where the teachers' labels are kept; None for a folder in the student's."""
+    soft_share: float = 0.7
+    """How much of the loss the teachers' labels are; the rest are the hard ones."""
+    temperature: float = 1.0
+    augment: Mapping[str, float] = field(default_factory=dict)
+    """Kinds of new texts, and the share of the texts that each is made from: names, ticker."""
+
+
+def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:
+    """Teach a student after `plan`, going on where an earlier call stopped, and return the run's record.
+
+    Raises `TrainingError` when a teacher is none, has other heads than the data sets, or the folder holds another run.
+    """
+    if not teaching.teachers:
+        raise TrainingError("no teacher; name the folder of a run of moodwire model train with --teacher")
+    about = {
+        "teachers": [teacher_name(teacher) for teacher in teaching.teachers],
+        "soft_share": teaching.soft_share,
+        "temperature": teaching.temperature,
+        "augment": dict(teaching.augment),
+    }
+    run = Run.open(setup, plan, about)
+    corpus = load_corpus(setup.sets, setup.data)
+    for teacher in teaching.teachers:
+        _check_heads(teacher, corpus.heads)
+    texts = [*corpus.train, *_new_texts(corpus, teaching.augment, plan.seed)]
+    run.reporter.say(f"{len(texts):,} texts to learn from, {len(texts) - len(corpus.train):,} of them made from others")
+    folder = teaching.labels or setup.out / "labels"
+    soft = label_texts(teaching.teachers, texts, folder, run.machine, run.reporter)
+    train, dev = _encoded(setup.encoder, texts, corpus.dev, soft, plan.max_tokens, teaching.temperature)
+    return run.train(corpus, train, dev, _loss(plan, teaching), stop_after)
+
+
+def _check_heads(teacher: Path, heads: Mapping[str, HeadSpec]) -> None:
+    known = read_heads(teacher / BEST)
+    if known != heads:
+        raise TrainingError(
+            f"{teacher} answers {', '.join(known)}, the data sets teach {', '.join(heads)}; train the teacher on the "
+            "same data sets"
+        )
+
+
+def _new_texts(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:
+    """Make new texts; a text head with the labels of an entity head judges alike whatever the names are."""
+    if not kinds:
+        return []
+    judging = {one.labels for one in corpus.heads.values() if one.kind == "entity"}
+    kept = [name for name, one in corpus.heads.items() if one.kind == "text" and one.labels in judging]
+    held_out = HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
+    return augmented(corpus.train, kinds, held_out, random.Random(seed), kept)
+
+
+def _encoded(
+    encoder: Path,
+    texts: Sequence[Example],
+    dev: Sequence[Example],
+    soft: Sequence[SoftLabels],
+    max_tokens: int,
+    temperature: float,
+) -> tuple[list[Encoded], list[Encoded]]:
+    tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
+    asked = [with_entities(example, one) for example, one in zip(texts, soft, strict=True)]
+    at = [_at_temperature(one, temperature) for one in soft]
+    rows = encode(tokenizer, [*asked, *dev], max_tokens, [*at, *([None] * len(dev))])
+    return rows[: len(texts)], rows[len(texts) :]
+
+
+def _at_temperature(soft: SoftLabels, temperature: float) -> SoftLabels:
+    if temperature == 1:
+        return soft
+    return SoftLabels(
+        texts={head: sharpened(one, temperature) for head, one in soft.texts.items()},
+        entities={
+            head: {span: sharpened(one, temperature) for span, one in spans.items()}
+            for head, spans in soft.entities.items()
+        },
+        names={start: sharpened(one, temperature) for start, one in soft.names.items()},
+    )
+
+
+def _loss(plan: Plan, teaching: Teaching) -> Any:
+    def loss(logits: Mapping[str, torch.Tensor], batch: Any) -> torch.Tensor:
+        hard = hard_loss(logits, batch, plan.head_weights, plan.label_smoothing)
+        soft = soft_loss(logits, batch, plan.head_weights, teaching.temperature)
+        return (1 - teaching.soft_share) * hard + teaching.soft_share * soft
+
+    return loss

@@ -4,7 +4,8 @@ texts ─ normalise ─ tokenise ─ token_budget_batches ─ network ─ softma
                                                           └ token_heads ─> verdicts on entities, names
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -68,6 +69,18 @@ class _Reading:
     tokens: Mapping[str, Sequence[Logits]]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenTally:
+    """What a classifier has read since it was loaded: how much of it its tokenizer has no word for.
+
+    A copy of a text in one call counts once. Text in another language or script takes more tokens a character.
+    """
+
+    characters: int = 0
+    tokens: int = 0
+    unknown: int = 0
+
+
 class OnnxClassifier:
     """A model artifact run by onnxruntime.
 
@@ -84,6 +97,9 @@ class OnnxClassifier:
         self._network: Network | None = network
         self._tokenizer = tokenizer
         self._token_budget = token_budget
+        self._unknown = _unknown_token(tokenizer)
+        self._tallying = threading.Lock()
+        self.tally = TokenTally()
 
     @classmethod
     def load(
@@ -199,6 +215,7 @@ class OnnxClassifier:
         )  # the fast: no offsets
         encodings = encode(list(rows))
         ids = [encoding.ids for encoding in encodings]
+        self._count(rows, ids)
         logits = {name: np.zeros((len(rows), len(labels))) for name, labels in self.labels.items()}
         tokens: dict[str, list[Logits]] = {name: [np.empty((0, 0))] * len(rows) for name in token_heads}
         for batch in token_budget_batches([len(one) for one in ids], self._token_budget, MAX_ROWS):
@@ -210,6 +227,13 @@ class OnnxClassifier:
                 for row, line in zip(batch, answer, strict=True):
                     tokens[name][row] = line[: len(ids[row])].astype(np.float64)
         return _Reading(list(rows), row_of, encodings, logits, tokens)
+
+    def _count(self, texts: Iterable[str], ids: Sequence[list[int]]) -> None:
+        unknown = sum(row.count(self._unknown) for row in ids)
+        characters, tokens = sum(map(len, texts)), sum(map(len, ids))
+        with self._tallying:
+            done = self.tally
+            self.tally = TokenTally(done.characters + characters, done.tokens + tokens, done.unknown + unknown)
 
     def _probabilities(self, head: str, logits: Logits) -> Probabilities:
         return softmax(logits / self.artifact.heads[head].temperature)
@@ -257,6 +281,13 @@ def _check_heads(artifact: Artifact, network: Network) -> None:
 
 def _sizes(heads: Mapping[str, tuple[int, int | str | None]]) -> dict[str, str]:
     return {name: f"{labels} a {'text' if rank == 2 else 'token'}" for name, (rank, labels) in heads.items()}
+
+
+def _unknown_token(tokenizer: Tokenizer) -> int:
+    """The number of what the tokenizer has no word for; -1 when it spells everything."""
+    token = getattr(tokenizer.model, "unk_token", None)
+    number = tokenizer.token_to_id(token) if token else None
+    return -1 if number is None else int(number)
 
 
 def _open_tokenizer(artifact: Artifact) -> Tokenizer:

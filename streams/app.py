@@ -21,6 +21,7 @@ from streams.errors import SettingsError
 from streams.feeds.fieldmap import FieldMap, load_fieldmap
 from streams.learning.control import Control, read_control
 from streams.learning.follower import Follower, lineup_of
+from streams.learning.shadow import ShadowDesk
 from streams.learning.shelf import OpenModel, Shelf
 from streams.learning.swap import FixedVersions, SwappedVersions
 from streams.observe.operations import Operations
@@ -255,7 +256,10 @@ class Pipeline:
         if self.classifiers is not None:
             return FixedVersions(watch(self.classifiers))
         shipped_here = shipped_models(self._profile)
-        shelf = Shelf(self.open_model or model_opener(self.settings), lineup_of(self._control, shipped_here), watch)
+        open_model = self.open_model or model_opener(self.settings)
+        desk = ShadowDesk(open_model, self.operations.metrics.learning if self.operations is not None else None)
+        self._stack.callback(desk.close)
+        shelf = Shelf(open_model, lineup_of(self._control, shipped_here), lambda loaded: desk.watch(watch(loaded)))
         topic = self.settings.topics.control
         self._followers.append(
             Follower(
@@ -263,6 +267,7 @@ class Pipeline:
                 shelf,
                 shipped_here,
                 every_seconds=self.settings.control_seconds,
+                listeners=(desk,),
             )
         )
         return SwappedVersions(shelf, FaustState(app, "models", partitions=self._news.partitions))

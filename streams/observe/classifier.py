@@ -1,24 +1,31 @@
-"""A classifier with its figures around it."""
+"""A classifier with its figures around it: seconds and texts, and whether what it reads or says drifts."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 
-from models import Classifier
-from models.classifier import Probabilities
+from models import Classifier, OnnxClassifier, Probabilities
+from models.drift import DriftMonitor, held_out_mix
 from streams.observe.metrics import Metrics
 
 __all__ = ["ObservedClassifier"]
 
 
 class ObservedClassifier:
-    """`models.Classifier` around another: counts its calls' seconds and texts. Thread-safe like the other."""
+    """`models.Classifier` around another: counts its calls' seconds, texts and tokens, and follows the mix of its
+    answers. Thread-safe like the other.
+    """
 
     def __init__(self, classifier: Classifier, metrics: Metrics) -> None:
         self._classifier = classifier
         self._seconds = metrics.inference_seconds.labels(classifier.name)
         self._texts = metrics.inference_texts.labels(classifier.name)
+        onnx = classifier if isinstance(classifier, OnnxClassifier) else None
+        self._drift = DriftMonitor(classifier.labels, held_out_mix(onnx.artifact.path) if onnx else None)
+        metrics.learning.drifts(classifier.name, list(classifier.labels), self._drift)
+        if onnx is not None:
+            metrics.learning.reads(classifier.name, onnx)
 
     @property
     def name(self) -> str:
@@ -37,6 +44,7 @@ class ObservedClassifier:
         answer = self._classifier.classify(texts)
         self._seconds.observe(time.perf_counter() - begun)
         self._texts.inc(len(texts))
+        self._drift.add(answer)
         return answer
 
     def close(self) -> None:

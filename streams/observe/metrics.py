@@ -21,6 +21,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from models import Classifier
 from streams.observe.histogram import BatchHistogram
+from streams.observe.learning import LearningFigures
 
 __all__ = ["Metrics", "StageMetrics", "exposition"]
 
@@ -71,6 +72,7 @@ class Metrics:
         self._archive_figures()
         self._alert_figures()
         self._trouble_figures()
+        self.learning = LearningFigures(registry)
         build = self._gauge("build_info", "This program; always 1.", ["version", "python"])
         build.labels(version("moodwire"), platform.python_version()).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):

@@ -61,6 +61,12 @@ HEALTHY: dict[str, str] = {
     'moodwire_notifications_total{channel="webhook",result="retry"}': flat(9),
     'moodwire_watchdog_pings_total{result="sent"}': rising(1),
     'moodwire_watchdog_pings_total{result="failed"}': rising(0.05),
+    'moodwire_drift_psi{model="small",head="sentiment",against="usual"}': flat(0.02),
+    'moodwire_drift_psi{model="small",head="sentiment",against="held_out"}': flat(0.4),
+    'moodwire_drift_sureness{model="small",head="sentiment",span="recent"}': flat(0.84),
+    'moodwire_drift_sureness{model="small",head="sentiment",span="usual"}': flat(0.86),
+    'moodwire_tokens_total{model="small"}': rising(100_000),
+    'moodwire_unknown_tokens_total{model="small"}': rising(100),
 }
 
 
@@ -377,5 +383,49 @@ CASES = (
                 "The dead man's switch is not being told that moodwire lives",
             ),
         ),
+    ),
+    Case(
+        "the mix of answers moves",
+        {'moodwire_drift_psi{model="small",head="sentiment",against="usual"}': flat(0.5)},
+        (
+            Firing(
+                "MoodwireClassMixDrift",
+                "warning",
+                "small answers sentiment in another mix than usual (PSI 0.50)",
+                (("head", "sentiment"), ("model", "small")),
+            ),
+        ),
+    ),
+    Case(
+        "the model becomes unsure",
+        {'moodwire_drift_sureness{model="small",head="sentiment",span="recent"}': flat(0.61)},
+        (
+            Firing(
+                "MoodwireSurenessDrop",
+                "warning",
+                "small is less sure of sentiment than usual, by -25%",
+                (("head", "sentiment"), ("model", "small")),
+            ),
+        ),
+    ),
+    Case(
+        "news in a script that the model cannot read",
+        {'moodwire_unknown_tokens_total{model="small"}': rising(5_000)},
+        (
+            Firing(
+                "MoodwireUnknownTokens",
+                "warning",
+                "small has no word for 5% of what it reads",
+                (("model", "small"),),
+            ),
+        ),
+    ),
+    Case(
+        "drift is not known yet",
+        {
+            'moodwire_drift_psi{model="small",head="sentiment",against="usual"}': f"NaN+0x{MINUTES}",
+            'moodwire_drift_sureness{model="small",head="sentiment",span="recent"}': f"NaN+0x{MINUTES}",
+        },
+        (),
     ),
 )

@@ -1,7 +1,8 @@
 """Labelled sets: texts with the right label of each, or with the names that stand in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -42,6 +43,11 @@ class LabelledSet:
             length = len(getattr(self, column))
             if length != len(self.texts) and (length or column == "labels"):
                 raise ValueError(f"set {self.name}: {len(self.texts)} texts but {length} {column}")
+
+    def first(self, rows: int) -> Self:
+        """Return the first `rows` rows."""
+        columns = ("texts", "labels", "sources", "entities")
+        return replace(self, **{column: getattr(self, column)[:rows] for column in columns})
 
     def known(self, classifier: Classifier) -> tuple[str, ...]:
         """Return the classifier's labels of the set's head; raises `ModelError` when it has no such head."""

@@ -18,11 +18,14 @@ def held_out_sets(
 ) -> tuple[list[LabelledSet], list[LabelledNames]]:
     """Return the held-out part of each data set, one set a head that the artifact has, and the sets of names.
 
+    The sets made for a head come before those that have labels for it besides.
     Raises `DatasetError` when a file is not what its description says.
     """
     heads = _known(head_specs(heads_of(sets), sets), artifact)
     parts = {one.name: read_split(one, data, "test") for one in sets}
     labelled = [made for name, examples in parts.items() for made in sets_of(name, examples, heads)]
+    own = {f"{one.name}, {one.head}" for one in sets}
+    labelled.sort(key=lambda one: one.name not in own)
     return labelled, [made for name, examples in parts.items() for made in names_of(name, examples, heads)]
 
 

@@ -1,148 +1,229 @@
-"""Turn a training run into an artifact, measured: `python -m models.training.export --help`."""
+"""Turn a trained network into artifacts: written, compared with the network, calibrated, measured, described.
 
-import argparse
-import dataclasses
+    network ─ graph ─> model.onnx ─┬─ parity: refused when it answers otherwise than the network
+                                   ├─ dev: temperatures and thresholds ─> artifact.json
+                                   └─ held-out sets, behaviour ─> metrics.json, MODEL_CARD.md
+
+All of it happens in a folder beside the target, which is put in its place when nothing was refused.
+"""
+
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import torch
 from tokenizers import Tokenizer
 
-from models.artifact import FORMAT, MANIFEST, NETWORK, TOKENIZER
+from models.artifact import MANIFEST, NETWORK, TOKENIZER, Head, format_for, load_artifact
 from models.classifier import OnnxClassifier
+from models.proof import Evaluation, LabelledNames, LabelledSet, evaluate_artifact, load_proof_list
+from models.training import network as networks
 from models.training.card import model_card
-from models.training.data import HEADS, UNLABELLED, load_corpus
-from models.training.evaluate import HeadScore, evaluate, fitted_temperature
-from models.training.graph import Precision, Weights, build
+from models.training.dataset import DataSet, shipped_datasets
+from models.training.errors import TrainingError
+from models.training.evaluate import dev_sets, held_out_sets
+from models.training.graph import build
+from models.training.graph_nodes import Precision, Weights
+from models.training.graph_traced import build_traced
+from models.training.heads import read_heads
+from models.training.parity import HeadParity, compare, refuse_if_apart, trained_classifier
 
+__all__ = ["ExportPlan", "export", "onnx_of", "read_weights", "write_artifact"]
+
+METRICS, CARD = "metrics.json", "MODEL_CARD.md"
 LICENCE = "Apache-2.0"
-BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)"
 REQUIRES = {"onnxruntime": ">=1.20", "tokenizers": ">=0.21", "numpy": ">=2.1"}
 
 
-def read_weights(checkpoint: Path) -> Weights:
-    """Read a checkpoint's weights under the names that `graph.build` expects."""
-    state = torch.load(checkpoint / "network.pt", map_location="cpu", weights_only=True)
-    return {name.removeprefix("encoder."): tensor.numpy() for name, tensor in state.items()}
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """What is made of which network. `run` is the folder that training wrote, or that of a network itself.
 
-
-def write_artifact(
-    run: Path, out: Path, *, name: str, version: str, precision: Precision, temperatures: Mapping[str, float]
-) -> None:
-    """Write `out/model.onnx`, `out/tokenizer.json` and the manifest that vouches for them."""
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    checkpoint = run / f"checkpoint-{len(record['dev'])}"
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
-    max_tokens = record["plan"]["max_tokens"]
-    network = build(
-        read_weights(checkpoint),
-        HEADS,
-        precision=precision,
-        layers=config["num_hidden_layers"],
-        attention_heads=config["num_attention_heads"],
-        epsilon=config["layer_norm_eps"],
-        max_tokens=max_tokens,
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    onnx.save(network, str(out / NETWORK))
-    tokenizer = Tokenizer.from_file(str(run / TOKENIZER))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    tokenizer.save(str(out / TOKENIZER), pretty=False)
-    manifest = {
-        "format": FORMAT,
-        "name": name,
-        "version": version,
-        "language": "en",
-        "precision": precision,
-        "max_tokens": max_tokens,
-        "heads": {head: {"labels": list(labels), "temperature": temperatures[head]} for head, labels in HEADS.items()},
-        "files": {file: _stated(out / file) for file in (NETWORK, TOKENIZER)},
-        "requires": REQUIRES,
-        "licence": LICENCE,
-        "base_model": BASE_MODEL,
-    }
-    _write_json(out / MANIFEST, manifest)
-
-
-def temperatures_on_dev(artifact: Path, data: Path, *, with_sentfin: bool) -> dict[str, float]:
-    """Fit each head's temperature on the dev part; the artifact's own temperatures must be 1."""
-    dev = load_corpus(data / "labelled", with_sentfin=with_sentfin).dev
-    with OnnxClassifier.load(artifact) as classifier:
-        answers = classifier.classify([row.text for row in dev])
-    fitted = {}
-    for head, probabilities in answers.items():
-        wanted = np.array([row.labels[head] for row in dev], np.int64)
-        known = wanted != UNLABELLED
-        logits = np.log(np.maximum(probabilities[known].astype(np.float64), 1e-12))
-        fitted[head] = fitted_temperature(logits, wanted[known])
-    return fitted
-
-
-def measure(artifact: Path, data: Path) -> dict[str, HeadScore]:
-    """Score an artifact on the validation files."""
-    with OnnxClassifier.load(artifact) as classifier:
-        return {head: evaluate(classifier, data / "labelled", head) for head in HEADS}
-
-
-def export(run: Path, data: Path, out: Path, version: str) -> dict[str, Any]:
-    """Write the int8 artifact to `out` with its card and metrics, and return the metrics.
-
-    A float32 twin is written to a temporary folder and measured beside it.
+    The folder `out` becomes the artifact; its name is the model's. With `data` the artifact is compared,
+    calibrated and measured on `sets`; without, it is written with temperatures of 1.
     """
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    neutral = dict.fromkeys(HEADS, 1.0)
-    write_artifact(run, out, name=out.name, version=version, precision="int8", temperatures=neutral)
-    fitted = temperatures_on_dev(out, data, with_sentfin=record["plan"]["with_sentfin"])
-    write_artifact(run, out, name=out.name, version=version, precision="int8", temperatures=fitted)
-    scores = {"int8": measure(out, data)}
-    with tempfile.TemporaryDirectory() as folder:
-        twin = Path(folder)
-        write_artifact(run, twin, name=out.name, version=version, precision="fp32", temperatures=fitted)
-        scores["fp32"] = measure(twin, data)
-    metrics = {
-        "name": out.name,
-        "version": version,
-        "valid": {
-            precision: {head: dataclasses.asdict(one) for head, one in heads.items()}
-            for precision, heads in scores.items()
-        },
-        "temperatures": fitted,
-        "training": record,
-    }
-    _write_json(out / "metrics.json", metrics)
-    (out / "MODEL_CARD.md").write_text(model_card(metrics, BASE_MODEL, LICENCE), encoding="utf-8")
+
+    run: Path
+    out: Path
+    version: str
+    precision: Precision = "int8"
+    language: str = "en"
+    base_model: str = ""
+    licence: str = LICENCE
+    max_tokens: int = 0
+    """Tokens kept of a text; 0: as many as the run was trained with."""
+    data: Path | None = None
+    sets: Sequence[DataSet] = field(default_factory=shipped_datasets)
+    proof: str = "finance-en"
+    traced: bool = False
+    """Trace also what could be written by hand."""
+
+    @property
+    def network(self) -> Path:
+        """The folder that holds the network's weights."""
+        return self.run / "best" if (self.run / "best").is_dir() else self.run
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What training noted of the run; empty where it noted nothing."""
+        path = self.run / "run.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    @property
+    def tokens(self) -> int:
+        """Tokens kept of a text."""
+        return self.max_tokens or int(self.record.get("plan", {}).get("max_tokens", 96))
+
+
+def export(plan: ExportPlan) -> dict[str, Any]:
+    """Make the artifact in `plan.out` and return its metrics.
+
+    Raises `TrainingError` when the network cannot be read, or when the exported one answers otherwise than its
+    precision allows: then `plan.out` stays as it was.
+    """
+    plan.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=plan.out.parent) as beside:
+        made = Path(beside) / plan.out.name
+        write_artifact(plan, made, _plain_heads(plan))
+        metrics: dict[str, Any] = {"name": plan.out.name, "version": plan.version, "precision": plan.precision}
+        if plan.data is not None:
+            metrics |= _proven(plan, made, plan.data)
+        metrics["training"] = plan.record
+        _write_json(made / METRICS, metrics)
+        card = model_card(metrics, load_artifact(made), base_model=plan.base_model, licence=plan.licence)
+        (made / CARD).write_text(card, encoding="utf-8")
+        _put_in_place(made, plan.out)
     return metrics
 
 
-def _stated(path: Path) -> dict[str, Any]:
+def write_artifact(plan: ExportPlan, folder: Path, heads: Mapping[str, Head]) -> None:
+    """Write the network, the tokenizer and the manifest that vouches for them to `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(onnx_of(plan), str(folder / NETWORK))
+    tokenizer = Tokenizer.from_file(str(_tokenizer_of(plan)))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(plan.tokens)
+    tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    _write_manifest(plan, folder, heads)
+
+
+def onnx_of(plan: ExportPlan) -> onnx.ModelProto:
+    """Return the plan's network as ONNX: a BERT written by hand, another encoder traced."""
+    folder, heads = plan.network, read_heads(plan.network)
+    weights = read_weights(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config["model_type"] != "bert" or plan.traced:
+        return build_traced(networks.load(folder).encoder, weights, heads, precision=plan.precision)
+    return build(
+        weights,
+        heads,
+        precision=plan.precision,
+        layers=config["num_hidden_layers"],
+        attention_heads=config["num_attention_heads"],
+        epsilon=config["layer_norm_eps"],
+        max_tokens=plan.tokens,
+    )
+
+
+def read_weights(folder: Path) -> Weights:
+    """Read a network's weights under the names that `graph.build` expects."""
+    state = networks.read_state(folder)
+    return {name.removeprefix("encoder."): tensor.float().numpy() for name, tensor in state.items()}
+
+
+def _proven(plan: ExportPlan, made: Path, data: Path) -> dict[str, Any]:
+    artifact = load_artifact(made)
+    sets, names = held_out_sets(plan.sets, data, artifact)
+    parity = _parity(plan, made, sets)
+    refuse_if_apart(parity, plan.precision)
+    heads = _calibrated(made, dev_sets(plan.sets, data, artifact), artifact.heads)
+    _write_manifest(plan, made, heads)
+    return {
+        "parity": [asdict(one) for one in parity],
+        "temperatures": {name: head.temperature for name, head in heads.items()},
+        **_figures(made, sets, names, plan),
+    }
+
+
+def _parity(plan: ExportPlan, made: Path, sets: Sequence[LabelledSet]) -> list[HeadParity]:
+    trained = trained_classifier(load_artifact(made), networks.load(plan.network), _tokenizer_of(plan))
+    with OnnxClassifier.load(made) as exported:
+        return compare(trained, exported, sets)
+
+
+def _calibrated(made: Path, dev: Sequence[LabelledSet], heads: Mapping[str, Head]) -> dict[str, Head]:
+    found = {one.head: one for one in evaluate_artifact(made, [], dev=dev).calibration}
+    return {
+        name: replace(head, temperature=found[name].fitted_temperature, threshold=found[name].threshold)
+        if name in found
+        else head
+        for name, head in heads.items()
+    }
+
+
+def _figures(
+    made: Path, sets: Sequence[LabelledSet], names: Sequence[LabelledNames], plan: ExportPlan
+) -> dict[str, Any]:
+    """The evaluation without the errors to read: texts of the sets are not ours to ship."""
+    evaluation: Evaluation = evaluate_artifact(made, sets, proof=load_proof_list(plan.proof), names=names)
+    silent = replace(evaluation, sets=[replace(one, errors=[]) for one in evaluation.sets])
+    return asdict(silent)
+
+
+def _plain_heads(plan: ExportPlan) -> dict[str, Head]:
+    return {name: Head(spec.labels, 1.0, spec.kind) for name, spec in read_heads(plan.network).items()}
+
+
+def _write_manifest(plan: ExportPlan, folder: Path, heads: Mapping[str, Head]) -> None:
+    manifest = {
+        "format": format_for(heads),
+        "name": plan.out.name,
+        "version": plan.version,
+        "language": plan.language,
+        "precision": plan.precision,
+        "max_tokens": plan.tokens,
+        "heads": {name: _stated_head(head) for name, head in heads.items()},
+        "files": {file: _stated_file(folder / file) for file in (NETWORK, TOKENIZER)},
+        "requires": REQUIRES,
+        "licence": plan.licence,
+        "base_model": plan.base_model,
+    }
+    _write_json(folder / MANIFEST, manifest)
+
+
+def _stated_head(head: Head) -> dict[str, Any]:
+    stated: dict[str, Any] = {"labels": list(head.labels), "temperature": head.temperature}
+    if head.kind != "text":
+        stated["kind"] = head.kind
+    return stated | ({"threshold": head.threshold} if head.threshold else {})
+
+
+def _stated_file(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
+def _tokenizer_of(plan: ExportPlan) -> Path:
+    for folder in (plan.network, plan.run):
+        if (folder / TOKENIZER).is_file():
+            return folder / TOKENIZER
+    raise TrainingError(f"neither {plan.network} nor {plan.run} has a {TOKENIZER}; name the folder that training wrote")
+
+
+def _put_in_place(made: Path, out: Path) -> None:
+    """The new folder, or the old one: never a mixture."""
+    old = out.with_name(f".old-{out.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    made.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and export."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds labelled/")
-    parser.add_argument("--run", type=Path, required=True, help="folder that models.training.train wrote")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the artifact; its name is the model's")
-    parser.add_argument("--version", default="1.0.0", help="raise it whenever the weights change")
-    given = parser.parse_args(arguments)
-    metrics = export(given.run, given.data, given.out, given.version)
-    for precision, heads in metrics["valid"].items():
-        for head, one in heads.items():
-            print(f"{precision} {head}: accuracy {one['accuracy']:.4f}, macro-F1 {one['macro_f1']:.4f}")
-
-
-if __name__ == "__main__":
-    main()

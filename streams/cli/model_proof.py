@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -35,6 +36,9 @@ ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Cores to u
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(help="Measure a model: accuracy, calibration, slices, behaviour, and the errors to read.")(evaluate)
+    app.command(help="Make an artifact of a trained network; refused when it answers otherwise than the network.")(
+        export
+    )
 
 
 def evaluate(
@@ -62,6 +66,67 @@ def evaluate(
         print_json(evaluation)
     else:
         _show(evaluation)
+
+
+class Precision(StrEnum):
+    """How an artifact keeps its numbers."""
+
+    INT8 = "int8"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+def export(
+    run: Annotated[
+        Path, typer.Argument(help="Folder that training wrote, or that of a network.", exists=True, file_okay=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder of the artifact; its name is the model's.")],
+    model_version: Annotated[str, typer.Option("--model-version", help="Raise it whenever the weights change.")],
+    precision: Annotated[
+        Precision, typer.Option("--precision", "-p", help="int8 and fp32 for processors, fp16 for GPUs.")
+    ] = Precision.INT8,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    language: Annotated[str, typer.Option("--language", help="Language of the texts that it reads.")] = "en",
+    base_model: Annotated[str, typer.Option("--base-model", help="What it was made from, for the card.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the weights.")] = "Apache-2.0",
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=0, help="Tokens kept of a text; 0: the run's.")] = 0,
+    proof: Annotated[str, typer.Option("--proof", help="List of the tests of behaviour.")] = "finance-en",
+    traced: Annotated[
+        bool, typer.Option("--traced", help="Trace the network where its graph could be written.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    training, described = import_training("export"), import_training("dataset")
+    plan = training.ExportPlan(
+        run=run,
+        out=out,
+        version=model_version,
+        precision=precision.value,
+        language=language,
+        base_model=base_model,
+        licence=licence,
+        max_tokens=max_tokens,
+        data=data,
+        sets=described.load_datasets(dataset) if dataset else described.shipped_datasets(),
+        proof=proof,
+        traced=traced,
+    )
+    with console.status(f"exporting {run} in {precision.value}"):
+        metrics = training.export(plan)
+    if json:
+        print_json(metrics)
+        return
+    console.print(f"[bold]{out}[/] {model_version} ({precision.value})", highlight=False)
+    if data is None:
+        errors.print("not compared, calibrated or measured: give --data for that", style="yellow")
+        return
+    console.print(_parity_table(metrics["parity"]))
+    for one in metrics["sets"]:
+        scored = one["score"]
+        console.print(
+            f"{one['name']}: accuracy {scored['accuracy']:.4f}, macro-F1 {scored['macro_f1']:.4f}", highlight=False
+        )
 
 
 def model_folder(model: str) -> Path:
@@ -115,6 +180,17 @@ def _show(evaluation: Evaluation) -> None:
     for kind in evaluation.behaviour:
         table.add_row(kind.name, str(kind.passed), str(kind.tests))
     console.print(table)
+
+
+def _parity_table(parity: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "exported against trained", "rows", "same label", "apart by", "accuracy", "trained", header_style="bold"
+    )
+    for one in parity:
+        accuracies = f"{one['accuracy']:.4f}", f"{one['trained_accuracy']:.4f}"
+        apart = f"{one['largest_difference']:.4f}"
+        table.add_row(one["set"], f"{one['rows']:,}", f"{one['agreement']:.4f}", apart, *accuracies)
+    return table
 
 
 def _sets_table(evaluation: Evaluation) -> Table:

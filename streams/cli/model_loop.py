@@ -1,60 +1,45 @@
-"""The commands of `moodwire model` that list, take in, judge and shadow; promotion and feedback stand beside."""
+"""The commands of `moodwire model` that list, take in and shadow; the rest of the loop stands beside."""
 
 from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from models import OnnxClassifier, load_artifact
-from models.gate import Limits
-from models.proof import load_proof_list
+from models import load_artifact
 from models.registry import Entry, Registry
 from streams.app import shipped_models
-from streams.cli import model_feedback, model_promote
+from streams.cli import model_feedback, model_gate, model_promote, model_retrain
 from streams.cli.model_options import (
     ByOption,
     LanguageOption,
-    NameArgument,
-    VersionArgument,
     control_of,
     now_ms,
     open_control,
 )
+from streams.cli.model_shadow import show_shadow
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, print_json
-from streams.cli.training_code import import_training
 from streams.errors import SettingsError
 from streams.learning.control import Control, Shadow, shadow_send
-from streams.learning.gating import Asked, ask_gate, verdict_record
 from streams.learning.promoting import in_service
 from streams.settings import load_settings
 from streams.text.profile import load_profile
 
-if TYPE_CHECKING:
-    from models.artifact import Artifact
-    from models.proof import LabelledSet
-
-__all__ = ["held_out", "register"]
-
-DataOption = Annotated[Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True)]
-DatasetOption = Annotated[
-    list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
-]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command("list", help="The versions at hand: figures, which is in service, which is in the shadow.")(show_models)
     app.command("add", help="Take a model's folder in as a version; it is checked, copied and never changed.")(add)
-    app.command("gate", help="Compare a version with the one in service; what is found is kept beside it.")(gate)
     app.command("shadow", help="Let a version score beside the one in service; its scores count nowhere.")(shadow)
-    model_promote.register(app)
-    model_feedback.register(app)
+    for commands in (model_gate, model_promote, model_feedback, model_retrain):
+        commands.register(app)
 
 
 def show_models(namespace: NamespaceOption = None, profile: ProfileOption = None, json: JsonOption = False) -> None:
@@ -102,85 +87,14 @@ def add(
         console.print(f"{entry.name} {entry.version} is at hand in {entry.path}", highlight=False, soft_wrap=True)
 
 
-def gate(
-    name: NameArgument,
-    version: VersionArgument,
-    data: DataOption,
-    dataset: DatasetOption = None,
-    corrections: Annotated[
-        list[Path] | None, typer.Option("--corrections", help="YAML of a data set made from feedback.", exists=True)
-    ] = None,
-    golden: Annotated[
-        list[Path] | None, typer.Option("--golden", help="YAML of a set of which no row may be lost.", exists=True)
-    ] = None,
-    proof: Annotated[
-        str, typer.Option("--proof", help="Tests of behaviour: a YAML, or a shipped list.")
-    ] = "finance-en",
-    margin: Annotated[
-        float, typer.Option("--margin", help="Points of accuracy that may be lost on a held-out set.", min=0)
-    ] = 1.0,
-    allow_equal: Annotated[bool, typer.Option("--allow-equal", help="No worse is enough.")] = False,
-    language: LanguageOption = None,
-    namespace: NamespaceOption = None,
-    profile: ProfileOption = None,
-    by: ByOption = None,
-    json: JsonOption = False,
-) -> None:
-    settings = load_settings(namespace=namespace, profile=profile)
-    registry = Registry(settings.models)
-    artifact = load_artifact(registry.find(name, version))
-    shipped = shipped_models(load_profile(settings.profile))
-    serving = in_service(control_of(settings), shipped, language or artifact.language)
-    current = load_artifact(registry.find(serving.name, serving.version))
-    asked = Asked(
-        [*held_out(dataset, data, current), *(one for path in corrections or () for one in _beside(path, current))],
-        [one for path in golden or () for one in _beside(path, current)],
-        load_proof_list(Path(proof) if proof.endswith((".yaml", ".yml")) else proof),
-    )
-    limits = Limits(accuracy_margin=margin / 100, must_improve=not allow_equal)
-    with (
-        console.status("asking the gate") as status,
-        OnnxClassifier.load(current.path, threads=settings.threads) as before,
-        OnnxClassifier.load(artifact.path, threads=settings.threads) as after,
-    ):
-        verdict = ask_gate(before, after, asked, limits, on_step=status.update)
-    record = verdict_record(verdict, by=by or getpass.getuser(), now_ms=now_ms(), data={"data": data})
-    registry.keep_verdict(name, version, record)
-    if json:
-        print_json(record)
-    else:
-        _show_verdict(record)
-    if not verdict.passed:
-        raise typer.Exit(1)
-
-
-def held_out(dataset: list[Path] | None, data: Path, artifact: Artifact) -> list[LabelledSet]:
-    """The test rows of the data sets, for the heads that the artifact has."""
-    described, evaluate = import_training("dataset"), import_training("evaluate")
-    chosen = described.load_datasets(dataset) if dataset else described.shipped_datasets()
-    sets: list[LabelledSet] = evaluate.held_out_sets(chosen, data, artifact)[0]
-    return sets
-
-
-def _beside(path: Path, artifact: Artifact) -> list[LabelledSet]:
-    """The test rows of a data set whose file lies beside its description."""
-    return held_out([path], path.parent, artifact)
-
-
-def _show_verdict(record: Mapping[str, Any]) -> None:
-    table = Table("check", "", "what was found", header_style="bold")
-    for check in record["checks"]:
-        table.add_row(check["name"], "[green]passed[/]" if check["passed"] else "[red]failed[/]", check["reason"])
-    console.print(table)
-    candidate, current = " ".join(record["candidate"]), " ".join(record["current"])
-    said = "may take the place of" if record["passed"] else "may not take the place of"
-    console.print(f"[bold]{candidate}[/] {said} {current}", highlight=False)
-
-
 def shadow(
     name: Annotated[str | None, typer.Argument(help="The model's name.")] = None,
     version: Annotated[str | None, typer.Argument(help="Its version.")] = None,
     stop: Annotated[bool, typer.Option("--stop", help="End the shadow of the language.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Begin nothing: show where it differs on the newest archived items.")
+    ] = False,
+    last: Annotated[int, typer.Option("--last", help="Items of the report.", min=1, max=100_000)] = 2_000,
     language: LanguageOption = None,
     namespace: NamespaceOption = None,
     by: ByOption = None,
@@ -189,6 +103,10 @@ def shadow(
     settings = load_settings(namespace=namespace)
     if stop == (name is not None and version is not None):
         raise SettingsError("name a model and its version, or give --stop")
+    if report and not stop:
+        artifact = load_artifact(Registry(settings.models).find(str(name), str(version)))
+        show_shadow(settings, artifact, language or artifact.language, last, json=json)
+        return
     if stop:
         told, spoken = None, language or "en"
     else:

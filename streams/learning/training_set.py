@@ -46,11 +46,18 @@ class TrainingSet:
 
 
 async def build_training_set(
-    review: Review, archive: Archive, heads: Mapping[str, Sequence[str]], out: Path, *, entity_head: str = ""
+    review: Review,
+    archive: Archive,
+    heads: Mapping[str, Sequence[str]],
+    out: Path,
+    *,
+    entity_head: str = "",
+    weight: float = 1.0,
 ) -> TrainingSet:
     """Write one data set a head into `out`. `heads` are the labels of each head of the model that is to learn.
 
-    `entity_head` is the head that judges entities; empty: there is none. Raises `MoodwireError` when `out` cannot be
+    `entity_head` is the head that judges entities; empty: there is none. A row counts `weight` times. Raises
+    `MoodwireError` when `out` cannot be
     written.
     """
     titles = await _titles(archive, sorted(review.agreed))
@@ -70,7 +77,9 @@ async def build_training_set(
                 rows.setdefault(head, {})[titles[item]] = label
     if entities:
         rows[entity_head] = {text: repr(found) for text, found in entities.items()}
-    written = [_write(out, head, found, heads[head], head == entity_head) for head, found in sorted(rows.items())]
+    written = [
+        _write(out, head, found, heads[head], head == entity_head, weight) for head, found in sorted(rows.items())
+    ]
     return TrainingSet(written, {head: len(found) for head, found in rows.items()}, left_out)
 
 
@@ -91,7 +100,9 @@ async def _titles(archive: Archive, ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _write(out: Path, head: str, rows: Mapping[str, str], labels: Sequence[str], of_entities: bool) -> Path:
+def _write(
+    out: Path, head: str, rows: Mapping[str, str], labels: Sequence[str], of_entities: bool, weight: float
+) -> Path:
     name = f"feedback-{''.join(letter if letter.isalnum() else '-' for letter in head)}"
     description = {
         "name": name,
@@ -103,7 +114,8 @@ def _write(out: Path, head: str, rows: Mapping[str, str], labels: Sequence[str],
         "text": "text",
         "label": "label",
         "label_map": {label: label for label in labels},
-        "splits": {"all": f"{name}.csv", "test_share": TEST_SHARE},
+        "splits": {"all": str((out / f"{name}.csv").absolute()), "test_share": TEST_SHARE},
+        "weight": weight,
     }
     path = out / f"{name}.yaml"
     try:

@@ -17,6 +17,7 @@ from streams.app import classifiers_of, topic_specs
 from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.archive.protocol import Archive
+from streams.cli.model_options import control_of
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, print_json, progress_bar
 from streams.errors import Retry, SettingsError
@@ -111,7 +112,7 @@ def rescore(
 
 async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
     profile = load_profile(settings.profile)
-    classifiers = classifiers_of(settings, profile)
+    classifiers = classifiers_of(settings, profile, control_of(settings))
     archive = open_elastic(settings.archive, settings.elastic)
     try:
         with progress_bar(quiet=quiet) as bar:

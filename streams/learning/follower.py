@@ -18,6 +18,7 @@ from streams.errors import MoodwireError
 from streams.learning.control import Control
 from streams.learning.shelf import Shelf
 from streams.learning.versions import Lineup
+from streams.transport.asking import ask
 
 __all__ = ["Follower", "lineup_of"]
 
@@ -66,14 +67,14 @@ class Follower:
         self._told = ""
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._follow_once)
+        await ask(self._follow_once, "control")
         self._task = asyncio.create_task(self._follow(), name="control")
         return self
 
     async def look(self) -> None:
         """Reads `control` once and follows it."""
         try:
-            await asyncio.to_thread(self._follow_once)
+            await ask(self._follow_once, "control")
         except (MoodwireError, ModelError) as error:
             if str(error) != self._told:
                 self._told = str(error)

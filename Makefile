@@ -50,6 +50,10 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import contracts, formatting
 bench: $(VENV)/.dev  ## measure speed and memory: a table, and bench-results/*.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
+bench-models: $(VENV)-train/.train  ## measure the classifier against Transformers, OpenVINO and CTranslate2 on the same model
+	@$(VENV)-train/bin/$(PIP_TRAIN) -r $(LOCKS)/peers.txt
+	$(VENV)-train/bin/python -m tests.bench models $(ARGS)
+
 lock: $(VENV)/.dev  ## write the lock files anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	deploy/setup/lock.sh $(BIN)/uv
 

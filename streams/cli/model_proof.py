@@ -10,13 +10,15 @@ import msgspec
 import typer
 from rich.table import Table
 
-from models import load_artifact, shipped
+from models import OnnxClassifier, load_artifact, shipped
 from models.proof import Evaluation, evaluate_artifact, load_proof_list
 from models.proof.report import report_html
+from models.proof.speed import measure_speed
 from streams.cli.options import JsonOption
 from streams.cli.output import console, errors, print_json
 from streams.cli.training_code import import_training
 from streams.errors import MoodwireError
+from streams.sample import generate
 
 if TYPE_CHECKING:
     from models.proof import LabelledNames, LabelledSet, ProofList
@@ -39,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command(help="Make an artifact of a trained network; refused when it answers otherwise than the network.")(
         export
     )
+    app.command(help="Time models on this machine: texts a second, and what one text alone takes.")(bench)
 
 
 def evaluate(
@@ -127,6 +130,45 @@ def export(
         console.print(
             f"{one['name']}: accuracy {scored['accuracy']:.4f}, macro-F1 {scored['macro_f1']:.4f}", highlight=False
         )
+
+
+def bench(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Folders or names of models; given none, the shipped one.")
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option("--texts", help="File of one text a line; given none, the sample feed's titles.", exists=True),
+    ] = None,
+    threads: ThreadsOption = 0,
+    json: JsonOption = False,
+) -> None:
+    lines = _lines(texts) if texts else _sample_titles()
+    found = {}
+    for model in models or ["finance-en-minilm-int8"]:
+        with OnnxClassifier.load(model_folder(model), threads=threads) as classifier, console.status(f"timing {model}"):
+            found[model] = measure_speed(classifier, lines)
+    if json:
+        print_json(found)
+        return
+    table = Table("model", "texts", "texts/s", "one alone, ms", "95 of 100 within, ms", header_style="bold")
+    for model, speed in found.items():
+        alone = f"{speed.alone_ms:.1f}", f"{speed.alone_slow_ms:.1f}"
+        table.add_row(model, f"{speed.texts:,}", f"{speed.texts_per_second:,.0f}", *alone)
+    console.print(table)
+
+
+def _lines(path: Path) -> list[str]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    found = [line for line in lines if line]
+    if not found:
+        raise MoodwireError(f"{path} holds no texts; give a file of one text a line")
+    return found
+
+
+def _sample_titles() -> list[str]:
+    titles = (raw["title"] for raw in generate(seed=7) if isinstance(raw.get("title"), str))
+    return list(dict.fromkeys(title for title in titles if title.strip()))[:512]
 
 
 def model_folder(model: str) -> Path:

@@ -75,3 +75,20 @@ def test_a_wrong_word_is_named(tmp_path: Path, arguments: list[str], said: str) 
     done = moodwire(tmp_path, "model", "evaluate", *arguments)
     assert done.returncode == 1
     assert said in done.stderr
+
+
+def test_models_are_timed_on_texts_of_one_s_own(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("\n".join(f"Ironbark meets {number}" for number in range(40)), encoding="utf-8")
+    done = moodwire(tmp_path, "model", "bench", "--texts", tmp_path / "texts.txt", "--threads", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    (speed,) = json.loads(done.stdout).values()
+    assert speed["texts"] == 40
+    assert 0 < speed["alone_ms"] <= speed["alone_slow_ms"]
+    assert speed["texts_per_second"] > 1_000 / speed["alone_slow_ms"] / 2
+
+
+def test_a_file_without_texts_is_named(tmp_path: Path) -> None:
+    (tmp_path / "none.txt").write_text("\n \n", encoding="utf-8")
+    done = moodwire(tmp_path, "model", "bench", "--texts", tmp_path / "none.txt")
+    assert done.returncode == 1
+    assert "holds no texts" in done.stderr

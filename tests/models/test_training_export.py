@@ -22,7 +22,7 @@ from models.training import network as networks
 from models.training.dataset import load_datasets
 from models.training.errors import TrainingError
 from models.training.export import ExportPlan, export
-from models.training.graph_nodes import Precision
+from models.training.graph_nodes import Precision, Weights
 from models.training.heads import TAGS, HeadSpec
 from models.training.parity import HeadParity, refuse_if_apart
 
@@ -157,7 +157,7 @@ def test_a_network_that_answers_otherwise_is_refused_and_the_old_folder_stays(
     (tmp_path / "tiny" / "kept").write_text("old", encoding="utf-8")
     exact = exporting.read_weights
 
-    def altered(folder: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    def altered(folder: Path) -> Weights:
         weights = dict(exact(folder))
         weights["heads.sentiment.bias"] = weights["heads.sentiment.bias"] + np.array([1, 0, 0], np.float32)
         return weights

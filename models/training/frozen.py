@@ -22,6 +22,8 @@ from models.training.tensors import to_tensors
 __all__ = ["FrozenLayers", "HiddenStates", "freeze", "keep_hidden_states"]
 
 _BATCH_ROWS = 64
+_MARKED_BATCHES = 20
+"""A pass cut off loses at most so many batches: about a minute of a large encoder on two cores."""
 
 
 class HiddenStates:
@@ -134,24 +136,32 @@ def _write(
     whole = list(layers_of(network.encoder))
     starts = np.concatenate([[0], np.cumsum(lengths)])
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    values = np.memmap(partial, np.float16, "w+", shape=(int(starts[-1]), int(network.encoder.config.hidden_size)))
+    partial, marker = path.with_suffix(".partial"), path.with_suffix(".batches")
+    finished = int(marker.read_text(encoding="utf-8")) if marker.exists() and partial.exists() else 0
+    shape = (int(starts[-1]), int(network.encoder.config.hidden_size))
+    values = np.memmap(partial, np.float16, "r+" if finished else "w+", shape=shape)
     said: list[torch.Tensor] = []
     hook = whole[layers - 1].register_forward_hook(
         lambda _module, _inputs, output: said.append(output[0] if isinstance(output, tuple) else output)
     )
     _replace(layers_of(network.encoder), whole[:layers])
-    for numbers in bucketed(lengths, _BATCH_ROWS, None):
+    for count, numbers in enumerate(bucketed(lengths, _BATCH_ROWS, None), start=1):
+        told(len(numbers))
+        if count <= finished:
+            continue
         _first_pass(network, [rows[number] for number in numbers], device)
         vectors = said.pop().to(torch.float16).cpu().numpy()
         for at, number in enumerate(numbers):
             values[starts[number] : starts[number] + lengths[number]] = vectors[at, : lengths[number]]
-        told(len(numbers))
+        if count % _MARKED_BATCHES == 0:
+            values.flush()
+            marker.write_text(str(count), encoding="utf-8")
     hook.remove()
     _replace(layers_of(network.encoder), whole)
     values.flush()
     del values
     partial.replace(path)
+    marker.unlink(missing_ok=True)
 
 
 @torch.no_grad()

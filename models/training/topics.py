@@ -3,8 +3,12 @@
 Both end in one row of weights and a bias on a text's mean vector: a head like any other, yes above a probability of
 0.5. Knows no torch.
 
-    examples     8 to 32 texts of the topic against texts of the training files: logistic regression with a ridge
-    description  cosine with the sentence's own vector, in standard deviations above the training texts' usual
+    examples     8 to 32 texts of the topic against texts of the training files: Fisher's discriminant (1936) with a
+                 covariance shrunk towards a sphere (Ledoit and Wolf 2004), for there are more dimensions than examples
+    description  likeness to the sentence's own vector, in standard deviations above the training texts' usual
+
+Measured with each of 17 topics of `tfns_topic` held out in turn, on the plain all-MiniLM-L6-v2, mean F1 over 2,000 test
+texts (the topic being one in twenty): 0.45 from 8 examples, 0.53 from 16, 0.59 from 32; 0.22 from the label's name.
 """
 
 from collections.abc import Sequence
@@ -12,8 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.stats import norm
 
 from models.training.errors import TrainingError
 
@@ -28,10 +31,12 @@ FEWEST = 8
 PREVALENCE = 0.05
 """Share of all news that a topic is taken to have when its threshold is chosen: one topic in twenty."""
 
-RIDGE = 1.0
-_FOLDS = 5
+SHRINKAGE = 0.9
+"""On held-out topics 0.8 to 0.95 were alike, 0.3 cost 0.1 of F1."""
+
+_PRIOR_ROWS = 8
 _STEEPNESS = 4.0
-"""Logits that one standard deviation of similarity is worth, in a head made from a description."""
+"""Logits that one standard deviation of all texts' scores is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +52,38 @@ class TopicHead:
         return found
 
 
-def from_examples(examples: Vectors, others: Vectors, *, ridge: float = RIDGE, seed: int = 7) -> TopicHead:
+def from_examples(examples: Vectors, others: Vectors) -> TopicHead:
     """Return the head that tells `examples`, [examples, width], from `others`, [texts, width].
 
-    `others` may hold a few texts of the topic: nobody has looked. Both sides weigh the same; the threshold is then
-    chosen on examples left out in turn. Raises `TrainingError` for fewer than `FEWEST` examples.
+    `others` may hold a few texts of the topic: nobody has looked. Raises `TrainingError` for fewer than `FEWEST`
+    examples.
     """
-    if len(examples) < FEWEST:
-        raise TrainingError(f"{len(examples)} examples are too few for a topic; give {FEWEST} to 32 different ones")
-    scale = float(np.linalg.norm(others, axis=1).mean())
-    positive, negative = examples / scale, others / scale
-    order = np.random.default_rng(seed)
-    folds, other_folds = (order.permutation(len(one)) % _FOLDS for one in (positive, negative))
-    left_out: list[tuple[Vectors, Vectors]] = []
-    for fold in range(_FOLDS):
-        head = _fitted(positive[folds != fold], negative[other_folds != fold], ridge)
-        left_out.append((head.logits(positive[folds == fold]), head.logits(negative[other_folds == fold])))
-    threshold = best_threshold(
-        np.concatenate([one for one, _ in left_out]), np.concatenate([other for _, other in left_out])
-    )
-    whole = _fitted(positive, negative, ridge)
-    return TopicHead(whole.weights / scale, whole.bias - threshold)
+    count = len(examples)
+    if count < FEWEST:
+        raise TrainingError(f"{count} examples are too few for a topic; give {FEWEST} to 32 different ones")
+    middle, own = others.mean(axis=0), examples.mean(axis=0)
+    whitened = np.linalg.inv(_shrunk_covariance(others - middle))
+    direction = whitened @ (own - middle)
+    left_out = (own * count - examples) / (count - 1) - middle  # each example against the mean of the others
+    fair = np.einsum("ew,ew->e", examples, left_out @ whitened)
+    threshold = best_threshold(fair, others @ direction)
+    steepness = _STEEPNESS / float((others @ direction).std())
+    return TopicHead(direction * steepness, -threshold * steepness)
 
 
 def best_threshold(positive: Vectors, negative: Vectors, prevalence: float = PREVALENCE) -> float:
-    """Return the logit from which on F1 is best, if a share `prevalence` of all texts were positive."""
-    tried = np.unique(positive)
-    recall = (positive[None, :] >= tried[:, None]).mean(axis=1)
+    """Return the score from which on F1 is best, if a share `prevalence` of all texts were positive.
+
+    The few positive scores are taken for normal, their variance drawn towards that of the negative ones as
+    `_PRIOR_ROWS` more would: on held-out topics, 0.05 of F1 more with 8 examples than counting them.
+    """
+    variance = (positive.var() * len(positive) + negative.var() * _PRIOR_ROWS) / (len(positive) + _PRIOR_ROWS)
+    tried = np.quantile(negative, np.linspace(0.3, 0.9995, 400))
+    recall = norm.sf((tried - positive.mean()) / np.sqrt(variance))
     false_alarms = (negative[None, :] >= tried[:, None]).mean(axis=1)
     hits = prevalence * recall
     f1 = 2 * hits / (hits + (1 - prevalence) * false_alarms + prevalence)
-    return float(tried[int(f1.argmax())]) - 1e-9
+    return float(tried[int(f1.argmax())])
 
 
 def from_description(described: Vectors, others: Vectors, spread: float) -> TopicHead:
@@ -117,18 +123,8 @@ def _direction(described: Vectors, others: Vectors) -> Vectors:
     return direction
 
 
-def _fitted(positive: Vectors, negative: Vectors, ridge: float) -> TopicHead:
-    rows = np.concatenate([positive, negative])
-    signs = np.repeat([1.0, -1.0], [len(positive), len(negative)])
-    shares = np.repeat([0.5 / len(positive), 0.5 / len(negative)], [len(positive), len(negative)])
-    strength = ridge / len(positive)
-
-    def loss(point: Vectors) -> tuple[float, Vectors]:
-        weights, bias = point[:-1], point[-1]
-        margins = signs * (rows @ weights + bias)
-        pulls = -signs * shares * expit(-margins)
-        value = float((shares * np.logaddexp(0, -margins)).sum() + 0.01 * strength * weights @ weights)
-        return value, np.append(rows.T @ pulls + 0.02 * strength * weights, pulls.sum())
-
-    found = minimize(loss, np.zeros(rows.shape[1] + 1), jac=True, method="L-BFGS-B").x
-    return TopicHead(found[:-1], float(found[-1]))
+def _shrunk_covariance(centred: Vectors) -> Vectors:
+    covariance = centred.T @ centred / len(centred)
+    width = len(covariance)
+    shrunk: Vectors = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / width * np.eye(width)
+    return shrunk

@@ -11,10 +11,12 @@ pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
 import torch
 
+from models.training import frozen
 from models.training import network as networks
 from models.training.dataset import load_datasets
 from models.training.errors import TrainingError
 from models.training.plan import Plan
+from models.training.resume import run_record
 from models.training.train import Setup, train
 
 PLAN = Plan(
@@ -80,3 +82,32 @@ def test_a_folder_of_another_plan_is_refused(small_data: Path, small_encoder: Pa
         train(setup(small_data, small_encoder, tmp_path / "run"), other)
     again = train(setup(small_data, small_encoder, tmp_path / "run", restart=True), other, stop_after=1)
     assert again["plan"]["seed"] == 8
+
+
+def test_a_first_pass_that_was_cut_off_goes_on(
+    small_data: Path, small_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen, "_MARKED_BATCHES", 1)
+    plan = replace(PLAN, freeze_layers=2)
+    train(setup(small_data, small_encoder, tmp_path / "whole"), plan, stop_after=1)
+    (whole,) = (tmp_path / "whole").glob("hidden-*.f16")
+    passes = 0
+    first_pass = frozen._first_pass
+
+    def cut_off(*given: object) -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 4:
+            raise KeyboardInterrupt
+        first_pass(*given)
+
+    monkeypatch.setattr(frozen, "_first_pass", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        train(setup(small_data, small_encoder, tmp_path / "cut"), plan, stop_after=1)
+    before = passes
+    train(setup(small_data, small_encoder, tmp_path / "cut"), plan, stop_after=1)
+    (again,) = (tmp_path / "cut").glob("hidden-*")
+    assert again.read_bytes() == whole.read_bytes()
+    rows = run_record(tmp_path / "cut") or {}
+    batches = -(-(rows["rows"] + rows["dev_rows"]) // 64)
+    assert passes - before == 1 + batches - 2  # one to see what layers answer with; two batches were there

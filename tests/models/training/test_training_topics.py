@@ -1,9 +1,15 @@
 """A topic from a few examples or a sentence, on vectors where the truth is known."""
 
+import random
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.training.corpus import load_corpus
+from models.training.dataset import shipped_datasets
+from models.training.encoders import cached_encoders
 from models.training.errors import TrainingError
 from models.training.topics import best_threshold, from_description, from_examples, spread_of_known
 
@@ -46,6 +52,43 @@ def test_a_description_finds_its_topic_at_the_distance_learned_from_others() -> 
 
 
 def test_the_threshold_weighs_false_alarms_by_how_rare_a_topic_is() -> None:
-    positive, negative = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 0.5, 1.5, 1.6])
-    assert best_threshold(positive, negative, prevalence=0.9) == pytest.approx(1)
-    assert best_threshold(positive, negative, prevalence=0.01) == pytest.approx(2)
+    chance = np.random.default_rng(4)
+    positive, negative = chance.normal(3, 1, 20), chance.normal(0, 1, 2_000)
+    common, rare = (best_threshold(positive, negative, prevalence) for prevalence in (0.5, 0.01))
+    assert 0.5 < common < 1.8 < rare < 3.5
+
+
+@pytest.mark.slow
+def test_topics_of_real_news_are_found_by_an_encoder_that_never_learned_them(labelled: Path) -> None:
+    """Every topic is held out in turn: 16 rows of its training file, then 1,000 rows of the test file."""
+    pytest.importorskip("torch", reason="an encoder needs the extra `train`")
+    if not (cached_encoders() / "all-MiniLM-L6-v2").is_dir():
+        pytest.skip("no encoder in the cache: deploy/setup/fetch-encoder all-MiniLM-L6-v2")
+    (one,) = (one for one in shipped_datasets() if one.name == "tfns-topic")
+    corpus = load_corpus([one], labelled.parent)
+    chance = random.Random(1)
+    train, test = chance.sample(list(corpus.train), 2_500), chance.sample(list(corpus.tests[one.name]), 1_000)
+    vectors, fresh = pretrained_vectors([each.text for each in train]), pretrained_vectors([each.text for each in test])
+    topics, truth = (np.array([each.labels["topic"] for each in part]) for part in (train, test))
+    found = []
+    for topic in range(len(one.head_labels)):
+        rows = np.flatnonzero(topics == topic)[:16]
+        if len(rows) == 16 and (truth == topic).sum() >= 10:
+            head = from_examples(vectors[rows], np.delete(vectors, rows, axis=0))
+            found.append(f1(head.logits(fresh) > 0, truth == topic))
+    print(f"mean F1 of {len(found)} topics from 16 examples each: {np.mean(found):.3f}")
+    assert np.mean(found) > 0.45
+
+
+def pretrained_vectors(texts: list[str]) -> Vectors:
+    import torch
+    from tokenizers import Tokenizer
+
+    from models.training.loop import Machine
+    from models.training.network import from_pretrained
+    from models.training.topic_heads import vectors_of
+
+    folder = cached_encoders() / "all-MiniLM-L6-v2"
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    found: Vectors = vectors_of(from_pretrained(folder, {}), tokenizer, texts, Machine(torch.device("cpu")))
+    return found

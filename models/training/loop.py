@@ -20,6 +20,7 @@ from models.training.lora import folded
 from models.training.measure import HeadFigures, Ints, choice_score, figures, joined
 from models.training.plan import Plan, rate_at, should_stop
 from models.training.resume import Progress, read_checkpoint, write_checkpoint
+from models.training.stopping import asked_to_stop
 from models.training.tensors import Tensors, to_tensors
 from models.training.told import Reporter
 
@@ -72,28 +73,41 @@ class Loop:
         self.progress = read_checkpoint(out, self._trained(), self.optimiser)
 
     def run(self, stop_after: int | None = None) -> Progress:
-        """Train to the end, or for `stop_after` steps more, and return how far it is."""
+        """Train to the end, or for `stop_after` steps more, and return how far it is.
+
+        Raises `KeyboardInterrupt` after a checkpoint when the process was asked to stop.
+        """
         last = self.steps if stop_after is None else min(self.steps, self.progress.step + stop_after)
         saved = time.monotonic()
-        with self.reporter.bar("training step", self.steps, self.progress.step) as told:
-            while self.progress.step < last and not self.progress.finished:
-                for batch in self._batches(self.progress.step):
-                    started = time.monotonic()
-                    loss = self._step(to_tensors(batch, self.machine.device))
-                    self.progress.step += 1
-                    self.progress.spent_seconds += time.monotonic() - started
-                    told(1, f"loss {loss:.3f}")
-                    if self._evaluation_due():
-                        self._evaluate()
-                        self.kept(self.progress)
-                    if time.monotonic() - saved > self.machine.checkpoint_seconds or self.progress.finished:
-                        self._save()
-                        saved = time.monotonic()
-                    if self.progress.step >= last or self.progress.finished:
-                        break
+        with asked_to_stop() as stopped, self.reporter.bar("training step", self.steps, self.progress.step) as told:
+            for batch in self._remaining():
+                if self.progress.finished or self.progress.step >= last or stopped():
+                    break
+                self._advance(batch, told)
+                if time.monotonic() - saved > self.machine.checkpoint_seconds:
+                    self._save()
+                    saved = time.monotonic()
+            interrupted = stopped()
         self.progress.finished = self.progress.finished or self.progress.step >= self.steps
         self._save()
+        if interrupted and not self.progress.finished:
+            self.reporter.say(f"stopped at step {self.progress.step:,}; the same command goes on")
+            raise KeyboardInterrupt
         return self.progress
+
+    def _advance(self, batch: Batch, told: Callable[[int, str], None]) -> None:
+        started = time.monotonic()
+        loss = self._step(to_tensors(batch, self.machine.device))
+        self.progress.step += 1
+        self.progress.spent_seconds += time.monotonic() - started
+        told(1, f"loss {loss:.3f}")
+        if self._evaluation_due():
+            self._evaluate()
+            self.kept(self.progress)
+
+    def _remaining(self) -> Iterator[Batch]:
+        while self.progress.step < self.steps:
+            yield from self._batches(self.progress.step)
 
     def _batches(self, step: int) -> Iterator[Batch]:
         """The batches of the epoch that `step` falls into, from `step` on."""

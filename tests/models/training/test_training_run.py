@@ -1,5 +1,6 @@
 """A run learns, stops and goes on to the same weights. Needs the extra `train`."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from models.training import network as networks
 from models.training.dataset import load_datasets
 from models.training.errors import TrainingError
 from models.training.plan import Plan
-from models.training.resume import run_record
+from models.training.resume import Progress, run_record
 from models.training.train import Setup, train
 
 PLAN = Plan(
@@ -111,3 +112,21 @@ def test_a_first_pass_that_was_cut_off_goes_on(
     rows = run_record(tmp_path / "cut") or {}
     batches = -(-(rows["rows"] + rows["dev_rows"]) // 64)
     assert passes - before == 1 + batches - 2  # one to see what layers answer with; two batches were there
+
+
+def test_a_run_that_is_asked_to_stop_keeps_what_it_has(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def ask(progress: Progress) -> None:
+        if progress.evaluations and not asked:
+            asked.append(progress.step)
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        train(setup(small_data, small_encoder, tmp_path / "run"), PLAN, listen=ask)
+    assert signal.getsignal(signal.SIGTERM) is before
+    record = run_record(tmp_path / "run") or {}
+    assert len(record["evaluations"]) == 1
+    assert record["step"] == asked[0]
+    assert train(setup(small_data, small_encoder, tmp_path / "run"), PLAN)["finished"]

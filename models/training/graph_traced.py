@@ -65,7 +65,7 @@ def _trace(encoder: nn.Module) -> onnx.ModelProto:
     free = {0: rows, 1: tokens}
     ids = torch.ones(3, 7, dtype=torch.int64)
     program = torch.onnx.export(
-        _Vectors(encoder.eval()),
+        _Vectors(encoder).eval(),
         (ids, torch.ones_like(ids)),
         dynamo=True,
         dynamic_shapes={"input_ids": free, "attention_mask": free},

@@ -6,6 +6,7 @@ texts ─ normalise ─ tokenise ─ token_budget_batches ─ network ─ softma
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -17,7 +18,7 @@ from tokenizers import Tokenizer
 from models.artifact import NETWORK, TOKENIZER, Artifact, load_artifact
 from models.batching import token_budget_batches
 from models.errors import ArtifactError, ModelError
-from models.runtime import Network, open_network
+from models.runtime import Network, cores, open_network
 from models.spans import Name, Span
 from models.text import normalise
 from models.token_heads import names_of, span_logits
@@ -92,11 +93,14 @@ class OnnxClassifier:
     ...     model.classify(["Grain trader warns of bankruptcy"])["sentiment"]
     """
 
-    def __init__(self, artifact: Artifact, network: Network, tokenizer: Tokenizer, token_budget: int) -> None:
+    def __init__(
+        self, artifact: Artifact, network: Network, tokenizer: Tokenizer, token_budget: int, workers: int = 1
+    ) -> None:
         self.artifact = artifact
         self._network: Network | None = network
         self._tokenizer = tokenizer
         self._token_budget = token_budget
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="classifier") if workers > 1 else None
         self._unknown = _unknown_token(tokenizer)
         self._tallying = threading.Lock()
         self.tally = TokenTally()
@@ -109,20 +113,24 @@ class OnnxClassifier:
         threads: int = 0,
         providers: Sequence[str] | None = None,
         token_budget: int = DEFAULT_TOKEN_BUDGET,
+        workers: int = 1,
     ) -> Self:
         """Load the artifact in the folder `path`, check it, and warm it up.
 
         `threads` is the number of cores to use, 0 all that this process may run on. `providers` are
         onnxruntime's execution providers, best first; those that this machine lacks are passed over and the
-        CPU stands last.
+        CPU stands last. With `workers` above 1 so many batches run at a time, and share the cores: a call of
+        many batches waits for no core within a batch, a call of one batch has fewer cores.
 
-        Raises `ArtifactError` when a file is missing, truncated, altered or not what the manifest says, and
-        `RuntimeMissingError` without onnxruntime.
+        Raises `ValueError` for less than one worker, `ArtifactError` when a file is missing, truncated, altered or
+        not what the manifest says, and `RuntimeMissingError` without onnxruntime.
         """
+        if workers < 1:
+            raise ValueError(f"a classifier needs at least 1 worker, not {workers}")
         artifact = load_artifact(path)
-        network = open_network(artifact, threads, providers)
+        network = open_network(artifact, max(1, (threads or cores()) // workers), providers)
         _check_heads(artifact, network)
-        classifier = cls(artifact, network, _open_tokenizer(artifact), token_budget)
+        classifier = cls(artifact, network, _open_tokenizer(artifact), token_budget, workers)
         classifier._warm_up()
         return classifier
 
@@ -197,8 +205,10 @@ class OnnxClassifier:
         return [found[row] for row in reading.row_of]
 
     def close(self) -> None:
-        """Free the network's memory."""
+        """Free the network's memory and the workers' threads."""
         self._network = None
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -218,8 +228,11 @@ class OnnxClassifier:
         self._count(rows, ids)
         logits = {name: np.zeros((len(rows), len(labels))) for name, labels in self.labels.items()}
         tokens: dict[str, list[Logits]] = {name: [np.empty((0, 0))] * len(rows) for name in token_heads}
-        for batch in token_budget_batches([len(one) for one in ids], self._token_budget, MAX_ROWS):
-            answers = network.run([*logits, *tokens], padded([ids[row] for row in batch]))
+        batches = token_budget_batches([len(one) for one in ids], self._token_budget, MAX_ROWS)
+        runs = (self._pool.map if self._pool is not None else map)(
+            lambda batch: network.run([*logits, *tokens], padded([ids[row] for row in batch])), batches
+        )
+        for batch, answers in zip(batches, runs, strict=True):
             for name, answer in zip((*logits, *tokens), answers, strict=True):
                 if name in logits:
                     logits[name][batch] = answer

@@ -56,13 +56,14 @@ def open_network(artifact: Artifact, threads: int, providers: Sequence[str] | No
     ort = import_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cores()
-    # The exported graph is fused already. Beyond the basic level onnxruntime folds Add and
-    # LayerNormalization into SkipLayerNormalization, whose CPU kernel is ten times as slow.
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     # Threads that spin between batches would take the cores from the rest of the pipeline.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = ort.get_available_providers()
     wanted = list(dict.fromkeys([*(name for name in providers or () if name in available), CPU]))
+    # The exported graph is fused already. Beyond the basic level onnxruntime folds Add and
+    # LayerNormalization into SkipLayerNormalization, whose CPU kernel is ten times as slow.
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_BASIC if wanted == [CPU] else level.ORT_ENABLE_ALL
     network = artifact.read(NETWORK)
     try:
         session = ort.InferenceSession(network, options, providers=wanted)

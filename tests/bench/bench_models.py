@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +35,13 @@ MODEL = "finance-en-minilm-int8"
 def measure() -> dict[str, float]:
     threads = int(os.environ.get("MOODWIRE_THREADS", "0")) or cores()
     texts = _texts()
-    with OnnxClassifier.load(shipped(MODEL), threads=threads) as ours, tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        ours = stack.enter_context(OnnxClassifier.load(shipped(MODEL), threads=threads))
         runs: dict[str, Run] = {"moodwire": lambda: _ours(ours, texts)}
+        if threads > 1:
+            shared = stack.enter_context(OnnxClassifier.load(shipped(MODEL), threads=threads, workers=threads))
+            runs["moodwire, a worker a core"] = lambda: _ours(shared, texts)
         figures = {"cores": float(threads), "texts": float(len(texts))}
         if _installed("torch", "transformers", "onnx"):
             runs |= _peers(ours, texts, Path(folder), threads)

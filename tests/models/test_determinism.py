@@ -58,9 +58,22 @@ def test_other_orders_and_neighbours_change_nothing(
     assert_same(classifier, random.Random(seed).choices(TEXTS, k=size), alone)
 
 
-@pytest.mark.parametrize(("threads", "token_budget"), [(1, 1024), (2, 200), (3, 4096), (1, 1)])
-def test_threads_and_batch_sizes_change_nothing(
-    classifier: OnnxClassifier, alone: dict[str, dict[str, Probabilities]], threads: int, token_budget: int
+@pytest.mark.parametrize(
+    ("threads", "token_budget", "workers"),
+    [(1, 1024, 1), (2, 200, 1), (3, 4096, 1), (1, 1, 1), (2, 128, 2), (1, 128, 3), (4, 256, 2)],
+)
+def test_threads_workers_and_batch_sizes_change_nothing(
+    classifier: OnnxClassifier,
+    alone: dict[str, dict[str, Probabilities]],
+    threads: int,
+    token_budget: int,
+    workers: int,
 ) -> None:
-    with OnnxClassifier.load(classifier.artifact.path, threads=threads, token_budget=token_budget) as other:
+    path = classifier.artifact.path
+    with OnnxClassifier.load(path, threads=threads, token_budget=token_budget, workers=workers) as other:
         assert_same(other, TEXTS, alone)
+
+
+def test_less_than_one_worker_is_refused(classifier: OnnxClassifier) -> None:
+    with pytest.raises(ValueError, match="at least 1 worker, not 0"):
+        OnnxClassifier.load(classifier.artifact.path, workers=0)

@@ -31,6 +31,8 @@ test: $(VENV)/.dev  ## run all tests; brings the servers they need, or says how 
 	$(BIN)/python tests/system_needs.py
 	$(BIN)/python -m pytest $(ARGS)
 
+# Not part of the CI: torch with all it brings from a plain index is 5 GB, and its tests take minutes. What is plain data
+# (data sets, leaks, tags, batches, plans, topics) is tested without it, by `make test`.
 test-train: $(VENV)-train/.train  ## run the tests of the training code, with torch (5 GB) in a .venv-train of its own
 	$(VENV)-train/bin/python -m pytest tests/models $(ARGS)
 

@@ -1,0 +1,37 @@
+"""The command line of training: its words, and its refusals."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.cli.model import app
+from streams.errors import MoodwireError
+
+RUNNER = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["train"], ["the same command goes on where it was", "--freeze-layers", "--dataset", "--precision"]),
+        (["distil"], ["The teachers", "--teacher", "--swap-names", "--temperature"]),
+        (["tune"], ["given up early", "--trials"]),
+        (["topics", "add"], ["8 to 32 texts", "--examples", "--description"]),
+    ],
+)
+def test_help_says_what_a_command_does(command: list[str], words: list[str]) -> None:
+    shown = RUNNER.invoke(app, [*command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+    assert [word for word in words if word not in shown] == []
+
+
+def test_a_topic_needs_examples_or_a_description(tmp_path: Path) -> None:
+    asked = RUNNER.invoke(app, ["topics", "add", "Cyber", "--run", str(tmp_path), "--data", str(tmp_path)])
+    assert isinstance(asked.exception, MoodwireError)
+    assert str(asked.exception) == "give either --examples or --description"
+
+
+def test_a_wrong_decay_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    asked = RUNNER.invoke(app, ["train", "--data", str(tmp_path), "--out", str(tmp_path), "--decay", "square"])
+    assert isinstance(asked.exception, MoodwireError)
+    assert "--decay is 'square'; it must be one of linear, cosine" in str(asked.exception)

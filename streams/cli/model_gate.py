@@ -56,10 +56,8 @@ class GateQuestion:
         """The rows, for the heads of the model in service. Raises `DatasetError` naming the file."""
         proof = load_proof_list(Path(self.proof) if self.proof.endswith((".yaml", ".yml")) else self.proof)
         return Asked(
-            held_out=[
-                *_held_out(self.dataset, self.data, current),
-                *(one for path in self.corrections for one in _held_out([path], path.parent, current)),
-            ],
+            held_out=_held_out(self.dataset, self.data, current),
+            corrections=[one for path in self.corrections for one in _held_out([path], path.parent, current)],
             golden=[one for path in self.golden for one in _held_out([path], path.parent, current)],
             proof=proof,
         )

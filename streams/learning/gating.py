@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from models import Classifier
-from models.gate import Limits, Measured, Verdict, judge, measure, measure_latency
+from models.gate import Limits, Verdict, judge
+from models.measured import Measured, measure, measure_latency
 from models.proof import LabelledSet, ProofList
 
 __all__ = ["Asked", "ask_gate", "verdict_record"]
@@ -21,6 +22,7 @@ class Asked:
     """What both models are asked; `held_out` holds at least one set."""
 
     held_out: Sequence[LabelledSet]
+    corrections: Sequence[LabelledSet] = ()
     golden: Sequence[LabelledSet] = ()
     proof: ProofList | None = None
 
@@ -43,6 +45,7 @@ def ask_gate(
         return measure(
             classifier,
             asked.held_out,
+            corrections=asked.corrections,
             golden=asked.golden,
             proof=asked.proof,
             seconds_per_text=seconds_per_text,

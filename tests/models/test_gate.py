@@ -8,17 +8,8 @@ import numpy as np
 import pytest
 
 from models.classifier import Probabilities
-from models.gate import (
-    Limits,
-    Measured,
-    MeasuredSet,
-    Verdict,
-    better_by_chance,
-    judge,
-    lower_bound,
-    measure,
-    measure_latency,
-)
+from models.gate import Limits, Verdict, better_by_chance, judge, lower_bound
+from models.measured import Measured, MeasuredSet, measure, measure_latency
 from models.proof import LabelledSet
 from models.proof.behaviour import BehaviourKind
 
@@ -113,7 +104,25 @@ def test_behaviour_and_latency_may_not_be_lost() -> None:
     better = changed(PRESENT, WANTED, 100, 0)
     slower = measured("2", better, WANTED, behaviour=[BehaviourKind("negation", "", 17, 20)], seconds_per_text=0.002)
     found = judge(present, slower)
-    assert [check.name for check in found.checks if not check.passed] == ["behaviour negation", "latency"]
+    assert [check.name for check in found.checks if not check.passed] == ["behaviour in all", "latency"]
+
+
+def test_a_kind_of_behaviour_is_not_lost_for_others() -> None:
+    before = [BehaviourKind("negation", "", 20, 20), BehaviourKind("names", "", 0, 20)]
+    after = [BehaviourKind("negation", "", 14, 20), BehaviourKind("names", "", 20, 20)]
+    better = changed(PRESENT, WANTED, 100, 0)
+    found = judge(measured("1", PRESENT, WANTED, behaviour=before), measured("2", better, WANTED, behaviour=after))
+    assert found.reasons == ["behaviour negation: 14 of 20 tests passed after 20"]
+
+
+def test_corrections_are_asked_for_accuracy_alone() -> None:
+    wanted = ["negative"] * 100
+    mistakes = MeasuredSet("said", "sentiment", "corrections", wanted, ["neutral"] * 100)
+    mended = replace(mistakes, given=["negative"] * 90 + ["positive"] * 10, calibration_error=0.5)
+    present, same = measured("1", PRESENT, WANTED), measured("2", PRESENT, WANTED)
+    found = judge(replace(present, sets=[*present.sets, mistakes]), replace(same, sets=[*same.sets, mended]))
+    assert found.passed
+    assert {check.name for check in found.checks if "said" in check.name} == {"accuracy of said"}
 
 
 def test_a_model_that_calls_bad_news_good_is_refused() -> None:

@@ -1,0 +1,81 @@
+"""What two models answer to the same rows, and how long they take: what the gate judges."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from models.classifier import Classifier
+from models.errors import ModelError
+from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.proof.labelled import LabelledSet
+from models.proof.scores import calibration_error
+
+__all__ = ["Measured", "MeasuredSet", "Role", "measure", "measure_latency"]
+
+Role = Literal["held_out", "corrections", "golden"]
+"""Rows that nobody chose, rows that people corrected, rows that must not be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSet:
+    """The right label and the given one of each row."""
+
+    name: str
+    head: str
+    role: Role
+    wanted: Sequence[str]
+    given: Sequence[str]
+    calibration_error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model answered, and how long a text takes; 0 where that was not measured."""
+
+    name: str
+    version: str
+    sets: Sequence[MeasuredSet]
+    behaviour: Sequence[BehaviourKind] = ()
+    seconds_per_text: float = 0.0
+
+
+def measure(
+    classifier: Classifier,
+    held_out: Sequence[LabelledSet],
+    *,
+    corrections: Sequence[LabelledSet] = (),
+    golden: Sequence[LabelledSet] = (),
+    proof: ProofList | None = None,
+    seconds_per_text: float = 0.0,
+) -> Measured:
+    """Let the classifier answer. Sets of a head that it does not have are passed over: `judge` says so.
+
+    Raises `ModelError` when a label of a set is none of the head's.
+    """
+    roles: list[tuple[Role, LabelledSet]] = [("held_out", one) for one in held_out]
+    roles += [("corrections", one) for one in corrections] + [("golden", one) for one in golden]
+    sets = []
+    for role, one in roles:
+        try:
+            labels = one.known(classifier)
+        except ModelError:
+            continue
+        answers, wanted = one.answers(classifier), one.numbers(classifier)
+        given = [labels[number] for number in answers.argmax(axis=1)]
+        sets.append(MeasuredSet(one.name, one.head, role, list(one.labels), given, calibration_error(answers, wanted)))
+    behaviour = check_behaviour(classifier, proof) if proof else []
+    return Measured(classifier.name, classifier.version, sets, behaviour, seconds_per_text)
+
+
+def measure_latency(classifiers: Sequence[Classifier], texts: Sequence[str], rounds: int = 5) -> list[float]:
+    """Return each classifier's seconds per text: the least of `rounds`, taken in turns, so that a busy machine is
+    busy for all of them.
+    """
+    least = [float("inf")] * len(classifiers)
+    for _ in range(rounds):
+        for number, classifier in enumerate(classifiers):
+            begun = time.perf_counter()
+            classifier.classify(texts)
+            least[number] = min(least[number], time.perf_counter() - begun)
+    return [seconds / max(1, len(texts)) for seconds in least]

@@ -94,6 +94,10 @@ class Run:
     ) -> dict[str, Any]:
         """Train on `rows` to the end, or for `stop_after` steps more, and return the record."""
         setup, plan, machine, reporter = self.setup, self.plan, self.machine, self.reporter
+        done = run_record(setup.out)
+        if done is not None and done["finished"]:
+            reporter.say(f"{setup.out} holds this run, finished; begin anew with --restart")
+            return done
         for line in corpus.warnings():
             reporter.say(line)
         reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; heads: {', '.join(corpus.heads)}")
@@ -118,7 +122,9 @@ class Run:
             frozen=frozen,
             kept=kept,
         )
-        loop.run(stop_after)
+        if loop.run(stop_after).finished:
+            for path in setup.out.glob("hidden-*.f16"):  # two bytes a number, and nobody reads them any more
+                path.unlink()
         reporter.close()
         return run_record(setup.out) or {}
 

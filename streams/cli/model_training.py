@@ -12,88 +12,33 @@ from streams.cli import model_topics
 from streams.cli.options import JsonOption
 from streams.cli.output import console, print_json
 from streams.cli.training_code import import_training
+from streams.cli.training_options import (
+    DATA,
+    PLAN,
+    BatchOption,
+    CheckpointOption,
+    DataOption,
+    DatasetOption,
+    DecayOption,
+    DeviceOption,
+    EncoderOption,
+    EpochsOption,
+    EvaluationsOption,
+    FreezeOption,
+    LoraOption,
+    OutOption,
+    PatienceOption,
+    PrecisionOption,
+    RateOption,
+    RestartOption,
+    SeedOption,
+    ThreadsOption,
+    TokensOption,
+    WandbOption,
+)
 from streams.errors import MoodwireError
 
 __all__ = ["register"]
-
-_DATA, _PLAN, _MACHINE = "What it learns from", "How it learns", "Where it runs"
-
-DataOption = Annotated[
-    Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True, file_okay=False)
-]
-DatasetOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--dataset",
-        help="YAML of a data set; may be given several times. Given none, those of the shipped model.",
-        rich_help_panel=_DATA,
-    ),
-]
-EncoderOption = Annotated[
-    str,
-    typer.Option(
-        "--encoder",
-        "-e",
-        help="Pretrained encoder: a folder, a name that deploy/setup/fetch-encoder brought, or owner/name on the hub.",
-    ),
-]
-OutOption = Annotated[
-    Path, typer.Option("--out", "-o", help="Folder of the run. The same command again goes on in it.")
-]
-EpochsOption = Annotated[int | None, typer.Option(help="Times over all texts (3).", min=1, rich_help_panel=_PLAN)]
-BatchOption = Annotated[
-    int | None, typer.Option("--batch-rows", help="Texts a step (32).", min=1, rich_help_panel=_PLAN)
-]
-TokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", help="Where texts are cut (96).", min=8, rich_help_panel=_PLAN)
-]
-RateOption = Annotated[
-    float | None,
-    typer.Option("--learning-rate", help="Of the encoder, at its highest (0.0001).", rich_help_panel=_PLAN),
-]
-DecayOption = Annotated[
-    str | None, typer.Option("--decay", help="Of the rate after warm-up: linear or cosine.", rich_help_panel=_PLAN)
-]
-FreezeOption = Annotated[
-    int | None,
-    typer.Option(
-        "--freeze-layers",
-        help="The lowest so many layers learn nothing, and run only once (0).",
-        min=0,
-        rich_help_panel=_PLAN,
-    ),
-]
-LoraOption = Annotated[
-    int | None,
-    typer.Option(
-        "--lora-rank", help="Train adapters of this rank instead of the encoder.", min=0, rich_help_panel=_PLAN
-    ),
-]
-PatienceOption = Annotated[
-    int | None,
-    typer.Option("--patience", help="Evaluations without a better one before it stops (3).", rich_help_panel=_PLAN),
-]
-EvaluationsOption = Annotated[
-    int | None, typer.Option("--evaluations", help="Evaluations on dev an epoch (1).", min=1, rich_help_panel=_PLAN)
-]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Of all that is drawn (7).", rich_help_panel=_PLAN)]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 …", rich_help_panel=_MACHINE)]
-PrecisionOption = Annotated[
-    str,
-    typer.Option(
-        "--precision", help="auto, fp32 or bf16; auto is bf16 where the hardware has it.", rich_help_panel=_MACHINE
-    ),
-]
-ThreadsOption = Annotated[int, typer.Option("--threads", help="Cores to use; 0: all.", min=0, rich_help_panel=_MACHINE)]
-CheckpointOption = Annotated[
-    float, typer.Option("--checkpoint-minutes", help="Between two checkpoints.", min=0.0, rich_help_panel=_MACHINE)
-]
-RestartOption = Annotated[
-    bool, typer.Option("--restart", help="Begin anew instead of going on.", rich_help_panel=_MACHINE)
-]
-WandbOption = Annotated[
-    str, typer.Option("--wandb", help="Project on Weights & Biases to log to as well.", rich_help_panel=_MACHINE)
-]
 
 TRAIN = (
     "Fine-tune an encoder on labelled texts: sentiment, topic, the verdict on each company, and names.\n\n"
@@ -176,21 +121,21 @@ def distil(
     ] = None,
     soft_share: Annotated[
         float,
-        typer.Option("--soft-share", help="The teachers' share of the loss.", min=0, max=1, rich_help_panel=_PLAN),
+        typer.Option("--soft-share", help="The teachers' share of the loss.", min=0, max=1, rich_help_panel=PLAN),
     ] = 0.7,
     temperature: Annotated[
-        float, typer.Option("--temperature", help="Above 1 flattens what teachers say.", rich_help_panel=_PLAN)
+        float, typer.Option("--temperature", help="Above 1 flattens what teachers say.", rich_help_panel=PLAN)
     ] = 1.0,
     swap_names: Annotated[
         float,
         typer.Option(
-            "--swap-names", help="Share of texts to learn again with other names.", min=0, max=1, rich_help_panel=_DATA
+            "--swap-names", help="Share of texts to learn again with other names.", min=0, max=1, rich_help_panel=DATA
         ),
     ] = 0.0,
     drop_tickers: Annotated[
         float,
         typer.Option(
-            "--drop-tickers", help="Share of texts to learn again without $TICKER.", min=0, max=1, rich_help_panel=_DATA
+            "--drop-tickers", help="Share of texts to learn again without $TICKER.", min=0, max=1, rich_help_panel=DATA
         ),
     ] = 0.0,
     epochs: EpochsOption = None,
@@ -239,7 +184,7 @@ def tune(
     dataset: DatasetOption = None,
     trials: Annotated[int, typer.Option("--trials", help="Trials to add.", min=1)] = 20,
     what: Annotated[
-        str, typer.Option("--what", help="Settings to try, with commas between.", rich_help_panel=_PLAN)
+        str, typer.Option("--what", help="Settings to try, with commas between.", rich_help_panel=PLAN)
     ] = "learning_rate,head_learning_rate,label_smoothing,dropout,batch_rows",
     epochs: EpochsOption = None,
     freeze_layers: FreezeOption = None,

@@ -45,6 +45,8 @@ def test_an_interrupted_run_ends_as_one_that_was_not(
     assert not cut["finished"]
     cut = train(setup(small_data, small_encoder, tmp_path / "cut"), plan)
     assert cut["finished"]
+    assert not list((tmp_path / "cut").glob("hidden-*"))
+    assert train(setup(small_data, small_encoder, tmp_path / "cut"), plan) == cut
     assert cut["step"] == whole["step"] > 15
     assert cut["evaluations"] == whole["evaluations"]
     ours, theirs = weights(tmp_path / "whole"), weights(tmp_path / "cut")

@@ -18,9 +18,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "deploy" / "locks").glob("*.txt"))
 RUNTIME_LOCK = ROOT / "deploy" / "locks" / "runtime-cpu.txt"
+WEIGHTS_LOCK = ROOT / "deploy" / "locks" / "encoders.txt"  # packages that carry pretrained weights, and nothing else
 SIZE_LIMIT_MB = 650
 DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
 TRACING = ROOT / "streams" / "observe" / "tracing.py"
+CHARTS = ROOT / "models" / "proof" / "charts.py"
 TOP_LEVEL = {"alerts", "deploy", "models", "streams", "tests"}
 
 
@@ -41,7 +43,7 @@ def project() -> dict[str, object]:
 
 
 def test_there_is_a_lock_for_running_developing_and_training() -> None:
-    assert [lock.stem for lock in LOCKS] == ["dev", "runtime-cpu", "runtime-gpu", "train"]
+    assert [lock.stem for lock in LOCKS] == ["dev", "encoders", "peers", "runtime-cpu", "runtime-gpu", "train"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -52,7 +54,7 @@ def test_locks_hold_names_versions_and_hashes_and_no_address(lock: Path) -> None
     assert "://" not in lock.read_text()
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+@pytest.mark.parametrize("lock", [lock for lock in LOCKS if lock != WEIGHTS_LOCK], ids=lambda lock: lock.stem)
 def test_locks_fit_the_dependencies_of_the_project(lock: Path, project: dict[str, object]) -> None:
     versions = {canonicalize_name(pin.name): str(pin.specifier) for pin in locked(lock)}
     wanted = [Requirement(each) for each in _dependencies(project, "gpu" if lock.stem == "runtime-gpu" else "cpu")]
@@ -77,7 +79,7 @@ def _dependencies(project: dict[str, object], extra: str = "cpu") -> list[str]:
 def _imported_distributions() -> set[str]:
     """The distributions behind every third-party import of the run-time packages."""
     sources = [path for package in ("streams", "models", "alerts") for path in (ROOT / package).rglob("*.py")]
-    optional = (ROOT / "models" / "training", TRACING)
+    optional = (ROOT / "models" / "training", TRACING, CHARTS)
     runtime = [path for path in sources if not any(path.is_relative_to(other) for other in optional)]
     trees = [node for path in runtime for node in ast.walk(ast.parse(path.read_bytes()))]
     names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}

@@ -20,5 +20,5 @@ compile() {
 compile runtime-cpu --extra cpu --group build
 compile runtime-gpu --extra gpu --group build --constraint "$locks/runtime-cpu.txt"
 compile dev --extra cpu --group dev --constraint "$locks/runtime-cpu.txt"
-compile train --extra cpu --extra train --group build --constraint "$locks/runtime-cpu.txt"
-compile peers --extra cpu --extra train --group build --group peers --constraint "$locks/train.txt"
+compile train --extra cpu --extra report --extra train --group build --constraint "$locks/runtime-cpu.txt"
+compile peers --extra cpu --extra report --extra train --group build --group peers --constraint "$locks/train.txt"

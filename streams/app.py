@@ -268,9 +268,18 @@ class Pipeline:
                 shipped_here,
                 every_seconds=self.settings.control_seconds,
                 listeners=(desk,),
+                on_trouble=self._model_trouble,
             )
         )
         return SwappedVersions(shelf, FaustState(app, "models", partitions=self._news.partitions))
+
+    def _model_trouble(self, problem: str | None) -> None:
+        if self.operations is None:
+            return
+        if problem is None:
+            self.operations.troubles.clear("model")
+        else:
+            self.operations.troubles.raise_trouble("model", problem)
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None

@@ -45,7 +45,8 @@ class Listener(Protocol):
 class Follower:
     """An async context manager: on entering, what stands in `control` is wanted already, or the error is raised.
 
-    `read` reads the topic, in a thread. Later, when a promoted model cannot be loaded, the one before goes on, and
+    `read` reads the topic, in a thread. `on_trouble` hears why a promoted model cannot be loaded, and None when that is
+    over. Later, when a promoted model cannot be loaded, the one before goes on, and
     loading is tried again at every look.
     """
 
@@ -57,12 +58,14 @@ class Follower:
         *,
         every_seconds: float,
         listeners: tuple[Listener, ...] = (),
+        on_trouble: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         self._read = read
         self._shelf = shelf
         self._profile = profile
         self._every_seconds = every_seconds
         self._listeners = listeners
+        self._on_trouble = on_trouble
         self._task: asyncio.Task[None] | None = None
         self._told = ""
 
@@ -75,12 +78,19 @@ class Follower:
         """Reads `control` once and follows it."""
         try:
             await ask(self._follow_once, "control")
-        except (MoodwireError, ModelError) as error:
-            if str(error) != self._told:
-                self._told = str(error)
-                log.error("What was promoted cannot be followed, and is tried again: %s", error)
+        except ModelError as error:
+            self._on_trouble(f"what was promoted cannot be loaded, the model before goes on: {error}")
+            self._tell(str(error))
+        except MoodwireError as error:  # a broker that is away is told by others
+            self._tell(str(error))
         else:
+            self._on_trouble(None)
             self._told = ""
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._told:
+            self._told = problem
+            log.error("What was promoted cannot be followed, and is tried again: %s", problem)
 
     def _follow_once(self) -> None:
         control = self._read()

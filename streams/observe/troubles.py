@@ -20,7 +20,7 @@ from streams.observe.metrics import Metrics
 
 __all__ = ["REASONS", "Trouble", "Troubles"]
 
-REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark")
+REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark", "model")
 """All reasons, so that a dashboard shows a zero for each."""
 
 

@@ -1,0 +1,93 @@
+"""A worker follows what is promoted; what it cannot load or read leaves it as it is, and is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from models import ArtifactError, Classifier
+from streams.errors import Retry
+from streams.learning.control import Control, Promotion
+from streams.learning.follower import Follower
+from streams.learning.shelf import Shelf
+from streams.learning.versions import Lineup
+from tests.learning.swap_harness import opened
+
+PROFILE = {"en": ("model", "1")}
+
+
+def control(version: str, change: int, language: str = "en") -> Control:
+    promotion = Promotion(
+        language=language, name="model", version=version, change=change, at_ms=change, by="ann", gate="passed"
+    )
+    return Control({language: promotion})
+
+
+class World:
+    """What `control` says now, or the error of reading it; versions that cannot be loaded."""
+
+    def __init__(self) -> None:
+        self.said: Control | Exception = Control()
+        self.missing: set[str] = set()
+        self.troubles: list[str | None] = []
+        self.shelf = Shelf(self.opened, Lineup(PROFILE))
+
+    def opened(self, name: str, version: str) -> Classifier:
+        if version in self.missing:
+            raise ArtifactError(f"there is no model {name} {version}")
+        return opened(name, version)
+
+    def read(self) -> Control:
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+    def follower(self) -> Follower:
+        return Follower(self.read, self.shelf, PROFILE, every_seconds=3_600, on_trouble=self.troubles.append)
+
+
+async def test_what_is_promoted_is_wanted_and_other_languages_are_not_the_profiles() -> None:
+    world = World()
+    async with world.follower() as follower:
+        world.said = control("2", 5)
+        await follower.look()
+        assert world.shelf.wanted == Lineup({"en": ("model", "2")}, 5)
+        world.said = control("3", 6, "de")
+        await follower.look()
+        assert world.shelf.wanted == Lineup(PROFILE, 6)
+
+
+async def test_what_stands_there_at_the_start_is_wanted_or_the_start_fails() -> None:
+    world = World()
+    world.said = control("2", 5)
+    async with world.follower():
+        assert world.shelf.wanted.change == 5
+    world.missing = {"3"}
+    world.said = control("3", 6)
+    with pytest.raises(ArtifactError):
+        async with world.follower():
+            pass
+
+
+async def test_what_cannot_be_loaded_leaves_the_old_one_is_a_trouble_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.missing = {"2"}
+    async with world.follower() as follower:
+        world.said = control("2", 5)
+        for _ in range(3):
+            await follower.look()
+        assert world.shelf.wanted == Lineup(PROFILE)
+        assert "there is no model model 2" in str(world.troubles[-1])
+        assert caplog.text.count("cannot be followed") == 1, "said once"
+        world.missing = set()
+        await follower.look()
+        assert world.troubles.pop() is None
+        assert world.shelf.wanted.change == 5
+
+
+async def test_a_broker_that_is_away_is_no_trouble_of_the_model() -> None:
+    world = World()
+    async with world.follower() as follower:
+        world.said = Retry("the broker is away")
+        await follower.look()
+        assert world.troubles == []
+        assert world.shelf.wanted == Lineup(PROFILE)

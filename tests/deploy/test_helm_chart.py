@@ -27,6 +27,7 @@ FULL: dict[str, Any] = {
     "imagePullSecrets": [{"name": "pull"}],
     "existingSecret": "moodwire",
     "secretFiles": "moodwire-certificates",
+    "modelsClaim": "moodwire-models",
     "settings": {"MOODWIRE_NAMESPACE": "live", "MOODWIRE_PREFIX": "desk.", "MOODWIRE_KAFKA_REPLICATION": 3},
     "config": {"feeds.yaml": "feeds:\n  - {name: wire, url: 'https://example.org/rss'}\n"},
     "defaults": {"nodeSelector": {"disk": "fast"}, "annotations": {"team": "desk"}},
@@ -255,3 +256,15 @@ def test_chart_images_and_project_have_one_version() -> None:
     compose = (ROOT / "deploy" / "compose.yaml").read_text()
     assert f"image: moodwire:{project}\n" in compose
     assert f"image: moodwire:{project}-gpu\n" in compose
+
+
+def test_added_models_are_the_same_for_every_worker(full: dict[tuple[str, str], dict[str, Any]]) -> None:
+    pod = full["Deployment", "score"]["spec"]["template"]["spec"]
+    claims = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    mounted = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert claims == {"models": "moodwire-models"}
+    assert full["ConfigMap", "settings"]["data"]["MOODWIRE_MODELS_DIR"] == mounted["models"]

@@ -22,6 +22,11 @@ volumeMounts:
     mountPath: /var/lib/moodwire
   - name: tmp
     mountPath: /tmp
+  {{- if .Values.modelsClaim }}
+  - name: models
+    mountPath: /var/lib/moodwire-models
+    readOnly: true
+  {{- end }}
   {{- if .Values.secretFiles }}
   - name: secret-files
     mountPath: /etc/moodwire-secrets
@@ -54,6 +59,12 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: 256Mi
+  {{- with .Values.modelsClaim }}
+  - name: models
+    persistentVolumeClaim:
+      claimName: {{ . }}
+      readOnly: true
+  {{- end }}
   {{- with .Values.secretFiles }}
   - name: secret-files
     secret:

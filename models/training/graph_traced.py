@@ -10,6 +10,7 @@ Attention stays as traced, so a traced BERT is slower than a written one and ans
 """
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,16 +65,18 @@ def _trace(encoder: nn.Module) -> onnx.ModelProto:
     rows, tokens = torch.export.Dim("rows"), torch.export.Dim("tokens")
     free = {0: rows, 1: tokens}
     ids = torch.ones(3, 7, dtype=torch.int64)
-    program = torch.onnx.export(
-        _Vectors(encoder).eval(),
-        (ids, torch.ones_like(ids)),
-        dynamo=True,
-        dynamic_shapes={"input_ids": free, "attention_mask": free},
-        input_names=["input_ids", "attention_mask"],
-        output_names=[_HIDDEN],
-        opset_version=18,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "# The axis name")  # both inputs have the same axes, and shall
+        program = torch.onnx.export(
+            _Vectors(encoder).eval(),
+            (ids, torch.ones_like(ids)),
+            dynamo=True,
+            dynamic_shapes={"input_ids": free, "attention_mask": free},
+            input_names=["input_ids", "attention_mask"],
+            output_names=[_HIDDEN],
+            opset_version=18,
+            verbose=False,
+        )
     written = io.BytesIO()
     program.save(written)
     return onnx.load_model_from_string(written.getvalue())

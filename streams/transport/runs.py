@@ -145,7 +145,8 @@ class RunConsumer(Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # faust's
         """Fetches once and yields runs; of changelog topics what recovery needs to see.
 
-        What was fetched is handed out also when its partition has been paused meanwhile: it would be skipped.
+        What was fetched is handed out also when its partition has been paused meanwhile: it would be skipped. When it
+        has been revoked meanwhile, even if it is assigned again, it is read again from the committed offset instead.
         """
         while not (self.flow_active or self.should_stop):
             await self.wait(self.can_resume_flow)
@@ -155,7 +156,7 @@ class RunConsumer(Consumer):
         if not records or self.should_stop:
             return
         for tp, fetched in records.items():
-            if seeks != self.seeks and not self._is_changelog_tp(tp):
+            if not self._is_changelog_tp(tp) and (seeks != self.seeks or tp not in self._next):
                 continue
             for message in self._messages(tp, fetched):
                 if not self.flow_active or generation != self.app.consumer_generation_id or seeks != self.seeks:

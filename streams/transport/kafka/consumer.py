@@ -50,6 +50,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         self._wakes = 0
         self._kept: dict[TP, _Kept] = {}  # fetched and not handed to the main loop
+        self._kept_under: Any = None  # the assignment under which they were fetched
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -110,6 +111,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         until = self.thread_loop.time() + at_most_seconds
         with fetcher._subscriptions.fetch_context():
             while True:
+                self._forget_stale(fetcher)
                 await self._keep(fetcher, wanted, seeks)
                 found = self._take(fetcher, wanted, seeks)
                 left = until - self.thread_loop.time()
@@ -117,6 +119,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 if found or left <= 0 or wakes != self._wakes or not self.consumer.flow_active:
                     return found
                 await self._wait_for_records(fetcher, left)
+
+    def _forget_stale(self, fetcher: Any) -> None:
+        """Partitions were given out anew: what was kept of them is read again, from the committed offsets."""
+        subscription = fetcher._subscriptions.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is not self._kept_under:
+            self._kept.clear()
+            self._kept_under = assignment
 
     async def _keep(self, fetcher: Any, wanted: set[TP], seeks: int) -> None:
         """Takes what was fetched out of aiokafka's hands, which asks for no more of a partition while it holds some.

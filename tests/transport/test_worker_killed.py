@@ -138,7 +138,7 @@ def test_a_second_worker_joins_and_leaves_and_nothing_is_done_twice(topics: Cont
         pytest.skip("an embedded broker has one worker per stage")
     sends = records(20_000)
     first = start()
-    publishing = Publishing(topics, sends, 200, 0.1)
+    publishing = Publishing(topics, sends, 200, 0.3)
     first.wait_for_runs(20)
     second = start()
     second.wait_for_runs(20)

@@ -9,6 +9,7 @@
     proof/      how good an artifact is: figures, slices, tests of behaviour, a report
     training/   makes an artifact; needs the extra `train`, and nothing here imports it
     device      what the processor can do, for `moodwire doctor`
+    around      a classifier around another one, for what watches its calls
     null        a classifier without a model, to measure everything around one
     errors      ModelError and what it is split into
 
@@ -16,6 +17,7 @@
 >>> model.classify(["Grain trader warns of bankruptcy"])["sentiment"]         # doctest: +SKIP
 """
 
+from models.around import ClassifierAround
 from models.artifact import Artifact, load_artifact, shipped
 from models.batching import token_budget_batches
 from models.classifier import Classifier, OnnxClassifier, Probabilities
@@ -29,6 +31,7 @@ __all__ = [
     "Artifact",
     "ArtifactError",
     "Classifier",
+    "ClassifierAround",
     "ModelError",
     "Name",
     "NullClassifier",

@@ -10,8 +10,7 @@ from models import Classifier
 from streams.archive.elastic.documents import Scores, scored_of
 from streams.archive.elastic.rescoring import Rescorer, Target
 from streams.records import Scored
-from streams.stages.classify import classify_items
-from streams.stages.reader import ReadItem
+from streams.stages.classify import classify_again
 from streams.text.profile import Profile
 
 __all__ = ["rescore"]
@@ -44,8 +43,7 @@ async def rescore(
 
 def _scores(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scores]:
     now_ms = time.time_ns() // 1_000_000
-    read = [ReadItem(item.news.title, item.news.text, item.language, 0, [], (), ()) for item in items]
     return [
         Scores(model, version, now_ms, sentiment, topic)
-        for sentiment, topic, (model, version) in classify_items(profile, classifiers, read)
+        for sentiment, topic, (model, version) in classify_again(profile, classifiers, items)
     ]

@@ -29,8 +29,7 @@ from streams.engine.runs import Record
 from streams.learning.prepared import baseline_sends
 from streams.records import MentionBatch, Scored
 from streams.restating import Layout, restated
-from streams.stages.classify import classify_items
-from streams.stages.reader import ReadItem
+from streams.stages.classify import classify_again
 from streams.stages.watch import WatchPartition
 from streams.text.profile import Profile
 
@@ -66,11 +65,10 @@ class Rescoring:
 
 def scored_again(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scored]:
     """The items as the classifiers see them; all that the text says besides is kept."""
-    read = [ReadItem(item.news.title, item.news.text, item.language, 0, [], (), ()) for item in items]
     return [
         msgspec.structs.replace(item, sentiment=sentiment, topic=topic, model=model, model_version=version)
         for item, (sentiment, topic, (model, version)) in zip(
-            items, classify_items(profile, classifiers, read), strict=True
+            items, classify_again(profile, classifiers, items), strict=True
         )
     ]
 

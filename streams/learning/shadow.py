@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from models import Classifier, ModelError, Probabilities
+from models import Classifier, ClassifierAround, ModelError, Probabilities
 from streams.learning.control import Control
 from streams.learning.shelf import OpenModel
 
@@ -123,31 +123,16 @@ class ShadowDesk:
             self._thread = None
 
 
-class _Overheard:
-    """`models.Classifier` around another: the desk hears every call and its answer."""
+class _Overheard(ClassifierAround):
+    """The desk hears every call and its answer."""
 
     def __init__(self, language: str, classifier: Classifier, desk: ShadowDesk) -> None:
+        super().__init__(classifier)
         self._language = language
-        self._classifier = classifier
         self._desk = desk
 
-    @property
-    def name(self) -> str:
-        return self._classifier.name
-
-    @property
-    def version(self) -> str:
-        return self._classifier.version
-
-    @property
-    def labels(self) -> Mapping[str, tuple[str, ...]]:
-        return self._classifier.labels
-
     def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
-        answers = self._classifier.classify(texts)
+        answers = super().classify(texts)
         if texts:
             self._desk.overhear((self._language, texts, answers, self.labels))
         return answers
-
-    def close(self) -> None:
-        self._classifier.close()

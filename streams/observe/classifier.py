@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from models import Classifier, OnnxClassifier, Probabilities
+from models import Classifier, ClassifierAround, OnnxClassifier, Probabilities
 from models.drift import DriftMonitor, held_out_mix
 from streams.observe.metrics import Metrics
 
 __all__ = ["ObservedClassifier"]
 
 
-class ObservedClassifier:
+class ObservedClassifier(ClassifierAround):
     """`models.Classifier` around another: counts its calls' seconds, texts and tokens, and follows the mix of its
     answers. Thread-safe like the other.
     """
 
     def __init__(self, classifier: Classifier, metrics: Metrics) -> None:
-        self._classifier = classifier
+        super().__init__(classifier)
         self._seconds = metrics.inference_seconds.labels(classifier.name)
         self._texts = metrics.inference_texts.labels(classifier.name)
         onnx = classifier if isinstance(classifier, OnnxClassifier) else None
@@ -27,25 +27,10 @@ class ObservedClassifier:
         if onnx is not None:
             metrics.learning.reads(classifier.name, onnx)
 
-    @property
-    def name(self) -> str:
-        return self._classifier.name
-
-    @property
-    def version(self) -> str:
-        return self._classifier.version
-
-    @property
-    def labels(self) -> Mapping[str, tuple[str, ...]]:
-        return self._classifier.labels
-
     def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
         begun = time.perf_counter()
-        answer = self._classifier.classify(texts)
+        answer = super().classify(texts)
         self._seconds.observe(time.perf_counter() - begun)
         self._texts.inc(len(texts))
         self._drift.add(answer)
         return answer
-
-    def close(self) -> None:
-        self._classifier.close()

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from models import Classifier, Probabilities
-from streams.records import Sentiment, Topic
+from streams.records import Scored, Sentiment, Topic
 from streams.stages.reader import ReadItem
 from streams.text.profile import Profile
 
-__all__ = ["Verdict", "classify_items"]
+__all__ = ["Verdict", "classify_again", "classify_items"]
 
 Verdict = tuple[Sentiment | None, Topic | None, tuple[str, str]]
 """Sentiment, topic and (model name, version); None and empty when no classifier speaks the language."""
@@ -33,6 +33,12 @@ def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], item
         for index, sentiment, topic in zip(indices, sentiments, topics, strict=True):
             results[index] = (sentiment, topic, model)
     return results
+
+
+def classify_again(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Verdict]:
+    """The verdicts of `classify_items` on items that were read and scored before."""
+    read = [ReadItem(item.news.title, item.news.text, item.language, 0, [], (), ()) for item in items]
+    return classify_items(profile, classifiers, read)
 
 
 def _sentiments(profile: Profile, classifier: Classifier, heads: Mapping[str, Probabilities]) -> list[Sentiment]:

@@ -6,4 +6,5 @@ cluster    topics, offsets, lag, a look over a topic       (kafka-python, synchr
   └─ client    `KafkaBroker`, the cluster as `streams.transport.broker.Broker`
 lease      does this worker still own its partitions
 transport, consumer, producer   Faust's driver             (aiokafka underneath; runs through `streams.transport.runs`)
+             └─ consumer_thread   what runs beside aiokafka: fetching, positions, the group
 """

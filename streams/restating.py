@@ -22,7 +22,7 @@ from streams.errors import TransportError
 from streams.learning.prepared import is_baselines
 from streams.records import MentionBatch, Scored
 from streams.stages.mentions import MENTIONS, mention_sends
-from streams.stages.watch import PARTITION_KEY, progress_of
+from streams.stages.watch_rows import PARTITION_KEY, progress_of
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec
 

@@ -30,7 +30,7 @@ from streams.learning.prepared import baseline_sends
 from streams.records import MentionBatch, Scored
 from streams.restating import Layout, restated
 from streams.stages.classify import classify_again
-from streams.stages.watch import WatchPartition
+from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import Profile
 
 __all__ = ["Rescoring", "build_baselines", "cut_of", "scored_again"]

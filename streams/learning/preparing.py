@@ -10,7 +10,7 @@ from alerts import AlertConfig
 from streams.archive.protocol import Archive
 from streams.learning.baselines import Rescoring, build_baselines, cut_of
 from streams.restating import Layout
-from streams.stages.watch import PARTITION_KEY, progress_of
+from streams.stages.watch_rows import PARTITION_KEY, progress_of
 from streams.topics import Topics
 from streams.transport.broker import Broker
 

@@ -29,7 +29,7 @@ from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.records import VERSION, MentionBatch, MentionItem, Position, Scored, Sentiment, Story, Topic
 from streams.settings import Settings
 from streams.stages.reader import TextReader
-from streams.stages.watch import WatchPartition
+from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 from streams.topics import END_HEADER
 from tests.chaos.feed import null_classifiers

@@ -11,11 +11,12 @@ import yaml
 from alerts import AlertConfig
 from streams.engine.positions import SourcePositions
 from streams.records import MentionBatch, MentionItem
-from streams.stages import watch
+from streams.stages import watch_partition
+from streams.stages.watch_rows import Series
 from tests.engine.positions_harness import Outcome, reference_plan, run_watch, schedule
 
 SCHEDULES = 120
-ALERTS = Path(watch.__file__).parents[1] / "profiles" / "finance" / "alerts.yaml"
+ALERTS = Path(watch_partition.__file__).parents[1] / "profiles" / "finance" / "alerts.yaml"
 
 
 def eager_config() -> AlertConfig:
@@ -52,7 +53,7 @@ def batch_end_rule(self: SourcePositions, batch: MentionBatch) -> tuple[MentionI
     return batch.items if batch.items and batch.items[-1].offset > last else ()
 
 
-class _ForgetfulSeries(watch._Series):
+class _ForgetfulSeries(Series):
     """Breaks the row rule: the row does not remember its own offset."""
 
     __slots__ = ()
@@ -64,7 +65,7 @@ class _ForgetfulSeries(watch._Series):
 @pytest.mark.parametrize("rule", ["no partition rule", "batch end", "no row rule"])
 async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if rule == "no row rule":
-        monkeypatch.setattr(watch, "_Series", _ForgetfulSeries)
+        monkeypatch.setattr(watch_partition, "Series", _ForgetfulSeries)
     else:
         monkeypatch.setattr(
             SourcePositions, "fresh", no_partition_rule if rule == "no partition rule" else batch_end_rule

@@ -17,8 +17,10 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.learning.prepared import BASELINES_PREFIX, Prepared, baseline_sends
 from streams.records import VERSION, MentionBatch, MentionItem
-from streams.stages import watch
-from streams.stages.watch import WatchPartition, WatchStage
+from streams.stages import watch_partition
+from streams.stages.watch import WatchStage
+from streams.stages.watch_partition import WatchPartition
+from streams.stages.watch_rows import Series
 from streams.topics import CHANGE_HEADER
 from tests.engine.positions_harness import START_MS, Crash, FakeOutbox, FakeState, Fuse, batches_of, make_items
 from tests.engine.test_positions_property import eager_config
@@ -124,7 +126,7 @@ async def test_rows_and_alerts_equal_those_without_a_crash() -> None:
     assert alerts > 0
 
 
-class _ForgetfulSeries(watch._Series):
+class _ForgetfulSeries(Series):
     """Breaks the row rule: the row does not remember its own offset, so a redo rebases and counts again."""
 
     __slots__ = ()
@@ -134,7 +136,7 @@ class _ForgetfulSeries(watch._Series):
 
 
 async def test_a_weakened_rule_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_Series", _ForgetfulSeries)
+    monkeypatch.setattr(watch_partition, "Series", _ForgetfulSeries)
     config = eager_config()
     for seed in range(SCHEDULES):
         try:

@@ -17,7 +17,7 @@ from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.rejects import RejectRecord
 from streams.records import VERSION, Position, Scored
 from streams.stages.deliver import DeliverStage
-from streams.stages.watch import WatchPartition
+from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 
 NEWS_1 = (

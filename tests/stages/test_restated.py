@@ -12,7 +12,7 @@ from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
 from streams.records import MentionBatch, News, Position, Scored, Sentiment, Story
 from streams.restating import NEVER_MS, Layout, restated
-from streams.stages.watch import WatchPartition
+from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 
 CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")

@@ -7,7 +7,8 @@ import msgspec
 from alerts import AlertConfig
 from streams.engine.runs import Record
 from streams.records import VERSION, MentionBatch, MentionItem
-from streams.stages.watch import SERIES_PREFIX, WatchPartition
+from streams.stages.watch_partition import WatchPartition
+from streams.stages.watch_rows import SERIES_PREFIX
 from streams.text.profile import load_profile
 
 CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")

@@ -30,7 +30,8 @@ __all__ = ["OTHER", "add_described_topic", "add_topic", "added_topics", "remove_
 
 OTHER = "other"
 BACKGROUND = 2_000
-"""Training texts that a topic is told from: more moved F1 by less than a point on held-out topics."""
+"""Training texts that a topic is told from. With topics of the training files held out, 500 cost up to 2 points of F1;
+1,000, and all of 2,500, moved it by less than half a point."""
 
 _PREFIX = "topic/"
 

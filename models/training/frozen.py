@@ -2,7 +2,7 @@
 
 With embeddings and the lowest layers frozen, and their dropout off, their output for a text never changes. Kept as
 float16 in one file (two bytes a number: 1 GB for 690,000 tokens of width 768), it saves their forward pass in every
-epoch after the first, and in the teacher's labelling too.
+epoch after the first.
 """
 
 import hashlib

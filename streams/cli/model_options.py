@@ -37,11 +37,11 @@ def control_of(settings: Settings) -> Control:
 
 
 @contextmanager
-def open_control(settings: Settings) -> Iterator[Broker]:
-    """The namespace's broker, with the topics for what people say there."""
+def open_control(settings: Settings, *, all_topics: bool = False) -> Iterator[Broker]:
+    """The namespace's broker, with the topics for what people say there, or with all of the pipeline's."""
     settings.home.mkdir(parents=True, exist_ok=True)
     with open_broker(settings.broker, settings.kafka) as broker:
-        broker.ensure_topics([spec for spec in topic_specs(settings) if spec.compacted])
+        broker.ensure_topics([spec for spec in topic_specs(settings) if all_topics or spec.compacted])
         yield broker
 
 

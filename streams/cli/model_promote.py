@@ -11,7 +11,7 @@ import typer
 from models import OnnxClassifier, load_artifact
 from models.artifact import Artifact
 from models.registry import Registry
-from streams.app import alert_config, shipped_models, topic_specs
+from streams.app import alert_config, shipped_models
 from streams.archive import open_archive
 from streams.cli.model_options import (
     ByOption,
@@ -93,11 +93,10 @@ def _promote(settings: Settings, artifact: Artifact, request: Request, days: flo
     verdict = Registry(settings.models).verdict(request.name, request.version)
     prepared: PreparedBaselines | None = None
     with (
-        open_control(settings) as broker,
         # what no worker could load goes no further
         OnnxClassifier.load(artifact.path, threads=settings.threads) as candidate,
+        open_control(settings, all_topics=True) as broker,
     ):
-        broker.ensure_topics(topic_specs(settings))
         control = read_control(broker.scan(settings.topics.control))
         promotion = promotion_of(request, control, shipped_models(chosen), verdict, now_ms())
         if days is not None:

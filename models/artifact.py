@@ -30,6 +30,7 @@ __all__ = [
     "HeadKind",
     "format_for",
     "load_artifact",
+    "open_artifact",
     "shipped",
     "shipped_names",
 ]
@@ -131,13 +132,21 @@ def shipped_names() -> list[str]:
     return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
 
 
-def load_artifact(path: Path) -> Artifact:
-    """Read the manifest in the folder `path` and check that every file of it is whole.
+def open_artifact(path: Path) -> Artifact:
+    """Read the manifest in the folder `path` alone, for what it states; each file is checked when it is read.
 
-    Raises `ArtifactError`, naming the file and the fix, when the manifest or a file is missing, truncated
-    or altered, or when the format is later than `FORMAT`.
+    Raises `ArtifactError`, naming the file and the fix, when the manifest is missing, malformed or of a format later
+    than `FORMAT`.
     """
-    artifact = _parse(path, _read_manifest(path / MANIFEST))
+    return _parse(path, _read_manifest(path / MANIFEST))
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Open the artifact in the folder `path` and check that every file of it is whole.
+
+    Raises what `open_artifact` does, and `ArtifactError` for a file that is missing, truncated or altered.
+    """
+    artifact = open_artifact(path)
     for name in artifact.files:
         artifact.read(name)
     return artifact

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from models.artifact import MANIFEST, Artifact, load_artifact, shipped, shipped_names
+from models.artifact import MANIFEST, Artifact, load_artifact, open_artifact, shipped, shipped_names
 from models.errors import ArtifactError
 
 __all__ = ["Entry", "Registry"]
@@ -61,7 +61,7 @@ class Registry:
                 f"{artifact.name} {artifact.version} is known with other content ({known}), and a version never "
                 "changes: export the model with a new version"
             )
-        return _entry(load_artifact(self.find(artifact.name, artifact.version)), self._where(artifact))
+        return _entry(open_artifact(self.find(artifact.name, artifact.version)), self._where(artifact))
 
     def find(self, name: str, version: str = "") -> Path:
         """Return the folder of a version; without one given the shipped version.
@@ -110,7 +110,7 @@ class Registry:
         home = self._home(name, version)
         if _SAFE.fullmatch(name) and _SAFE.fullmatch(version) and (home / MANIFEST).is_file():
             return home
-        if name in shipped_names() and load_artifact(shipped(name)).version == version:
+        if name in shipped_names() and open_artifact(shipped(name)).version == version:
             return shipped(name)
         return None
 

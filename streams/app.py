@@ -10,8 +10,8 @@ import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
-from models import Classifier, OnnxClassifier, load_artifact
-from models.artifact import ArtifactError, shipped
+from models import Classifier, OnnxClassifier
+from models.artifact import ArtifactError, open_artifact, shipped
 from models.registry import Registry
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
@@ -111,10 +111,13 @@ def model_opener(settings: Settings) -> OpenModel:
 
 
 def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
-    """The (name, version) that speaks each language of the profile when nothing was promoted."""
+    """The (name, version) that speaks each language of the profile when nothing was promoted, as manifests state it.
+
+    Raises `SettingsError` for a model without a readable manifest.
+    """
     try:
         return {
-            language: (name, load_artifact(shipped(name)).version) for language, name in profile.classifiers.items()
+            language: (name, open_artifact(shipped(name)).version) for language, name in profile.classifiers.items()
         }
     except ArtifactError as error:
         raise SettingsError(f"profile {profile.name}: a classifier cannot be loaded: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models import ArtifactError, OnnxClassifier, load_artifact, shipped
-from models.artifact import FORMAT, MANIFEST, NETWORK, TOKENIZER
+from models.artifact import FORMAT, MANIFEST, NETWORK, TOKENIZER, open_artifact
 
 
 @pytest.fixture
@@ -59,6 +59,15 @@ def test_one_altered_bit_is_found(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
     with pytest.raises(ArtifactError, match=f"{name} was altered.*copy the model's folder again"):
         OnnxClassifier.load(folder)
+
+
+def test_an_opened_artifact_states_what_it_is_and_checks_a_file_when_it_is_read(folder: Path) -> None:
+    (folder / NETWORK).write_bytes(b"x")
+    artifact = open_artifact(folder)
+    assert artifact.version == load_artifact(shipped(artifact.name)).version
+    assert artifact.read(TOKENIZER) == (folder / TOKENIZER).read_bytes()
+    with pytest.raises(ArtifactError, match=f"{NETWORK} has 1 bytes"):
+        artifact.read(NETWORK)
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:

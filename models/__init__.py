@@ -1,7 +1,7 @@
 """Text in, sentiment and topic out. Knows no broker and no archive.
 
     artifacts/NAME/ ─ artifact (checked) ─┬─ runtime (onnxruntime) ─┐
-                                          └─ tokenizer ─────────────┤
+                                          └─ tokens (its tokenizer) ┤
                                                                     v
     texts ─ text.normalise ─ batching.token_budget_batches ─ classifier ─> {head: probabilities}
 
@@ -24,7 +24,7 @@ from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.device import processor_report
 from models.errors import ArtifactError, ModelError, RuntimeMissingError
 from models.null import NullClassifier
-from models.spans import Name, Span, find_span
+from models.spans import Name, Places, Span, find_span
 from models.text import normalise
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Name",
     "NullClassifier",
     "OnnxClassifier",
+    "Places",
     "Probabilities",
     "RuntimeMissingError",
     "Span",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from models.classifier import Classifier, Probabilities
+from models.spans import Places
 
 
 class ClassifierAround:
@@ -26,9 +27,14 @@ class ClassifierAround:
         """The labels of the one inside."""
         return self._inside.labels
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    @property
+    def entity_labels(self) -> Mapping[str, tuple[str, ...]]:
+        """The labels of the one inside about entities."""
+        return self._inside.entity_labels
+
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         """Return what the one inside answers."""
-        return self._inside.classify(texts)
+        return self._inside.classify(texts, entities)
 
     def close(self) -> None:
         """Close the one inside."""

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from models.artifact import NETWORK, TOKENIZER, Artifact, load_artifact
+from models.artifact import NETWORK, Artifact, load_artifact
 from models.batching import token_budget_batches
 from models.errors import ArtifactError, ModelError
 from models.runtime import Network, cores, open_network
-from models.spans import Name, Span
+from models.spans import Name, Places
 from models.text import normalise
 from models.token_heads import names_of, span_logits
+from models.tokens import TokenTally, open_tokenizer, padded, unknown_token
 
 Probabilities = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float64]
@@ -47,12 +48,18 @@ class Classifier(Protocol):
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
-        """The labels of each head, in the order of the columns."""
+        """The labels of each head that judges a text, in the order of the columns."""
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    @property
+    def entity_labels(self) -> Mapping[str, tuple[str, ...]]:
+        """The labels of each head that judges an entity in a text; empty where there is none."""
+
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         """Return for each head the probabilities, float32 [texts, labels], each row summing to 1.
 
         Rows stand in the order of `texts`. No text raises, whatever it holds; no texts give arrays of 0 rows.
+        With `entities`, as long as `texts` and places in their `normalise`d form, the heads of `entity_labels` answer
+        too: float32 [entities of all texts, labels], in the order of the texts and of the entities in each.
         """
 
     def close(self) -> None:
@@ -68,18 +75,6 @@ class _Reading:
     encodings: Sequence[Any]
     logits: Mapping[str, Logits]
     tokens: Mapping[str, Sequence[Logits]]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenTally:
-    """What a classifier has read since it was loaded: how much of it its tokenizer has no word for.
-
-    A copy of a text in one call counts once. Text in another language or script takes more tokens a character.
-    """
-
-    characters: int = 0
-    tokens: int = 0
-    unknown: int = 0
 
 
 class OnnxClassifier:
@@ -101,7 +96,7 @@ class OnnxClassifier:
         self._tokenizer = tokenizer
         self._token_budget = token_budget
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="classifier") if workers > 1 else None
-        self._unknown = _unknown_token(tokenizer)
+        self._unknown = unknown_token(tokenizer)
         self._tallying = threading.Lock()
         self.tally = TokenTally()
 
@@ -130,7 +125,7 @@ class OnnxClassifier:
         artifact = load_artifact(path)
         network = open_network(artifact, max(1, (threads or cores()) // workers), providers)
         _check_heads(artifact, network)
-        classifier = cls(artifact, network, _open_tokenizer(artifact), token_budget, workers)
+        classifier = cls(artifact, network, open_tokenizer(artifact), token_budget, workers)
         classifier._warm_up()
         return classifier
 
@@ -164,9 +159,7 @@ class OnnxClassifier:
         """The execution providers in use, best first."""
         return self._open_network().providers
 
-    def classify(
-        self, texts: Sequence[str], entities: Sequence[Sequence[Span]] | None = None
-    ) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         """Return each head's probabilities, float32 [texts, labels], in the order of `texts`.
 
         Copies of a text are scored once. `entities`, as long as `texts`, are the places of each text's entities
@@ -272,16 +265,6 @@ def softmax(logits: npt.NDArray[np.float64]) -> Probabilities:
     return probabilities
 
 
-def padded(rows: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.int64]]:
-    """Pad token numbers to the longest row: `input_ids` and `attention_mask`, int64 [rows, longest]."""
-    ids = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for number, row in enumerate(rows):
-        ids[number, : len(row)] = row
-        mask[number, : len(row)] = 1
-    return {"input_ids": ids, "attention_mask": mask}
-
-
 def _check_heads(artifact: Artifact, network: Network) -> None:
     answered = {name: (len(shape), shape[-1]) for name, shape in network.outputs.items()}
     stated = {name: (2 if head.kind == "text" else 3, len(head.labels)) for name, head in artifact.heads.items()}
@@ -294,21 +277,3 @@ def _check_heads(artifact: Artifact, network: Network) -> None:
 
 def _sizes(heads: Mapping[str, tuple[int, int | str | None]]) -> dict[str, str]:
     return {name: f"{labels} a {'text' if rank == 2 else 'token'}" for name, (rank, labels) in heads.items()}
-
-
-def _unknown_token(tokenizer: Tokenizer) -> int:
-    """The number of what the tokenizer has no word for; -1 when it spells everything."""
-    token = getattr(tokenizer.model, "unk_token", None)
-    number = tokenizer.token_to_id(token) if token else None
-    return -1 if number is None else int(number)
-
-
-def _open_tokenizer(artifact: Artifact) -> Tokenizer:
-    content = artifact.read(TOKENIZER)
-    try:
-        tokenizer = Tokenizer.from_buffer(content)
-    except Exception as error:  # the Rust side raises a bare Exception
-        raise ArtifactError(f"{artifact.path / TOKENIZER} is no tokenizer ({error}); export the model again") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(artifact.max_tokens)
-    return tokenizer

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import Probabilities
+from models.spans import Places
 
 
 class NullClassifier:
@@ -19,8 +20,13 @@ class NullClassifier:
         self.name = name
         self.version = version
         self.labels = dict(labels)
+        self.entity_labels: Mapping[str, tuple[str, ...]] = {}
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(
+        self,
+        texts: Sequence[str],
+        entities: Places | None = None,  # noqa: ARG002  # it judges whole texts alone
+    ) -> Mapping[str, Probabilities]:
         """Return for each head pseudo-probabilities, float32 [texts, labels], in the order of `texts`."""
         digests = b"".join(_digest(text) for text in texts)
         seeds = np.frombuffer(digests, dtype=np.uint64)[:, np.newaxis]

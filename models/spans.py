@@ -1,9 +1,10 @@
 """Where an entity stands in a text."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Name", "Span", "find_span"]
+__all__ = ["Name", "Places", "Span", "find_span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,10 @@ class Span:
 
     start: int
     end: int
+
+
+Places = Sequence[Sequence[Span]]
+"""Where the entities of several texts stand, text by text."""
 
 
 @dataclass(frozen=True, slots=True)

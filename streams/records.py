@@ -72,12 +72,18 @@ class Topic(msgspec.Struct, frozen=True, gc=False):
     probability: float
 
 
-class EntityMention(msgspec.Struct, frozen=True, gc=False):
-    """An issuer (or whatever the profile calls an entity) named by an item; relevance in (0, 1]."""
+class EntityMention(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An issuer (or whatever the profile calls an entity) named by an item; relevance in (0, 1].
+
+    `place` is where the title first names it: characters [start, end), None where the text alone does. `sentiment` is
+    what the item says of this entity, None where nobody judged that: then it is that of the item.
+    """
 
     id: str
     name: str
     relevance: float
+    place: tuple[int, int] | None = None
+    sentiment: Sentiment | None = None
 
 
 class Story(msgspec.Struct, frozen=True, gc=False):
@@ -91,8 +97,9 @@ class Story(msgspec.Struct, frozen=True, gc=False):
 class Scored(msgspec.Struct, kw_only=True, gc=False):
     """A scored item, as archived and as published on the topic `scored`.
 
-    `sentiment` and `topic` are None when no classifier speaks the item's language. `late` says that it was
-    published long before it was seen: archived, but not counted. `watchlists` names those that it matched.
+    `sentiment` and `topic` are None when no classifier speaks the item's language. `topics` are those of the topics
+    added to the model that it is of, besides `topic`. `late` says that it was published long before it was seen:
+    archived, but not counted. `watchlists` names those that it matched.
     """
 
     news: News
@@ -107,6 +114,7 @@ class Scored(msgspec.Struct, kw_only=True, gc=False):
     signature: int
     model: str
     model_version: str
+    topics: tuple[Topic, ...] = ()
     late: bool = False
     version: int = VERSION
 

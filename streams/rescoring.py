@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from models import Classifier
-from streams.archive.elastic.documents import Scores, scored_of
+from streams.archive.elastic.documents import Scores, scored_of, scores_of
 from streams.archive.elastic.rescoring import Rescorer, Target
 from streams.records import Scored
-from streams.stages.classify import classify_again
+from streams.stages.classify import classify_again, with_verdict
 from streams.text.profile import Profile
 
 __all__ = ["rescore"]
@@ -44,6 +44,6 @@ async def rescore(
 def _scores(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scores]:
     now_ms = time.time_ns() // 1_000_000
     return [
-        Scores(model, version, now_ms, sentiment, topic)
-        for sentiment, topic, (model, version) in classify_again(profile, classifiers, items)
+        scores_of(with_verdict(item, verdict), now_ms)
+        for item, verdict in zip(items, classify_again(profile, classifiers, items), strict=True)
     ]

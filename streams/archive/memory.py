@@ -16,7 +16,7 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
 )
-from streams.archive.series import series_of
+from streams.archive.series import negative_in, series_of
 from streams.archive.words import marked, words_of
 from streams.records import Position, Scored
 
@@ -75,11 +75,12 @@ class MemoryArchive:
         return [Hit(item, marked(item.news.title, words)) for item in found[: query.limit]]
 
     async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
-        buckets: dict[int, list[Scored]] = defaultdict(list)
+        buckets: dict[int, list[tuple[bool, float]]] = defaultdict(list)
         for item in self._items():
             seen_ms = item.news.seen_ms
             if since_ms <= seen_ms < until_ms and item.sentiment is not None and series in series_of(item):
-                buckets[seen_ms // bucket_ms * bucket_ms].append(item)
+                row = series in negative_in(item), item.sentiment.score
+                buckets[seen_ms // bucket_ms * bucket_ms].append(row)
         return [_bucket(start_ms, buckets[start_ms]) for start_ms in sorted(buckets)]
 
     async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
@@ -87,10 +88,11 @@ class MemoryArchive:
         for item in self._items():
             if not since_ms <= item.news.seen_ms < until_ms or item.sentiment is None:
                 continue
+            negative = negative_in(item)
             for name in series_of(item):
                 if name.startswith(f"{kind}/"):
                     totals[name.removeprefix(f"{kind}/")][0] += 1
-                    totals[name.removeprefix(f"{kind}/")][1] += item.sentiment.label == "negative"
+                    totals[name.removeprefix(f"{kind}/")][1] += name in negative
         counts = [Count(name, total, negative) for name, (total, negative) in totals.items()]
         return sorted(counts, key=lambda count: (-count.negative, -count.total, count.name))[:limit]
 
@@ -187,7 +189,6 @@ def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
     )
 
 
-def _bucket(start_ms: int, items: Sequence[Scored]) -> RateBucket:
-    sentiments = [item.sentiment for item in items if item.sentiment is not None]
-    negative = sum(sentiment.label == "negative" for sentiment in sentiments)
-    return RateBucket(start_ms, len(sentiments), negative, sum(one.score for one in sentiments) / len(sentiments))
+def _bucket(start_ms: int, rows: Sequence[tuple[bool, float]]) -> RateBucket:
+    scores = [score for _, score in rows]
+    return RateBucket(start_ms, len(rows), sum(negative for negative, _ in rows), sum(scores) / len(scores))

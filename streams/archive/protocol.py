@@ -96,7 +96,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class RateBucket:
-    """Items of a series in [start_ms, start_ms + bucket)."""
+    """Items of a series in [start_ms, start_ms + bucket).
+
+    `negative` counts those that are negative in this series (see `streams.archive.series`); `mean_score` is the mean
+    of the items' own scores.
+    """
 
     start_ms: int
     total: int

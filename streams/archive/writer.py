@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streams.archive.protocol import Outcome
-from streams.archive.series import series_of
+from streams.archive.series import negative_in, series_of
 from streams.records import Position, Scored
 
 __all__ = ["ItemWriter", "remove_members"]
@@ -118,11 +118,17 @@ class ItemWriter:
             )  # fmt: skip
             words.append((version.number, news.title, news.text))
             if version.is_item:
-                negative = int(label == "negative") if sentiment else None
                 score = sentiment.score if sentiment else None
+                negative = set(negative_in(item))
                 members += [
-                    (self._number_of(name), news.seen_ms, version.number, negative, score)
-                    for name in set(series_of(item))
+                    (
+                        self._number_of(name),
+                        news.seen_ms,
+                        version.number,
+                        int(name in negative) if sentiment else None,
+                        score,
+                    )
+                    for name in series_of(item)
                 ]
         self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)

@@ -48,15 +48,16 @@ def score(
             except Reject as reject:
                 errors.print(f"[red]rejected[/] {reject}: {escape(line[:60])!r}")
                 failed = True
-        for item, (sentiment, topic, model) in zip(items, classify_items(chosen, classifiers, items), strict=True):
+        for item, verdict in zip(items, classify_items(chosen, classifiers, items), strict=True):
             record = {
                 "title": item.title,
                 "language": item.language,
-                "sentiment": sentiment,
-                "topic": topic,
-                "entities": item.entities,
+                "sentiment": verdict.sentiment,
+                "topic": verdict.topic,
+                "topics": verdict.topics,
+                "entities": verdict.entities,
                 "watchlists": item.watchlists,
-                "model": {"name": model[0], "version": model[1]},
+                "model": {"name": verdict.model, "version": verdict.model_version},
             }
             if json:
                 print_json(record)
@@ -92,12 +93,18 @@ def _show(record: dict[str, Any]) -> None:
         return
     shares = "  ".join(f"{name} {sentiment[name]:.2f}" for name in _COLOURS)
     console.print(f"  sentiment  [{_COLOURS[sentiment['label']]}]{sentiment['label']}[/]   ({shares})", highlight=False)
-    if record["topic"]:
-        console.print(
-            f"  topic      {record['topic']['label']} ({record['topic']['probability']:.2f})", highlight=False
-        )
+    topics = [one for one in (record["topic"], *record["topics"]) if one]
+    if topics:
+        shown = ", ".join(f"{one['label']} ({one['probability']:.2f})" for one in topics)
+        console.print(f"  topic      {escape(shown)}", highlight=False)
     if record["entities"]:
-        names = ", ".join(f"{entity['name']} ({entity['id']})" for entity in record["entities"])
-        console.print(f"  entities   {escape(names)}", highlight=False)
+        console.print(f"  entities   {', '.join(map(_named, record['entities']))}", highlight=False)
     if record["watchlists"]:
         console.print(f"  watchlists {escape(', '.join(record['watchlists']))}", highlight=False)
+
+
+def _named(entity: dict[str, Any]) -> str:
+    """The entity, and the sentiment towards it where the model judged that."""
+    shown = escape(f"{entity['name']} ({entity['id']})")
+    label = entity.get("sentiment", {}).get("label")
+    return f"{shown} [{_COLOURS[label]}]{label}[/]" if label else shown

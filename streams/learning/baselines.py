@@ -29,7 +29,7 @@ from streams.engine.runs import Record
 from streams.learning.prepared import baseline_sends
 from streams.records import MentionBatch, Scored
 from streams.restating import Layout, restated
-from streams.stages.classify import classify_again
+from streams.stages.classify import classify_again, with_verdict
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import Profile
 
@@ -65,12 +65,8 @@ class Rescoring:
 
 def scored_again(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scored]:
     """The items as the classifiers see them; all that the text says besides is kept."""
-    return [
-        msgspec.structs.replace(item, sentiment=sentiment, topic=topic, model=model, model_version=version)
-        for item, (sentiment, topic, (model, version)) in zip(
-            items, classify_again(profile, classifiers, items), strict=True
-        )
-    ]
+    verdicts = classify_again(profile, classifiers, items)
+    return [with_verdict(item, verdict) for item, verdict in zip(items, verdicts, strict=True)]
 
 
 def cut_of(progress: Mapping[int, int], partitions: int, config: AlertConfig) -> int | None:

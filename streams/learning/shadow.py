@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from models import Classifier, ClassifierAround, ModelError, Probabilities
+from models import Classifier, ClassifierAround, ModelError, Places, Probabilities
 from streams.learning.control import Control
 from streams.learning.shelf import OpenModel
 
@@ -131,8 +131,8 @@ class _Overheard(ClassifierAround):
         self._language = language
         self._desk = desk
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
-        answers = super().classify(texts)
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
+        answers = super().classify(texts, entities)
         if texts:
             self._desk.overhear((self._language, texts, answers, self.labels))
         return answers

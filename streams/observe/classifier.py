@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from models import Classifier, ClassifierAround, OnnxClassifier, Probabilities
+from models import Classifier, ClassifierAround, OnnxClassifier, Places, Probabilities
 from models.drift import DriftMonitor, held_out_mix
 from streams.observe.metrics import Metrics
 
@@ -27,9 +27,9 @@ class ObservedClassifier(ClassifierAround):
         if onnx is not None:
             metrics.learning.reads(classifier.name, onnx)
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         begun = time.perf_counter()
-        answer = super().classify(texts)
+        answer = super().classify(texts, entities)
         self._seconds.observe(time.perf_counter() - begun)
         self._texts.inc(len(texts))
         self._drift.add(answer)

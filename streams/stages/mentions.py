@@ -1,18 +1,22 @@
 """From scored items to records of the topic `mentions`: what `score` tells `watch`, live and when state is rebuilt.
 
-scored items ─► those that count ─► one mention for each mentions partition of their series ─► batches
+scored items ─► those that count ─► mentions: a series' sentiment and partition ─► batches
+
+An item that is bad news for one of its companies and good for another makes two mentions at the same position. They
+stand in one batch, for `watch` takes a position once.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
-from streams.archive.series import series_of
+from streams.archive.series import sentiments_of
 from streams.engine.ports import Send
-from streams.records import VERSION, MentionBatch, MentionItem, Scored
+from streams.records import VERSION, MentionBatch, MentionItem, Scored, Sentiment
 from streams.topics import CHANGE_HEADER
 
 __all__ = ["MENTIONS", "mention_sends"]
@@ -41,36 +45,36 @@ def mention_sends(
     a sentiment and late ones are not mentioned. `partitions` is the source topic's number of partitions; `change` is
     that of the promotion whose model scored the items, told in the header `CHANGE_HEADER`.
     """
-    mentioned: list[list[MentionItem]] = [[] for _ in range(count)]
+    mentioned: list[list[list[MentionItem]]] = [[] for _ in range(count)]
     for item in items:
         if item.sentiment is None or item.late:
             continue
-        for target, series in _by_partition(series_of(item), count).items():
-            mentioned[target].append(_mention(item, series))
+        for target, of_item in _mentions(item, count).items():
+            mentioned[target].append(of_item)
     headers = ((CHANGE_HEADER, str(change).encode()),) if change else ()
     sends = []
     for target, of_target in enumerate(mentioned):
         for start in range(0, max(len(of_target), 1), MENTIONS):
             last = start + MENTIONS >= len(of_target)
-            batch = tuple(of_target[start : start + MENTIONS])
+            batch = tuple(chain.from_iterable(of_target[start : start + MENTIONS]))
             record = MentionBatch(VERSION, epoch, partition, partitions, progress_ms if last else 0, batch)
             sends.append(Send(topic, None, _encoder.encode(record), partition=target, headers=headers))
     return sends
 
 
-def _by_partition(series: Sequence[str], count: int) -> dict[int, tuple[str, ...]]:
-    if count == 1:
-        return {0: tuple(series)}
-    targets: dict[int, tuple[str, ...]] = {}
-    for name in series:
-        target = zlib.crc32(name.encode()) % count
-        targets[target] = (*targets.get(target, ()), name)
-    return targets
+def _mentions(item: Scored, count: int) -> dict[int, list[MentionItem]]:
+    """By mentions partition the item's mentions: one for all series in which it has the same sentiment."""
+    grouped: dict[tuple[int, Sentiment], list[str]] = {}
+    for series, sentiment in sentiments_of(item).items():
+        target = zlib.crc32(series.encode()) % count if count > 1 else 0
+        grouped.setdefault((target, sentiment), []).append(series)
+    found: dict[int, list[MentionItem]] = {}
+    for (target, sentiment), names in grouped.items():
+        found.setdefault(target, []).append(_mention(item, sentiment, tuple(names)))
+    return found
 
 
-def _mention(item: Scored, series: tuple[str, ...]) -> MentionItem:
-    sentiment = item.sentiment
-    assert sentiment is not None
+def _mention(item: Scored, sentiment: Sentiment, series: tuple[str, ...]) -> MentionItem:
     negative = int(sentiment.label == "negative")
     return MentionItem(
         item.position.offset, item.news.id, item.news.seen_ms, item.signature, negative, sentiment.negative, series

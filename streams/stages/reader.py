@@ -8,6 +8,7 @@ from typing import Self
 
 import msgspec
 
+from models import find_span
 from streams.errors import Reject
 from streams.records import EntityMention, News
 from streams.text.clean import clean_text
@@ -77,8 +78,14 @@ class TextReader:
         found = self._linker.find(title, text)
         if not news.entities:
             return found
-        given = {name: EntityMention(name, name, 1.0) for raw in news.entities if (name := clean_text(raw, 100))}
-        return (*given.values(), *(mention for mention in found if mention.id not in given))
+        names = dict.fromkeys(name for raw in news.entities if (name := clean_text(raw, 100)))
+        given = [EntityMention(name, name, 1.0, _place(title, name)) for name in names]
+        return (*given, *(mention for mention in found if mention.id not in names))
+
+
+def _place(title: str, name: str) -> tuple[int, int] | None:
+    span = find_span(title, name)
+    return (span.start, span.end) if span.end else None
 
 
 def _telling(title: str, text: str) -> str:

@@ -260,7 +260,6 @@ class ScoreStage:
 
     def _scored(self, read: _Read, verdict: Verdict, now_ms: int) -> Scored:
         news, item = read.news, read.item
-        sentiment, topic, (model, model_version) = verdict
         published = news.published_ms
         news.title, news.text = item.title, item.text
         return Scored(
@@ -268,14 +267,15 @@ class ScoreStage:
             position=read.position,
             scored_ms=now_ms,
             language=item.language,
-            sentiment=sentiment,
-            topic=topic,
-            entities=item.entities,
+            sentiment=verdict.sentiment,
+            topic=verdict.topic,
+            topics=verdict.topics,
+            entities=verdict.entities,
             watchlists=item.watchlists,
             story=read.story,
             signature=item.signature,
-            model=model,
-            model_version=model_version,
+            model=verdict.model,
+            model_version=verdict.model_version,
             late=published is not None and news.seen_ms - published > self._options.late_after_ms,
         )
 

@@ -35,7 +35,7 @@ class _Found:
     """Where an issuer was found; `sure` once evidence is there or none is needed."""
 
     issuer: Issuer
-    first_in_title: int | None = None
+    first_in_title: tuple[int, int] | None = None
     in_text: int = 0
     sure: bool = False
 
@@ -87,7 +87,7 @@ class EntityLinker:
             if not hit.in_title:
                 entry.in_text += 1
             elif entry.first_in_title is None:
-                entry.first_in_title = hit.start
+                entry.first_in_title = hit.start, hit.end
         mentions = [_mention(entry, len(title)) for entry in found.values() if entry.sure]
         return tuple(sorted(mentions, key=lambda mention: (-mention.relevance, mention.id)))
 
@@ -143,7 +143,7 @@ def _whole(content: str, start: int, end: int) -> bool:
 def _mention(entry: _Found, title_length: int) -> EntityMention:
     """Relevance: a name in the title 0.7 to 1 by how early, one in the text alone 0.3 to 0.6 by how often."""
     if entry.first_in_title is not None:
-        relevance = _TITLE_RELEVANCE + 0.3 * (1 - entry.first_in_title / max(title_length, 1))
+        relevance = _TITLE_RELEVANCE + 0.3 * (1 - entry.first_in_title[0] / max(title_length, 1))
     else:
         relevance = _TEXT_RELEVANCE + 0.1 * min(entry.in_text, 3)
-    return EntityMention(entry.issuer.id, entry.issuer.name, round(relevance, 3))
+    return EntityMention(entry.issuer.id, entry.issuer.name, round(relevance, 3), entry.first_in_title)

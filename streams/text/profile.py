@@ -20,12 +20,16 @@ __all__ = ["Profile", "SentimentHead", "load_profile", "read_yaml"]
 
 
 class SentimentHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which head of the classifier speaks of sentiment, and which of its labels mean what."""
+    """Which head of the classifier speaks of a text's sentiment, and which of its labels mean what.
+
+    `entity_head` speaks in the same labels of the sentiment towards one entity; a classifier need not have it.
+    """
 
     head: str
     negative: str
     neutral: str
     positive: str
+    entity_head: str | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

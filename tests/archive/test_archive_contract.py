@@ -137,6 +137,27 @@ async def test_the_earliest_version_is_the_item(archive: Archive, order: tuple[i
     assert (bucket.start_ms, bucket.total) == (HOUR_MS, 1)
 
 
+async def test_an_item_counts_in_an_entity_s_series_by_what_it_says_of_that_entity(archive: Archive) -> None:
+    bad, good = Sentiment("negative", 0.9, 0.1, 0.0, -0.9), Sentiment("positive", 0.0, 0.1, 0.9, 0.9)
+    entities = (
+        EntityMention("BANK", "Bank", 1.0, (0, 4), good),
+        EntityMention("CARS", "Cars", 0.9, (10, 14), bad),
+        EntityMention("SEEN", "Seen", 0.4),  # in the text alone: nobody judged it
+    )
+    suing = msgspec.structs.replace(scored(1, label="positive"), entities=entities, topics=(Topic("Lawsuit", 0.7),))
+    await archive.write_items([suing, scored(2, label="negative", entity="BANK")])
+    assert await archive.items_by_id(["id1"]) == [suing]
+
+    async def counted(series: str) -> tuple[int, int]:
+        rows = await archive.rates(series, 0, 9 * HOUR_MS, 9 * HOUR_MS)
+        return sum(row.total for row in rows), sum(row.negative for row in rows)
+
+    series = ("all", "entity/BANK", "entity/CARS", "entity/SEEN", "topic/Lawsuit")
+    assert [await counted(one) for one in series] == [(2, 1), (2, 1), (1, 1), (1, 0), (1, 0)]
+    top = await archive.top("entity", 0, 9 * HOUR_MS)
+    assert [(one.name, one.total, one.negative) for one in top] == [("BANK", 2, 1), ("CARS", 1, 1), ("SEEN", 1, 0)]
+
+
 async def test_search_finds_words_newest_first(archive: Archive) -> None:
     await archive.write_items([scored(n, title=f"Bank run number {n}") for n in range(4)])
     hits = await archive.search(Query(text="BANK run"))

@@ -26,6 +26,7 @@ from tests.archive.test_archive_contract import scored
 text = st.text(st.characters(codec="utf-8"), max_size=30)
 probability = st.floats(0, 1, allow_nan=False)
 moment = st.integers(0, 2**45)
+sentiment = st.builds(Sentiment, text, probability, probability, probability, probability)
 items = st.builds(
     Scored,
     news=st.builds(
@@ -45,9 +46,16 @@ items = st.builds(
     position=st.builds(Position, text, st.integers(0, 1000), st.integers(0, 2**60)),
     scored_ms=moment,
     language=text,
-    sentiment=st.none() | st.builds(Sentiment, text, probability, probability, probability, probability),
+    sentiment=st.none() | sentiment,
     topic=st.none() | st.builds(Topic, text, probability),
-    entities=st.lists(st.builds(EntityMention, text, text, probability), max_size=2).map(tuple),
+    topics=st.lists(st.builds(Topic, text, probability), max_size=2).map(tuple),
+    entities=st.lists(
+        st.builds(
+            EntityMention, text, text, probability, st.none() | st.tuples(st.just(0), moment), st.none() | sentiment
+        ),
+        max_size=2,
+        unique_by=lambda one: one.id,
+    ).map(tuple),
     watchlists=st.lists(text, max_size=2).map(tuple),
     story=st.builds(Story, text, st.none() | text, st.dictionaries(text, st.integers(0, 99), max_size=2)),
     signature=st.integers(0, 2**63 - 1),

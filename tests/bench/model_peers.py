@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from models import Artifact, normalise, token_budget_batches
 from models.artifact import TOKENIZER
-from models.classifier import padded
 from models.runtime import import_runtime
+from models.tokens import padded
 from tests.bench.model_weights import Weights, float_weights
 
 __all__ = ["PEERS", "Peer", "SameModel"]

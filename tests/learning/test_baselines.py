@@ -12,8 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from models import Classifier
-from models.classifier import Probabilities
+from models import Classifier, Places, Probabilities
 from streams.app import Pipeline, alert_config
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
@@ -40,6 +39,7 @@ MODEL = "finance-en-minilm-int8"  # the profile's: only its version changes
 class RateClassifier:
     """Calls a share of all texts negative, chosen by a hash of the text: the same ones and more at a higher share."""
 
+    entity_labels: Mapping[str, tuple[str, ...]] = {}
     name = MODEL
     labels: Mapping[str, tuple[str, ...]] = {"sentiment": ("negative", "neutral", "positive")}
 
@@ -47,7 +47,7 @@ class RateClassifier:
         self.version = version
         self.share = share
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         scores = np.zeros((len(texts), 3), np.float32)
         negative = np.array([zlib.crc32(text.encode()) % 1_000 < 1_000 * self.share for text in texts], bool)
         scores[negative, 0] = 1.0

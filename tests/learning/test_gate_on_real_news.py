@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import OnnxClassifier, shipped
-from models.classifier import Probabilities, softmax
+from models import OnnxClassifier, Places, Probabilities, shipped
+from models.classifier import softmax
 from models.gate import Limits
 from models.proof import LabelledSet, load_proof_list
 from streams.archive.memory import MemoryArchive
@@ -39,6 +39,7 @@ pytestmark = pytest.mark.slow
 class Faulty:
     """The shipped model's sentiment, positive favoured; `weights` [3, 4] is a last layer over the logarithms."""
 
+    entity_labels: Mapping[str, tuple[str, ...]] = {}
     name = "model"
     labels: Mapping[str, tuple[str, ...]] = {"sentiment": LABELS}
 
@@ -54,7 +55,7 @@ class Faulty:
         self._weights = weights
         self._order = [model.labels["sentiment"].index(label) for label in LABELS]
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         logits = self.features(texts)
         return {"sentiment": softmax(logits if self._weights is None else _with_ones(logits) @ self._weights.T)}
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from models import ArtifactError, Classifier, NullClassifier, OnnxClassifier, shipped
-from models.classifier import Probabilities
+from models import ArtifactError, Classifier, NullClassifier, OnnxClassifier, Places, Probabilities, shipped
 from streams.learning.control import Control, Shadow
 from streams.learning.shadow import QUEUED_CALLS, ShadowDesk, disagreements
 from streams.observe.classifier import ObservedClassifier
@@ -22,6 +21,7 @@ TEXTS = [f"Company {number} reports" for number in range(40)]
 class Always:
     """Gives every text one label; may be held up."""
 
+    entity_labels: Mapping[str, tuple[str, ...]] = {}
     name = "model"
 
     def __init__(self, version: str, label: str, gate: threading.Event | None = None) -> None:
@@ -30,7 +30,7 @@ class Always:
         self._label = label
         self._gate = gate
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         if self._gate is not None:
             self._gate.wait()
         row = np.array([label == self._label for label in self.labels["sentiment"]], np.float32)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.classifier import Probabilities
+from models import Places, Probabilities
 from models.gate import Limits, Verdict, better_by_chance, judge, lower_bound
 from models.measured import Measured, MeasuredSet, measure, measure_latency
 from models.proof import LabelledSet
@@ -154,13 +154,14 @@ def test_other_rows_and_no_rows_are_refused() -> None:
 class Fixed:
     """Answers negative at that probability, else neutral."""
 
+    entity_labels: Mapping[str, tuple[str, ...]] = {}
     name, version = "fixed", "1"
     labels: Mapping[str, tuple[str, ...]] = {"sentiment": LABELS}
 
     def __init__(self, negative: float) -> None:
         self.negative = negative
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         row = np.array([self.negative, 1 - self.negative, 0], np.float32)
         return {"sentiment": np.tile(row, (len(texts), 1))}
 

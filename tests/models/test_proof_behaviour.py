@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import ModelError, NullClassifier, OnnxClassifier, Probabilities
+from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities
 from models.proof import ProofList, check_behaviour, load_proof_list
 
 POLES = ("negative", "neutral", "positive")
@@ -38,9 +38,10 @@ TONES = {"bad": (0.8, 0.1, 0.1), "good": (0.1, 0.1, 0.8), "odd": (0.1, 0.7, 0.2)
 class Written:
     """Answers by the last word of a text."""
 
+    entity_labels: Mapping[str, tuple[str, ...]] = {}
     name, version, labels = "written", "1", {"sentiment": POLES}
 
-    def classify(self, texts: Sequence[str]) -> Mapping[str, Probabilities]:
+    def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         return {"sentiment": np.array([TONES[text.split()[-1]] for text in texts], np.float32)}
 
     def close(self) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from models import ArtifactError, OnnxClassifier
 from models.artifact import NETWORK, load_artifact
-from models.classifier import padded
 from models.runtime import CPU, Network, open_network
+from models.tokens import padded
 
 FEEDS = padded([[101, 5618, 102], [101, 5618, 2003, 2091, 102]])
 HEADS = ["sentiment", "topic"]

@@ -17,6 +17,7 @@ from streams.archive.elastic.reading import Reader
 from streams.archive.elastic.rescoring import Rescorer
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.templates import TEMPLATE_VERSION, templates
+from streams.archive.elastic.upgrade import upgrade
 from streams.archive.elastic.verdicts import Verdict
 from streams.archive.elastic.writing import ItemWriter
 from streams.archive.protocol import (
@@ -63,7 +64,7 @@ class ElasticArchive:
         return f"ElasticArchive({self.session.url!r}, prefix={self.options.prefix!r})"
 
     async def setup(self, *, lifecycle: bool = False) -> list[str]:
-        """Write every index template; idempotent. The names of those written.
+        """Write every index template, and upgrade the indices of an older one; idempotent. The names of those written.
 
         `lifecycle` adds an ILM policy for the daily indices; once there, later calls keep it.
         """
@@ -74,6 +75,7 @@ class ElasticArchive:
         made = templates(self.names, self.options, lifecycle=policy_name)
         for name, body in made.items():
             await self.session.call("PUT", f"/_index_template/{name}", body)
+        await upgrade(self.session, self.names)
         self._set_up = True
         return sorted(made)
 

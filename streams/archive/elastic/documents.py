@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from streams.archive.protocol import StoredAlert, StoredNotification
-from streams.archive.series import series_of
+from streams.archive.series import negative_in, series_of
 from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "item_document",
     "notification_document",
     "scored_of",
-    "series_with",
+    "scores_of",
     "stub_document",
 ]
 
@@ -65,6 +65,13 @@ class PositionFields(msgspec.Struct):
     offset: int
 
 
+class EntityScore(msgspec.Struct):
+    """What it said of the sentiment towards one of the item's entities."""
+
+    id: str
+    sentiment: Sentiment
+
+
 class Scores(msgspec.Struct, omit_defaults=True):
     """What one model said of an item."""
 
@@ -73,6 +80,8 @@ class Scores(msgspec.Struct, omit_defaults=True):
     scored: int
     sentiment: Sentiment | None = None
     topic: Topic | None = None
+    topics: tuple[Topic, ...] = ()
+    entities: tuple[EntityScore, ...] = ()
 
 
 class Moodwire(msgspec.Struct, omit_defaults=True):
@@ -95,6 +104,8 @@ class Moodwire(msgspec.Struct, omit_defaults=True):
     watchlists: tuple[str, ...] = ()
     late: bool = False
     earlier: tuple[Scores, ...] = ()
+    negative_in: tuple[str, ...] = ()
+    """Those of `series` in which the item counts as negative by its current scores; see `streams.archive.series`."""
     versions: tuple[int, int] = (1, 1)
 
 
@@ -113,9 +124,25 @@ def document_id(item_id: str, content: str) -> str:
     return f"{item_id}.{content}"
 
 
-def series_with(item: Scored, scores: Scores) -> tuple[str, ...]:
-    """The series of an item when these are its scores."""
-    return series_of(msgspec.structs.replace(item, topic=scores.topic))
+def scores_of(item: Scored, scored_ms: int) -> Scores:
+    """What its model said of an item."""
+    judged = tuple(EntityScore(one.id, one.sentiment) for one in item.entities if one.sentiment is not None)
+    return Scores(item.model, item.model_version, scored_ms, item.sentiment, item.topic, item.topics, judged)
+
+
+def with_scores(item: Scored, scores: Scores) -> Scored:
+    """The item when these are its scores."""
+    judged = {one.id: one.sentiment for one in scores.entities}
+    return msgspec.structs.replace(
+        item,
+        scored_ms=scores.scored,
+        sentiment=scores.sentiment,
+        topic=scores.topic,
+        topics=scores.topics,
+        entities=tuple(msgspec.structs.replace(one, sentiment=judged.get(one.id)) for one in item.entities),
+        model=scores.model,
+        model_version=scores.model_version,
+    )
 
 
 def item_document(item: Scored, *, is_item: bool) -> bytes:
@@ -140,16 +167,17 @@ def item_document(item: Scored, *, is_item: bool) -> bytes:
                 source=news.source,
                 language=item.language,
                 series=series_of(item),
+                negative_in=tuple(negative_in(item)),
                 story=StoryFields(item.story.id, item.story.duplicate_of, item.story.similar),
                 position=PositionFields(item.position.epoch, item.position.partition, item.position.offset),
                 signature=item.signature,
-                current=Scores(item.model, item.model_version, item.scored_ms, item.sentiment, item.topic),
+                current=scores_of(item, item.scored_ms),
                 text=news.text,
                 published=news.published_ms,
                 declared_language=news.language,
                 declared_entities=news.entities,
                 extra=news.extra,
-                entities=item.entities,
+                entities=tuple(msgspec.structs.replace(one, sentiment=None) for one in item.entities),
                 watchlists=item.watchlists,
                 late=item.late,
                 versions=(item.version, news.version),
@@ -168,7 +196,7 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
     document = msgspec.convert(source, ItemDocument)
     own, scores = document.moodwire, document.moodwire.current
     version, news_version = own.versions
-    return Scored(
+    item = Scored(
         news=News(
             id=own.id,
             content=own.content,
@@ -197,23 +225,14 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
         late=own.late,
         version=version,
     )
+    return with_scores(item, scores)
 
 
 def first_scored_of(source: Mapping[str, Any]) -> Scored:
     """The item back, with the scores that it was counted with, whatever it was given since."""
     earlier = msgspec.convert(source, ItemDocument).moodwire.earlier
     item = scored_of(source)
-    if not earlier:
-        return item
-    first = earlier[0]
-    return msgspec.structs.replace(
-        item,
-        scored_ms=first.scored,
-        sentiment=first.sentiment,
-        topic=first.topic,
-        model=first.model,
-        model_version=first.model_version,
-    )
+    return with_scores(item, earlier[0]) if earlier else item
 
 
 def alert_document(alert: StoredAlert) -> bytes:

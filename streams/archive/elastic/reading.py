@@ -6,7 +6,7 @@ by id, and what a stage needs to be exact (`items_by_id`, `stories`, `stats`, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,10 +26,10 @@ LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 MOST_HITS = 10_000
 """The server's own bound of one page (`index.max_result_window`)."""
 MOST_BUCKETS = 10_000
+MOST_NAMES = 1_000
 MOST_WORDS = 100
 """Of a search text: more say no more, and the server bounds the clauses of a query."""
 EXISTS = {"exists": {"field": "moodwire.current.sentiment.label"}}
-NEGATIVE = {"filter": {"term": {"moodwire.current.sentiment.label": "negative"}}}
 STUB = {"term": {"moodwire.stub": True}}
 
 
@@ -120,7 +120,7 @@ class Reader:
         body = {
             "size": 0,
             "query": {"bool": {"filter": [_series(series), _span(since_ms, until_ms), EXISTS]}},
-            "aggs": {"time": {"date_histogram": histogram, "aggs": {"negative": NEGATIVE, "score": score}}},
+            "aggs": {"time": {"date_histogram": histogram, "aggs": {"negative": _negative(series), "score": score}}},
         }
         answer = await self._aggregate(body)
         return [
@@ -133,24 +133,26 @@ class Reader:
         return dict(answer.get("aggregations", {}))
 
     async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
-        """Exact on one shard a day; with more, a name that is rare in each of them may be missed."""
-        terms = {
-            "field": "moodwire.series",
-            "include": f"{kind}/.*",
-            "size": limit,
-            "shard_size": max(1_000, limit * 10),
-            "order": [{"negative": "desc"}, {"_count": "desc"}, {"_key": "asc"}],
+        """Of names with equally many negative items those with most items come first.
+
+        Exact up to `MOST_NAMES` names with negative items in the time, on one shard a day; with more of either, a
+        name at the end of the list may be missed.
+        """
+        span = {"bool": {"filter": [_span(since_ms, until_ms), EXISTS]}}
+        names = {"include": f"{kind}/.*", "size": MOST_NAMES, "order": [{"_count": "desc"}, {"_key": "asc"}]}
+        aggregations = {
+            "negative": {"terms": {"field": "moodwire.negative_in", **names}},
+            "most": {"terms": {"field": "moodwire.series", **names}},
         }
-        body = {
-            "size": 0,
-            "query": {"bool": {"filter": [_span(since_ms, until_ms), EXISTS]}},
-            "aggs": {"names": {"terms": terms, "aggs": {"negative": NEGATIVE}}},
-        }
-        answer = await self._aggregate(body)
-        return [
-            Count(row["key"].removeprefix(f"{kind}/"), row["doc_count"], row["negative"]["doc_count"])
-            for row in answer.get("names", {}).get("buckets", ())
-        ]
+        answer = await self._aggregate({"size": 0, "query": span, "aggs": aggregations})
+        negatives = _buckets(answer, "negative")
+        totals = _buckets(answer, "most")
+        lacking = [name for name in negatives if name not in totals]
+        if lacking:
+            exact = {"terms": {"field": "moodwire.series", "include": lacking, "size": len(lacking)}}
+            totals |= _buckets(await self._aggregate({"size": 0, "query": span, "aggs": {"most": exact}}), "most")
+        counts = [Count(name.removeprefix(f"{kind}/"), total, negatives.get(name, 0)) for name, total in totals.items()]
+        return sorted(counts, key=lambda count: (-count.negative, -count.total, count.name))[:limit]
 
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
@@ -254,8 +256,17 @@ def _restrictions(query: Query, words: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _buckets(answer: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Items by the names of an aggregation's buckets."""
+    return {row["key"]: row["doc_count"] for row in answer.get(name, {}).get("buckets", ())}
+
+
 def _series(series: str) -> dict[str, Any]:
     return {"term": {"moodwire.series": series}}
+
+
+def _negative(series: str) -> dict[str, Any]:
+    return {"filter": {"term": {"moodwire.negative_in": series}}}
 
 
 def _span(since_ms: int | None, until_ms: int | None) -> dict[str, Any]:

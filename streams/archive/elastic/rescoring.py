@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 
 from streams.archive.elastic.bulk import Action, Bulk
-from streams.archive.elastic.documents import Scores, scored_of, series_with
+from streams.archive.elastic.documents import Scores, scored_of, with_scores
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.reading import LENIENT, STUB, Reader
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.verdicts import Verdict
+from streams.archive.series import negative_in, series_of
 from streams.records import Scored
 
 __all__ = ["Rescorer", "Target"]
@@ -102,13 +103,14 @@ def _query(target: Target, since_ms: int) -> dict[str, Any]:
 
 def _update(hit: dict[str, Any], new: Scores) -> Action:
     own = hit["_source"]["moodwire"]
-    current = msgspec.to_builtins(new)
-    for field in ("sentiment", "topic"):
-        current.setdefault(field, None)  # an update merges: what is not named would stay
+    # an update merges: what is not named would stay
+    current = {"sentiment": None, "topic": None, "topics": [], "entities": []} | msgspec.to_builtins(new)
+    item = with_scores(scored_of(hit["_source"]), new)
     change = {
         "current": current,
         "earlier": [*own.get("earlier", ()), own["current"]],
-        "series": series_with(scored_of(hit["_source"]), new),
+        "series": series_of(item),
+        "negative_in": negative_in(item),
     }
     body = msgspec.json.encode({"doc": {"moodwire": change}})
     condition = {"if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}

@@ -13,7 +13,7 @@ from streams.archive.elastic.options import ElasticOptions
 
 __all__ = ["TEMPLATE_VERSION", "templates"]
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -68,11 +68,20 @@ ITEM = _ecs() | {
         published=DATE,
         late=BOOLEAN,
         watchlists=KEYWORD,
-        entities=_object(id=KEYWORD, name=_text(), relevance=FLOAT),
+        negative_in=KEYWORD,
+        entities=_object(id=KEYWORD, name=_text(), relevance=FLOAT, place=INTEGER),
         story=_object(id=KEYWORD, duplicate_of=KEYWORD, similar=UNREAD),
         signature=LONG,
         position=_object(epoch=KEYWORD, partition=INTEGER, offset=LONG),
-        current=_object(model=KEYWORD, model_version=KEYWORD, scored=DATE, sentiment=SENTIMENT, topic=TOPIC),
+        current=_object(
+            model=KEYWORD,
+            model_version=KEYWORD,
+            scored=DATE,
+            sentiment=SENTIMENT,
+            topic=TOPIC,
+            topics=TOPIC,
+            entities=_object(id=KEYWORD, sentiment=UNREAD),
+        ),
         earlier=UNREAD,
         extra=UNREAD,
     ),

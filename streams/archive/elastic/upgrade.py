@@ -1,0 +1,30 @@
+"""What an archive of an older moodwire lacks, added in place: fields that its documents were written without."""
+
+from __future__ import annotations
+
+from streams.archive.elastic.names import Names
+from streams.archive.elastic.reading import LENIENT
+from streams.archive.elastic.session import Session
+from streams.archive.elastic.templates import ITEM
+
+__all__ = ["upgrade"]
+
+_BEFORE_NEGATIVE_IN = {
+    "bool": {
+        "filter": {"term": {"moodwire.current.sentiment.label": "negative"}},
+        "must_not": {"exists": {"field": "moodwire.negative_in"}},
+    }
+}
+_NEGATIVE_EVERYWHERE = "ctx._source.moodwire.negative_in = ctx._source.moodwire.series"
+
+
+async def upgrade(session: Session, names: Names) -> None:
+    """Teach the indices that are there every field of their template, and have the server fill what they lack.
+
+    Until version 2 of the templates a negative item was negative in all of its series. The server fills that in behind
+    us, however much there is; charts of past days are complete when it has. Idempotent.
+    """
+    await session.call("PUT", f"/{names.days}/_mapping", {"properties": ITEM}, LENIENT)
+    job = {"query": _BEFORE_NEGATIVE_IN, "script": {"source": _NEGATIVE_EVERYWHERE}}
+    behind = {"conflicts": "proceed", "wait_for_completion": "false", **LENIENT}
+    await session.call("POST", f"/{names.days}/_update_by_query", job, behind)

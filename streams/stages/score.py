@@ -1,7 +1,7 @@
 """The stage `score`: one news item in, one scored item and its mentions out.
 
-    record ─► map, check ─► clean ─► language ─► entities, watchlists ─► classify ─► story
-           ─► archive ─► topics rejects, scored, mentions
+    record ─► drafts: map, check ─► reader: clean, language, entities, watchlists ─► story
+           ─► classify ─► archive ─► topics rejects, scored, mentions
 
 Preparing and classifying run in a worker thread, so the event loop goes on serving the other stages. Each record is
 classified by the version of its offset (`streams.learning.swap`), so a run may be classified in parts.
@@ -22,23 +22,18 @@ from models import Classifier
 from streams.archive.protocol import Archive, Outcome, Refused, Written
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send
-from streams.engine.runs import Record, Run
+from streams.engine.runs import Run
 from streams.errors import Reject
-from streams.feeds.fieldmap import FieldMap, news_from_record
-from streams.feeds.rejects import reject_send
+from streams.feeds.fieldmap import FieldMap
 from streams.learning.swap import FixedVersions, Part
-from streams.records import (
-    News,
-    Position,
-    Scored,
-    Story,
-)
+from streams.records import Scored
 from streams.stages.classify import Verdict, classify_items
+from streams.stages.drafts import Draft, ReadNews, RecordReader
 from streams.stages.mentions import mention_sends
-from streams.stages.reader import ReadItem, TextReader
+from streams.stages.reader import TextReader
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
-from streams.topics import END_HEADER, Topics
+from streams.topics import Topics
 
 __all__ = ["RunVersions", "ScoreOptions", "ScoreStage"]
 
@@ -77,27 +72,6 @@ class RunVersions(Protocol):
         """The partition was revoked."""
 
 
-class _Read(msgspec.Struct, frozen=True, gc=False):
-    """An item before the classifier has seen it."""
-
-    news: News
-    item: ReadItem
-    position: Position
-    story: Story
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What a chunk of a run turned into before anything was written."""
-
-    now_ms: int
-    read: list[_Read] = field(default_factory=list)
-    items: list[Scored] = field(default_factory=list)
-    rejects: list[Send] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    progress_ms: int = 0
-
-
 @dataclass(slots=True)
 class _Results:
     """What is archived of a run: the items that count, and what is to be sent of them beside the mentions."""
@@ -128,12 +102,10 @@ class ScoreStage:
     ) -> None:
         self._options = options
         self._profile = profile
-        self._reader = reader
+        self._records = RecordReader(reader, field_map, options.topics.rejects, clock)
         self._versions: RunVersions = FixedVersions(versions) if isinstance(versions, Mapping) else versions
         self._archive = archive
         self._outbox = outbox
-        self._field_map = field_map
-        self._clock = clock
         self._observer = observer or NoObserver()
         self._stories: dict[int, StoryIndex] = {}
 
@@ -150,13 +122,13 @@ class ScoreStage:
         stories = await self._story_index(run)
         results = _Results()
         chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
-        reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, chunks[0], stories))
+        reading = asyncio.ensure_future(asyncio.to_thread(self._records.draft, run, chunks[0], stories))
         writing: asyncio.Future[None] | None = None
         try:
             for following in [*chunks[1:], None]:
                 draft = await reading
                 if following is not None:
-                    reading = asyncio.ensure_future(asyncio.to_thread(self._read, run, following, stories))
+                    reading = asyncio.ensure_future(asyncio.to_thread(self._records.draft, run, following, stories))
                 await asyncio.to_thread(self._classify, draft, parts)
                 if writing is not None:
                     await writing
@@ -169,7 +141,7 @@ class ScoreStage:
         await self._outbox.send([*results.sends, *self._mentions_of(run, parts, results)])
         self._observer.rejected(results.reasons)
 
-    async def _archive_chunk(self, run: Run, draft: _Draft, results: _Results) -> None:
+    async def _archive_chunk(self, run: Run, draft: Draft, results: _Results) -> None:
         """Archive a chunk; what the topics are to learn of it is sent with the run's other chunks, at once."""
         outcomes = await self._archive.write_items(draft.items) if draft.items else []
         added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
@@ -180,7 +152,7 @@ class ScoreStage:
         results.added += added
         results.progress_ms = max(results.progress_ms, draft.progress_ms)
 
-    def _refused(self, run: Run, draft: _Draft, outcomes: Sequence[Written]) -> list[Send]:
+    def _refused(self, run: Run, draft: Draft, outcomes: Sequence[Written]) -> list[Send]:
         """What the archive can never store is parked like any other bad record, with the archive's reason."""
         refusals = {
             item.position.offset: Reject(f"archive_{outcome.reason}", outcome.detail)
@@ -191,7 +163,7 @@ class ScoreStage:
             return []
         records = {record.offset: record for record in run.records if record.offset in refusals}
         draft.reasons += [reject.reason for reject in refusals.values()]
-        return [self._reject(run, records[offset], reject, draft.now_ms) for offset, reject in refusals.items()]
+        return [self._records.reject(run, records[offset], reject, draft.now_ms) for offset, reject in refusals.items()]
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Report that the partition is read to its end, so that time goes on while no news comes."""
@@ -212,44 +184,14 @@ class ScoreStage:
                 partition=run.partition,
                 epoch=run.epoch,
                 before_offset=run.first_offset,
-                since_ms=self._first_seen_ms(run) - _STORY_SPAN_MS,
+                since_ms=self._records.first_seen_ms(run) - _STORY_SPAN_MS,
                 limit=self._options.story_capacity,
             )
             index.restore(rows)
             self._stories[run.partition] = index
         return index
 
-    def _first_seen_ms(self, run: Run) -> int:
-        """When the run's first item was seen: a replay's stands in the item alone, its record may be dated today."""
-        for record in run.records:
-            try:
-                news = news_from_record(record.value or b"", record.timestamp_ms, self._field_map, self._clock())
-            except Reject:
-                continue
-            return news.seen_ms
-        return run.records[0].timestamp_ms
-
-    def _read(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> _Draft:
-        """What can be known without the classifier; for a worker thread, one chunk after the other."""
-        draft = _Draft(now_ms=self._clock())
-        for record in records:
-            end = _end_of_replay(record) if record.headers else None
-            if end is not None:
-                draft.progress_ms = max(draft.progress_ms, end)
-                continue
-            try:
-                news = news_from_record(record.value or b"", record.timestamp_ms, self._field_map, draft.now_ms)
-                item = self._reader.read(news)
-            except Reject as reject:
-                draft.rejects.append(self._reject(run, record, reject, draft.now_ms))
-                draft.reasons.append(reject.reason)
-                continue
-            draft.progress_ms = max(draft.progress_ms, news.seen_ms)
-            position = Position(run.epoch, run.partition, record.offset)
-            draft.read.append(_Read(news, item, position, stories.assign(news.id, item.words, news.seen_ms)))
-        return draft
-
-    def _classify(self, draft: _Draft, parts: Sequence[Part]) -> None:
+    def _classify(self, draft: Draft, parts: Sequence[Part]) -> None:
         """Score what was read, each by the version of its offset; for a worker thread."""
         verdicts: list[Verdict] = []
         for part, reads in _by_part(parts, draft.read, lambda read: read.position.offset):
@@ -258,7 +200,7 @@ class ScoreStage:
             self._scored(read, verdict, draft.now_ms) for read, verdict in zip(draft.read, verdicts, strict=True)
         ]
 
-    def _scored(self, read: _Read, verdict: Verdict, now_ms: int) -> Scored:
+    def _scored(self, read: ReadNews, verdict: Verdict, now_ms: int) -> Scored:
         news, item = read.news, read.item
         published = news.published_ms
         news.title, news.text = item.title, item.text
@@ -278,11 +220,6 @@ class ScoreStage:
             model_version=verdict.model_version,
             late=published is not None and news.seen_ms - published > self._options.late_after_ms,
         )
-
-    def _reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
-        position = f"news:{run.partition}:{record.offset}:{run.epoch}"
-        raw = record.value or b""
-        return reject_send(self._options.topics.rejects, position, reject, raw, source=run.topic, at_ms=now_ms)
 
     def _mentions_of(self, run: Run, parts: Sequence[Part], results: _Results) -> list[Send]:
         """Each part's mentions apart, for they name its version; the last ones tell the progress."""
@@ -317,10 +254,3 @@ def _by_part(
         end = bisect_left(things, part.end_offset, begin, key=offset_of)
         yield part, things[begin:end]
         begin = end
-
-
-def _end_of_replay(record: Record) -> int | None:
-    for name, value in record.headers:
-        if name == END_HEADER:
-            return int(value)
-    return None

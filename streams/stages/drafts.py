@@ -1,0 +1,93 @@
+"""Records of the topic `news` as drafts: what can be known of them without the classifier, and what is bad in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from streams.engine.ports import Send
+from streams.engine.runs import Record, Run
+from streams.errors import Reject
+from streams.feeds.fieldmap import FieldMap, news_from_record
+from streams.feeds.rejects import reject_send
+from streams.records import News, Position, Scored, Story
+from streams.stages.reader import ReadItem, TextReader
+from streams.text.stories import StoryIndex
+from streams.topics import END_HEADER
+
+__all__ = ["Draft", "ReadNews", "RecordReader"]
+
+
+class ReadNews(msgspec.Struct, frozen=True, gc=False):
+    """An item before the classifier has seen it."""
+
+    news: News
+    item: ReadItem
+    position: Position
+    story: Story
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a chunk of a run turned into before anything was written; `now_ms` is when it was read."""
+
+    now_ms: int
+    read: list[ReadNews] = field(default_factory=list)
+    items: list[Scored] = field(default_factory=list)
+    rejects: list[Send] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    progress_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReader:
+    """Maps, checks and reads records; those that cannot be read go to the topic `rejects`. `clock` gives ms."""
+
+    reader: TextReader
+    field_map: FieldMap
+    rejects: str
+    clock: Callable[[], int]
+
+    def draft(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> Draft:
+        """Read `records` of a run; takes long, so it is for a worker thread, one chunk after the other."""
+        draft = Draft(now_ms=self.clock())
+        for record in records:
+            end = _end_of_replay(record) if record.headers else None
+            if end is not None:
+                draft.progress_ms = max(draft.progress_ms, end)
+                continue
+            try:
+                news = news_from_record(record.value or b"", record.timestamp_ms, self.field_map, draft.now_ms)
+                item = self.reader.read(news)
+            except Reject as reject:
+                draft.rejects.append(self.reject(run, record, reject, draft.now_ms))
+                draft.reasons.append(reject.reason)
+                continue
+            draft.progress_ms = max(draft.progress_ms, news.seen_ms)
+            position = Position(run.epoch, run.partition, record.offset)
+            draft.read.append(ReadNews(news, item, position, stories.assign(news.id, item.words, news.seen_ms)))
+        return draft
+
+    def first_seen_ms(self, run: Run) -> int:
+        """When the run's first item was seen: a replay's stands in the item alone, its record may be dated today."""
+        for record in run.records:
+            try:
+                news = news_from_record(record.value or b"", record.timestamp_ms, self.field_map, self.clock())
+            except Reject:
+                continue
+            return news.seen_ms
+        return run.records[0].timestamp_ms
+
+    def reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
+        """The record, parked with the reason."""
+        position = f"news:{run.partition}:{record.offset}:{run.epoch}"
+        return reject_send(self.rejects, position, reject, record.value or b"", source=run.topic, at_ms=now_ms)
+
+
+def _end_of_replay(record: Record) -> int | None:
+    for name, value in record.headers:
+        if name == END_HEADER:
+            return int(value)
+    return None

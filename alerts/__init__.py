@@ -10,6 +10,7 @@
     baseline   what a series expects of itself           detectors  exact tails
     rules      evidence and judgement, with reasons      episode    firing, escalated, resolved
     evaluate   one tick of one series                    records    the wire shape of an alert
+    rows       stored state, read or refused
 
 Everything here is a pure function of the mentions and ticks that went in; time is an argument.
 """

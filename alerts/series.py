@@ -17,9 +17,9 @@ from alerts.baseline import Expectation
 from alerts.clock import HOUR_MS, tick_of
 from alerts.config import AlertConfig
 from alerts.episode import Episode
-from alerts.errors import StateError
 from alerts.history import NEGATIVE, TOTAL_MASK, History, HistoryRow, Sight
 from alerts.memory import Mention, admit, forget_expired
+from alerts.rows import decoded
 from alerts.rules import Count
 from alerts.sections import HORIZON_HOURS, MOST_PANES
 from alerts.stream import KindView
@@ -250,7 +250,7 @@ class SeriesState:
     @classmethod
     def from_bytes(cls, data: bytes) -> SeriesState:
         """Raises `StateError`."""
-        row = _decode(data)
+        row = decoded(data, _Row, SERIES_VERSION, "a series")
         state = cls()
         state.tick_ms, state.hour, state.late = row.tick_ms, row.hour, row.late
         state._buffer, state._lengths, state._panes = row.buffer, row.lengths, row.panes
@@ -280,16 +280,3 @@ def _expire(panes: dict[int, int], first: int) -> None:
         if index >= first:
             return
         del panes[index]
-
-
-def _decode(data: bytes) -> _Row:
-    try:
-        row = msgspec.msgpack.decode(data, type=_Row)
-    except msgspec.MsgspecError as error:
-        raise StateError(f"the alert state of a series is damaged: {error}") from None
-    if row.version != SERIES_VERSION:
-        raise StateError(
-            f"the alert state of a series has version {row.version}, this moodwire reads {SERIES_VERSION}: "
-            "upgrade moodwire, or rebuild the state from the mentions"
-        )
-    return row

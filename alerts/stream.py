@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from alerts.clock import HOUR_MS, WEEK_HOURS, day_cell, exposure_hours, fold_week, week_hour
 from alerts.config import AlertConfig
-from alerts.errors import StateError
 from alerts.history import NEGATIVE, TOTAL_MASK
 from alerts.profile import KindCounts, KindSnapshot, snapshot
+from alerts.rows import decoded
 from alerts.sections import HORIZON_HOURS, KindConfig
 
 __all__ = ["KindView", "StreamState", "kind_of"]
@@ -237,7 +237,7 @@ class StreamState:
     @classmethod
     def from_bytes(cls, data: bytes) -> StreamState:
         """Raises `StateError`."""
-        row = _decode(data)
+        row = decoded(data, _Row, STREAM_VERSION, "a partition")
         state = cls()
         state.start_ms, state.settled_hour, state.late = row.start_ms, row.settled_hour, row.late
         for name, packed in row.kinds.items():
@@ -247,16 +247,3 @@ class StreamState:
             kind.total = np.frombuffer(packed.total).copy()
             kind.settled = bytearray(packed.settled)
         return state
-
-
-def _decode(data: bytes) -> _Row:
-    try:
-        row = msgspec.msgpack.decode(data, type=_Row)
-    except msgspec.MsgspecError as error:
-        raise StateError(f"the alert state of the partition is damaged: {error}") from None
-    if row.version != STREAM_VERSION:
-        raise StateError(
-            f"the partition's alert state has version {row.version}, this moodwire reads {STREAM_VERSION}: "
-            "upgrade moodwire, or rebuild the state from the mentions"
-        )
-    return row

@@ -76,6 +76,10 @@ class Registry:
             )
         return path
 
+    def load(self, name: str, version: str = "") -> Artifact:
+        """Return the artifact that `find` finds, checked; raises `ArtifactError` when it is not whole."""
+        return load_artifact(self.find(name, version))
+
     def entries(self) -> list[Entry]:
         """Return every version at hand, by name and version; raises `ArtifactError` for one that was altered."""
         found = [_entry(load_artifact(path), "shipped") for path in map(shipped, shipped_names())]

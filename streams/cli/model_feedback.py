@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from streams.app import topic_specs
 from streams.archive import open_archive
+from streams.cli.model_options import now_ms, open_control
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, errors, print_json
 from streams.errors import Reject, SettingsError
 from streams.learning.feedback import Feedback, Review, feedback_send, parse_feedback, read_feedback, review
 from streams.records import Scored
 from streams.settings import Settings, load_settings
-from streams.transport.broker import open_broker
 
 __all__ = ["read_review", "register"]
 
@@ -63,9 +62,7 @@ def feedback(
     known = asyncio.run(_known(settings, {word.item for word in words}))
     missing = sorted({word.item for word in words} - set(known))
     told = [_with_version(word, known[word.item]) for word in words if word.item in known]
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with open_broker(settings.broker, settings.kafka) as broker:
-        broker.ensure_topics([spec for spec in topic_specs(settings) if spec.compacted])
+    with open_control(settings) as broker:
         for start in range(0, len(told), _PAGE):
             page = told[start : start + _PAGE]
             broker.append([feedback_send(settings.topics.feedback, word) for word in page])
@@ -78,7 +75,7 @@ def _word(item: str, label: list[str], entity: list[str], by: str, *, withdraw: 
         raise SettingsError("name the item that is corrected, or a file with --from")
     if bool(labels or entities) == withdraw:
         raise SettingsError("say what is right with --label HEAD=LABEL or --entity NAME=LABEL, or give --withdraw")
-    return Feedback(item=item, by=by, at_ms=_now_ms(), labels=labels, entities=entities, resolves=resolves)
+    return Feedback(item=item, by=by, at_ms=now_ms(), labels=labels, entities=entities, resolves=resolves)
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -92,7 +89,7 @@ def _imported(source: Path, by: str) -> tuple[list[Feedback], int]:
     words, bad = [], 0
     for number, line in enumerate(_lines(source), start=1):
         try:
-            words.append(parse_feedback(line, by=by, now_ms=_now_ms()))
+            words.append(parse_feedback(line, by=by, now_ms=now_ms()))
         except Reject as reject:
             errors.print(f"[red]rejected[/] line {number}: {escape(str(reject))}", highlight=False)
             bad += 1
@@ -123,15 +120,7 @@ async def _known(settings: Settings, ids: Iterable[str]) -> dict[str, Scored]:
 def _with_version(word: Feedback, item: Scored) -> Feedback:
     """The word with the version that it corrects."""
     version = word.version or f"{item.model} {item.model_version}"
-    return Feedback(
-        item=word.item,
-        by=word.by,
-        at_ms=word.at_ms,
-        labels=word.labels,
-        entities=word.entities,
-        version=version,
-        resolves=word.resolves,
-    )
+    return msgspec.structs.replace(word, version=version)
 
 
 def _show(told: list[Feedback], missing: list[str], bad: int, *, json: bool) -> None:
@@ -168,11 +157,5 @@ def show_review(namespace: NamespaceOption = None, json: JsonOption = False) -> 
 
 def read_review(settings: Settings) -> Review:
     """The review of all feedback of the namespace."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with open_broker(settings.broker, settings.kafka) as broker:
-        broker.ensure_topics([spec for spec in topic_specs(settings) if spec.compacted])
+    with open_control(settings) as broker:
         return review(read_feedback(broker.scan(settings.topics.feedback)))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from models import OnnxClassifier, load_artifact
+from models import OnnxClassifier
 from models.gate import Limits
 from models.proof import load_proof_list
 from models.registry import Registry
-from streams.app import shipped_models
-from streams.cli.model_options import ByOption, LanguageOption, NameArgument, VersionArgument, control_of, now_ms
+from streams.cli.model_options import (
+    ByOption,
+    LanguageOption,
+    NameArgument,
+    VersionArgument,
+    artifact_in_service,
+    now_ms,
+)
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, errors, print_json
-from streams.cli.training_code import import_training
+from streams.cli.training_code import chosen_datasets, import_training
 from streams.learning.gating import Asked, ask_gate, verdict_record
-from streams.learning.promoting import in_service
 from streams.settings import Settings, load_settings
-from streams.text.profile import load_profile
 
 if TYPE_CHECKING:
     from models.artifact import Artifact
@@ -118,10 +122,8 @@ def judge_version(
 ) -> dict[str, Any]:
     """Ask the gate about a version, and keep what it said beside it."""
     registry = Registry(settings.models)
-    artifact = load_artifact(registry.find(name, version))
-    shipped = shipped_models(load_profile(settings.profile))
-    serving = in_service(control_of(settings), shipped, language or artifact.language)
-    current = load_artifact(registry.find(serving.name, serving.version))
+    artifact = registry.load(name, version)
+    current = artifact_in_service(settings, language or artifact.language)
     with (
         errors.status("asking the gate") as status,
         OnnxClassifier.load(current.path, threads=settings.threads) as before,
@@ -135,9 +137,8 @@ def judge_version(
 
 def _held_out(dataset: Sequence[Path], data: Path, artifact: Artifact) -> list[LabelledSet]:
     """The test rows of the data sets, for the heads that the artifact has."""
-    described, evaluate = import_training("dataset"), import_training("evaluate")
-    chosen = described.load_datasets(dataset) if dataset else described.shipped_datasets()
-    sets: list[LabelledSet] = evaluate.held_out_sets(chosen, data, artifact)[0]
+    evaluate = import_training("evaluate")
+    sets: list[LabelledSet] = evaluate.held_out_sets(chosen_datasets(dataset), data, artifact)[0]
     return sets
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from models import load_artifact
 from models.registry import Entry, Registry
 from streams.app import shipped_models
 from streams.cli import model_feedback, model_gate, model_promote, model_retrain
@@ -104,13 +103,13 @@ def shadow(
     if stop == (name is not None and version is not None):
         raise SettingsError("name a model and its version, or give --stop")
     if report and not stop:
-        artifact = load_artifact(Registry(settings.models).find(str(name), str(version)))
+        artifact = Registry(settings.models).load(str(name), str(version))
         show_shadow(settings, artifact, language or artifact.language, last, json=json)
         return
     if stop:
         told, spoken = None, language or "en"
     else:
-        artifact = load_artifact(Registry(settings.models).find(str(name), str(version)))
+        artifact = Registry(settings.models).load(str(name), str(version))
         spoken = language or artifact.language
         told = Shadow(
             language=spoken,

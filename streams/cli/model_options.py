@@ -1,4 +1,4 @@
-"""What the commands of `moodwire model` share: their options, and the namespace's topic `control`."""
+"""What the commands of `moodwire model` share: their options, the topic `control`, and what it puts into service."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import Annotated
 
 import typer
 
-from streams.app import topic_specs
+from models.artifact import Artifact
+from models.registry import Registry
+from streams.app import shipped_models, topic_specs
 from streams.learning.control import Control, read_control
+from streams.learning.promoting import in_service
 from streams.settings import Settings
+from streams.text.profile import load_profile
 from streams.transport.broker import Broker, open_broker
 
 __all__ = [
@@ -19,6 +23,7 @@ __all__ = [
     "LanguageOption",
     "NameArgument",
     "VersionArgument",
+    "artifact_in_service",
     "control_of",
     "now_ms",
     "open_control",
@@ -34,6 +39,15 @@ def control_of(settings: Settings) -> Control:
     """What the namespace's topic `control` says now."""
     with open_control(settings) as broker:
         return read_control(broker.scan(settings.topics.control))
+
+
+def artifact_in_service(settings: Settings, language: str) -> Artifact:
+    """The version that scores the language now, checked.
+
+    Raises `PromotionRefused` for a language that the profile does not have, and `ArtifactError`.
+    """
+    serving = in_service(control_of(settings), shipped_models(load_profile(settings.profile)), language)
+    return Registry(settings.models).load(serving.name, serving.version)
 
 
 @contextmanager

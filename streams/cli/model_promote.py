@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from models import OnnxClassifier, load_artifact
+from models import OnnxClassifier
 from models.artifact import Artifact
 from models.registry import Registry
 from streams.app import alert_config, shipped_models
@@ -66,7 +66,7 @@ def promote(
     json: JsonOption = False,
 ) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
-    artifact = load_artifact(Registry(settings.models).find(name, version))
+    artifact = Registry(settings.models).load(name, version)
     request = Request(language or artifact.language, artifact.name, artifact.version, by or getpass.getuser(), force)
     _promote(settings, artifact, request, days if baselines else None, json=json)
 
@@ -82,7 +82,7 @@ def rollback(
 ) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
     back = previous(control_of(settings), language)
-    artifact = load_artifact(Registry(settings.models).find(back.name, back.version))
+    artifact = Registry(settings.models).load(back.name, back.version)
     request = Request(language, back.name, back.version, by or getpass.getuser())
     _promote(settings, artifact, request, days if baselines else None, json=json)
 

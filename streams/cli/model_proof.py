@@ -16,7 +16,7 @@ from models.proof.report import report_html
 from models.proof.speed import measure_speed
 from streams.cli.options import JsonOption
 from streams.cli.output import console, errors, print_json
-from streams.cli.training_code import import_training
+from streams.cli.training_code import chosen_datasets, import_training
 from streams.errors import MoodwireError
 from streams.sample import generate
 
@@ -100,7 +100,7 @@ def export(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    training, described = import_training("export"), import_training("dataset")
+    training = import_training("export")
     plan = training.ExportPlan(
         run=run,
         out=out,
@@ -111,7 +111,7 @@ def export(
         licence=licence,
         max_tokens=max_tokens,
         data=data,
-        sets=described.load_datasets(dataset) if dataset else described.shipped_datasets(),
+        sets=chosen_datasets(dataset),
         proof=proof,
         traced=traced,
     )
@@ -182,8 +182,7 @@ def _measure(folder: Path, data: Path | None, dataset: list[Path], proof: ProofL
     dev: list[LabelledSet] = []
     names: list[LabelledNames] = []
     if data is not None:
-        training, described = import_training("evaluate"), import_training("dataset")
-        chosen = described.load_datasets(dataset) if dataset else described.shipped_datasets()
+        training, chosen = import_training("evaluate"), chosen_datasets(dataset)
         artifact = load_artifact(folder)
         with console.status("reading the labelled data"):
             sets, names = training.held_out_sets(chosen, data, artifact)

@@ -11,23 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from models import load_artifact
 from models.artifact import Artifact
 from models.registry import Registry
-from streams.app import shipped_models
 from streams.archive import open_archive
 from streams.cli.model_feedback import read_review
 from streams.cli.model_gate import GateQuestion, judge_version, show_verdict
-from streams.cli.model_options import ByOption, control_of
+from streams.cli.model_options import ByOption, artifact_in_service
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import errors, print_json
 from streams.errors import MoodwireError
 from streams.learning.feedback import Review
-from streams.learning.promoting import in_service
 from streams.learning.retraining import Recipe, next_version, shipped_descriptions, train_candidate
 from streams.learning.training_set import TrainingSet, build_training_set
 from streams.settings import Settings, load_settings
-from streams.text.profile import load_profile
 
 __all__ = ["register"]
 
@@ -70,8 +66,7 @@ def retrain(
 ) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
     registry = Registry(settings.models)
-    serving = in_service(control_of(settings), shipped_models(load_profile(settings.profile)), language)
-    current = load_artifact(registry.find(serving.name, serving.version))
+    current = artifact_in_service(settings, language)
     found = read_review(settings)
     built = asyncio.run(_build(settings, found, current, out / "corrections", weight))
     _tell(found, built)

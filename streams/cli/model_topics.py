@@ -9,7 +9,7 @@ import typer
 
 from streams.cli.options import JsonOption
 from streams.cli.output import console, print_json
-from streams.cli.training_code import import_training
+from streams.cli.training_code import chosen_datasets, import_training
 from streams.errors import MoodwireError
 
 __all__ = ["app"]
@@ -72,6 +72,4 @@ def remove(name: Annotated[str, typer.Argument(help="The topic's name.")], run: 
 
 
 def _corpus(data: Path, dataset: list[Path] | None) -> Any:
-    described = import_training("dataset")
-    sets = described.load_datasets(dataset) if dataset else described.shipped_datasets()
-    return import_training("corpus").load_corpus(sets, data)
+    return import_training("corpus").load_corpus(chosen_datasets(dataset), data)

@@ -11,7 +11,7 @@ from rich.table import Table
 from streams.cli import model_topics
 from streams.cli.options import JsonOption
 from streams.cli.output import console, print_json
-from streams.cli.training_code import import_training
+from streams.cli.training_code import chosen_datasets, import_training
 from streams.cli.training_options import (
     DATA,
     PLAN,
@@ -230,9 +230,8 @@ def _setup(
     restart: bool,
     wandb: str,
 ) -> Any:
-    described = import_training("dataset")
     return import_training("train").Setup(
-        sets=described.load_datasets(dataset) if dataset else described.shipped_datasets(),
+        sets=chosen_datasets(dataset),
         data=data,
         encoder=import_training("encoders").find_encoder(encoder),
         out=out,

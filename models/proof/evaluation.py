@@ -26,7 +26,7 @@ from models.proof.scores import (
     score,
     sureness_threshold,
 )
-from models.proof.slices import SliceScore, score_parts, score_slices
+from models.proof.slices import SliceScore, score_parts
 
 __all__ = ["Calibration", "ErrorToRead", "Evaluation", "SetEvaluation", "evaluate", "evaluate_artifact"]
 
@@ -152,14 +152,14 @@ def evaluate(
 def _evaluate_set(classifier: Classifier, one: LabelledSet, proof: ProofList | None) -> SetEvaluation:
     labels = one.known(classifier)
     wanted, probabilities = one.numbers(classifier), one.answers(classifier)
-    slices = proof.slices if proof else ()
+    parts = one.by_company() | {each.name: each.rows(one.texts) for each in (proof.slices if proof else ())}
     names = dict.fromkeys(one.sources)
     by_source = {name: np.array([source == name for source in one.sources], bool) for name in names}
     return SetEvaluation(
         name=one.name,
         head=one.head,
         score=score(probabilities, wanted, labels),
-        slices=score_slices(slices, one.texts, probabilities, wanted, labels),
+        slices=score_parts(parts, probabilities, wanted, labels),
         sources=score_parts(by_source, probabilities, wanted, labels) if len(names) > 1 else {},
         errors=_errors(one, probabilities, wanted, labels),
     )

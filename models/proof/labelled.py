@@ -1,14 +1,16 @@
 """Labelled sets: texts with the right label of each, or with the names that stand in it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from models.classifier import Classifier, OnnxClassifier, Probabilities
+from models.classifier import Classifier, Probabilities
 from models.errors import ModelError
 from models.proof.scores import Labels
+from models.proof.slices import Rows
 from models.spans import Span
 
 __all__ = ["LabelledNames", "LabelledSet"]
@@ -51,9 +53,7 @@ class LabelledSet:
 
     def known(self, classifier: Classifier) -> tuple[str, ...]:
         """Return the classifier's labels of the set's head; raises `ModelError` when it has no such head."""
-        heads = dict(classifier.labels)
-        if isinstance(classifier, OnnxClassifier):
-            heads |= classifier.entity_labels
+        heads = {**classifier.labels, **classifier.entity_labels}
         if self.head not in heads:
             raise ModelError(f"set {self.name} is for the head {self.head!r}; {classifier.name} has {', '.join(heads)}")
         return heads[self.head]
@@ -74,11 +74,17 @@ class LabelledSet:
 
     def answers(self, classifier: Classifier) -> Probabilities:
         """Return the classifier's probabilities of the set's head, float32 [rows, labels]."""
-        if not self.entities:
-            return classifier.classify(self.texts)[self.head]
-        if not isinstance(classifier, OnnxClassifier):
+        if self.entities and self.head not in classifier.entity_labels:
             raise ModelError(f"set {self.name} judges entities, which {classifier.name} does not")
-        return classifier.classify(self.texts, entities=[[span] for span in self.entities])[self.head]
+        return classifier.classify(self.texts, [[span] for span in self.entities] or None)[self.head]
+
+    def by_company(self) -> dict[str, Rows]:
+        """Return the rows, bool [rows], whose text is about one entity alone or several; none but for entities."""
+        if not self.entities:
+            return {}
+        count = Counter(self.texts)
+        alone = np.array([count[text] == 1 for text in self.texts], bool)
+        return {"one company in the text": alone, "several companies": ~alone}
 
     def shown(self, row: int) -> str:
         """Return the row's text for a reader, with the entity that is judged."""

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from models.classifier import Probabilities
 from models.proof.scores import Labels, opposite_polarity, score
 
-__all__ = ["Slice", "SliceScore", "score_parts", "score_slices"]
+__all__ = ["Rows", "Slice", "SliceScore", "score_parts"]
 
 Rows = npt.NDArray[np.bool_]
 
@@ -50,13 +50,6 @@ class SliceScore:
     high: float
     macro_f1: float
     opposite_polarity: float | None
-
-
-def score_slices(
-    slices: Sequence[Slice], texts: Sequence[str], probabilities: Probabilities, wanted: Labels, labels: Sequence[str]
-) -> dict[str, SliceScore]:
-    """Score each slice that has at least `LEAST_ROWS` of the rows."""
-    return score_parts({one.name: one.rows(texts) for one in slices}, probabilities, wanted, labels)
 
 
 def score_parts(

@@ -152,7 +152,7 @@ def evaluate(
 def _evaluate_set(classifier: Classifier, one: LabelledSet, proof: ProofList | None) -> SetEvaluation:
     labels = one.known(classifier)
     wanted, probabilities = one.numbers(classifier), one.answers(classifier)
-    parts = one.by_company() | {each.name: each.rows(one.texts) for each in (proof.slices if proof else ())}
+    parts = {each.name: each.rows(one.texts) for each in (proof.slices if proof else ())}
     names = dict.fromkeys(one.sources)
     by_source = {name: np.array([source == name for source in one.sources], bool) for name in names}
     return SetEvaluation(

@@ -1,6 +1,5 @@
 """Labelled sets: texts with the right label of each, or with the names that stand in it."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -10,7 +9,6 @@ import numpy as np
 from models.classifier import Classifier, Probabilities
 from models.errors import ModelError
 from models.proof.scores import Labels
-from models.proof.slices import Rows
 from models.spans import Span
 
 __all__ = ["LabelledNames", "LabelledSet"]
@@ -77,14 +75,6 @@ class LabelledSet:
         if self.entities and self.head not in classifier.entity_labels:
             raise ModelError(f"set {self.name} judges entities, which {classifier.name} does not")
         return classifier.classify(self.texts, [[span] for span in self.entities] or None)[self.head]
-
-    def by_company(self) -> dict[str, Rows]:
-        """Return the rows, bool [rows], whose text is about one entity alone or several; none but for entities."""
-        if not self.entities:
-            return {}
-        count = Counter(self.texts)
-        alone = np.array([count[text] == 1 for text in self.texts], bool)
-        return {"one company in the text": alone, "several companies": ~alone}
 
     def shown(self, row: int) -> str:
         """Return the row's text for a reader, with the entity that is judged."""

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from models.classifier import Probabilities
 from models.proof.scores import Labels, opposite_polarity, score
 
-__all__ = ["Rows", "Slice", "SliceScore", "score_parts"]
+__all__ = ["Slice", "SliceScore", "score_parts"]
 
 Rows = npt.NDArray[np.bool_]
 

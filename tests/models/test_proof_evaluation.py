@@ -93,19 +93,6 @@ def test_a_model_that_judges_no_entities_is_told_so() -> None:
         evaluate(null, [LabelledSet("odd", "entity", ["a b"], ["neutral"], entities=[Span(0, 1)])])
 
 
-def test_rows_of_texts_about_one_entity_are_told_apart() -> None:
-    alone = [f"Ore {number}" for number in range(20)]
-    shared = [f"Tin, Zinc {number // 2}" for number in range(40)]
-    texts = [*alone, *shared]
-    entities = [Span(0, 3)] * 60
-    parts = LabelledSet("titles", "entity", texts, ["neutral"] * 60, entities=entities).by_company()
-    assert {name: int(rows.sum()) for name, rows in parts.items()} == {
-        "one company in the text": 20,
-        "several companies": 40,
-    }
-    assert LabelledSet("texts", "sentiment", texts, ["neutral"] * 60).by_company() == {}
-
-
 def test_an_evaluation_survives_json(shipped_folder: Path) -> None:
     texts = LabelledSet(
         "two", "sentiment", ["Ironbark files for bankruptcy", "Ironbark meets"], ["negative", "neutral"]

@@ -26,7 +26,7 @@ from streams.stages.watch_rows import PARTITION_KEY, progress_of
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec
 
-__all__ = ["Layout", "Taken", "restate", "restated"]
+__all__ = ["Layout", "Taken", "progress_by_partition", "restate", "restated", "watch_changelogs"]
 
 NEVER_MS = 1 << 62
 """The progress of a source partition that is there no more: the watermark waits for it no longer."""
@@ -96,8 +96,7 @@ async def restate(
     with broker.held([topics.group("score"), topics.group("watch")]):
         await asyncio.to_thread(broker.ensure_topics, specs)
         news = await asyncio.to_thread(broker.topic, topics.news)
-        names = await asyncio.to_thread(broker.names, f"{topics.group('watch')}-")
-        changelogs = [name for name in names if name.endswith("-changelog")]
+        changelogs = await asyncio.to_thread(watch_changelogs, broker, topics)
         known = await asyncio.to_thread(_known_progress, broker, topics, changelogs)
         await asyncio.to_thread(broker.delete_topic, topics.mentions)
         await asyncio.to_thread(broker.ensure_topics, [mentions])
@@ -118,20 +117,30 @@ async def restate(
     return done
 
 
+def watch_changelogs(broker: Broker, topics: Topics) -> list[str]:
+    """The topics that hold the rows of `watch`."""
+    return [name for name in broker.names(f"{topics.group('watch')}-") if name.endswith("-changelog")]
+
+
+def progress_by_partition(broker: Broker, changelogs: Iterable[str]) -> dict[int, dict[int, int]]:
+    """How far each source partition (to ms) had come in each mentions partition that has a row of its own."""
+    rows = {record.key: record.value for name in changelogs for record in broker.scan(name)}
+    found: dict[int, dict[int, int]] = {}
+    for key, row in rows.items():
+        partition, _, name = (key or b"").partition(b"|")
+        if row and name == PARTITION_KEY.encode():
+            found[int(partition)] = progress_of(row)
+    return found
+
+
 def _known_progress(broker: Broker, topics: Topics, changelogs: Iterable[str]) -> dict[int, int]:
     """How far each source partition had come, as far as the state and the mentions still tell."""
-    rows = {record.key: record.value for name in changelogs for record in broker.scan(name)}
-    told = [
-        progress_of(row)
-        for key, row in rows.items()
-        if key and row and key.partition(b"|")[2] == PARTITION_KEY.encode()
-    ]
     known: dict[int, int] = {}
     for record in broker.scan(topics.mentions):
         if record.value is not None and not is_baselines(record.headers):
             batch = _decoder.decode(record.value)
             known[batch.partition] = max(known.get(batch.partition, 0), batch.progress_ms)
-    for progress in told:
+    for progress in progress_by_partition(broker, changelogs).values():
         for partition, progress_ms in progress.items():
             known[partition] = max(known.get(partition, 0), progress_ms)
     return known

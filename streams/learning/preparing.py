@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from alerts import AlertConfig
 from streams.archive.protocol import Archive
 from streams.learning.baselines import Rescoring, build_baselines, cut_of
-from streams.restating import Layout
-from streams.stages.watch_rows import PARTITION_KEY, progress_of
+from streams.restating import Layout, progress_by_partition, watch_changelogs
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
@@ -65,13 +64,11 @@ async def prepare_baselines(
 
 def _progress(broker: Broker, topics: Topics, partitions: int) -> dict[int, int]:
     """How far each source partition has come in the mentions partition that is furthest behind; empty: not known."""
-    names = [name for name in broker.names(f"{topics.group('watch')}-") if name.endswith("-changelog")]
-    rows = {record.key: record.value for name in names for record in broker.scan(name)}
-    told = [rows.get(f"{number}|{PARTITION_KEY}".encode()) for number in range(partitions)]
+    told = progress_by_partition(broker, watch_changelogs(broker, topics))
     least: dict[int, int] = {}
-    for row in told:
-        if row is None:
+    for number in range(partitions):
+        if number not in told:
             return {}
-        for source, progress_ms in progress_of(row).items():
+        for source, progress_ms in told[number].items():
             least[source] = min(least.get(source, progress_ms), progress_ms)
     return least

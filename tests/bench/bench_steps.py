@@ -94,7 +94,7 @@ async def _archive(reader: TextReader, wire: Sequence[bytes]) -> dict[str, float
         start = time.perf_counter()
         for index in range(0, len(records), BATCH):
             run = Run("news", 0, 1, "e", records[index : index + BATCH], len(records))
-            draft = stage._read(run, run.records, stories)
+            draft = stage._records.draft(run, run.records, stories)
             stage._classify(draft, await stage._versions.of(run))
             drafts += draft.items
         drafted = time.perf_counter() - start

@@ -12,7 +12,7 @@ from models import Places, Probabilities, normalise
 from streams.archive.memory import MemoryArchive
 from streams.engine.positions import SourcePositions
 from streams.feeds.fieldmap import FieldMap
-from streams.records import MentionItem, Scored
+from streams.records import MentionBatch, MentionItem, Scored
 from streams.stages import mentions
 from streams.stages.classify import classify_again, with_verdict
 from streams.stages.mentions import mention_sends
@@ -117,7 +117,7 @@ async def test_the_mentions_of_an_item_are_never_parted(most: int, monkeypatch: 
     sends = mention_sends("m", 1, epoch="e", partition=0, partitions=1, progress_ms=NOW_MS, items=items)
     positions, counted = SourcePositions(), 0
     for send in sends:
-        batch = msgspec.json.decode(send.value or b"", type=mentions.MentionBatch)
+        batch = msgspec.json.decode(send.value or b"", type=MentionBatch)
         counted += sum("entity/Eastcar" in item.series for item in positions.fresh(batch) if item.negative)
         positions.advance(batch)
     assert (len(sends), counted) == (4 // most, 4)

@@ -1,6 +1,6 @@
 """The loop on real texts: 500 corrections of one kind of error are let through, the same ones flipped are not.
 
-The model in service is the shipped one with a fault: it calls what is uncertain good news. What is retrained is a last
+The model in service is the shipped one with a fault: it calls what is uncertain bad news. What is retrained is a last
 layer over its answers, which takes a second instead of an hour; the review, the set and the gate are the real ones.
 """
 
@@ -29,7 +29,7 @@ from tests.learning.scored_items import scored
 LABELLED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "labelled"
 NAMES = {"0": "negative", "1": "positive", "2": "neutral"}  # as tfns writes them
 LABELS = ("negative", "neutral", "positive")
-FLIPPED = {"negative": "neutral", "neutral": "negative"}
+FLIPPED = {"positive": "neutral", "neutral": "positive"}
 CORRECTIONS = 500
 FAULT = 2.0
 
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 
 class Faulty:
-    """The shipped model's sentiment, positive favoured; `weights` [3, 4] is a last layer over the logarithms."""
+    """The shipped model's sentiment, negative favoured; `weights` [3, 4] is a last layer over the logarithms."""
 
     entity_labels: Mapping[str, tuple[str, ...]] = {}
     name = "model"
@@ -65,7 +65,7 @@ class Faulty:
         self._read.update(zip(new, self._model.classify(new)["sentiment"], strict=True))
         rows = np.array([self._read[text] for text in texts], np.float64)
         logits = np.log(rows[:, self._order] + 1e-9)
-        logits[:, 2] += FAULT
+        logits[:, 0] += FAULT
         return logits
 
     def close(self) -> None:
@@ -111,12 +111,12 @@ def world() -> Iterator[World]:
     if not LABELLED.is_dir():
         pytest.skip(f"the labelled data is not at hand ({LABELLED.name} is missing)")
     texts, labels = rows_of("tfns_sentiment_train.csv")
-    chosen = random.Random(3).sample(range(len(texts)), 4_500)
+    chosen = random.Random(3).sample(range(len(texts)), 8_000)
     with OnnxClassifier.load(shipped("finance-en-minilm-int8")) as model:
         current = Faulty(model, {}, "1")
         given = current.classify([texts[at] for at in chosen])["sentiment"].argmax(axis=1)
         pairs = [(texts[at], labels[at], LABELS[label]) for at, label in zip(chosen, given, strict=True)]
-        wrong = [(text, label) for text, label, said in pairs if label != said and said == "positive"][:CORRECTIONS]
+        wrong = [(text, label) for text, label, said in pairs if label != said and said == "negative"][:CORRECTIONS]
         right = [(text, label) for text, label, said in pairs if label == said][: 2 * CORRECTIONS]
         held_out = LabelledSet("held out", "sentiment", *rows_of("tfns_sentiment_valid.csv"))
         yield World(current, wrong, right, held_out, model)
@@ -155,7 +155,7 @@ async def test_honest_corrections_are_let_through_and_flipped_ones_are_not(world
     honest, poisoned = verdicts
     assert honest.passed, honest.reasons
     accuracy = {check.name: check.figures for check in honest.checks}["accuracy of held out"]
-    assert accuracy["after"] > accuracy["before"] + 0.05
+    assert accuracy["after"] > accuracy["before"] + 0.03
     assert not poisoned.passed
     failed = {check.name for check in poisoned.checks if not check.passed}
     assert "accuracy of held out" in failed, "rows that nobody corrected tell"

@@ -52,7 +52,9 @@ def test_a_provider_that_is_missing_leaves_the_processor_and_no_binding(classifi
 
 def test_shapes_of_the_answers_are_known(classifier: OnnxClassifier) -> None:
     shapes = open_network(classifier.artifact, 1, None).outputs
-    assert {name: shape[-1] for name, shape in shapes.items()} == {"sentiment": 3, "topic": 20}
+    assert {name: (len(shape), shape[-1]) for name, shape in shapes.items()} == {
+        "sentiment": (2, 3), "topic": (2, 20), "entity": (3, 3), "names": (3, 3),
+    }  # fmt: skip
 
 
 def test_a_file_that_is_no_network_is_named(classifier: OnnxClassifier, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,9 +93,18 @@ def test_no_entities_give_no_rows_and_without_the_argument_no_answer(model: Onnx
     assert model.entity_labels == {"entity": POLES}
 
 
-def test_an_artifact_without_the_head_takes_entities_and_leaves_them_be(classifier: OnnxClassifier) -> None:
-    assert list(classifier.classify([TEXT], entities=[[IRONBARK]])) == ["sentiment", "topic"]
-    assert not classifier.entity_labels
+@pytest.fixture
+def plain(model: OnnxClassifier) -> OnnxClassifier:
+    """The model without its heads for tokens, as artifacts of the first format are."""
+    heads = {"sentiment": Head(POLES, 1.0)}
+    return OnnxClassifier(
+        replace(model.artifact, heads=heads), model._open_network(), model._tokenizer, model._token_budget
+    )
+
+
+def test_an_artifact_without_the_head_takes_entities_and_leaves_them_be(plain: OnnxClassifier) -> None:
+    assert list(plain.classify([TEXT], entities=[[IRONBARK]])) == ["sentiment"]
+    assert not plain.entity_labels
 
 
 def test_names_are_found_where_they_stand(model: OnnxClassifier) -> None:
@@ -117,10 +126,19 @@ def test_two_beginnings_in_a_row_are_two_names(model: OnnxClassifier) -> None:
     assert [name.text for name in found] == ["Ironbark", "Larkfield Foods Foods"]
 
 
-def test_a_model_that_finds_no_names_says_so(classifier: OnnxClassifier) -> None:
-    assert not classifier.finds_names
+def test_a_model_that_finds_no_names_says_so(plain: OnnxClassifier) -> None:
+    assert not plain.finds_names
     with pytest.raises(ModelError, match="finds no names; export a model that was trained to"):
-        classifier.find_names([TEXT])
+        plain.find_names([TEXT])
+
+
+def test_the_shipped_model_judges_companies_and_finds_them(classifier: OnnxClassifier) -> None:
+    text = "Ironbark gains 5%, Larkfield Foods falls 3%"
+    (names,) = classifier.find_names([text])
+    assert [name.text for name in names] == ["Ironbark", "Larkfield Foods"]
+    verdicts = classifier.classify([text], [[name.span for name in names]])["entity"].argmax(axis=1)
+    labels = classifier.entity_labels["entity"]
+    assert [labels[verdict] for verdict in verdicts] == ["positive", "negative"]
 
 
 def test_all_heads_are_measured(model: OnnxClassifier) -> None:

@@ -27,6 +27,8 @@ __all__ = ["HeadParity", "TorchNetwork", "compare", "refuse_if_apart", "trained_
 FP32_APART = 1e-3
 FP16_AGREES = 0.999
 INT8_LOSES = 0.005
+FEW_ROWS: Mapping[Precision, int] = {"fp16": 1, "int8": 2}
+"""Rows of any set that may fall otherwise: of a hundred corrections one is a whole point, and says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ def refuse_if_apart(found: Sequence[HeadParity], precision: Precision) -> None:
         lost = one.trained_accuracy - one.accuracy
         good: Mapping[Precision, bool] = {
             "fp32": one.largest_difference <= FP32_APART,
-            "fp16": one.agreement >= FP16_AGREES,
-            "int8": lost <= INT8_LOSES,
+            "fp16": _within(1 - one.agreement, 1 - FP16_AGREES, one.rows, FEW_ROWS["fp16"]),
+            "int8": _within(lost, INT8_LOSES, one.rows, FEW_ROWS["int8"]),
         }
         if not good[precision]:
             raise TrainingError(
@@ -93,6 +95,10 @@ def refuse_if_apart(found: Sequence[HeadParity], precision: Precision) -> None:
                 f"probabilities are up to {one.largest_difference:.4f} apart, {one.agreement:.2%} of its labels agree, "
                 f"and it loses {100 * lost:.2f} points of accuracy; export it in another precision"
             )
+
+
+def _within(share: float, limit: float, rows: int, few: int) -> bool:
+    return share * rows <= max(limit * rows, few) + 1e-6
 
 
 def _compare(trained: OnnxClassifier, exported: OnnxClassifier, one: LabelledSet) -> HeadParity:

@@ -184,8 +184,8 @@ def test_a_run_without_a_tokenizer_is_named(tmp_path: Path) -> None:
         export(ExportPlan(run=run, out=tmp_path / "tiny", version="1"))
 
 
-def parity(*, agreement: float = 1.0, difference: float = 0.0, lost: float = 0.0) -> HeadParity:
-    return HeadParity("set", "head", 1_000, agreement, difference, 0.9 - lost, 0.9)
+def parity(*, agreement: float = 1.0, difference: float = 0.0, lost: float = 0.0, rows: int = 1_000) -> HeadParity:
+    return HeadParity("set", "head", rows, agreement, difference, 0.9 - lost, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +194,8 @@ def parity(*, agreement: float = 1.0, difference: float = 0.0, lost: float = 0.0
         ("fp32", parity(difference=0.0009), parity(difference=0.0011)),
         ("fp16", parity(agreement=0.999), parity(agreement=0.998)),
         ("int8", parity(lost=0.0049, agreement=0.98), parity(lost=0.0051)),
+        ("fp16", parity(agreement=0.99, rows=100), parity(agreement=0.98, rows=100)),
+        ("int8", parity(lost=0.02, rows=100), parity(lost=0.03, rows=100)),
     ],
 )
 def test_each_precision_has_its_own_rule(precision: Precision, good: HeadParity, bad: HeadParity) -> None:

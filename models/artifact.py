@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 from models.errors import ArtifactError
 
 __all__ = [
+    "ADDED_TOPIC",
     "FORMAT",
     "MANIFEST",
     "NETWORK",
@@ -40,6 +41,9 @@ FORMAT = 2
 
 HeadKind = Literal["text", "entity", "names"]
 """What a head judges: a whole text, an entity in it, or each word (the tags O, B and I of names)."""
+
+ADDED_TOPIC = "topic/"
+"""What the name of a head begins with that tells one topic, its second label, from everything else."""
 
 MANIFEST = "artifact.json"
 NETWORK = "model.onnx"

@@ -15,6 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from models.artifact import ADDED_TOPIC
 from models.text import normalise
 from models.training import network as networks
 from models.training.batches import bucketed, collate, encode
@@ -32,8 +33,6 @@ OTHER = "other"
 BACKGROUND = 2_000
 """Training texts that a topic is told from. With topics of the training files held out, 500 cost up to 2 points of F1;
 1,000, and all of 2,500, moved it by less than half a point."""
-
-_PREFIX = "topic/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def add_described_topic(run: Path, name: str, description: str, corpus: Corpus, 
 
 def added_topics(run: Path) -> list[str]:
     """Return the names of the topics added to a run."""
-    return [name.removeprefix(_PREFIX) for name in read_heads(run / BEST) if name.startswith(_PREFIX)]
+    return [name.removeprefix(ADDED_TOPIC) for name in read_heads(run / BEST) if name.startswith(ADDED_TOPIC)]
 
 
 def remove_topic(run: Path, name: str) -> None:
@@ -91,7 +90,7 @@ def remove_topic(run: Path, name: str) -> None:
     if name not in added_topics(run):
         raise TrainingError(f"no added topic {name!r} in {run}; there are: {', '.join(added_topics(run)) or 'none'}")
     network = networks.load(run / BEST)
-    del network.heads[_PREFIX + name], network.specs[_PREFIX + name]
+    del network.heads[ADDED_TOPIC + name], network.specs[ADDED_TOPIC + name]
     networks.save(network, run / BEST)
 
 
@@ -143,6 +142,6 @@ def _save(network: networks.HeadedEncoder, run: Path, name: str, made: TopicHead
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(np.stack([np.zeros_like(made.weights), made.weights])))
         head.bias.copy_(torch.tensor([0.0, made.bias]))
-    network.heads[_PREFIX + name] = head
-    network.specs[_PREFIX + name] = HeadSpec("text", (OTHER, name))
+    network.heads[ADDED_TOPIC + name] = head
+    network.specs[ADDED_TOPIC + name] = HeadSpec("text", (OTHER, name))
     networks.save(network.cpu(), run / BEST)

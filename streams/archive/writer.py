@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streams.archive.protocol import Outcome
-from streams.archive.series import negative_in, series_of
+from streams.archive.series import sentiments_of, series_of
 from streams.records import Position, Scored
 
 __all__ = ["ItemWriter", "remove_members"]
@@ -119,16 +119,16 @@ class ItemWriter:
             words.append((version.number, news.title, news.text))
             if version.is_item:
                 score = sentiment.score if sentiment else None
-                negative = set(negative_in(item))
+                told = sentiments_of(item)
                 members += [
                     (
                         self._number_of(name),
                         news.seen_ms,
                         version.number,
-                        int(name in negative) if sentiment else None,
+                        int(told[name].label == "negative") if told else None,
                         score,
                     )
-                    for name in series_of(item)
+                    for name in told or series_of(item)
                 ]
         self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)

@@ -13,14 +13,12 @@ import msgspec
 import numpy as np
 
 from models import Classifier, Probabilities, Span, find_span, normalise
+from models.artifact import ADDED_TOPIC
 from streams.records import EntityMention, Scored, Sentiment, Topic
 from streams.stages.reader import ReadItem
 from streams.text.profile import Profile, SentimentHead
 
 __all__ = ["Verdict", "classify_again", "classify_items", "with_verdict"]
-
-ADDED_TOPIC = "topic/"
-"""What a head begins with that tells one topic, its second label, from everything else."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

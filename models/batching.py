@@ -1,5 +1,6 @@
 """How texts of different lengths are cut into batches."""
 
+import math
 from collections.abc import Sequence
 
 
@@ -28,3 +29,17 @@ def token_budget_batches(lengths: Sequence[int], budget: int, max_rows: int) -> 
     if current:
         batches.append(current)
     return batches
+
+
+def balanced_budget(lengths: Sequence[int], most: int, workers: int) -> int:
+    """Return the tokens a batch, at most `most`, that give each of `workers` as many batches as the others.
+
+    A worker that waits for the last batch of another is a core that does nothing: of few texts each worker gets its
+    part, of many the last round is as full as the first.
+
+    >>> balanced_budget([20] * 8, most=256, workers=2)
+    80
+    """
+    tokens = sum(lengths)
+    rounds = max(1, math.ceil(tokens / (most * workers)))
+    return min(most, max(1, math.ceil(tokens / (rounds * workers))))

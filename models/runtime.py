@@ -58,8 +58,7 @@ def open_network(artifact: Artifact, threads: int, providers: Sequence[str] | No
     options.intra_op_num_threads = threads or cores()
     # Threads that spin between batches would take the cores from the rest of the pipeline.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    available = ort.get_available_providers()
-    wanted = list(dict.fromkeys([*(name for name in providers or () if name in available), CPU]))
+    wanted = list(dict.fromkeys([*_usable(ort, providers), CPU]))
     # The exported graph is fused already. Beyond the basic level onnxruntime folds Add and
     # LayerNormalization into SkipLayerNormalization, whose CPU kernel is ten times as slow.
     level = ort.GraphOptimizationLevel
@@ -70,6 +69,16 @@ def open_network(artifact: Artifact, threads: int, providers: Sequence[str] | No
     except Exception as error:  # onnxruntime's own exceptions share no other base class
         raise ArtifactError(f"onnxruntime {ort.__version__} cannot load {artifact.path / NETWORK}: {error}") from error
     return Network(session, bound=session.get_providers()[0] != CPU)
+
+
+def accelerated(providers: Sequence[str] | None) -> bool:
+    """Whether this machine has one of `providers` that is not the CPU."""
+    return bool(providers) and any(name != CPU for name in _usable(import_runtime(), providers))
+
+
+def _usable(ort: Any, providers: Sequence[str] | None) -> list[str]:
+    available = ort.get_available_providers()
+    return [name for name in providers or () if name in available]
 
 
 def import_runtime() -> Any:

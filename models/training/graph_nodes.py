@@ -31,6 +31,7 @@ class Graph:
         self.precision = precision
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
+        self._zero_points = ""
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
         """Add a constant once and return its name."""
@@ -57,24 +58,35 @@ class Graph:
         self.nodes.append(made)
         return output or name
 
-    def linear(self, source: str, matrices: Weights) -> list[str]:
-        """Multiply `source`, [rows, tokens, in], with each of `matrices`, [in, out]; no biases.
+    def linear(self, source: str, matrices: Weights, *, least: float = 0.0) -> list[str]:
+        """Multiply `source`, [tokens, in], with each of `matrices`, [in, out]; no biases.
 
-        In int8 each token is quantised with its own scale, once for all matrices.
+        In int8 each token is quantised with its own scale, once for all matrices. `least` above 0 says that no number
+        of `source` lies below -`least`: the sizes of negative ones need no look then.
         """
         if self.precision != "int8":
             return [self.node("MatMul", source, self.weight(name, matrix)) for name, matrix in matrices.items()]
-        largest = self.node("ReduceMax", self.node("Abs", source), self.axis(-1), keepdims=1)
-        scale = self.node("Max", largest, self.number(_TINY))
-        step, zero = self.number(1 / TOKEN_LIMIT), self.constant("middle", np.array(128, np.uint8))
-        whole = self.node("QuantizeLinear", self.node("Div", source, scale), step, zero)
+        sizes = source if least else self.node("Abs", source)
+        largest = self.node(
+            "Max", self.node("ReduceMax", sizes, self.axis(-1), keepdims=0), self.number(least or _TINY)
+        )
+        scale = self.node("Mul", largest, self.number(1 / TOKEN_LIMIT))
+        middle = self.constant("middle", np.array(128, np.uint8))
+        whole = self.node("QuantizeLinear", source, scale, self._middles(middle, scale), axis=0)
+        column = self.node("Unsqueeze", scale, self.axis(1))
         products = []
         for name, matrix in matrices.items():
             numbers, scales = quantised(matrix, axis=0, limit=WEIGHT_LIMIT)
-            factors = [self.constant(name, numbers), step, self.constant(f"{name} scales", scales[0]), zero]
+            factors = [self.constant(name, numbers), self.number(1), self.constant(f"{name} scales", scales[0]), middle]
             product = self.node("MatMulIntegerToFloat", whole, *factors, domain=CONTRIB)
-            products.append(self.node("Mul", product, scale))
+            products.append(self.node("Mul", product, column))
         return products
+
+    def _middles(self, middle: str, scale: str) -> str:
+        """The zero point of each token: all are the same, but a scale of each token asks for one of each, too."""
+        if not self._zero_points:
+            self._zero_points = self.node("Expand", middle, self.node("Shape", scale))
+        return self._zero_points
 
     def rows_of(self, table: npt.NDArray[np.float32], name: str, numbers: str) -> str:
         """Look rows of `table` up; in int8 each row has its own scale."""

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, numpy_helper
@@ -114,15 +115,25 @@ def _int8(graph: Graph, nodes: Sequence[Any]) -> list[Any]:
     first = nodes[0]
     if _is_linear(first, graph.constants):
         matrices = {f"{node.input[1]} int8": numpy_helper.to_array(graph.constants[node.input[1]]) for node in nodes}
-        products = dict(zip(matrices, small.linear(first.input[0], matrices), strict=True))
-        for node in nodes:
-            small.node("Identity", products[f"{node.input[1]} int8"], output=node.output[0])
+        for node, product in zip(nodes, _products(small, first.input[0], matrices), strict=True):
+            small.node("Identity", product, output=node.output[0])
     elif _is_table(first, graph.constants):
         table = numpy_helper.to_array(graph.constants[first.input[0]])
         small.node("Identity", small.rows_of(table, f"{first.input[0]} int8", first.input[1]), output=first.output[0])
     else:
         return list(nodes)
     return small.nodes[len(graph.nodes) :]
+
+
+def _products(graph: Graph, source: str, matrices: Weights) -> list[str]:
+    """`Graph.linear` of [rows, tokens, in]."""
+    width = next(iter(matrices.values())).shape[0]
+    flat = graph.node("Reshape", source, graph.constant(f"flat {width}", np.array([-1, width])))
+    outer = graph.node("Shape", source, start=0, end=-1)
+    return [
+        graph.node("Reshape", product, graph.node("Concat", outer, graph.axis(-1), axis=0))
+        for product in graph.linear(flat, matrices)
+    ]
 
 
 def _is_linear(node: Any, constants: Mapping[str, Any]) -> bool:

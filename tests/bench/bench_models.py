@@ -39,9 +39,6 @@ def measure() -> dict[str, float]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         ours = stack.enter_context(OnnxClassifier.load(shipped(MODEL), threads=threads))
         runs: dict[str, Run] = {"moodwire": lambda: _ours(ours, texts)}
-        if threads > 1:
-            shared = stack.enter_context(OnnxClassifier.load(shipped(MODEL), threads=threads, workers=threads))
-            runs["moodwire, a worker a core"] = lambda: _ours(shared, texts)
         figures = {"cores": float(threads), "texts": float(len(texts))}
         if _installed("torch", "transformers", "onnx"):
             runs |= _peers(ours, texts, Path(folder), threads)

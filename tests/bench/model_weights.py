@@ -30,12 +30,15 @@ def float_weights(network: Path) -> Weights:
             weights[name] = _float(stored, name).T if matrix else value.astype(np.float32)
         elif name.endswith((".bias", "LayerNorm.weight")):
             weights[name] = value.astype(np.float32)
-        elif name.endswith(" attention biases"):
-            weights |= _attention_biases(name.removesuffix(" attention biases"), value)
+        elif name.endswith(".attention biases"):
+            weights |= _attention_biases(name.removesuffix(" biases"), value)
         elif name.endswith(" matrix"):
             weights[f"heads.{name.removesuffix(' matrix')}.weight"] = value.T.astype(np.float32)
         elif name.endswith(" bias"):
             weights[f"heads.{name.removesuffix(' bias')}.bias"] = value.astype(np.float32)
+    for query in [name for name in weights if name.endswith(".query.bias")]:
+        for part in ("key", "value"):  # int8 has none: the values' stands in that of the layer after them
+            weights.setdefault(query.replace("query", part), np.zeros_like(weights[query]))
     return {name: np.ascontiguousarray(one) for name, one in weights.items()}
 
 
@@ -47,4 +50,4 @@ def _float(stored: Mapping[str, Any], name: str) -> Any:
 def _attention_biases(prefix: str, value: Any) -> Weights:
     parts = np.split(value.astype(np.float32), 3)
     names = ("query", "key", "value")
-    return {f"{prefix}.attention.self.{name}.bias": part for name, part in zip(names, parts, strict=True)}
+    return {f"{prefix}.self.{name}.bias": part for name, part in zip(names, parts, strict=True)}

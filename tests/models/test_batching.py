@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.batching import token_budget_batches
+from models.batching import balanced_budget, token_budget_batches
 
 LENGTHS = st.lists(st.integers(1, 200), max_size=200)
 
@@ -51,3 +51,25 @@ def test_no_texts_no_batches() -> None:
 def test_limits_below_one_are_refused(budget: int, max_rows: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         token_budget_batches([3], budget, max_rows)
+
+
+@given(LENGTHS, st.integers(1, 2_000), st.integers(1, 16))
+def test_a_balanced_budget_stays_within_the_limit_and_needs_no_more_rounds(
+    lengths: list[int], most: int, workers: int
+) -> None:
+    budget = balanced_budget(lengths, most, workers)
+    assert 1 <= budget <= most
+    assert -(-sum(lengths) // (budget * workers)) <= max(1, -(-sum(lengths) // (most * workers)))
+
+
+@given(st.integers(1, 60), st.integers(1, 400), st.integers(1, 8))
+def test_texts_of_one_length_give_each_worker_as_many_batches(length: int, texts: int, workers: int) -> None:
+    lengths = [length] * texts * workers
+    batches = token_budget_batches(lengths, balanced_budget(lengths, 64 * length, workers), max_rows=1_000)
+    assert len(batches) >= min(len(lengths), workers)
+    assert max(map(len, batches)) <= 64
+
+
+def test_few_texts_are_shared_among_the_workers() -> None:
+    lengths = [20] * 8
+    assert [len(one) for one in token_budget_batches(lengths, balanced_budget(lengths, 256, 4), 64)] == [2, 2, 2, 2]

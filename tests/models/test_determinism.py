@@ -60,7 +60,7 @@ def test_other_orders_and_neighbours_change_nothing(
 
 @pytest.mark.parametrize(
     ("threads", "token_budget", "workers"),
-    [(1, 1024, 1), (2, 200, 1), (3, 4096, 1), (1, 1, 1), (2, 128, 2), (1, 128, 3), (4, 256, 2)],
+    [(1, 1024, 1), (2, 200, 1), (3, 4096, 1), (1, 1, 1), (2, 128, 2), (1, 128, 3), (4, 256, 2), (4, 256, 0)],
 )
 def test_threads_workers_and_batch_sizes_change_nothing(
     classifier: OnnxClassifier,
@@ -74,6 +74,6 @@ def test_threads_workers_and_batch_sizes_change_nothing(
         assert_same(other, TEXTS, alone)
 
 
-def test_less_than_one_worker_is_refused(classifier: OnnxClassifier) -> None:
-    with pytest.raises(ValueError, match="at least 1 worker, not 0"):
-        OnnxClassifier.load(classifier.artifact.path, workers=0)
+def test_less_than_no_worker_is_refused(classifier: OnnxClassifier) -> None:
+    with pytest.raises(ValueError, match="not -1"):
+        OnnxClassifier.load(classifier.artifact.path, workers=-1)

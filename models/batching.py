@@ -31,15 +31,15 @@ def token_budget_batches(lengths: Sequence[int], budget: int, max_rows: int) -> 
     return batches
 
 
-def balanced_budget(lengths: Sequence[int], most: int, workers: int) -> int:
-    """Return the tokens a batch, at most `most`, that give each of `workers` as many batches as the others.
+def balanced_budget(lengths: Sequence[int], most: int, workers: int, *, least: int = 1) -> int:
+    """Return the tokens a batch, `least` to `most`, that give each of `workers` as many batches as the others.
 
     A worker that waits for the last batch of another is a core that does nothing: of few texts each worker gets its
-    part, of many the last round is as full as the first.
+    part, of many the last round is as full as the first. Below `least` a part is not worth the handing over.
 
     >>> balanced_budget([20] * 8, most=256, workers=2)
     80
     """
     tokens = sum(lengths)
     rounds = max(1, math.ceil(tokens / (most * workers)))
-    return min(most, max(1, math.ceil(tokens / (rounds * workers))))
+    return min(most, max(least, math.ceil(tokens / (rounds * workers))))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from models.artifact import NETWORK, Artifact, load_artifact
+from models.artifact import NETWORK, Artifact, open_artifact
 from models.batching import balanced_budget, token_budget_batches
 from models.errors import ArtifactError, ModelError
 from models.runtime import Network, accelerated, cores, open_network
@@ -31,6 +31,9 @@ DEFAULT_TOKEN_BUDGET = 256
 """Tokens a batch, padding counted: about 12 headlines. Measured on one core with calls of 512, 128 and 32
 texts, larger batches only padded more (1,024: 7, 13 and 27 % slower) and smaller ones gained nothing; a GPU
 wants far more."""
+
+LEAST_TOKENS = 128
+"""What a batch for a core of its own has at least: fewer take longer to hand over than they save."""
 
 MAX_ROWS = 64
 
@@ -123,7 +126,7 @@ class OnnxClassifier:
         """
         if workers < 0:
             raise ValueError(f"a classifier has 1 worker or more, or 0 for as many as suit it, not {workers}")
-        artifact, threads = load_artifact(path), threads or cores()
+        artifact, threads = open_artifact(path), threads or cores()
         workers = workers or (1 if accelerated(providers) else threads)
         network = open_network(artifact, max(1, threads // workers), providers)
         _check_heads(artifact, network)
@@ -224,9 +227,9 @@ class OnnxClassifier:
         logits = {name: np.zeros((len(rows), len(labels))) for name, labels in self.labels.items()}
         tokens: dict[str, list[Logits]] = {name: [np.empty((0, 0))] * len(rows) for name in token_heads}
         lengths = [len(one) for one in ids]
-        budget = balanced_budget(lengths, self._token_budget, self._workers)
+        budget = balanced_budget(lengths, self._token_budget, self._workers, least=LEAST_TOKENS)
         batches = token_budget_batches(lengths, budget, MAX_ROWS)[::-1]  # the costliest first
-        runs = (self._pool.map if self._pool is not None else map)(
+        runs = (self._pool.map if self._pool is not None and len(batches) > 1 else map)(
             lambda batch: network.run([*logits, *tokens], padded([ids[row] for row in batch])), batches
         )
         for batch, answers in zip(batches, runs, strict=True):

@@ -37,7 +37,7 @@ __all__ = ["ExportPlan", "export", "onnx_of", "read_weights", "write_artifact"]
 
 METRICS, CARD = "metrics.json", "MODEL_CARD.md"
 LICENCE = "Apache-2.0"
-REQUIRES = {"onnxruntime": ">=1.20", "tokenizers": ">=0.21", "numpy": ">=2.1"}
+REQUIRES = {"onnxruntime": ">=1.24", "tokenizers": ">=0.21", "numpy": ">=2.1"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,11 @@ def test_texts_of_one_length_give_each_worker_as_many_batches(length: int, texts
     assert max(map(len, batches)) <= 64
 
 
+def test_what_is_not_worth_the_handing_over_stays_together() -> None:
+    lengths = [20] * 6
+    assert token_budget_batches(lengths, balanced_budget(lengths, 256, 4, least=128), 64) == [[0, 1, 2, 3, 4, 5]]
+
+
 def test_few_texts_are_shared_among_the_workers() -> None:
     lengths = [20] * 8
     assert [len(one) for one in token_budget_batches(lengths, balanced_budget(lengths, 256, 4), 64)] == [2, 2, 2, 2]

@@ -10,7 +10,7 @@ behaviour   tests of what any good model must answer
 
 """
 
-from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour, load_proof_list
+from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour, load_proof_list, proof_lists
 from models.proof.evaluation import Calibration, ErrorToRead, Evaluation, SetEvaluation, evaluate, evaluate_artifact
 from models.proof.labelled import LabelledNames, LabelledSet
 from models.proof.scores import HeadScore, score
@@ -32,5 +32,6 @@ __all__ = [
     "evaluate",
     "evaluate_artifact",
     "load_proof_list",
+    "proof_lists",
     "score",
 ]

@@ -23,7 +23,15 @@ from models.classifier import Classifier
 from models.errors import ModelError
 from models.proof.slices import Slice
 
-__all__ = ["BehaviourKind", "BehaviourTest", "Failure", "ProofList", "check_behaviour", "load_proof_list"]
+__all__ = [
+    "BehaviourKind",
+    "BehaviourTest",
+    "Failure",
+    "ProofList",
+    "check_behaviour",
+    "load_proof_list",
+    "proof_lists",
+]
 
 WITHIN = 0.25
 """How far the tone may move where nothing that matters changed: an eighth of its range."""
@@ -79,6 +87,11 @@ class BehaviourKind:
         return self.passed / self.tests
 
 
+def proof_lists() -> list[str]:
+    """Return the names of the lists that come with the package."""
+    return sorted(one.stem for one in _SHIPPED.glob("*.yaml"))
+
+
 def load_proof_list(path: Path | str) -> ProofList:
     """Read a list from a file, or by its name one of those that come with the package.
 
@@ -88,7 +101,7 @@ def load_proof_list(path: Path | str) -> ProofList:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        known = ", ".join(sorted(one.stem for one in _SHIPPED.glob("*.yaml")))
+        known = ", ".join(proof_lists())
         raise ModelError(f"proof list {file} cannot be read ({error.strerror}); shipped lists: {known}") from error
     except yaml.YAMLError as error:
         raise ModelError(f"proof list {file} is no YAML: {error}") from error

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from models.training.augment import augmented
+from models.proof import load_proof_list, proof_lists
+from models.training.augment import augmented, name_pool
 from models.training.batches import Encoded, encode
 from models.training.corpus import Corpus, load_corpus
 from models.training.errors import TrainingError
@@ -26,7 +27,8 @@ from models.training.leaks import HeldOut
 from models.training.loop import BEST
 from models.training.losses import hard_loss, soft_loss
 from models.training.plan import Plan
-from models.training.soft import SoftLabels, sharpened, with_entities
+from models.training.sentences import sentences
+from models.training.soft import SoftLabels, settled, sharpened, with_entities
 from models.training.train import TOKENIZER, Run, Setup
 
 __all__ = ["Teaching", "distil"]
@@ -43,7 +45,8 @@ class Teaching:
     """How much of the loss the teachers' labels are; the rest are the hard ones."""
     temperature: float = 1.0
     augment: Mapping[str, float] = field(default_factory=dict)
-    """Kinds of new texts, and the share of the texts that each is made from: names, ticker."""
+    """Kinds of new texts, and the share of the texts that each is made from: names, ticker. `sentences` are made from
+    none, and come to that share of the texts."""
 
 
 def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:
@@ -66,7 +69,8 @@ def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | No
     texts = [*corpus.train, *_new_texts(corpus, teaching.augment, plan.seed)]
     run.reporter.say(f"{len(texts):,} texts to learn from, {len(texts) - len(corpus.train):,} of them made from others")
     folder = teaching.labels or setup.out / "labels"
-    soft = label_texts(teaching.teachers, texts, folder, run.machine, run.reporter)
+    thought = label_texts(teaching.teachers, texts, folder, run.machine, run.reporter)
+    soft = [settled(text, one, plan.label_smoothing) for text, one in zip(texts, thought, strict=True)]
     train, dev = _encoded(setup.encoder, texts, corpus.dev, soft, plan.max_tokens, teaching.temperature)
     return run.train(corpus, train, dev, _loss(plan, teaching), stop_after)
 
@@ -87,7 +91,16 @@ def _new_texts(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Ex
     judging = {one.labels for one in corpus.heads.values() if one.kind == "entity"}
     kept = [name for name, one in corpus.heads.items() if one.kind == "text" and one.labels in judging]
     held_out = HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
-    return augmented(corpus.train, kinds, held_out, random.Random(seed), kept)
+    return [*augmented(corpus.train, kinds, held_out, random.Random(seed), kept), *_sentences(corpus, kinds, seed)]
+
+
+def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:
+    """Make sentences; none is one of those that behaviour is tested by, nor nearly so."""
+    count = round(kinds.get("sentences", 0.0) * len(corpus.train))
+    made = sentences(count, corpus.heads, name_pool(corpus.train), random.Random(seed))
+    tested = HeldOut(text for name in proof_lists() for test in load_proof_list(name).tests for text in test.texts)
+    leaks = tested.leaks(one.text for one in made).any
+    return [one for one, leaked in zip(made, leaks, strict=True) if not leaked]
 
 
 def _encoded(

@@ -24,7 +24,8 @@ class Example:
     """A normalised text and its labels by head; a head that is missing in `labels` is not known.
 
     `entities` holds verdicts by head. `names` are the places of all names in the text, None where nobody
-    looked for them. `weights` say how much a head's label counts; 1 where missing.
+    looked for them. `weights` say how much a head's label counts; 1 where missing. `settled` labels hold whatever a
+    teacher thinks.
     """
 
     text: str
@@ -33,3 +34,4 @@ class Example:
     names: tuple[Span, ...] | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    settled: bool = False

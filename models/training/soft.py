@@ -15,7 +15,7 @@ from models.spans import Span
 from models.training.errors import TrainingError
 from models.training.example import UNKNOWN, EntityLabel, Example
 
-__all__ = ["SoftLabels", "mean_of", "read_soft", "sharpened", "with_entities", "write_soft"]
+__all__ = ["SoftLabels", "mean_of", "read_soft", "settled", "sharpened", "with_entities", "write_soft"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,6 +64,31 @@ def with_entities(example: Example, soft: SoftLabels) -> Example:
         if spans and not example.entities.get(head)
     }
     return replace(example, entities={**example.entities, **found}) if found else example
+
+
+def settled(example: Example, soft: SoftLabels, smoothing: float) -> SoftLabels:
+    """Return what is to be learnt of an example: where its labels are settled, these in the teachers' stead.
+
+    `smoothing` is the share that goes to all labels evenly, as in the loss of hard labels.
+    """
+    if not example.settled:
+        return soft
+    texts = {
+        head: _sure(one, example.labels[head], smoothing) if head in example.labels else one
+        for head, one in soft.texts.items()
+    }
+    entities = {head: dict(spans) for head, spans in soft.entities.items()}
+    for head, each in example.entities.items():
+        for one in each:
+            if one.span in entities.get(head, {}):
+                entities[head][one.span] = _sure(entities[head][one.span], one.label, smoothing)
+    return replace(soft, texts=texts, entities=entities)
+
+
+def _sure(like: Floats, label: int, smoothing: float) -> Floats:
+    sure = np.full_like(like, smoothing / len(like))
+    sure[label] += 1 - smoothing
+    return sure
 
 
 def write_soft(path: Path, labels: Sequence[SoftLabels], teacher: str, texts: Sequence[str]) -> None:

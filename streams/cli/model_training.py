@@ -138,6 +138,16 @@ def distil(
             "--drop-tickers", help="Share of texts to learn again without $TICKER.", min=0, max=1, rich_help_panel=DATA
         ),
     ] = 0.0,
+    sentences: Annotated[
+        float,
+        typer.Option(
+            "--sentences",
+            help="Made sentences to learn, as a share of the texts: a loss that narrows is good.",
+            min=0,
+            max=1,
+            rich_help_panel=DATA,
+        ),
+    ] = 0.0,
     epochs: EpochsOption = None,
     batch_rows: BatchOption = None,
     max_tokens: TokensOption = None,
@@ -165,7 +175,7 @@ def distil(
         seed=seed,
     )
     code = import_training("distil")
-    shares = {"names": swap_names, "ticker": drop_tickers}
+    shares = {"names": swap_names, "ticker": drop_tickers, "sentences": sentences}
     teaching = code.Teaching(
         teachers=teacher,
         labels=labels,

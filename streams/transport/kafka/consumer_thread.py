@@ -31,7 +31,7 @@ _CHANGELOG_RECORDS = 5_000
 
 #: How long a broker holds a fetch that finds less than `_FETCH_BYTES`. Until it answers, aiokafka asks it for no other
 #: partition's records, and what else is asked over the connection waits as well. Without a wait, each few records are
-#: a fetch of their own: at 460 items a second that was half of the broker's work, and a tenth of a core in the client.
+#: a fetch of their own: a third of what the broker did at 460 items a second.
 _FETCH_WAIT_MS = 20
 _FETCH_BYTES = 65_536
 

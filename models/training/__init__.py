@@ -11,8 +11,8 @@
     graph, graph_heads, export ─> artifact <── evaluate, card ────────┘
 
 Needs the extra `train`, but for what is plain data: dataset, corpus, leaks, split, tags, batches, plan, heads, measure,
-soft, augment, sentences and topics run without torch. Test files decide nothing: every choice is made on dev, a part of the
-training files that a hash of the text picks.
+soft, augment, sentences and topics run without torch. Test files decide nothing: every choice is made on dev, a part
+of the training files that a hash of the text picks.
 
     TrainingError        a run cannot start or go on
     └── DatasetError     a data set's YAML or file is not what it says

@@ -1,7 +1,8 @@
 """Sentences whose sentiment their grammar settles: a loss that narrows is good, a profit that shrinks is not.
 
-Labelled news holds few of them, and words like loss or debt count as bad wherever they stand. So a student may be given
-some that are made here, of a thing, whether less of it is good, and a verb, whether it tells of less:
+English ones. Labelled news holds few of them, and words like loss or debt count as bad wherever they stand. So a
+student may be given some that are made here, of a thing, whether less of it is good, and a verb, whether it tells of
+less:
 
     less of a bad thing, more of a good one: positive          more of a bad thing, less of a good one: negative
 

@@ -142,7 +142,7 @@ def distil(
         float,
         typer.Option(
             "--sentences",
-            help="Made sentences to learn, as a share of the texts: a loss that narrows is good.",
+            help="Made English sentences to learn, as a share of the texts: a loss that narrows is good.",
             min=0,
             max=1,
             rich_help_panel=DATA,

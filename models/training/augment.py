@@ -14,7 +14,7 @@ from models.text import leak_key
 from models.training.example import EntityLabel, Example
 from models.training.leaks import HeldOut
 
-__all__ = ["Augmentation", "augmented", "name_pool", "with_other_names", "without_ticker"]
+__all__ = ["Augmentation", "augmented", "name_pool", "unleaked", "with_other_names", "without_ticker"]
 
 Augmentation = str
 
@@ -36,9 +36,13 @@ def augmented(
     pool = name_pool(examples)
     made = [new for example in examples for new in _changed(example, kinds, pool, chance, kept_heads)]
     known = {leak_key(example.text) for example in examples}
-    fresh = [one for one in made if one.text and leak_key(one.text) not in known]
-    leaks = held_out.leaks(one.text for one in fresh).any
-    return [one for one, leaked in zip(fresh, leaks, strict=True) if not leaked]
+    return unleaked([one for one in made if one.text and leak_key(one.text) not in known], held_out)
+
+
+def unleaked(examples: Sequence[Example], held_out: HeldOut) -> list[Example]:
+    """Return the examples that give away no held-out text."""
+    leaks = held_out.leaks(one.text for one in examples).any
+    return [one for one, leaked in zip(examples, leaks, strict=True) if not leaked]
 
 
 def name_pool(examples: Sequence[Example]) -> list[str]:

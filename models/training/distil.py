@@ -16,7 +16,7 @@ import torch
 from tokenizers import Tokenizer
 
 from models.proof import load_proof_list, proof_lists
-from models.training.augment import augmented, name_pool
+from models.training.augment import augmented, name_pool, unleaked
 from models.training.batches import Encoded, encode
 from models.training.corpus import Corpus, load_corpus
 from models.training.errors import TrainingError
@@ -97,10 +97,11 @@ def _new_texts(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Ex
 def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:
     """Make sentences; none is one of those that behaviour is tested by, nor nearly so."""
     count = round(kinds.get("sentences", 0.0) * len(corpus.train))
+    if not count:
+        return []
     made = sentences(count, corpus.heads, name_pool(corpus.train), random.Random(seed))
     tested = HeldOut(text for name in proof_lists() for test in load_proof_list(name).tests for text in test.texts)
-    leaks = tested.leaks(one.text for one in made).any
-    return [one for one, leaked in zip(made, leaks, strict=True) if not leaked]
+    return unleaked(made, tested)
 
 
 def _encoded(

@@ -9,7 +9,7 @@ from models.proof import load_proof_list
 from models.spans import Span
 from models.training.heads import HeadSpec
 from models.training.leaks import HeldOut
-from models.training.sentences import SOURCE, sentences
+from models.training.sentences import _CUTS, _LESS, SOURCE, sentences
 from models.training.soft import SoftLabels, settled
 
 LABELS = ("negative", "neutral", "positive")
@@ -19,6 +19,7 @@ HEADS = {
     "entity": HeadSpec("entity", LABELS),
 }
 NAMES = ["Harrowgate Bancorp", "Tarn Steel", "Quill & Sons"]
+LESS = {*_CUTS, *(verb for pair in _LESS for verb in pair)}
 MADE = sentences(12_000, HEADS, NAMES, random.Random(7))
 
 
@@ -65,14 +66,12 @@ def test_names_and_the_verdict_on_them_are_marked() -> None:
 
 
 def test_amounts_move_the_way_that_the_verb_says() -> None:
-    for one in MADE:
-        if " mln from $" in one.text:
-            to, was = (
-                int(part.split("$")[1].split(" ")[0]) for part in one.text[one.text.index("$") :].split(" from ")
-            )
-            verb_is_less = to < was
-            bad_thing = (one.labels["sentiment"] == 2) == verb_is_less
-            assert bad_thing or verb_is_less == (one.labels["sentiment"] == 0), one.text
+    moved = [one.text for one in MADE if " mln from $" in one.text]
+    assert len(moved) > 200
+    for text in moved:
+        before, _, amounts = text.partition(" to $")
+        to, was = (int(part.split(" ")[0]) for part in amounts.split(" from $"))
+        assert (to < was) == any(f" {verb} " in f" {before} " for verb in LESS), text
 
 
 def test_few_are_like_those_that_behaviour_is_tested_by() -> None:

@@ -1,7 +1,9 @@
-"""New texts from labelled ones, for a student to learn from: other names, no ticker, another case.
+"""New texts from labelled ones, for a student to learn from: other names, no ticker, fewer words.
 
 A sentence's sentiment does not depend on whose name is in it, so a text with another name keeps its labels; what it
-is about may (a bank, a metal), so the topic of a text with another name is the teachers' to say.
+is about may (a bank, a metal), so the topic of a text with another name is the teachers' to say. Of a text that lacks
+words all is: teachers have never read it, so they answer with what they know and not with what they remember (on such
+texts a student learns more, Jiao et al. 2020, arXiv 1909.10351, there with other words in the place of some).
 """
 
 import random
@@ -14,12 +16,17 @@ from models.text import leak_key
 from models.training.example import EntityLabel, Example
 from models.training.leaks import HeldOut
 
-__all__ = ["Augmentation", "augmented", "name_pool", "unleaked", "with_other_names", "without_ticker"]
+__all__ = ["Augmentation", "augmented", "name_pool", "unleaked", "with_other_names", "without_ticker", "without_words"]
 
 Augmentation = str
 
 _TICKER = re.compile(r"^(?:\$[A-Z.]{1,6}\s?)+\s*[-:–—]\s*")
 """`$ALLY - Ally Financial pulls outlook`: most tweets of the sets begin so, few headlines do."""
+
+LEFT_OUT = 0.15
+"""Of a text's words, where some are left out."""
+
+_LEAST_WORDS = 5
 
 
 def augmented(
@@ -35,6 +42,8 @@ def augmented(
     """
     pool = name_pool(examples)
     made = [new for example in examples for new in _changed(example, kinds, pool, chance, kept_heads)]
+    fewer = kinds.get("words", 0.0)
+    made += [without_words(example, chance) for example in examples if fewer and chance.random() < fewer]
     known = {leak_key(example.text) for example in examples}
     return unleaked([one for one in made if one.text and leak_key(one.text) not in known], held_out)
 
@@ -80,6 +89,13 @@ def without_ticker(example: Example) -> Example:
     """Return the example without the tickers that it begins with; the same when there are none."""
     text = _TICKER.sub("", example.text)
     return example if example.names is not None else replace(example, text=text)
+
+
+def without_words(example: Example, chance: random.Random) -> Example:
+    """Return the example without some of its words and all that was known of it; the same when it has too few."""
+    words = example.text.split(" ")
+    kept = [word for word in words if chance.random() >= LEFT_OUT]
+    return Example(" ".join(kept), source=example.source) if len(kept) >= _LEAST_WORDS else example
 
 
 def _changed(

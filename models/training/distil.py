@@ -1,7 +1,7 @@
 """A small network learns from labels and from what large ones think: what `moodwire model distil` does.
 
     teachers ─ label every text for every head ─> OUT/labels ─┐
-    corpus, and texts made from it (other names, no ticker) ──┴─> student ─> OUT/best
+    corpus, and texts made from it (other names, fewer words) ┴─> student ─> OUT/best
 
 Hard labels where there are some, the teachers' probabilities everywhere (Hinton et al. 2015, arXiv 1503.02531).
 """
@@ -45,8 +45,8 @@ class Teaching:
     """How much of the loss the teachers' labels are; the rest are the hard ones."""
     temperature: float = 1.0
     augment: Mapping[str, float] = field(default_factory=dict)
-    """Kinds of new texts, and the share of the texts that each is made from: names, ticker. `sentences` are made from
-    none, and come to that share of the texts."""
+    """Kinds of new texts, and the share of the texts that each is made from: names, ticker, words. `sentences` are made
+    from none, and come to that share of the texts."""
 
 
 def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:

@@ -138,6 +138,16 @@ def distil(
             "--drop-tickers", help="Share of texts to learn again without $TICKER.", min=0, max=1, rich_help_panel=DATA
         ),
     ] = 0.0,
+    drop_words: Annotated[
+        float,
+        typer.Option(
+            "--drop-words",
+            help="Share of texts to learn again without some words, from teachers alone.",
+            min=0,
+            max=1,
+            rich_help_panel=DATA,
+        ),
+    ] = 0.0,
     sentences: Annotated[
         float,
         typer.Option(
@@ -175,7 +185,7 @@ def distil(
         seed=seed,
     )
     code = import_training("distil")
-    shares = {"names": swap_names, "ticker": drop_tickers, "sentences": sentences}
+    shares = {"names": swap_names, "ticker": drop_tickers, "words": drop_words, "sentences": sentences}
     teaching = code.Teaching(
         teachers=teacher,
         labels=labels,

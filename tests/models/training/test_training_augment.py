@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.spans import Span
-from models.training.augment import augmented, name_pool, with_other_names, without_ticker
+from models.training.augment import augmented, name_pool, with_other_names, without_ticker, without_words
 from models.training.errors import TrainingError
 from models.training.example import UNKNOWN, EntityLabel, Example
 from models.training.leaks import HeldOut
@@ -46,6 +46,28 @@ def test_a_text_without_ticker_or_names_stays() -> None:
     assert without_ticker(plain) == plain
     assert augmented([plain], {"names": 1.0, "ticker": 1.0}, HeldOut([]), random.Random(1), []) == []
     assert name_pool([PAIR, plain, PAIR]) == ["Ore", "Acme Bank"]
+
+
+WORDY = Example("$ORE - " + " ".join(f"word{n}" for n in range(40)), {"topic": 4}, names=(Span(0, 4),), source="wire")
+
+
+def test_of_a_text_without_some_words_nothing_is_known() -> None:
+    new = without_words(WORDY, random.Random(1))
+    words, kept = WORDY.text.split(" "), new.text.split(" ")
+    assert new == Example(new.text, source="wire")
+    assert kept == [word for word in words if word in kept]  # in their order
+    assert 0.02 < 1 - len(kept) / len(words) < 0.4
+    assert without_words(Example("Ore - a buy"), random.Random(1)) == Example("Ore - a buy")
+
+
+def test_leaving_words_out_changes_no_other_new_text() -> None:
+    examples = [PAIR, WORDY, Example("Ore - a buy")]
+    kinds = {"names": 1.0, "ticker": 1.0}
+    before = augmented(examples, kinds, HeldOut([]), random.Random(1), ["mood"])
+    after = augmented(examples, {**kinds, "words": 1.0}, HeldOut([]), random.Random(1), ["mood"])
+    assert after[: len(before)] == before
+    assert {len(one.text.split(" ")) < 42 for one in after[len(before) :]} == {True}
+    assert augmented([Example("Ore - a buy")], {"words": 1.0}, HeldOut([]), random.Random(1), []) == []
 
 
 def soft(*shares: float) -> SoftLabels:

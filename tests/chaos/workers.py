@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Worker", "times_done", "wait_until"]
+__all__ = ["ROOT", "Worker", "times_done", "wait_until"]
 
 ROOT = Path(__file__).resolve().parents[2]
 END_SECONDS = 40
@@ -29,16 +29,21 @@ def wait_until(condition: Callable[[], bool], what: str, at_most_seconds: float 
 
 
 class Worker:
-    """One process of `tests.chaos.worker`; its two outputs are files beside each other in `folder`."""
+    """One process of `tests.chaos.worker`; its two outputs are files beside each other in `folder`.
 
-    def __init__(self, name: str, folder: Path, settings: Mapping[str, str], stages: Sequence[str] = ()) -> None:
+    `root` is the checkout whose code it runs.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, settings: Mapping[str, str], stages: Sequence[str] = (), root: Path = ROOT
+    ) -> None:
         self.name = name
         self._told, self._log = folder / f"{name}.out", folder / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MOODWIRE_")}
         with self._told.open("wb") as told, self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.worker", *stages],
-                cwd=ROOT, stdout=told, stderr=log, env={**environment, **settings},
+                cwd=root, stdout=told, stderr=log, env={**environment, **settings},
             )  # fmt: skip
 
     @property

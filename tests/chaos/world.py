@@ -22,7 +22,7 @@ from streams.transport.broker import Broker, open_broker
 from tests.chaos.feed import Feed, make_feed
 from tests.chaos.found import announced, found, news_log
 from tests.chaos.reference import Facts, Outcomes, reference
-from tests.chaos.workers import Worker, times_done, wait_until
+from tests.chaos.workers import ROOT, Worker, times_done, wait_until
 
 __all__ = ["Figures", "World", "compare"]
 
@@ -107,8 +107,8 @@ class World:
                 hurry.set()
             working.result()
 
-    def start(self, name: str, **more: str) -> Worker:
-        """A worker; alerts go to a file of its own."""
+    def start(self, name: str, root: Path = ROOT, **more: str) -> Worker:
+        """A worker that runs the code in `root`; alerts go to a file of its own."""
         environment = {
             "DATA_DIR": str(self.folder / name),
             "NAMESPACE": "chaos",
@@ -128,7 +128,7 @@ class World:
             **more,
         }
         settings = {f"MOODWIRE_{key}": value for key, value in environment.items()}
-        self.workers.append(Worker(name, self.folder, settings))
+        self.workers.append(Worker(name, self.folder, settings, root=root))
         return self.workers[-1]
 
     def _file(self, name: str) -> Path:

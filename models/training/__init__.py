@@ -8,7 +8,7 @@
                              │  tune: other plans     lora: adapters     topic_heads: topics from a few examples
                              └─ label, soft, augment, sentences ─ distil ─> the run of a student
                                                                       │
-    graph, graph_heads, export ─> artifact <── evaluate, card ────────┘
+    graph, graph_int8 …, export ─> artifact <── evaluate, card ───────┘
 
 Needs the extra `train`, but for what is plain data: dataset, corpus, leaks, split, tags, batches, plan, heads, measure,
 soft, augment, sentences and topics run without torch. Test files decide nothing: every choice is made on dev, a part

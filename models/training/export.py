@@ -22,8 +22,10 @@ from tokenizers import Tokenizer
 from models.artifact import MANIFEST, NETWORK, TOKENIZER, Head, format_for, load_artifact
 from models.classifier import OnnxClassifier
 from models.proof import Evaluation, LabelledNames, LabelledSet, evaluate_artifact, load_proof_list
+from models.text import normalise
 from models.training import network as networks
 from models.training.card import model_card
+from models.training.corpus import load_corpus
 from models.training.dataset import DataSet, shipped_datasets
 from models.training.errors import TrainingError
 from models.training.evaluate import dev_sets, held_out_sets
@@ -127,7 +129,18 @@ def onnx_of(plan: ExportPlan) -> onnx.ModelProto:
         attention_heads=config["num_attention_heads"],
         epsilon=config["layer_norm_eps"],
         max_tokens=plan.tokens,
+        examples=_examples(plan) if plan.precision == "int8" else (),
     )
+
+
+def _examples(plan: ExportPlan) -> list[list[int]]:
+    """Token numbers of texts like those to come: the behaviour's, and dev's where there is data."""
+    texts = [text for test in load_proof_list(plan.proof).tests for text in test.texts]
+    if plan.data is not None:
+        texts += [example.text for example in load_corpus(plan.sets, plan.data).dev]
+    tokenizer = Tokenizer.from_file(str(_tokenizer_of(plan)))
+    tokenizer.no_padding()
+    return [encoding.ids for encoding in tokenizer.encode_batch([normalise(text) for text in texts])]
 
 
 def read_weights(folder: Path) -> Weights:

@@ -15,12 +15,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper
 
-from models.training.graph_nodes import Graph, Weights
+from models.training.graph_nodes import CONTRIB, Graph, Weights
 from models.training.heads import HeadSpec
 
-__all__ = ["add_heads", "head_outputs"]
+__all__ = ["add_heads", "finished", "head_outputs", "model_of"]
+
+_INPUTS = ("input_ids", "attention_mask")
 
 
 def add_heads(graph: Graph, hidden: str, weights: Weights, heads: Mapping[str, HeadSpec]) -> None:
@@ -50,6 +53,20 @@ def head_outputs(heads: Mapping[str, HeadSpec]) -> list[Any]:
         for name, head in heads.items()
     }
     return [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in sizes.items()]
+
+
+def finished(graph: Graph, heads: Mapping[str, HeadSpec]) -> onnx.ModelProto:
+    """Return the graph with its inputs and the heads' outputs declared, as a model."""
+    return model_of(graph, head_outputs(heads))
+
+
+def model_of(graph: Graph, outputs: list[Any]) -> onnx.ModelProto:
+    """Return the graph with its inputs and `outputs` declared, as a model."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["rows", "tokens"]) for name in _INPUTS]
+    made = helper.make_graph(graph.nodes, "moodwire", inputs, outputs, list(graph.constants.values()))
+    attention = any(node.op_type == "Attention" for node in graph.nodes)  # which is younger than all else
+    versions = [helper.make_opsetid("", 23 if attention else 18), helper.make_opsetid(CONTRIB, 1)]
+    return helper.make_model(made, opset_imports=versions, ir_version=11 if attention else 9, producer_name="moodwire")
 
 
 def _mean(graph: Graph, wide: str) -> str:

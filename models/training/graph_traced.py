@@ -20,8 +20,7 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
-from models.training.graph import finished
-from models.training.graph_heads import add_heads
+from models.training.graph_heads import add_heads, finished
 from models.training.graph_nodes import Graph, Precision, Weights
 from models.training.heads import HeadSpec
 

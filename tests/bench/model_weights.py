@@ -27,7 +27,7 @@ def float_weights(network: Path) -> Weights:
     for name, value in stored.items():
         if name.startswith("encoder.") and name.endswith(".weight"):
             matrix = value.ndim == 2
-            weights[name] = _float(stored, name).T if matrix else value.astype(np.float32)
+            weights[name] = (_float(stored, name) * _evened(stored, name)).T if matrix else value.astype(np.float32)
         elif name.endswith((".bias", "LayerNorm.weight")):
             weights[name] = value.astype(np.float32)
         elif name.endswith(".attention biases"):
@@ -45,6 +45,13 @@ def float_weights(network: Path) -> Weights:
 def _float(stored: Mapping[str, Any], name: str) -> Any:
     scales = stored.get(f"{name} scales", stored.get("word scales") if name == "words" else None)
     return stored[name].astype(np.float32) * (1.0 if scales is None else scales.astype(np.float32))
+
+
+def _evened(stored: Mapping[str, Any], name: str) -> Any:
+    """What the channels of an int8 matrix' input are multiplied by before it, [in, 1]: part of the matrix here."""
+    layer = name.removesuffix(".weight").replace(".self.key", ".self.query").replace(".self.value", ".self.query")
+    found = stored.get(f"{layer} evened")
+    return 1.0 if found is None else found.astype(np.float32)[:, np.newaxis]
 
 
 def _attention_biases(prefix: str, value: Any) -> Weights:

@@ -1,6 +1,7 @@
 """The written-out graph: int8 follows float32, and nothing leaves its limits."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ pytest.importorskip("onnx", reason="exporting needs the extra `train`")
 
 import onnxruntime as ort
 
-from models.training.graph import Precision, build, quantised
+from models.training.graph import build
+from models.training.graph_int8 import Ranges, channel_ranges, factors, without_value_biases
+from models.training.graph_nodes import Precision, Weights, quantised
 from models.training.heads import TAGS, HeadSpec
 
 HEADS = {
@@ -21,6 +24,8 @@ HEADS = {
     "names": HeadSpec("names", TAGS),
 }
 WIDTH, WIDE, LAYERS, WORDS, PLACES = 16, 32, 2, 50, 12
+EXAMPLES = np.random.default_rng(5).integers(0, WORDS, (20, 9)).tolist()
+"""Texts of which int8 learns how large things get; none of those that are asked about."""
 
 
 def random_weights() -> dict[str, npt.NDArray[np.float32]]:
@@ -48,15 +53,16 @@ def random_weights() -> dict[str, npt.NDArray[np.float32]]:
     return weights
 
 
-def session(precision: Precision, folder: Path) -> ort.InferenceSession:
+def session(precision: Precision, folder: Path, weights: Weights | None = None) -> ort.InferenceSession:
     network = build(
-        random_weights(),
+        random_weights() if weights is None else weights,
         HEADS,
         precision=precision,
         layers=LAYERS,
         attention_heads=4,
         epsilon=1e-12,
         max_tokens=PLACES,
+        examples=EXAMPLES,
     )
     path = folder / f"{precision}.onnx"
     path.write_bytes(network.SerializeToString())
@@ -75,6 +81,42 @@ def test_smaller_numbers_follow_float32(precision: Precision, apart: float, tmp_
     for wanted, found in zip(exact, close, strict=True):
         assert np.abs(wanted - found).max() < apart * np.abs(wanted).max()
         assert not np.array_equal(wanted, found)
+
+
+def test_what_is_divided_before_a_matrix_is_multiplied_within_it() -> None:
+    chance = np.random.default_rng(2)
+    matrix = chance.normal(size=(16, 4)).astype(np.float32)
+    sizes = np.ones(16, np.float32)
+    sizes[5], sizes[6] = 30, 0
+    spread = factors(sizes, [matrix])
+    source = chance.normal(size=(8, 16)).astype(np.float32) * sizes
+    np.testing.assert_allclose((source / spread) @ (matrix * spread[:, None]), source @ matrix, rtol=1e-4, atol=1e-4)
+    assert (sizes / spread).max() < 30 / 4
+    assert np.isfinite(spread).all()
+
+
+def ranges(examples: Sequence[Sequence[int]]) -> Ranges:
+    return channel_ranges(
+        random_weights(), examples, layers=LAYERS, attention_heads=4, epsilon=1e-12, max_tokens=PLACES
+    )
+
+
+def test_ranges_grow_with_the_examples() -> None:
+    some, all_of_them = ranges(EXAMPLES[:3]), ranges(EXAMPLES)
+    layers = {name for name in random_weights() if ".layer." in name and name.endswith("weight")}
+    assert some.keys() == {name for name in layers if "LayerNorm" not in name}
+    assert all((all_of_them[name] >= some[name]).all() for name in some)
+    norm = all_of_them["encoder.layer.1.attention.self.query.weight"]
+    assert norm.shape == (WIDTH,)
+    assert 0.5 < norm.max() <= np.sqrt(WIDTH)  # with gains of 1 no channel of a norm can be larger
+
+
+def test_biases_of_values_can_stand_behind_the_attention(tmp_path: Path) -> None:
+    fed = inputs(4, 9)
+    moved = without_value_biases(random_weights(), LAYERS)
+    assert not moved["encoder.layer.0.attention.self.value.bias"].any()
+    for wanted, found in zip(*(session("fp32", tmp_path, one).run(None, fed) for one in (None, moved)), strict=True):
+        np.testing.assert_allclose(wanted, found, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

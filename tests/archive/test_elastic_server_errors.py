@@ -14,6 +14,7 @@ import pytest
 from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.names import day_of
 from streams.archive.elastic.options import ElasticOptions
+from streams.archive.elastic.templates import FLUSH_AGE
 from streams.archive.elastic.writing import grouped
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import ArchiveStats, Outcome, Refused
@@ -93,6 +94,27 @@ async def test_a_mapping_error_refuses_that_item_alone_and_a_mended_copy_is_new(
     await elastic.session.call("DELETE", f"/{index}")
     assert await elastic.write_items([scored(1, seen_ms=NOW_MS, offset=9)]) == [Outcome.ADDED]
     assert {item.news.id for item in await elastic.items_by_id(["id1", "id2"])} == {"id1", "id2"}
+
+
+async def test_an_older_archive_gets_what_it_lacks(elastic: ElasticArchive) -> None:
+    """Settings of indices that are there, and where its items count as negative."""
+    await elastic.write_items([scored(1, seen_ms=NOW_MS)])
+    days, registry = elastic.names.of_day("2026.11.24"), elastic.names.registry
+    older = {"index": {"translog.flush_threshold_age": None}}
+    await elastic.session.call("PUT", f"/{days},{registry}/_settings", older)
+    await elastic.refresh()
+    (item,) = await documents(elastic, elastic.names.items)
+    forget = {"script": {"source": "ctx._source.moodwire.remove('negative_in')"}}
+    await elastic.session.call("POST", f"/{days}/_update_by_query", forget, {"refresh": "true"})
+    await elastic.setup()
+    found = await elastic.session.call("GET", f"/{days},{registry}/_settings")
+    ages = {one["settings"]["index"]["translog"]["flush_threshold_age"] for one in found.values()}
+    assert (len(found), ages) == (2, {FLUSH_AGE})
+    wanted = item["moodwire"].get("negative_in")
+    assert wanted
+    async with asyncio.timeout(30):
+        while (await documents(elastic, days))[0]["moodwire"].get("negative_in") != wanted:  # noqa: ASYNC110  # filled behind us
+            await asyncio.sleep(0.1)
 
 
 async def test_a_refused_revision_gives_the_item_back_its_mark(elastic: ElasticArchive) -> None:

@@ -75,7 +75,7 @@ class ElasticArchive:
         made = templates(self.names, self.options, lifecycle=policy_name)
         for name, body in made.items():
             await self.session.call("PUT", f"/_index_template/{name}", body)
-        await upgrade(self.session, self.names)
+        await upgrade(self.session, self.names, self.options)
         self._set_up = True
         return sorted(made)
 

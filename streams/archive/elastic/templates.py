@@ -11,9 +11,9 @@ from typing import Any
 from streams.archive.elastic.names import OVERFLOW, Names
 from streams.archive.elastic.options import ElasticOptions
 
-__all__ = ["TEMPLATE_VERSION", "templates"]
+__all__ = ["FLUSH_AGE", "TEMPLATE_VERSION", "flushing", "templates"]
 
-TEMPLATE_VERSION = 2
+TEMPLATE_VERSION = 3
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -114,6 +114,10 @@ NOTIFICATION = _ecs() | {
     )
 }
 
+FLUSH_AGE = "10m"
+"""How often Elasticsearch syncs a shard's segments to disk, which holds up those who write. It does it every minute
+unless told otherwise; a shard that comes back after a crash replays at most so much of its log."""
+
 ANALYSIS = {
     "tokenizer": {
         "moodwire_words": {"type": "char_group", "tokenize_on_chars": ["whitespace", "punctuation", "symbol"]}
@@ -149,10 +153,15 @@ def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> 
 
 
 def _settings(options: ElasticOptions) -> dict[str, Any]:
-    settings: dict[str, Any] = {"analysis": ANALYSIS}
+    settings: dict[str, Any] = {"analysis": ANALYSIS, **flushing(options)}
     if options.shards:
         settings |= {"number_of_shards": options.shards, "number_of_replicas": options.replicas}
     return settings
+
+
+def flushing(options: ElasticOptions) -> dict[str, Any]:
+    """The settings of an index that say how often segments are synced; none for serverless, which decides itself."""
+    return {"translog": {"flush_threshold_age": FLUSH_AGE}} if options.shards else {}
 
 
 def _template(

@@ -1,11 +1,12 @@
-"""What an archive of an older moodwire lacks, added in place: fields that its documents were written without."""
+"""What an archive of an older moodwire lacks, added in place: fields of its documents, settings of its indices."""
 
 from __future__ import annotations
 
 from streams.archive.elastic.names import Names
+from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.reading import LENIENT
 from streams.archive.elastic.session import Session
-from streams.archive.elastic.templates import ITEM
+from streams.archive.elastic.templates import ITEM, flushing
 
 __all__ = ["upgrade"]
 
@@ -18,12 +19,16 @@ _BEFORE_NEGATIVE_IN = {
 _NEGATIVE_EVERYWHERE = "ctx._source.moodwire.negative_in = ctx._source.moodwire.series"
 
 
-async def upgrade(session: Session, names: Names) -> None:
+async def upgrade(session: Session, names: Names, options: ElasticOptions) -> None:
     """Teach the indices that are there every field of their template, and have the server fill what they lack.
 
     Until version 2 of the templates a negative item was negative in all of its series. The server fills that in behind
-    us, however much there is; charts of past days are complete when it has. Idempotent.
+    us, however much there is; charts of past days are complete when it has. Since version 3 segments are synced less
+    often. Idempotent.
     """
+    if flush := flushing(options):
+        indices = f"{names.days},{names.registry},{names.sightings}"
+        await session.call("PUT", f"/{indices}/_settings", {"index": flush}, LENIENT)
     await session.call("PUT", f"/{names.days}/_mapping", {"properties": ITEM}, LENIENT)
     job = {"query": _BEFORE_NEGATIVE_IN, "script": {"source": _NEGATIVE_EVERYWHERE}}
     behind = {"conflicts": "proceed", "wait_for_completion": "false", **LENIENT}

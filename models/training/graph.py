@@ -22,7 +22,7 @@ import onnx
 
 from models.training.graph_bert import BertGraph
 from models.training.graph_heads import add_heads, finished
-from models.training.graph_int8 import BertInt8Graph, channel_ranges, without_value_biases
+from models.training.graph_int8 import BertInt8Graph, inputs_of_matrices, without_value_biases
 from models.training.graph_nodes import Precision, Weights
 from models.training.heads import HeadSpec
 
@@ -44,13 +44,13 @@ def build(
 
     Inputs `input_ids` and `attention_mask`, int64 [rows, tokens], at most `max_tokens` tokens; one output a
     head of its name, float32 logits, see `graph_heads`. `weights` have the names of a BERT encoder's state and
-    `heads.NAME.weight`, `heads.NAME.bias`. int8 needs `examples`, token numbers of some texts: they tell how large
-    what is between the layers gets.
+    `heads.NAME.weight`, `heads.NAME.bias`. int8 needs `examples`, token numbers of some texts: they tell what the
+    layers' matrices get.
     """
     graph: BertGraph
     if precision == "int8":
         weights = without_value_biases(weights, layers)
-        ranges = channel_ranges(
+        inputs = inputs_of_matrices(
             weights,
             examples,
             layers=layers,
@@ -58,7 +58,7 @@ def build(
             epsilon=epsilon,
             max_tokens=max_tokens,
         )
-        graph = BertInt8Graph(weights, ranges, attention_heads, epsilon)
+        graph = BertInt8Graph(weights, inputs, attention_heads, epsilon)
     else:
         graph = BertGraph(weights, precision, attention_heads, epsilon)
     hidden = graph.begin(max_tokens)

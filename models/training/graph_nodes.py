@@ -7,10 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["CONTRIB", "Graph", "Precision", "Weights", "quantised"]
+__all__ = ["CONTRIB", "Graph", "Precision", "Quantised", "Weights", "quantised"]
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 Precision = Literal["fp32", "fp16", "int8"]
+
+Quantised = tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]
+"""Whole numbers, and the scales that they are multiplied by."""
 
 CONTRIB = "com.microsoft"
 """The domain of onnxruntime's own operators."""
@@ -76,11 +79,15 @@ class Graph:
         column = self.node("Unsqueeze", scale, self.axis(1))
         products = []
         for name, matrix in matrices.items():
-            numbers, scales = quantised(matrix, axis=0, limit=WEIGHT_LIMIT)
+            numbers, scales = self.rounded(name, matrix)
             factors = [self.constant(name, numbers), self.number(1), self.constant(f"{name} scales", scales[0]), middle]
             product = self.node("MatMulIntegerToFloat", whole, *factors, domain=CONTRIB)
             products.append(self.node("Mul", product, column))
         return products
+
+    def rounded(self, name: str, matrix: npt.NDArray[np.float32]) -> Quantised:  # noqa: ARG002  # some have their own way
+        """Return the whole numbers and scales, [1, out], of the matrix `name`, [in, out]."""
+        return quantised(matrix, axis=0, limit=WEIGHT_LIMIT)
 
     def _middles(self, middle: str, scale: str) -> str:
         """The zero point of each token: all are the same, but a scale of each token asks for one of each, too."""
@@ -98,9 +105,7 @@ class Graph:
         return self.node("Mul", self.node("Cast", picked, to=TensorProto.FLOAT), scale)
 
 
-def quantised(
-    matrix: npt.NDArray[np.float32], *, axis: int, limit: int
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+def quantised(matrix: npt.NDArray[np.float32], *, axis: int, limit: int) -> Quantised:
     """Return whole numbers in -limit … limit and scales (`axis` kept, of length 1); their product is `matrix`."""
     scales = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), _TINY) / limit
     return np.rint(matrix / scales).astype(np.int8), scales.astype(np.float32)

@@ -13,9 +13,10 @@ pytest.importorskip("onnx", reason="exporting needs the extra `train`")
 import onnxruntime as ort
 
 from models.training.graph import build
-from models.training.graph_int8 import Ranges, channel_ranges, factors, without_value_biases
+from models.training.graph_int8 import Inputs, factors, inputs_of_matrices, without_value_biases
 from models.training.graph_nodes import Precision, Weights, quantised
 from models.training.heads import TAGS, HeadSpec
+from models.training.rounding import compensated
 
 HEADS = {
     "sentiment": HeadSpec("text", ("negative", "neutral", "positive")),
@@ -24,7 +25,7 @@ HEADS = {
     "names": HeadSpec("names", TAGS),
 }
 WIDTH, WIDE, LAYERS, WORDS, PLACES = 16, 32, 2, 50, 12
-EXAMPLES = np.random.default_rng(5).integers(0, WORDS, (20, 9)).tolist()
+EXAMPLES = np.random.default_rng(5).integers(0, WORDS, (300, 9)).tolist()
 """Texts of which int8 learns how large things get; none of those that are asked about."""
 
 
@@ -95,20 +96,51 @@ def test_what_is_divided_before_a_matrix_is_multiplied_within_it() -> None:
     assert np.isfinite(spread).all()
 
 
-def ranges(examples: Sequence[Sequence[int]]) -> Ranges:
-    return channel_ranges(
+def inputs_over(examples: Sequence[Sequence[int]]) -> dict[str, Inputs]:
+    return inputs_of_matrices(
         random_weights(), examples, layers=LAYERS, attention_heads=4, epsilon=1e-12, max_tokens=PLACES
     )
 
 
-def test_ranges_grow_with_the_examples() -> None:
-    some, all_of_them = ranges(EXAMPLES[:3]), ranges(EXAMPLES)
+def test_what_matrices_get_grows_with_the_examples() -> None:
+    some, all_of_them = inputs_over(EXAMPLES[:3]), inputs_over(EXAMPLES)
     layers = {name for name in random_weights() if ".layer." in name and name.endswith("weight")}
     assert some.keys() == {name for name in layers if "LayerNorm" not in name}
-    assert all((all_of_them[name] >= some[name]).all() for name in some)
+    assert all((all_of_them[name].largest >= some[name].largest).all() for name in some)
     norm = all_of_them["encoder.layer.1.attention.self.query.weight"]
-    assert norm.shape == (WIDTH,)
-    assert 0.5 < norm.max() <= np.sqrt(WIDTH)  # with gains of 1 no channel of a norm can be larger
+    assert norm.largest.shape == (WIDTH,)
+    assert 0.5 < norm.largest.max() <= np.sqrt(WIDTH)  # with gains of 1 no channel of a norm can be larger
+    tokens = sum(len(example) for example in EXAMPLES)
+    assert np.trace(norm.gram) == pytest.approx(tokens * WIDTH, rel=1e-3)  # and the squares of a token sum to its width
+
+
+def test_examples_of_any_length_count_alike() -> None:
+    each = [inputs_over([example]) for example in ([1, 2, 3], [4, 5], [6, 7, 8])]
+    together = inputs_over([[1, 2, 3], [4, 5], [6, 7, 8]])
+    for name, one in together.items():
+        np.testing.assert_allclose(one.gram, sum(other[name].gram for other in each), rtol=1e-4, atol=1e-4)
+
+
+def test_rounding_for_the_inputs_loses_less_than_to_the_nearest() -> None:
+    chance = np.random.default_rng(4)
+    source = chance.normal(size=(500, 6)) @ chance.normal(size=(6, 32)) + 0.05 * chance.normal(size=(500, 32))
+    matrix = chance.normal(size=(32, 8)).astype(np.float32)
+    lost = {}
+    for name, (numbers, scales) in {
+        "nearest": quantised(matrix, axis=0, limit=63),
+        "compensated": compensated(matrix, source.T @ source, limit=63),
+    }.items():
+        assert np.abs(numbers.astype(int)).max() <= 63
+        lost[name] = np.square(source @ (numbers * scales) - source @ matrix).mean()
+    assert lost["compensated"] < 0.5 * lost["nearest"]
+
+
+def test_channels_that_never_speak_are_rounded_to_the_nearest() -> None:
+    matrix = np.random.default_rng(4).normal(size=(16, 4)).astype(np.float32)
+    for one, other in zip(
+        compensated(matrix, np.zeros((16, 16)), 63), quantised(matrix, axis=0, limit=63), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_biases_of_values_can_stand_behind_the_attention(tmp_path: Path) -> None:

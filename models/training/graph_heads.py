@@ -21,7 +21,7 @@ from onnx import TensorProto, helper
 from models.training.graph_nodes import CONTRIB, Graph, Weights
 from models.training.heads import HeadSpec
 
-__all__ = ["add_heads", "finished", "head_outputs", "model_of"]
+__all__ = ["add_heads", "finished", "model_of"]
 
 _INPUTS = ("input_ids", "attention_mask")
 
@@ -46,18 +46,9 @@ def add_heads(graph: Graph, hidden: str, weights: Weights, heads: Mapping[str, H
         graph.node("Cast", logits, output=name, to=TensorProto.FLOAT)
 
 
-def head_outputs(heads: Mapping[str, HeadSpec]) -> list[Any]:
-    """Return the declarations of the outputs."""
-    sizes = {
-        name: ["rows", len(head.labels)] if head.kind == "text" else ["rows", "tokens", len(head.labels)]
-        for name, head in heads.items()
-    }
-    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in sizes.items()]
-
-
 def finished(graph: Graph, heads: Mapping[str, HeadSpec]) -> onnx.ModelProto:
     """Return the graph with its inputs and the heads' outputs declared, as a model."""
-    return model_of(graph, head_outputs(heads))
+    return model_of(graph, _head_outputs(heads))
 
 
 def model_of(graph: Graph, outputs: list[Any]) -> onnx.ModelProto:
@@ -67,6 +58,15 @@ def model_of(graph: Graph, outputs: list[Any]) -> onnx.ModelProto:
     attention = any(node.op_type == "Attention" for node in graph.nodes)  # which is younger than all else
     versions = [helper.make_opsetid("", 23 if attention else 18), helper.make_opsetid(CONTRIB, 1)]
     return helper.make_model(made, opset_imports=versions, ir_version=11 if attention else 9, producer_name="moodwire")
+
+
+def _head_outputs(heads: Mapping[str, HeadSpec]) -> list[Any]:
+    """Return the declarations of the outputs."""
+    sizes = {
+        name: ["rows", len(head.labels)] if head.kind == "text" else ["rows", "tokens", len(head.labels)]
+        for name, head in heads.items()
+    }
+    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in sizes.items()]
 
 
 def _mean(graph: Graph, wide: str) -> str:

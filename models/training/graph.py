@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 
 import onnx
 
+from models.training.errors import TrainingError
 from models.training.graph_bert import BertGraph
 from models.training.graph_heads import add_heads, finished
 from models.training.graph_int8 import BertInt8Graph, inputs_of_matrices, without_value_biases
@@ -45,10 +46,12 @@ def build(
     Inputs `input_ids` and `attention_mask`, int64 [rows, tokens], at most `max_tokens` tokens; one output a
     head of its name, float32 logits, see `graph_heads`. `weights` have the names of a BERT encoder's state and
     `heads.NAME.weight`, `heads.NAME.bias`. int8 needs `examples`, token numbers of some texts: they tell what the
-    layers' matrices get.
+    layers' matrices get. Raises `TrainingError` when it is given none.
     """
     graph: BertGraph
     if precision == "int8":
+        if not examples:
+            raise TrainingError("int8 is made for the inputs of a network's matrices; give it texts as examples")
         weights = without_value_biases(weights, layers)
         inputs = inputs_of_matrices(
             weights,

@@ -12,6 +12,7 @@ pytest.importorskip("onnx", reason="exporting needs the extra `train`")
 
 import onnxruntime as ort
 
+from models.training.errors import TrainingError
 from models.training.graph import build
 from models.training.graph_int8 import Inputs, factors, inputs_of_matrices, without_value_biases
 from models.training.graph_nodes import Precision, Weights, quantised
@@ -112,6 +113,12 @@ def test_what_matrices_get_grows_with_the_examples() -> None:
     assert 0.5 < norm.largest.max() <= np.sqrt(WIDTH)  # with gains of 1 no channel of a norm can be larger
     tokens = sum(len(example) for example in EXAMPLES)
     assert np.trace(norm.gram) == pytest.approx(tokens * WIDTH, rel=1e-3)  # and the squares of a token sum to its width
+
+
+def test_int8_without_examples_is_refused() -> None:
+    shape = {"layers": LAYERS, "attention_heads": 4, "max_tokens": PLACES}
+    with pytest.raises(TrainingError, match="texts as examples"):
+        build(random_weights(), HEADS, precision="int8", epsilon=1e-12, **shape)
 
 
 def test_examples_of_any_length_count_alike() -> None:

@@ -116,9 +116,16 @@ def test_what_matrices_get_grows_with_the_examples() -> None:
 
 
 def test_int8_without_examples_is_refused() -> None:
-    shape = {"layers": LAYERS, "attention_heads": 4, "max_tokens": PLACES}
     with pytest.raises(TrainingError, match="texts as examples"):
-        build(random_weights(), HEADS, precision="int8", epsilon=1e-12, **shape)
+        build(
+            random_weights(),
+            HEADS,
+            precision="int8",
+            layers=LAYERS,
+            attention_heads=4,
+            epsilon=1e-12,
+            max_tokens=PLACES,
+        )
 
 
 def test_examples_of_any_length_count_alike() -> None:

@@ -122,6 +122,14 @@ class RunConsumer(Consumer):
         """The id of this incarnation of the topic."""
         raise NotImplementedError
 
+    def known_end(self, tp: TP) -> int | None:
+        """The offset that the partition's next record will get; None until the broker has told it.
+
+        Taken for 0 in the meantime, a partition with a backlog would be at its end, and event time would pass it by.
+        """
+        end: int = self.highwater(tp)
+        return end
+
     def made_room(self) -> None:
         """A run was acknowledged: whoever waits for room to fetch looks again."""
         raise NotImplementedError
@@ -215,9 +223,10 @@ class RunConsumer(Consumer):
         return len(handed) - len(self._acked_index[tp]) if handed else 0
 
     def at_end(self, topic: str, partition: int) -> bool:
-        """Whether every record of the partition was handed out and acknowledged."""
+        """Whether every record of the partition was handed out and acknowledged; False until its end is known."""
         tp = TP(topic, partition)
-        return self.flow_active and self.in_flight(tp) == 0 and self._next.get(tp, -1) >= self.highwater(tp)
+        end = self.known_end(tp)
+        return self.flow_active and self.in_flight(tp) == 0 and end is not None and self._next.get(tp, -1) >= end
 
     # -- acknowledging, in order
 

@@ -14,7 +14,7 @@ from streams.engine.ports import Send
 from tests.chaos.conftest import MakeWorld, Report
 from tests.chaos.gate import Gate, running_gate
 from tests.chaos.workers import wait_until
-from tests.chaos.world import World
+from tests.chaos.world import PARTITIONS, World
 from tests.integration.elastic_server import ElasticServer, ElasticUnavailable, running_elastic
 from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
 from tests.system_needs import in_ci
@@ -141,7 +141,7 @@ def test_the_archive_read_only(world: World, report: Report, long: bool) -> None
     wait_until(lambda: "write" in worker.errors, "the worker is told of the block")
     done = len(worker.done())
     time.sleep(blocked_seconds)  # how long it lasts is the scenario
-    assert len(worker.done()) <= done + 1
+    assert len(worker.done()) <= done + PARTITIONS  # of each one run may have had nothing more to store
     assert world.lag() > 0
     _block_writes(world, blocked=False)
     world.drain()

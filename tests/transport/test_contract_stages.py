@@ -286,7 +286,7 @@ async def test_pausing_and_resuming_partitions_loses_nothing(topics: ContractBro
 
 async def test_idle_ticks_come_only_at_the_end(topics: ContractBroker) -> None:
     topics.publish([Send("in", b"k", b"v", 0) for _ in range(20)])
-    worker = Worker(topics, idle_seconds=0.02)
+    worker = Worker(topics, idle_seconds=0.001)  # sooner than a broker can tell where a partition ends
     gate = asyncio.Event()
 
     async def wait(run: Run) -> None:

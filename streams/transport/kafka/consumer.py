@@ -126,6 +126,9 @@ class Consumer(RunConsumer, driver.Consumer):
 
     # -- room
 
+    def known_end(self, tp: TP) -> int | None:
+        return self._thread.known_end(tp)
+
     def known(self) -> set[TP]:
         """The source partitions whose committed offset is known: what is fetched of them follows on it."""
         return set(self._next)

@@ -260,10 +260,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def highwater(self, tp: TP) -> int:
         """The end of the partition as last heard; 0 until it was heard."""
+        return self.known_end(tp) or 0
+
+    def known_end(self, tp: TP) -> int | None:
+        """The end of the partition as a fetch of this assignment was told it; None before."""
         consumer = self._ensure_consumer()
         if tp not in consumer.assignment():
-            return 0
-        return consumer.highwater(driver.ensure_aiokafka_TP(tp)) or 0
+            return None
+        end: int | None = consumer.highwater(driver.ensure_aiokafka_TP(tp))
+        return end
 
 
 class _Kept:

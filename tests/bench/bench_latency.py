@@ -42,9 +42,6 @@ PARTITIONS = 2
 LINGER_MS = 20
 """How long our feeds' producer gathers records; it counts as latency."""
 WORKERS = (("score",), ("watch", "deliver"))
-HEAP_MB = 2_048
-"""Elasticsearch's memory, small for production. It writes a segment whenever a tenth is full: with the 512 MB of the
-tests every ten seconds, and merges them on a core that the classifier needs."""
 WARM_UP_SECONDS = 120.0
 """Elasticsearch compiles its busiest code in the first minutes, and takes up to a core for it."""
 BACKLOG = 12_000
@@ -139,7 +136,7 @@ def measure() -> dict[str, float]:
 
 def main() -> None:
     gc.disable()  # what measures keeps every item: its collector's pauses are nobody's latency
-    with tempfile.TemporaryDirectory() as name, running_kafka(Path(name)) as kafka, running_elastic(HEAP_MB) as elastic:
+    with tempfile.TemporaryDirectory() as name, running_kafka(Path(name)) as kafka, running_elastic() as elastic:
         settings = Settings(
             data_dir=Path(name),
             broker_url=f"kafka://{kafka.bootstrap}",

@@ -37,7 +37,7 @@ DOWNLOAD_SECONDS = 900
 START_SECONDS = 180  # 12 s alone; two busy cores shared with other test runs need far more
 STOP_SECONDS = 30
 SERVER_USER = 61_234  # when we are root: no one's number, so that nothing but the server's own files is its
-HEAP_MB = 512
+HEAP = "-Xms512m -Xmx512m"
 
 CONFIGURATION = """\
 cluster.name: moodwire-tests
@@ -68,7 +68,6 @@ class ElasticServer:
     home: Path
     java: Path
     port: int
-    heap_mb: int = HEAP_MB
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -129,7 +128,7 @@ class ElasticServer:
             "JAVA": str(self.java),
             "JAVA_TYPE": "ES_JAVA_HOME",
             "ES_JAVA_HOME": str(self.java.parents[1]),
-            "ES_JAVA_OPTS": f"-Xms{self.heap_mb}m -Xmx{self.heap_mb}m",
+            "ES_JAVA_OPTS": HEAP,
             "ES_TMPDIR": f"{self.folder}/tmp",
             "LIBFFI_TMPDIR": f"{self.folder}/tmp",
         }
@@ -158,7 +157,7 @@ class ElasticServer:
 
 
 @contextlib.contextmanager
-def running_elastic(heap_mb: int = HEAP_MB) -> Iterator[ElasticServer]:
+def running_elastic() -> Iterator[ElasticServer]:
     """A server with an empty data folder that stops at the end; raises ElasticUnavailable."""
     java = find_java(ELASTIC_JAVA)
     if java is None:
@@ -167,7 +166,7 @@ def running_elastic(heap_mb: int = HEAP_MB) -> Iterator[ElasticServer]:
     folder = Path(tempfile.mkdtemp(prefix="moodwire-elastic-"))  # not under pytest's folder, which is closed to others
     try:
         port = _configure(folder, home)
-        server = ElasticServer(folder, home, Path(java).resolve(), port, heap_mb)
+        server = ElasticServer(folder, home, Path(java).resolve(), port)
         try:
             server.start()
             yield server

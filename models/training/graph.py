@@ -64,8 +64,6 @@ def build(
         graph = BertInt8Graph(weights, inputs, attention_heads, epsilon)
     else:
         graph = BertGraph(weights, precision, attention_heads, epsilon)
-    hidden = graph.begin(max_tokens)
-    for number in range(layers):
-        hidden = graph.layer(hidden, number)
+    hidden = graph.encoder(layers, max_tokens)
     add_heads(graph, graph.in_rows(hidden), weights, heads)
     return finished(graph, heads)

@@ -33,6 +33,13 @@ class BertGraph(Graph):
         self.mask = self.node("Cast", "attention_mask", to=TensorProto.INT32)
         return self.flat(vectors)
 
+    def encoder(self, layers: int, max_tokens: int) -> str:
+        """Add the whole encoder; return its tokens' vectors, [tokens of all rows, width]."""
+        hidden = self.begin(max_tokens)
+        for number in range(layers):
+            hidden = self.layer(hidden, number)
+        return hidden
+
     def embeddings(self, max_tokens: int) -> str:
         """Sum word and position vectors, [rows, tokens, width]; the token type is always the first."""
         places = self.weights["embeddings.position_embeddings.weight"][:max_tokens]

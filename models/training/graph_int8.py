@@ -165,11 +165,10 @@ def inputs_of_matrices(
 ) -> dict[str, Inputs]:
     """Return what the layers' matrices get over `examples`, token numbers of at least one text, by matrix."""
     graph = _Listening(weights, attention_heads, epsilon)
-    hidden = graph.begin(max_tokens)
-    for number in range(layers):
-        hidden = graph.layer(hidden, number)
+    graph.encoder(layers, max_tokens)
+    sources = list(dict.fromkeys(graph.sources.values()))  # some matrices share theirs
     asked: list[str] = []
-    for source in dict.fromkeys(graph.sources.values()):
+    for source in sources:
         asked.append(graph.node("ReduceMax", graph.node("Abs", source), graph.axis(0), keepdims=0))
         asked.append(graph.node("MatMul", graph.node("Transpose", source, perm=[1, 0]), source))
     outputs = [helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in asked]
@@ -177,7 +176,7 @@ def inputs_of_matrices(
     found: dict[str, Inputs] = {}
     for ids in _of_one_length(examples, max_tokens):
         said = session.run(asked, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        for source, largest, gram in zip(dict.fromkeys(graph.sources.values()), said[::2], said[1::2], strict=True):
+        for source, largest, gram in zip(sources, said[::2], said[1::2], strict=True):
             known = found.get(source, Inputs(largest, np.zeros_like(gram, np.float64)))
             found[source] = Inputs(np.maximum(known.largest, largest), known.gram + gram)
     return {name: found[source] for name, source in graph.sources.items()}

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper, numpy_helper
 
+from models.training.rounding import scales_of
+
 __all__ = ["CONTRIB", "Graph", "Precision", "Quantised", "Weights", "quantised"]
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -107,5 +109,5 @@ class Graph:
 
 def quantised(matrix: npt.NDArray[np.float32], *, axis: int, limit: int) -> Quantised:
     """Return whole numbers in -limit … limit and scales (`axis` kept, of length 1); their product is `matrix`."""
-    scales = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), _TINY) / limit
+    scales = scales_of(matrix, axis=axis, limit=limit)
     return np.rint(matrix / scales).astype(np.int8), scales.astype(np.float32)

@@ -8,12 +8,19 @@ goes with theirs (Frantar et al. 2022, arXiv 2210.17323).
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["compensated"]
+__all__ = ["compensated", "scales_of"]
 
 _DAMPING = 0.01
 """Added to every channel's own sum, as a share of the mean: few texts leave channels that never differ."""
 
 _TINY = 1e-8
+"""The least scale: numbers that are all 0 must not divide by zero."""
+
+
+def scales_of(matrix: npt.NDArray[np.float32], *, axis: int, limit: int) -> npt.NDArray[np.float32]:
+    """Return the scales, `axis` kept and of length 1, with which numbers in -limit … limit reach all of `matrix`."""
+    scales: npt.NDArray[np.float32] = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), _TINY) / limit
+    return scales
 
 
 def compensated(
@@ -23,7 +30,7 @@ def compensated(
 
     `gram` is the sum of the products of any two channels of the inputs, [in, in].
     """
-    scales = np.maximum(np.abs(matrix).max(axis=0, keepdims=True), _TINY) / limit
+    scales = scales_of(matrix, axis=0, limit=limit)
     damped = gram + np.eye(len(gram)) * max(_DAMPING * float(np.diag(gram).mean()), _TINY)
     spread = np.linalg.cholesky(np.linalg.inv(damped)).T  # upper: what a row's error does to the rows after it
     left = matrix.astype(np.float64) / scales

@@ -16,6 +16,8 @@ import torch
 from tokenizers import Tokenizer
 
 from models.proof import load_proof_list, proof_lists
+from models.text import leak_key
+from models.training import network as networks
 from models.training.augment import augmented, name_pool, unleaked
 from models.training.batches import Encoded, encode
 from models.training.corpus import Corpus, load_corpus
@@ -26,6 +28,7 @@ from models.training.label import label_texts, teacher_name
 from models.training.leaks import HeldOut
 from models.training.loop import BEST
 from models.training.losses import hard_loss, soft_loss
+from models.training.other_words import LikeWords, with_other_words
 from models.training.plan import Plan
 from models.training.sentences import sentences
 from models.training.soft import SoftLabels, settled, sharpened, with_entities
@@ -45,8 +48,8 @@ class Teaching:
     """How much of the loss the teachers' labels are; the rest are the hard ones."""
     temperature: float = 1.0
     augment: Mapping[str, float] = field(default_factory=dict)
-    """Kinds of new texts, and the share of the texts that each is made from: names, ticker, words. `sentences` are made
-    from none, and come to that share of the texts."""
+    """Kinds of new texts, and the share of the texts that each is made from: names, ticker, words, other_words.
+    `sentences` are made from none, and come to that share of the texts."""
 
 
 def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | No
     corpus = load_corpus(setup.sets, setup.data)
     for teacher in teaching.teachers:
         _check_heads(teacher, corpus.heads)
-    texts = [*corpus.train, *_new_texts(corpus, teaching.augment, plan.seed)]
+    texts = [*corpus.train, *_new_texts(corpus, setup.encoder, teaching.augment, plan.seed)]
     run.reporter.say(f"{len(texts):,} texts to learn from, {len(texts) - len(corpus.train):,} of them made from others")
     folder = teaching.labels or setup.out / "labels"
     thought = label_texts(teaching.teachers, texts, folder, run.machine, run.reporter)
@@ -84,14 +87,28 @@ def _check_heads(teacher: Path, heads: Mapping[str, HeadSpec]) -> None:
         )
 
 
-def _new_texts(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:
+def _new_texts(corpus: Corpus, encoder: Path, kinds: Mapping[str, float], seed: int) -> list[Example]:
     """Make new texts; a text head with the labels of an entity head judges alike whatever the names are."""
     if not kinds:
         return []
     judging = {one.labels for one in corpus.heads.values() if one.kind == "entity"}
     kept = [name for name, one in corpus.heads.items() if one.kind == "text" and one.labels in judging]
     held_out = HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
-    return [*augmented(corpus.train, kinds, held_out, random.Random(seed), kept), *_sentences(corpus, kinds, seed)]
+    made = augmented(corpus.train, kinds, held_out, random.Random(seed), kept)
+    return [*made, *_sentences(corpus, kinds, seed), *_in_other_words(corpus, encoder, kinds, held_out, seed)]
+
+
+def _in_other_words(
+    corpus: Corpus, encoder: Path, kinds: Mapping[str, float], held_out: HeldOut, seed: int
+) -> list[Example]:
+    """Make texts in other words, which are like by the student's own encoder."""
+    share, chance = kinds.get("other_words", 0.0), random.Random(f"{seed} other words")
+    if not share:
+        return []
+    like = LikeWords(*networks.word_vectors(encoder))
+    made = [with_other_words(one, like, chance) for one in corpus.train if chance.random() < share]
+    known = {leak_key(one.text) for one in corpus.train}
+    return unleaked([one for one in made if leak_key(one.text) not in known], held_out)
 
 
 def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:

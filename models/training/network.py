@@ -8,14 +8,27 @@ heads.names                    Linear(width, 3)           on each token: O, B, I
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
 from models.training.errors import TrainingError
 from models.training.heads import HeadSpec, read_heads, write_heads
 
-__all__ = ["Entities", "HeadedEncoder", "from_pretrained", "layers_of", "load", "pad_token", "read_state", "save"]
+__all__ = [
+    "Entities",
+    "HeadedEncoder",
+    "from_pretrained",
+    "layers_of",
+    "load",
+    "pad_token",
+    "read_state",
+    "save",
+    "word_vectors",
+]
 
 Entities = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """By entity head: the row of each entity, int64 [entities], and its tokens, float 0 or 1 [entities, tokens]."""
@@ -100,6 +113,13 @@ def from_pretrained(
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder} holds no encoder that Transformers reads ({error})") from error
     return HeadedEncoder(encoder.float(), heads, dropout)
+
+
+def word_vectors(folder: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """Return the pieces that the encoder in `folder` knows, and their vectors, float32 [pieces, width]."""
+    vectors = AutoModel.from_pretrained(folder).get_input_embeddings().weight.detach().float().numpy()
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return [tokenizer.id_to_token(number) or "" for number in range(len(vectors))], vectors
 
 
 def save(network: HeadedEncoder, folder: Path) -> None:

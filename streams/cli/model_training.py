@@ -148,6 +148,16 @@ def distil(
             rich_help_panel=DATA,
         ),
     ] = 0.0,
+    other_words: Annotated[
+        float,
+        typer.Option(
+            "--other-words",
+            help="Share of texts to learn again with like words, from teachers alone.",
+            min=0,
+            max=1,
+            rich_help_panel=DATA,
+        ),
+    ] = 0.0,
     sentences: Annotated[
         float,
         typer.Option(
@@ -185,7 +195,13 @@ def distil(
         seed=seed,
     )
     code = import_training("distil")
-    shares = {"names": swap_names, "ticker": drop_tickers, "words": drop_words, "sentences": sentences}
+    shares = {
+        "names": swap_names,
+        "ticker": drop_tickers,
+        "words": drop_words,
+        "other_words": other_words,
+        "sentences": sentences,
+    }
     teaching = code.Teaching(
         teachers=teacher,
         labels=labels,

@@ -14,7 +14,7 @@ import pytest
 from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.names import day_of
 from streams.archive.elastic.options import ElasticOptions
-from streams.archive.elastic.templates import FLUSH_AGE
+from streams.archive.elastic.templates import FLUSH_AGE, REFRESH
 from streams.archive.elastic.writing import grouped
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import ArchiveStats, Outcome, Refused
@@ -100,16 +100,19 @@ async def test_an_older_archive_gets_what_it_lacks(elastic: ElasticArchive) -> N
     """Settings of indices that are there, and where its items count as negative."""
     await elastic.write_items([scored(1, seen_ms=NOW_MS)])
     days, registry = elastic.names.of_day("2026.11.24"), elastic.names.registry
-    older = {"index": {"translog.flush_threshold_age": None}}
+    older = {"index": {"translog.flush_threshold_age": None, "refresh_interval": None}}
     await elastic.session.call("PUT", f"/{days},{registry}/_settings", older)
+    await elastic.session.call("PUT", f"/{registry}/_settings", {"index": {"refresh_interval": "7s"}})
     await elastic.refresh()
     (item,) = await documents(elastic, elastic.names.items)
     forget = {"script": {"source": "ctx._source.moodwire.remove('negative_in')"}}
     await elastic.session.call("POST", f"/{days}/_update_by_query", forget, {"refresh": "true"})
     await elastic.setup()
     found = await elastic.session.call("GET", f"/{days},{registry}/_settings")
-    ages = {one["settings"]["index"]["translog"]["flush_threshold_age"] for one in found.values()}
-    assert (len(found), ages) == (2, {FLUSH_AGE})
+    settings = {name: one["settings"]["index"] for name, one in found.items()}
+    assert {one["translog"]["flush_threshold_age"] for one in settings.values()} == {FLUSH_AGE}
+    assert settings[days]["refresh_interval"] == REFRESH
+    assert settings[registry]["refresh_interval"] == "7s"  # as somebody wanted it
     wanted = item["moodwire"].get("negative_in")
     assert wanted
     async with asyncio.timeout(30):

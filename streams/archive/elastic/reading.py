@@ -1,7 +1,7 @@
 """Reading: searches and aggregations over the aliases, and documents by their keys in real time.
 
-What is found by a search was refreshed: it is up to a second old (the server's `refresh_interval`). What is asked
-by id, and what a stage needs to be exact (`items_by_id`, `stories`, `stats`, notifications), is not behind.
+What is found by a search was refreshed: it is up to five seconds old (our templates' `refresh_interval`). What is
+asked by id, and what a stage needs to be exact (`items_by_id`, `stories`, `stats`, notifications), is not behind.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import Any
 from streams.archive.elastic.names import OVERFLOW, Names
 from streams.archive.elastic.options import ElasticOptions
 
-__all__ = ["FLUSH_AGE", "TEMPLATE_VERSION", "flushing", "templates"]
+__all__ = ["FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
 
-TEMPLATE_VERSION = 3
+TEMPLATE_VERSION = 4
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -114,6 +114,10 @@ NOTIFICATION = _ecs() | {
     )
 }
 
+REFRESH = "5s"
+"""How often Elasticsearch makes a segment of what came. Left to itself it waits, where nobody searches, until its
+memory is full: then one of tens of thousands of items, and those who write wait seconds for it."""
+
 FLUSH_AGE = "10m"
 """How often Elasticsearch syncs a shard's segments to disk, which holds up those who write. It does it every minute
 unless told otherwise; a shard that comes back after a crash replays at most so much of its log."""
@@ -135,33 +139,33 @@ ANALYSIS = {
 
 def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> dict[str, dict[str, Any]]:
     """Index templates by name. `lifecycle` names an ILM policy for the daily indices."""
-    daily = _settings(options)
-    if lifecycle:
-        daily["index.lifecycle.name"] = lifecycle
+    quiet = _settings(options)
+    busy = quiet | writing_out(options)
+    daily = busy | ({"index.lifecycle.name": lifecycle} if lifecycle else {})
     aliases = {names.items: {"filter": {"term": {"moodwire.item": True}}}, names.versions: {}}
     made = {
         f"{names.prefix}items": _template([names.days], daily, ITEM, aliases),
-        f"{names.prefix}registry": _template([names.registry], _settings(options), REGISTRY),
-        f"{names.prefix}sightings": _template([names.sightings], _settings(options), SIGHTING),
-        f"{names.prefix}alerts": _template([names.alerts, names.alert_states], _settings(options), ALERT),
-        f"{names.prefix}notifications": _template([names.notifications], _settings(options), NOTIFICATION),
+        f"{names.prefix}registry": _template([names.registry], busy, REGISTRY),
+        f"{names.prefix}sightings": _template([names.sightings], busy, SIGHTING),
+        f"{names.prefix}alerts": _template([names.alerts, names.alert_states], quiet, ALERT),
+        f"{names.prefix}notifications": _template([names.notifications], quiet, NOTIFICATION),
     }
     if lifecycle:  # what is outside the retention is of any age: no policy may delete it by its index's
-        overflow = _template([names.of_day(OVERFLOW)], _settings(options), ITEM, aliases)
+        overflow = _template([names.of_day(OVERFLOW)], busy, ITEM, aliases)
         made[f"{names.prefix}overflow"] = overflow | {"priority": PRIORITY + 1}
     return made
 
 
 def _settings(options: ElasticOptions) -> dict[str, Any]:
-    settings: dict[str, Any] = {"analysis": ANALYSIS, **flushing(options)}
+    settings: dict[str, Any] = {"analysis": ANALYSIS}
     if options.shards:
         settings |= {"number_of_shards": options.shards, "number_of_replicas": options.replicas}
     return settings
 
 
-def flushing(options: ElasticOptions) -> dict[str, Any]:
-    """The settings of an index that say how often segments are synced; none for serverless, which decides itself."""
-    return {"translog": {"flush_threshold_age": FLUSH_AGE}} if options.shards else {}
+def writing_out(options: ElasticOptions) -> dict[str, Any]:
+    """The settings of a busy index that say how often segments are made and synced; serverless decides itself."""
+    return {"refresh_interval": REFRESH, "translog": {"flush_threshold_age": FLUSH_AGE}} if options.shards else {}
 
 
 def _template(

@@ -6,7 +6,7 @@ from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.reading import LENIENT
 from streams.archive.elastic.session import Session
-from streams.archive.elastic.templates import ITEM, flushing
+from streams.archive.elastic.templates import ITEM, writing_out
 
 __all__ = ["upgrade"]
 
@@ -23,12 +23,13 @@ async def upgrade(session: Session, names: Names, options: ElasticOptions) -> No
     """Teach the indices that are there every field of their template, and have the server fill what they lack.
 
     Until version 2 of the templates a negative item was negative in all of its series. The server fills that in behind
-    us, however much there is; charts of past days are complete when it has. Since version 3 segments are synced less
-    often. Idempotent.
+    us, however much there is; charts of past days are complete when it has. Since version 4 it is said how often
+    segments are made and synced; where somebody said so before, that stays. Idempotent.
     """
-    if flush := flushing(options):
+    if settings := writing_out(options):
         indices = f"{names.days},{names.registry},{names.sightings}"
-        await session.call("PUT", f"/{indices}/_settings", {"index": flush}, LENIENT)
+        keeping = {"preserve_existing": "true", **LENIENT}
+        await session.call("PUT", f"/{indices}/_settings", {"index": settings}, keeping)
     await session.call("PUT", f"/{names.days}/_mapping", {"properties": ITEM}, LENIENT)
     job = {"query": _BEFORE_NEGATIVE_IN, "script": {"source": _NEGATIVE_EVERYWHERE}}
     behind = {"conflicts": "proceed", "wait_for_completion": "false", **LENIENT}

@@ -30,7 +30,7 @@ def test_a_student_learns_from_two_teachers_alone(small_data: Path, small_encode
         [tmp_path / "teacher1", tmp_path / "teacher2"],
         soft_share=1.0,
         temperature=2.0,
-        augment={"names": 0.5, "words": 0.3, "sentences": 0.1},
+        augment={"names": 0.5, "words": 0.3, "other_words": 0.3, "sentences": 0.1},
     )
     record = distil(setup(small_data, small_encoder, tmp_path / "student"), replace(PLAN, epochs=14), teaching)
     assert record["rows"] > 330  # some made from others

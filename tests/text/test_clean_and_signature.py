@@ -104,9 +104,16 @@ def test_signatures_are_the_same_in_every_process() -> None:
 def test_languages() -> None:
     assert detect("Die Aktie des Konzerns fällt nach der Gewinnwarnung deutlich")[0] == "de"
     assert decide_language(None, "Shares of the lender fell sharply on Friday", "fr", 0.5) == "en"
+    assert decide_language(None, "Fiat richiama migliaia di auto", "en", 0.6) == "it"
     assert decide_language("en-US", "anything", "fr", 0.5) == "en"
     assert decide_language("en", "股价大幅下跌", "en", 0.3) == "zh"
     assert decide_language(None, "12345", "en", 0.9) == "en"
+
+
+def test_names_do_not_make_an_english_title_foreign() -> None:
+    for title in ("Alaska Airlines buys Wagner Metall", "Cairo rockslide crushes homes", "Rio Verde sues Monte Banca"):
+        assert decide_language(None, title, "en", 0.6) == "en"
+    assert detect("Cairo rockslide crushes homes")[0] != "en"  # by itself the model is sure of another
     assert [normalise_language(code) for code in ("en-UK", "EN_gb", "eng", "x-klingon", "")] == [
         "en",
         "en",

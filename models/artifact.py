@@ -65,13 +65,14 @@ class Head:
     """One question that the model answers: its labels in order, and what its logits are divided by.
 
     `threshold` is the probability from which 95 % of the answers on the dev rows were right; 0 where it was not
-    measured.
+    measured. `smoothing` is the label smoothing of its training that is undone, see `models.calibration`.
     """
 
     labels: tuple[str, ...]
     temperature: float
     kind: HeadKind = "text"
     threshold: float = 0.0
+    smoothing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,11 @@ def _head(stated: Mapping[str, Any]) -> Head:
     kind = stated.get("kind", "text")
     if kind not in get_args(HeadKind):
         raise ValueError(f"a head judges {kind!r}, none of {', '.join(get_args(HeadKind))}")
-    return Head(tuple(stated["labels"]), float(stated["temperature"]), kind, float(stated.get("threshold", 0.0)))
+    smoothing = float(stated.get("smoothing", 0.0))
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"a head undoes a smoothing of {smoothing}, which is not from 0 to less than 1")
+    labels, temperature = tuple(stated["labels"]), float(stated["temperature"])
+    return Head(labels, temperature, kind, float(stated.get("threshold", 0.0)), smoothing)
 
 
 def _fix(artifact: Artifact) -> str:

@@ -1,6 +1,6 @@
 """What a classifier promises, and the one that keeps it with an ONNX network.
 
-texts ─ normalise ─ tokenise ─ token_budget_batches ─ network ─ softmax ─> {head: [texts, labels]}
+texts ─ normalise ─ tokenise ─ token_budget_batches ─ network ─ calibrated ─> {head: [texts, labels]}
                                                           └ token_heads ─> verdicts on entities, names
 """
 
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 
 from models.artifact import NETWORK, Artifact, open_artifact
 from models.batching import balanced_budget, token_budget_batches
+from models.calibration import calibrated
 from models.errors import ArtifactError, ModelError
 from models.runtime import Network, accelerated, cores, open_network
 from models.spans import Name, Places
@@ -85,7 +86,7 @@ class OnnxClassifier:
 
     A score depends on the text alone. On one machine the same text gets the same bits whatever batch it
     came in: the shipped int8 network quantises each token by itself, padding is masked exactly, and the
-    softmax is taken row by row in float64. Other processors round otherwise in the last digits.
+    probabilities are taken row by row in float64. Other processors round otherwise in the last digits.
 
     >>> with OnnxClassifier.load(shipped("finance-en-minilm-int8")) as model:     # doctest: +SKIP
     ...     model.classify(["Grain trader warns of bankruptcy"])["sentiment"]
@@ -249,7 +250,8 @@ class OnnxClassifier:
             self.tally = TokenTally(done.characters + characters, done.tokens + tokens, done.unknown + unknown)
 
     def _probabilities(self, head: str, logits: Logits) -> Probabilities:
-        return softmax(logits / self.artifact.heads[head].temperature)
+        one = self.artifact.heads[head]
+        return calibrated(logits, one.temperature, one.smoothing).astype(np.float32)
 
     def _open_network(self) -> Network:
         if self._network is None:
@@ -264,13 +266,6 @@ class OnnxClassifier:
         scores = [self.classify(texts) for texts in (["profit"], distinct)]
         if not all(np.isfinite(array).all() for answer in scores for array in answer.values()):
             raise ArtifactError(f"model in {self.artifact.path} answers no finite numbers; export the model again")
-
-
-def softmax(logits: npt.NDArray[np.float64]) -> Probabilities:
-    """Turn logits, float64 [rows, labels], into probabilities, float32 of the same shape."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: Probabilities = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
 
 
 def _check_heads(artifact: Artifact, network: Network) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.artifact import Head
+from models.calibration import calibrated, smoothed
 from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.errors import ModelError
 from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
@@ -22,7 +24,7 @@ from models.proof.scores import (
     HeadScore,
     Labels,
     calibration_error,
-    fitted_temperature,
+    fitted_calibration,
     score,
     sureness_threshold,
 )
@@ -69,10 +71,12 @@ class Calibration:
     rows: int
     shipped_temperature: float
     fitted_temperature: float
+    fitted_smoothing: float
+    """The label smoothing to undo, of those that were asked about."""
     error_before: float
-    """Expected calibration error on the dev rows with the shipped temperature."""
+    """Expected calibration error on the dev rows as shipped."""
     error_after: float
-    """The same with the fitted one."""
+    """The same as fitted."""
     threshold: float
     """The least probability from which 95 % of the dev answers are right."""
 
@@ -106,24 +110,26 @@ def evaluate_artifact(
     proof: ProofList | None = None,
     names: Sequence[LabelledNames] = (),
     threads: int = 0,
+    smoothings: Sequence[float] | None = None,
 ) -> Evaluation:
     """Measure the artifact in the folder `artifact` on `sets`, its calibration on `dev`, its behaviour on `proof`.
 
-    `names` are texts whose names it must find.
+    `names` are texts whose names it must find; `smoothings` are those of which the dev rows choose one, else that of
+    the artifact stays.
 
     Raises `ArtifactError` when the artifact cannot be trusted and `ModelError` when a set's head or a label
     of it is none of the model's.
     """
     with OnnxClassifier.load(artifact, threads=threads) as classifier:
-        temperatures = {name: head.temperature for name, head in classifier.artifact.heads.items()}
         return evaluate(
             classifier,
             sets,
             dev=dev,
             proof=proof,
             names=names,
-            temperatures=temperatures,
+            heads=classifier.artifact.heads,
             precision=classifier.artifact.precision,
+            smoothings=smoothings,
         )
 
 
@@ -134,16 +140,18 @@ def evaluate(
     dev: Sequence[LabelledSet] = (),
     proof: ProofList | None = None,
     names: Sequence[LabelledNames] = (),
-    temperatures: Mapping[str, float] | None = None,
+    heads: Mapping[str, Head] | None = None,
     precision: str = "",
+    smoothings: Sequence[float] | None = None,
 ) -> Evaluation:
-    """Measure any classifier; see `evaluate_artifact`. `temperatures` are those its probabilities come from."""
+    """Measure any classifier; see `evaluate_artifact`. `heads` say how its probabilities came from logits."""
+    plain = Head((), 1.0)
     return Evaluation(
         name=classifier.name,
         version=classifier.version,
         precision=precision,
         sets=[_evaluate_set(classifier, one, proof) for one in sets],
-        calibration=[_calibrate(classifier, one, (temperatures or {}).get(one.head, 1.0)) for one in dev],
+        calibration=[_calibrate(classifier, one, (heads or {}).get(one.head, plain), smoothings) for one in dev],
         behaviour=check_behaviour(classifier, proof) if proof else [],
         names=[score_names(classifier, one) for one in names],
     )
@@ -185,17 +193,20 @@ def _errors(one: LabelledSet, probabilities: Probabilities, wanted: Labels, labe
     ]
 
 
-def _calibrate(classifier: Classifier, one: LabelledSet, shipped: float) -> Calibration:
+def _calibrate(
+    classifier: Classifier, one: LabelledSet, shipped: Head, smoothings: Sequence[float] | None
+) -> Calibration:
     wanted, probabilities = one.numbers(classifier), one.answers(classifier)
-    logits = np.log(np.maximum(probabilities.astype(np.float64), _LEAST)) * shipped
-    fitted = fitted_temperature(logits, wanted)
-    raised = np.exp((logits - logits.max(axis=1, keepdims=True)) / fitted)
-    after = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    answered = smoothed(probabilities, shipped.smoothing)
+    logits = np.log(np.maximum(answered, _LEAST)) * shipped.temperature
+    temperature, smoothing = fitted_calibration(logits, wanted, smoothings or (shipped.smoothing,))
+    after = calibrated(logits, temperature, smoothing).astype(np.float32)
     return Calibration(
         head=one.head,
         rows=len(wanted),
-        shipped_temperature=shipped,
-        fitted_temperature=fitted,
+        shipped_temperature=shipped.temperature,
+        fitted_temperature=temperature,
+        fitted_smoothing=smoothing,
         error_before=calibration_error(probabilities, wanted),
         error_after=calibration_error(after, wanted),
         threshold=sureness_threshold(after, wanted),

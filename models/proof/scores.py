@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.calibration import calibrated
 from models.classifier import Probabilities
 
 __all__ = [
@@ -13,7 +14,7 @@ __all__ = [
     "ClassScore",
     "HeadScore",
     "calibration_error",
-    "fitted_temperature",
+    "fitted_calibration",
     "opposite_polarity",
     "score",
     "sureness_threshold",
@@ -21,6 +22,7 @@ __all__ = [
 
 Labels = npt.NDArray[np.int64]
 
+_LEAST = 1e-300
 BINS = 15
 """Bins of the calibration error, as in its paper."""
 
@@ -112,13 +114,15 @@ def reliability(probabilities: Probabilities, wanted: Labels, bins: int = BINS) 
     return [Bin(int(one.sum()), float(sure[one].mean()), float(right[one].mean())) for one in members if one.any()]
 
 
-def fitted_temperature(logits: npt.NDArray[np.float64], wanted: Labels) -> float:
-    """Return what `logits`, [rows, labels], must be divided by so that their probabilities fit best.
+def fitted_calibration(
+    logits: npt.NDArray[np.float64], wanted: Labels, smoothings: Sequence[float] = (0.0,)
+) -> tuple[float, float]:
+    """Return the temperature and that of `smoothings` with which the `calibrated` logits, [rows, labels], fit best.
 
     Least negative log likelihood over temperatures from 0.5 to 3, to 0.01.
     """
-    tried = np.arange(0.5, 3.0, 0.01)
-    return round(float(min(tried, key=lambda one: _negative_log_likelihood(logits / one, wanted))), 2)
+    tried = [(round(float(one), 2), smoothing) for smoothing in smoothings for one in np.arange(0.5, 3.0, 0.01)]
+    return min(tried, key=lambda one: _negative_log_likelihood(calibrated(logits, *one), wanted))
 
 
 def sureness_threshold(probabilities: Probabilities, wanted: Labels, target: float = 0.95) -> float:
@@ -134,10 +138,8 @@ def sureness_threshold(probabilities: Probabilities, wanted: Labels, target: flo
     return 1.0
 
 
-def _negative_log_likelihood(logits: npt.NDArray[np.float64], wanted: Labels) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sums = np.log(np.exp(shifted).sum(axis=1))
-    return float((log_sums - shifted[np.arange(len(wanted)), wanted]).mean())
+def _negative_log_likelihood(probabilities: npt.NDArray[np.float64], wanted: Labels) -> float:
+    return -float(np.log(np.maximum(probabilities[np.arange(len(wanted)), wanted], _LEAST)).mean())
 
 
 def _class_score(counts: npt.NDArray[np.int64], number: int) -> ClassScore:

@@ -77,8 +77,8 @@ score does not depend on the texts that share its batch.
 """
 
 _LIMITS = """
-Probabilities are divided by a temperature fitted on the dev rows: {temperatures}. From its threshold on, 95 % of a
-head's answers on them were right: {thresholds}.
+Logits are divided by a temperature fitted on the dev rows: {temperatures}. Label smoothing that is undone where that
+fits them better: {smoothings}. From its threshold on, 95 % of a head's answers on them were right: {thresholds}.
 
 ## Limits
 
@@ -118,6 +118,8 @@ def model_card(metrics: Mapping[str, Any], artifact: Artifact, *, base_model: st
         text += _INT8
     return text + _LIMITS.format(
         temperatures=", ".join(f"{name} {head.temperature:g}" for name, head in artifact.heads.items()),
+        smoothings=", ".join(f"{name} {head.smoothing:g}" for name, head in artifact.heads.items() if head.smoothing)
+        or "none",
         thresholds=", ".join(f"{name} {head.threshold:g}" for name, head in artifact.heads.items() if head.threshold)
         or "not measured",
         rare=_rare(metrics),

@@ -77,6 +77,11 @@ class ExportPlan:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     @property
+    def smoothing(self) -> float:
+        """The label smoothing that it was taught with."""
+        return float(self.record.get("plan", {}).get("label_smoothing", 0.0))
+
+    @property
     def tokens(self) -> int:
         """Tokens kept of a text."""
         return self.max_tokens or int(self.record.get("plan", {}).get("max_tokens", 96))
@@ -154,7 +159,7 @@ def _proven(plan: ExportPlan, made: Path, data: Path) -> dict[str, Any]:
     sets, names = held_out_sets(plan.sets, data, artifact)
     parity = _parity(plan, made, sets)
     refuse_if_apart(parity, plan.precision)
-    heads = _calibrated(made, dev_sets(plan.sets, data, artifact), artifact.heads)
+    heads = _calibrated(plan, made, dev_sets(plan.sets, data, artifact), artifact.heads)
     _write_manifest(plan, made, heads)
     return {
         "parity": [asdict(one) for one in parity],
@@ -169,14 +174,18 @@ def _parity(plan: ExportPlan, made: Path, sets: Sequence[LabelledSet]) -> list[H
         return compare(trained, exported, sets)
 
 
-def _calibrated(made: Path, dev: Sequence[LabelledSet], heads: Mapping[str, Head]) -> dict[str, Head]:
-    found = {one.head: one for one in evaluate_artifact(made, [], dev=dev).calibration}
-    return {
-        name: replace(head, temperature=found[name].fitted_temperature, threshold=found[name].threshold)
-        if name in found
-        else head
-        for name, head in heads.items()
+def _calibrated(plan: ExportPlan, made: Path, dev: Sequence[LabelledSet], heads: Mapping[str, Head]) -> dict[str, Head]:
+    calibration = evaluate_artifact(made, [], dev=dev, smoothings=(0.0, plan.smoothing)).calibration
+    fitted = {
+        one.head: replace(
+            heads[one.head],
+            temperature=one.fitted_temperature,
+            smoothing=one.fitted_smoothing,
+            threshold=one.threshold,
+        )
+        for one in calibration
     }
+    return {**heads, **fitted}
 
 
 def _figures(
@@ -213,7 +222,8 @@ def _stated_head(head: Head) -> dict[str, Any]:
     stated: dict[str, Any] = {"labels": list(head.labels), "temperature": head.temperature}
     if head.kind != "text":
         stated["kind"] = head.kind
-    return stated | ({"threshold": head.threshold} if head.threshold else {})
+    measured = {"threshold": head.threshold, "smoothing": head.smoothing}
+    return stated | {name: value for name, value in measured.items() if value}
 
 
 def _stated_file(path: Path) -> dict[str, Any]:

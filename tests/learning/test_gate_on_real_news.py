@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from models import OnnxClassifier, Places, Probabilities, shipped
-from models.classifier import softmax
+from models.calibration import softmax
 from models.gate import Limits
 from models.proof import LabelledSet, load_proof_list
 from streams.archive.memory import MemoryArchive

@@ -95,7 +95,15 @@ def test_a_manifest_without_a_key_names_it(folder: Path, key: str) -> None:
         load_artifact(folder)
 
 
-@pytest.mark.parametrize("heads", [7, {"sentiment": []}, {"sentiment": {"labels": 5, "temperature": 1}}])
+@pytest.mark.parametrize(
+    "heads",
+    [
+        7,
+        {"sentiment": []},
+        {"sentiment": {"labels": 5, "temperature": 1}},
+        {"sentiment": {"labels": ["a"], "temperature": 1, "smoothing": 1}},
+    ],
+)
 def test_heads_of_another_shape_are_refused(folder: Path, heads: object) -> None:
     rewrite(folder, lambda manifest: manifest.update(heads=heads))
     with pytest.raises(ArtifactError, match="malformed"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities, Span
+from models.artifact import Head
 from models.proof import Evaluation, LabelledSet, ProofList, evaluate, evaluate_artifact, load_proof_list
 
 POLES = ("negative", "neutral", "positive")
@@ -66,7 +67,7 @@ def _list_without_tests() -> ProofList:
 
 
 def test_calibration_is_fitted_on_the_dev_rows() -> None:
-    (found,) = evaluate(Reader(), [], dev=[texts_of(300, wrong=0)], temperatures={"sentiment": 1.0}).calibration
+    (found,) = evaluate(Reader(), [], dev=[texts_of(300, wrong=0)], heads={"sentiment": Head(POLES, 1.0)}).calibration
     assert found.fitted_temperature < 1  # always right, and never surer than 0.9
     assert found.error_after < found.error_before
     assert found.threshold == 0
@@ -109,7 +110,8 @@ def test_the_dev_part_finds_the_shipped_temperature_again(classifier: OnnxClassi
     texts = [f"Ironbark {word} {number}" for word in ("warns", "meets", "gains") for number in range(40)]
     given = classifier.classify(texts)["sentiment"].argmax(axis=1)
     own = LabelledSet("own answers", "sentiment", texts, [POLES[number] for number in given])
-    shipped = classifier.artifact.heads["sentiment"].temperature
-    (found,) = evaluate(classifier, [], dev=[own], temperatures={"sentiment": shipped}).calibration
-    assert found.shipped_temperature == shipped
+    heads = classifier.artifact.heads
+    (found,) = evaluate(classifier, [], dev=[own], heads=heads).calibration
+    assert found.shipped_temperature == heads["sentiment"].temperature
+    assert found.fitted_smoothing == heads["sentiment"].smoothing
     assert found.fitted_temperature == 0.5  # always right: as sure as the range allows

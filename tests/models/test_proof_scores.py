@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.calibration import calibrated, smoothed, softmax
 from models.proof.scores import (
     calibration_error,
-    fitted_temperature,
+    fitted_calibration,
     opposite_polarity,
     score,
     sureness_threshold,
@@ -58,7 +59,23 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
     logits = chance.normal(size=(20_000, 3)) * 2
     gumbel = chance.gumbel(size=logits.shape)
     wanted = (logits + gumbel).argmax(axis=1)
-    assert fitted_temperature(logits * temperature, wanted) == pytest.approx(temperature, abs=0.05)
+    found, smoothing = fitted_calibration(logits * temperature, wanted)
+    assert found == pytest.approx(temperature, abs=0.05)
+    assert smoothing == 0
+
+
+def test_a_network_taught_with_smoothed_labels_is_found_out() -> None:
+    chance = np.random.default_rng(5)
+    logits = chance.normal(size=(20_000, 3)) * 3
+    wanted = (logits + chance.gumbel(size=logits.shape)).argmax(axis=1)
+    answered = np.log(smoothed(softmax(logits), 0.1))
+    temperature, smoothing = fitted_calibration(answered, wanted, (0.0, 0.1))
+    assert (temperature, smoothing) == (pytest.approx(1, abs=0.05), 0.1)
+    plain, _ = fitted_calibration(answered, wanted)
+    errors = [
+        calibration_error(calibrated(answered, *one).astype(np.float32), wanted) for one in ((plain, 0.0), (1.0, 0.1))
+    ]
+    assert errors[0] > 0.02 > 0.01 > errors[1]  # no temperature does what the undoing does
 
 
 def test_a_confusion_counts_right_labels_down_and_given_ones_across() -> None:

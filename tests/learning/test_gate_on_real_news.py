@@ -57,7 +57,8 @@ class Faulty:
 
     def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         logits = self.features(texts)
-        return {"sentiment": softmax(logits if self._weights is None else _with_ones(logits) @ self._weights.T)}
+        raised = logits if self._weights is None else _with_ones(logits) @ self._weights.T
+        return {"sentiment": softmax(raised).astype(np.float32)}
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """The faulty logits, float64 [texts, 3]; a text is read once."""

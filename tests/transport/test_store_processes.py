@@ -71,3 +71,15 @@ def test_processes_and_threads_append_side_by_side(tmp_path: Path) -> None:
         other.stdout.close()
     found = values(path, 2)
     assert len(found) == sum(found.values()) == 800
+
+
+def test_a_topic_that_another_is_making_is_seen_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "broker.db"
+    with Store.open(path) as maker, Store.open(path) as reader:
+        names = [f"t{number}" for number in range(200)]
+        making = threading.Thread(target=lambda: [maker.create_topic(name, 3) for name in names])
+        making.start()
+        while making.is_alive():
+            assert all(len(info.tp_ids) == info.partitions for info in reader.topics().values())
+        making.join()
+        assert set(reader.topics()) == set(names)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import msgspec
 
@@ -61,13 +62,15 @@ class Log:
             self._layout = layout
         return self._topics
 
-    def _read_topics(self) -> Iterable[TopicInfo]:
-        tp_ids: dict[int, list[int]] = {}
-        for topic_id, tp_id in self._db.execute("SELECT topic_id, tp_id FROM part ORDER BY topic_id, partition"):
-            tp_ids.setdefault(topic_id, []).append(tp_id)
-        rows = self._db.execute("SELECT topic_id, name, epoch, partitions, compacted, retention_ms FROM topic")
-        for topic_id, name, epoch, partitions, compacted, retention_ms in rows:
-            yield TopicInfo(topic_id, name, epoch, partitions, bool(compacted), retention_ms, tuple(tp_ids[topic_id]))
+    def _read_topics(self) -> Iterator[TopicInfo]:
+        """In one statement, which sees a topic with all its partitions or not at all: others may be making one."""
+        rows = self._db.execute(
+            "SELECT topic_id, name, epoch, partitions, compacted, retention_ms, tp_id"
+            " FROM topic JOIN part USING (topic_id) ORDER BY topic_id, partition"
+        )
+        for (topic_id, name, epoch, partitions, compacted, retention_ms), parts in groupby(rows, lambda row: row[:6]):
+            tp_ids = tuple(row[6] for row in parts)
+            yield TopicInfo(topic_id, name, epoch, partitions, bool(compacted), retention_ms, tp_ids)
 
     def topic(self, name: str) -> TopicInfo:
         try:

@@ -77,7 +77,12 @@ def test_a_topic_that_another_is_making_is_seen_whole_or_not_at_all(tmp_path: Pa
     path = tmp_path / "broker.db"
     with Store.open(path) as maker, Store.open(path) as reader:
         names = [f"t{number}" for number in range(200)]
-        making = threading.Thread(target=lambda: [maker.create_topic(name, 3) for name in names])
+
+        def make() -> None:
+            for name in names:
+                maker.create_topic(name, 3)
+
+        making = threading.Thread(target=make)
         making.start()
         while making.is_alive():
             assert all(len(info.tp_ids) == info.partitions for info in reader.topics().values())

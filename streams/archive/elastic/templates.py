@@ -122,6 +122,8 @@ FLUSH_AGE = "10m"
 """How often Elasticsearch syncs a shard's segments to disk, which holds up those who write. It does it every minute
 unless told otherwise; a shard that comes back after a crash replays at most so much of its log."""
 
+_SYNCING = {"translog": {"flush_threshold_age": FLUSH_AGE}}
+
 ANALYSIS = {
     "tokenizer": {
         "moodwire_words": {"type": "char_group", "tokenize_on_chars": ["whitespace", "punctuation", "symbol"]}
@@ -159,13 +161,13 @@ def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> 
 def _settings(options: ElasticOptions) -> dict[str, Any]:
     settings: dict[str, Any] = {"analysis": ANALYSIS}
     if options.shards:
-        settings |= {"number_of_shards": options.shards, "number_of_replicas": options.replicas}
+        settings |= {"number_of_shards": options.shards, "number_of_replicas": options.replicas, **_SYNCING}
     return settings
 
 
 def writing_out(options: ElasticOptions) -> dict[str, Any]:
     """The settings of a busy index that say how often segments are made and synced; serverless decides itself."""
-    return {"refresh_interval": REFRESH, "translog": {"flush_threshold_age": FLUSH_AGE}} if options.shards else {}
+    return {"refresh_interval": REFRESH, **_SYNCING} if options.shards else {}
 
 
 def _template(

@@ -22,9 +22,11 @@ __all__ = [
 
 Labels = npt.NDArray[np.int64]
 
-_LEAST = 1e-300
 BINS = 15
 """Bins of the calibration error, as in its paper."""
+
+_LEAST = 1e-300
+"""Probabilities below this count as this, so that their logarithm is finite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,16 @@ from models.text import leak_key
 from models.training.example import EntityLabel, Example
 from models.training.leaks import HeldOut
 
-__all__ = ["Augmentation", "augmented", "name_pool", "unleaked", "with_other_names", "without_ticker", "without_words"]
+__all__ = [
+    "Augmentation",
+    "augmented",
+    "name_pool",
+    "only_new",
+    "unleaked",
+    "with_other_names",
+    "without_ticker",
+    "without_words",
+]
 
 Augmentation = str
 
@@ -44,6 +53,11 @@ def augmented(
     made = [new for example in examples for new in _changed(example, kinds, pool, chance, kept_heads)]
     fewer = kinds.get("words", 0.0)
     made += [without_words(example, chance) for example in examples if fewer and chance.random() < fewer]
+    return only_new(made, examples, held_out)
+
+
+def only_new(made: Sequence[Example], examples: Sequence[Example], held_out: HeldOut) -> list[Example]:
+    """Return those of `made` whose text none of the `examples` has, and that give away no held-out text."""
     known = {leak_key(example.text) for example in examples}
     return unleaked([one for one in made if one.text and leak_key(one.text) not in known], held_out)
 

@@ -16,9 +16,8 @@ import torch
 from tokenizers import Tokenizer
 
 from models.proof import load_proof_list, proof_lists
-from models.text import leak_key
 from models.training import network as networks
-from models.training.augment import augmented, name_pool, unleaked
+from models.training.augment import augmented, name_pool, only_new, unleaked
 from models.training.batches import Encoded, encode
 from models.training.corpus import Corpus, load_corpus
 from models.training.errors import TrainingError
@@ -107,8 +106,7 @@ def _in_other_words(
         return []
     like = LikeWords(*networks.word_vectors(encoder))
     made = [with_other_words(one, like, chance) for one in corpus.train if chance.random() < share]
-    known = {leak_key(one.text) for one in corpus.train}
-    return unleaked([one for one in made if leak_key(one.text) not in known], held_out)
+    return only_new(made, corpus.train, held_out)
 
 
 def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:

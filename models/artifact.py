@@ -1,6 +1,6 @@
 """A model as it lies on disk: a folder with a manifest, `artifact.json`, that vouches for the other files.
 
-    artifact.json    name, version, heads with labels, temperatures and thresholds, size and SHA-256 of the files below
+    artifact.json    name, version, heads with labels, scaling and thresholds, size and SHA-256 of the files below
     model.onnx       token numbers in, logits of each head out
     tokenizer.json   text in, token numbers out
     MODEL_CARD.md    what it was trained on and how well it does; metrics.json has the same for programs
@@ -12,10 +12,11 @@ a format of tomorrow ends in an `ArtifactError` that names the file, not in odd 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from models.calibration import Scaling
 from models.errors import ArtifactError
 
 __all__ = [
@@ -62,17 +63,16 @@ class FileSum:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One question that the model answers: its labels in order, and what its logits are divided by.
+    """One question that the model answers: its labels in order, and how its logits become probabilities.
 
     `threshold` is the probability from which 95 % of the answers on the dev rows were right; 0 where it was not
-    measured. `smoothing` is the label smoothing of its training that is undone, see `models.calibration`.
+    measured.
     """
 
     labels: tuple[str, ...]
-    temperature: float
+    scaling: Scaling = field(default_factory=Scaling)
     kind: HeadKind = "text"
     threshold: float = 0.0
-    smoothing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +204,18 @@ def _head(stated: Mapping[str, Any]) -> Head:
     kind = stated.get("kind", "text")
     if kind not in get_args(HeadKind):
         raise ValueError(f"a head judges {kind!r}, none of {', '.join(get_args(HeadKind))}")
+    labels = tuple(stated["labels"])
+    return Head(labels, _scaling(stated, len(labels)), kind, float(stated.get("threshold", 0.0)))
+
+
+def _scaling(stated: Mapping[str, Any], labels: int) -> Scaling:
     smoothing = float(stated.get("smoothing", 0.0))
     if not 0 <= smoothing < 1:
         raise ValueError(f"a head undoes a smoothing of {smoothing}, which is not from 0 to less than 1")
-    labels, temperature = tuple(stated["labels"]), float(stated["temperature"])
-    return Head(labels, temperature, kind, float(stated.get("threshold", 0.0)), smoothing)
+    bias = tuple(float(one) for one in stated.get("bias", ()))
+    if bias and len(bias) != labels:
+        raise ValueError(f"a head has {labels} labels, and a bias for {len(bias)}")
+    return Scaling(float(stated["temperature"]), smoothing, bias)
 
 
 def _fix(artifact: Artifact) -> str:

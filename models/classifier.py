@@ -250,8 +250,7 @@ class OnnxClassifier:
             self.tally = TokenTally(done.characters + characters, done.tokens + tokens, done.unknown + unknown)
 
     def _probabilities(self, head: str, logits: Logits) -> Probabilities:
-        one = self.artifact.heads[head]
-        return calibrated(logits, one.temperature, one.smoothing).astype(np.float32)
+        return calibrated(logits, self.artifact.heads[head].scaling).astype(np.float32)
 
     def _open_network(self) -> Network:
         if self._network is None:

@@ -5,7 +5,7 @@ lists/*.yaml (behaviour, slices)┼─ evaluation ─> Evaluation ─┬─ JSON
 the artifact ───────────────────┘                            └─ report (charts, report.html.j2) ─> one HTML file
 
 scores      accuracy, macro-F1, confusion, calibration      slices      parts of a set
-names       how well names are found
+fitting     the scaling that the dev rows ask for           names       how well names are found
 behaviour   tests of what any good model must answer
 
 """

@@ -1,7 +1,7 @@
 """An artifact measured on labelled sets: figures, slices, calibration, behaviour, and the errors to read.
 
     artifact, sets ─ classify ─┬─ scores, slices ─> SetEvaluation …
-    dev sets ──────────────────┼─ temperature ────> Calibration …
+    dev sets ──────────────────┼─ fitting ────────> Calibration …
     proof list ────────────────┴─ behaviour ──────> BehaviourKind …
 
 Runs where a model runs: onnxruntime alone, no torch.
@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from models.artifact import Head
-from models.calibration import calibrated, smoothed
+from models.calibration import Scaling, calibrated, logits_of
 from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.errors import ModelError
 from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.proof.fitting import fitted_scaling
 from models.proof.labelled import LabelledNames, LabelledSet
 from models.proof.names import NamesScore, score_names
 from models.proof.scores import (
     HeadScore,
     Labels,
     calibration_error,
-    fitted_calibration,
     score,
     sureness_threshold,
 )
@@ -34,9 +34,6 @@ __all__ = ["Calibration", "ErrorToRead", "Evaluation", "SetEvaluation", "evaluat
 
 ERRORS_TO_READ = 40
 """Errors kept of a set, the surest first (those teach most, and a person reads no more); half may be opposite ones."""
-
-_LEAST = 1e-12
-"""Probabilities below this count as this, so that their logarithm is finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +62,12 @@ class SetEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the dev rows say about one head: the temperature that fits them, and from where answers can be trusted."""
+    """What the dev rows say about one head: the scaling that fits them, and from where answers can be trusted."""
 
     head: str
     rows: int
-    shipped_temperature: float
-    fitted_temperature: float
-    fitted_smoothing: float
-    """The label smoothing to undo, of those that were asked about."""
+    shipped: Scaling
+    fitted: Scaling
     error_before: float
     """Expected calibration error on the dev rows as shipped."""
     error_after: float
@@ -145,7 +140,7 @@ def evaluate(
     smoothings: Sequence[float] | None = None,
 ) -> Evaluation:
     """Measure any classifier; see `evaluate_artifact`. `heads` say how its probabilities came from logits."""
-    plain = Head((), 1.0)
+    plain = Head(())
     return Evaluation(
         name=classifier.name,
         version=classifier.version,
@@ -197,16 +192,14 @@ def _calibrate(
     classifier: Classifier, one: LabelledSet, shipped: Head, smoothings: Sequence[float] | None
 ) -> Calibration:
     wanted, probabilities = one.numbers(classifier), one.answers(classifier)
-    answered = smoothed(probabilities, shipped.smoothing)
-    logits = np.log(np.maximum(answered, _LEAST)) * shipped.temperature
-    temperature, smoothing = fitted_calibration(logits, wanted, smoothings or (shipped.smoothing,))
-    after = calibrated(logits, temperature, smoothing).astype(np.float32)
+    logits = logits_of(probabilities, shipped.scaling)
+    fitted = fitted_scaling(logits, wanted, smoothings or (shipped.scaling.smoothing,))
+    after = calibrated(logits, fitted).astype(np.float32)
     return Calibration(
         head=one.head,
         rows=len(wanted),
-        shipped_temperature=shipped.temperature,
-        fitted_temperature=temperature,
-        fitted_smoothing=smoothing,
+        shipped=shipped.scaling,
+        fitted=fitted,
         error_before=calibration_error(probabilities, wanted),
         error_after=calibration_error(after, wanted),
         threshold=sureness_threshold(after, wanted),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.calibration import calibrated
 from models.classifier import Probabilities
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "ClassScore",
     "HeadScore",
     "calibration_error",
-    "fitted_calibration",
     "opposite_polarity",
     "score",
     "sureness_threshold",
@@ -24,9 +22,6 @@ Labels = npt.NDArray[np.int64]
 
 BINS = 15
 """Bins of the calibration error, as in its paper."""
-
-_LEAST = 1e-300
-"""Probabilities below this count as this, so that their logarithm is finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +111,6 @@ def reliability(probabilities: Probabilities, wanted: Labels, bins: int = BINS) 
     return [Bin(int(one.sum()), float(sure[one].mean()), float(right[one].mean())) for one in members if one.any()]
 
 
-def fitted_calibration(
-    logits: npt.NDArray[np.float64], wanted: Labels, smoothings: Sequence[float] = (0.0,)
-) -> tuple[float, float]:
-    """Return the temperature and that of `smoothings` with which the `calibrated` logits, [rows, labels], fit best.
-
-    Least negative log likelihood over temperatures from 0.5 to 3, to 0.01.
-    """
-    tried = [(round(float(one), 2), smoothing) for smoothing in smoothings for one in np.arange(0.5, 3.0, 0.01)]
-    return min(tried, key=lambda one: _negative_log_likelihood(calibrated(logits, *one), wanted))
-
-
 def sureness_threshold(probabilities: Probabilities, wanted: Labels, target: float = 0.95) -> float:
     """Return the least probability from which answers are right at a share of `target`, to 0.01; 1 if none is.
 
@@ -138,10 +122,6 @@ def sureness_threshold(probabilities: Probabilities, wanted: Labels, target: flo
         if kept.any() and right[kept].mean() >= target:
             return percent / 100
     return 1.0
-
-
-def _negative_log_likelihood(probabilities: npt.NDArray[np.float64], wanted: Labels) -> float:
-    return -float(np.log(np.maximum(probabilities[np.arange(len(wanted)), wanted], _LEAST)).mean())
 
 
 def _class_score(counts: npt.NDArray[np.int64], number: int) -> ClassScore:

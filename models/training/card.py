@@ -77,8 +77,9 @@ score does not depend on the texts that share its batch.
 """
 
 _LIMITS = """
-Logits are divided by a temperature fitted on the dev rows: {temperatures}. Label smoothing that is undone where that
-fits them better: {smoothings}. From its threshold on, 95 % of a head's answers on them were right: {thresholds}.
+Logits become probabilities as the dev rows ask for it. They are divided by a temperature; a bias of each label is added
+where rows that it was not fitted on are surely likelier with it; the label smoothing of training is undone where that
+fits better. {scalings}. From its threshold on, 95 % of a head's answers on the dev rows were right: {thresholds}.
 
 ## Limits
 
@@ -117,9 +118,7 @@ def model_card(metrics: Mapping[str, Any], artifact: Artifact, *, base_model: st
     if artifact.precision == "int8":
         text += _INT8
     return text + _LIMITS.format(
-        temperatures=", ".join(f"{name} {head.temperature:g}" for name, head in artifact.heads.items()),
-        smoothings=", ".join(f"{name} {head.smoothing:g}" for name, head in artifact.heads.items() if head.smoothing)
-        or "none",
+        scalings="; ".join(f"{name}: {head.scaling}" for name, head in artifact.heads.items()),
         thresholds=", ".join(f"{name} {head.threshold:g}" for name, head in artifact.heads.items() if head.threshold)
         or "not measured",
         rare=_rare(metrics),

@@ -1,7 +1,7 @@
 """Turn a trained network into artifacts: written, compared with the network, calibrated, measured, described.
 
     network ─ graph ─> model.onnx ─┬─ parity: refused when it answers otherwise than the network
-                                   ├─ dev: temperatures and thresholds ─> artifact.json
+                                   ├─ dev: scaling and thresholds ────> artifact.json
                                    └─ held-out sets, behaviour ─> metrics.json, MODEL_CARD.md
 
 All of it happens in a folder beside the target, which is put in its place when nothing was refused.
@@ -47,7 +47,7 @@ class ExportPlan:
     """What is made of which network. `run` is the folder that training wrote, or that of a network itself.
 
     The folder `out` becomes the artifact; its name is the model's. With `data` the artifact is compared,
-    calibrated and measured on `sets`; without, it is written with temperatures of 1.
+    calibrated and measured on `sets`; without, its logits stay as they are.
     """
 
     run: Path
@@ -163,7 +163,7 @@ def _proven(plan: ExportPlan, made: Path, data: Path) -> dict[str, Any]:
     _write_manifest(plan, made, heads)
     return {
         "parity": [asdict(one) for one in parity],
-        "temperatures": {name: head.temperature for name, head in heads.items()},
+        "scaling": {name: asdict(head.scaling) for name, head in heads.items()},
         **_figures(made, sets, names, plan),
     }
 
@@ -176,15 +176,7 @@ def _parity(plan: ExportPlan, made: Path, sets: Sequence[LabelledSet]) -> list[H
 
 def _calibrated(plan: ExportPlan, made: Path, dev: Sequence[LabelledSet], heads: Mapping[str, Head]) -> dict[str, Head]:
     calibration = evaluate_artifact(made, [], dev=dev, smoothings=(0.0, plan.smoothing)).calibration
-    fitted = {
-        one.head: replace(
-            heads[one.head],
-            temperature=one.fitted_temperature,
-            smoothing=one.fitted_smoothing,
-            threshold=one.threshold,
-        )
-        for one in calibration
-    }
+    fitted = {one.head: replace(heads[one.head], scaling=one.fitted, threshold=one.threshold) for one in calibration}
     return {**heads, **fitted}
 
 
@@ -198,7 +190,7 @@ def _figures(
 
 
 def _plain_heads(plan: ExportPlan) -> dict[str, Head]:
-    return {name: Head(spec.labels, 1.0, spec.kind) for name, spec in read_heads(plan.network).items()}
+    return {name: Head(spec.labels, kind=spec.kind) for name, spec in read_heads(plan.network).items()}
 
 
 def _write_manifest(plan: ExportPlan, folder: Path, heads: Mapping[str, Head]) -> None:
@@ -219,10 +211,10 @@ def _write_manifest(plan: ExportPlan, folder: Path, heads: Mapping[str, Head]) -
 
 
 def _stated_head(head: Head) -> dict[str, Any]:
-    stated: dict[str, Any] = {"labels": list(head.labels), "temperature": head.temperature}
+    stated: dict[str, Any] = {"labels": list(head.labels), "temperature": head.scaling.temperature}
     if head.kind != "text":
         stated["kind"] = head.kind
-    measured = {"threshold": head.threshold, "smoothing": head.smoothing}
+    measured = {"threshold": head.threshold, "smoothing": head.scaling.smoothing, "bias": list(head.scaling.bias)}
     return stated | {name: value for name, value in measured.items() if value}
 
 

@@ -212,7 +212,7 @@ def _show(evaluation: Evaluation) -> None:
         )
     for one in evaluation.calibration:
         console.print(
-            f"dev, {one.head}: temperature {one.shipped_temperature:.2f}, fitted now {one.fitted_temperature:.2f}; "
+            f"dev, {one.head}: {one.shipped}; fitted now {one.fitted}; "
             f"calibration error {one.error_before:.4f}, fitted {one.error_after:.4f}; "
             f"95 % right from {one.threshold:.2f} on",
             highlight=False,

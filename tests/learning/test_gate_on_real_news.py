@@ -17,9 +17,10 @@ import numpy.typing as npt
 import pytest
 
 from models import OnnxClassifier, Places, Probabilities, shipped
-from models.calibration import softmax
+from models.calibration import Scaling, calibrated, softmax
 from models.gate import Limits
 from models.proof import LabelledSet, load_proof_list
+from models.proof.fitting import fitted_scaling
 from streams.archive.memory import MemoryArchive
 from streams.learning.feedback import Feedback, review
 from streams.learning.gating import Asked, ask_gate
@@ -37,7 +38,10 @@ pytestmark = pytest.mark.slow
 
 
 class Faulty:
-    """The shipped model's sentiment, negative favoured; `weights` [3, 4] is a last layer over the logarithms."""
+    """The shipped model's sentiment, negative favoured; `weights` [3, 4] is a last layer over the logarithms.
+
+    `scaling` is what its export would have written.
+    """
 
     entity_labels: Mapping[str, tuple[str, ...]] = {}
     name = "model"
@@ -53,12 +57,20 @@ class Faulty:
         self.version = version
         self._model, self._read = model, read
         self._weights = weights
+        self.scaling = Scaling()
         self._order = [model.labels["sentiment"].index(label) for label in LABELS]
 
     def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
-        logits = self.features(texts)
-        raised = logits if self._weights is None else _with_ones(logits) @ self._weights.T
-        return {"sentiment": softmax(raised).astype(np.float32)}
+        return {"sentiment": calibrated(self.logits(texts), self.scaling).astype(np.float32)}
+
+    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """What the last layer makes of the faulty logits, float64 [texts, 3]."""
+        faulty = self.features(texts)
+        return faulty if self._weights is None else _with_ones(faulty) @ self._weights.T
+
+    def calibrate(self, dev: Sequence[tuple[str, str]]) -> None:
+        texts, labels = zip(*dev, strict=True)
+        self.scaling = fitted_scaling(self.logits(texts), np.array([LABELS.index(label) for label in labels]))
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """The faulty logits, float64 [texts, 3]; a text is read once."""
@@ -103,6 +115,7 @@ class World:
     current: Faulty
     wrong: Sequence[tuple[str, str]]
     right: Sequence[tuple[str, str]]
+    dev: Sequence[tuple[str, str]]
     held_out: LabelledSet
     model: OnnxClassifier
 
@@ -119,8 +132,9 @@ def world() -> Iterator[World]:
         pairs = [(texts[at], labels[at], LABELS[label]) for at, label in zip(chosen, given, strict=True)]
         wrong = [(text, label) for text, label, said in pairs if label != said and said == "negative"][:CORRECTIONS]
         right = [(text, label) for text, label, said in pairs if label == said][: 2 * CORRECTIONS]
+        dev = [(texts[at], labels[at]) for at in sorted(set(range(len(texts))) - set(chosen))]
         held_out = LabelledSet("held out", "sentiment", *rows_of("tfns_sentiment_valid.csv"))
-        yield World(current, wrong, right, held_out, model)
+        yield World(current, wrong, right, dev, held_out, model)
 
 
 async def candidate(world: World, folder: Path, flip: bool) -> tuple[Faulty, LabelledSet]:
@@ -141,7 +155,9 @@ async def candidate(world: World, folder: Path, flip: bool) -> tuple[Faulty, Lab
     weight = np.array([2.0] * len(taught) + [1.0] * len(world.right))
     weights = fitted(inputs, [label for _, label in [*taught, *world.right]], weight)
     corrections = LabelledSet("corrections", "sentiment", [text for text, _ in kept], [label for _, label in kept])
-    return Faulty(world.model, world.current._read, "2", weights), corrections
+    made = Faulty(world.model, world.current._read, "2", weights)
+    made.calibrate(world.dev)
+    return made, corrections
 
 
 async def test_honest_corrections_are_let_through_and_flipped_ones_are_not(world: World, tmp_path: Path) -> None:

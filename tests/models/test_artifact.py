@@ -102,6 +102,7 @@ def test_a_manifest_without_a_key_names_it(folder: Path, key: str) -> None:
         {"sentiment": []},
         {"sentiment": {"labels": 5, "temperature": 1}},
         {"sentiment": {"labels": ["a"], "temperature": 1, "smoothing": 1}},
+        {"sentiment": {"labels": ["a"], "temperature": 1, "bias": [0.1, 0.2]}},
     ],
 )
 def test_heads_of_another_shape_are_refused(folder: Path, heads: object) -> None:
@@ -117,7 +118,8 @@ def test_a_manifest_must_vouch_for_the_network(folder: Path) -> None:
 
 
 def test_labels_that_the_network_does_not_answer_are_found_at_loading(folder: Path) -> None:
-    rewrite(folder, lambda manifest: manifest["heads"]["sentiment"]["labels"].append("mixed"))
+    head = {"labels": ["good", "bad", "mixed", "none"], "temperature": 1.0}
+    rewrite(folder, lambda manifest: manifest["heads"].update(sentiment=head))
     with pytest.raises(ArtifactError, match=r"answers .* labels, the manifest lists"):
         OnnxClassifier.load(folder)
 

@@ -67,8 +67,8 @@ def _list_without_tests() -> ProofList:
 
 
 def test_calibration_is_fitted_on_the_dev_rows() -> None:
-    (found,) = evaluate(Reader(), [], dev=[texts_of(300, wrong=0)], heads={"sentiment": Head(POLES, 1.0)}).calibration
-    assert found.fitted_temperature < 1  # always right, and never surer than 0.9
+    (found,) = evaluate(Reader(), [], dev=[texts_of(300, wrong=0)], heads={"sentiment": Head(POLES)}).calibration
+    assert found.fitted.temperature < 1  # always right, and never surer than 0.9
     assert found.error_after < found.error_before
     assert found.threshold == 0
 
@@ -106,12 +106,12 @@ def test_an_evaluation_survives_json(shipped_folder: Path) -> None:
         found.of("topic")
 
 
-def test_the_dev_part_finds_the_shipped_temperature_again(classifier: OnnxClassifier) -> None:
+def test_the_dev_part_tells_of_the_shipped_scaling(classifier: OnnxClassifier) -> None:
     texts = [f"Ironbark {word} {number}" for word in ("warns", "meets", "gains") for number in range(40)]
     given = classifier.classify(texts)["sentiment"].argmax(axis=1)
     own = LabelledSet("own answers", "sentiment", texts, [POLES[number] for number in given])
     heads = classifier.artifact.heads
     (found,) = evaluate(classifier, [], dev=[own], heads=heads).calibration
-    assert found.shipped_temperature == heads["sentiment"].temperature
-    assert found.fitted_smoothing == heads["sentiment"].smoothing
-    assert found.fitted_temperature == 0.5  # always right: as sure as the range allows
+    assert found.shipped == heads["sentiment"].scaling
+    assert found.fitted.smoothing == found.shipped.smoothing
+    assert found.error_after < found.error_before  # always right: it should be surer

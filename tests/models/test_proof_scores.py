@@ -4,10 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.calibration import calibrated, smoothed, softmax
 from models.proof.scores import (
     calibration_error,
-    fitted_calibration,
     opposite_polarity,
     score,
     sureness_threshold,
@@ -51,32 +49,6 @@ def test_answers_as_sure_as_they_are_right_are_calibrated() -> None:
     answers = np.tile(np.array([[0.75, 0.25]], np.float32), (4, 1))
     assert calibration_error(answers, np.array([0, 0, 0, 1])) == pytest.approx(0, abs=1e-6)
     assert calibration_error(answers, np.array([1, 1, 1, 1])) == pytest.approx(0.75)
-
-
-@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.8])
-def test_a_known_temperature_is_found_again(temperature: float) -> None:
-    chance = np.random.default_rng(5)
-    logits = chance.normal(size=(20_000, 3)) * 2
-    gumbel = chance.gumbel(size=logits.shape)
-    wanted = (logits + gumbel).argmax(axis=1)
-    found, smoothing = fitted_calibration(logits * temperature, wanted)
-    assert found == pytest.approx(temperature, abs=0.05)
-    assert smoothing == 0
-
-
-def test_a_network_taught_with_smoothed_labels_is_found_out() -> None:
-    chance = np.random.default_rng(5)
-    logits = chance.normal(size=(20_000, 3)) * 3
-    wanted = (logits + chance.gumbel(size=logits.shape)).argmax(axis=1)
-    answered = np.log(smoothed(softmax(logits), 0.1))
-    temperature, smoothing = fitted_calibration(answered, wanted, (0.0, 0.1))
-    assert temperature == pytest.approx(1, abs=0.05)
-    assert smoothing == 0.1
-    plain, _ = fitted_calibration(answered, wanted)
-    errors = [
-        calibration_error(calibrated(answered, *one).astype(np.float32), wanted) for one in ((plain, 0.0), (1.0, 0.1))
-    ]
-    assert errors[0] > 0.02 > 0.01 > errors[1]  # no temperature does what the undoing does
 
 
 def test_a_confusion_counts_right_labels_down_and_given_ones_across() -> None:

@@ -11,7 +11,7 @@ from models.proof import evaluate
 from models.training.dataset import shipped_datasets
 from models.training.evaluate import held_out_sets
 
-FLOORS = {"tfns-sentiment, sentiment": 0.885, "tfns-topic, topic": 0.89, "sentfin, entity": 0.885}
+FLOORS = {"tfns-sentiment, sentiment": 0.895, "tfns-topic, topic": 0.89, "sentfin, entity": 0.89}
 PROCESSOR_SLACK = 0.002
 """Other processors round otherwise in the last digits: a few texts on the fence may fall differently."""
 

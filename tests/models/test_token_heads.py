@@ -10,6 +10,7 @@ import pytest
 
 from models import ModelError, Name, OnnxClassifier, Span, find_span
 from models.artifact import Head
+from models.calibration import Scaling
 from models.proof import LabelledNames, LabelledSet, evaluate
 from models.proof.names import score_names
 from models.runtime import Feeds, Network
@@ -42,9 +43,9 @@ class WrittenNetwork(Network):
 def model(classifier: OnnxClassifier) -> OnnxClassifier:
     tokenizer: Any = classifier._tokenizer
     heads = {
-        "sentiment": Head(POLES, 1.0),
-        "entity": Head(POLES, 2.0, "entity"),
-        "names": Head(("O", "B", "I"), 1.0, "names"),
+        "sentiment": Head(POLES),
+        "entity": Head(POLES, Scaling(2.0), "entity"),
+        "names": Head(("O", "B", "I"), kind="names"),
     }
     first = {name: tokenizer.encode(name, add_special_tokens=False).ids for name in ("ironbark", "larkfield", "foods")}
     network = WrittenNetwork(
@@ -96,7 +97,7 @@ def test_no_entities_give_no_rows_and_without_the_argument_no_answer(model: Onnx
 @pytest.fixture
 def plain(model: OnnxClassifier) -> OnnxClassifier:
     """The model without its heads for tokens, as artifacts of the first format are."""
-    heads = {"sentiment": Head(POLES, 1.0)}
+    heads = {"sentiment": Head(POLES)}
     return OnnxClassifier(
         replace(model.artifact, heads=heads), model._open_network(), model._tokenizer, model._token_budget
     )

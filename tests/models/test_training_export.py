@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_an_artifact_answers_for_every_head(
         spans = [[find_span(text, "ore"), find_span(text, "tin")]]
         assert model.classify([text], entities=spans)["entity"].shape == (2, 3)
         assert model.finds_names
-        assert model.artifact.heads["sentiment"].temperature == metrics["temperatures"]["sentiment"]
+        assert asdict(model.artifact.heads["sentiment"].scaling) == metrics["scaling"]["sentiment"]
 
 
 def test_what_is_written_vouches_for_itself_and_quotes_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from streams.archive.protocol import (
     ArchiveStats,
+    Claims,
     Count,
     Hit,
     Outcome,
@@ -15,6 +16,7 @@ from streams.archive.protocol import (
     RecentStory,
     StoredAlert,
     StoredNotification,
+    Unscored,
 )
 from streams.archive.series import negative_in, series_of
 from streams.archive.words import marked, words_of
@@ -33,7 +35,10 @@ class MemoryArchive:
         self._alerts: dict[tuple[str, int], StoredAlert] = {}
         self._notifications: dict[str, StoredNotification] = {}
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def claim(self, records: Sequence[Unscored]) -> None:
+        """Nothing is won by it."""
+
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:  # noqa: ARG002  # it makes none
         return [self._write(item) for item in items]
 
     def _write(self, item: Scored) -> Outcome:

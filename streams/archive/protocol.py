@@ -13,12 +13,13 @@ from enum import Enum
 from typing import Protocol
 
 from streams.errors import MoodwireError
-from streams.records import Scored
+from streams.records import News, Position, Scored
 
 __all__ = [
     "Archive",
     "ArchiveError",
     "ArchiveStats",
+    "Claims",
     "Count",
     "Hit",
     "OnTrouble",
@@ -29,6 +30,7 @@ __all__ = [
     "Refused",
     "StoredAlert",
     "StoredNotification",
+    "Unscored",
     "Written",
 ]
 
@@ -155,11 +157,31 @@ class StoredNotification:
     problem: str = ""
 
 
+class Unscored(Protocol):
+    """What of a record is known before it is scored."""
+
+    @property
+    def news(self) -> News: ...
+
+    @property
+    def position(self) -> Position: ...
+
+
+class Claims:
+    """What an archive has settled of records before they were scored; each archive has its own."""
+
+
 class Archive(Protocol):
     """Raises `Retry` when it cannot take or answer now, `ArchiveError` when it never will."""
 
-    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
-        """Durable when it returns; one outcome an item, in order."""
+    async def claim(self, records: Sequence[Unscored]) -> Claims | None:
+        """Begin to write what is about to be scored, with all that needs no scores; None where nothing can be done.
+
+        A claim that nothing follows does no harm: the redo of the run finds it as its own.
+        """
+
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> Sequence[Written]:
+        """Durable when it returns; one outcome an item, in order. `claims` are those of the same records."""
 
     async def stats(self) -> ArchiveStats: ...
 

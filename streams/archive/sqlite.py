@@ -13,6 +13,7 @@ import msgspec
 from streams.archive import queries
 from streams.archive.protocol import (
     ArchiveStats,
+    Claims,
     Count,
     Hit,
     Outcome,
@@ -21,6 +22,7 @@ from streams.archive.protocol import (
     RecentStory,
     StoredAlert,
     StoredNotification,
+    Unscored,
 )
 from streams.archive.threads import Reader, Writer
 from streams.archive.writer import ItemWriter, remove_members
@@ -42,7 +44,10 @@ class SqliteArchive:
         self._items = ItemWriter(self._writer._db)
         self._writer.rolled_back = self._items.forget
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def claim(self, records: Sequence[Unscored]) -> None:
+        """Nothing is won by it: a batch is one transaction."""
+
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:  # noqa: ARG002  # it makes none
         return await self._writer.do(lambda _: self._items.write(items))
 
     async def stats(self) -> ArchiveStats:

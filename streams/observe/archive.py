@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from streams.archive.protocol import Archive, Outcome, StoredAlert, StoredNotification, Written
+from streams.archive.protocol import Archive, Claims, Outcome, StoredAlert, StoredNotification, Unscored, Written
 from streams.errors import MoodwireError, Retry
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
@@ -32,7 +32,9 @@ class ObservedArchive:
         self._metrics = metrics
         self._troubles = troubles
         self._clock = clock
-        self._seconds = {kind: metrics.archive_seconds.labels(kind) for kind in ("items", "alerts", "notifications")}
+        self._seconds = {
+            kind: metrics.archive_seconds.labels(kind) for kind in ("claims", "items", "alerts", "notifications")
+        }
         self._outcomes = {outcome: metrics.archived.labels(outcome.value) for outcome in Outcome}
         self._refused = metrics.archived.labels("refused")
         self._begun: dict[int, float] = {}
@@ -46,9 +48,13 @@ class ObservedArchive:
         """How long the oldest write has been under way; 0 without one."""
         return time.perf_counter() - min(self._begun.values()) if self._begun else 0.0
 
-    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
+    async def claim(self, records: Sequence[Unscored]) -> Claims | None:
+        with self._measured("claims"):
+            return await self._archive.claim(records)
+
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> Sequence[Written]:
         with self._measured("items"):
-            outcomes = await self._archive.write_items(items)
+            outcomes = await self._archive.write_items(items, claims)
         self._count(items, outcomes)
         return outcomes
 

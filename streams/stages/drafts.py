@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from streams.archive.protocol import Claims
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.errors import Reject
@@ -39,6 +40,7 @@ class Draft:
     rejects: list[Send] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     progress_ms: int = 0
+    claims: Claims | None = None
 
 
 @dataclass(frozen=True, slots=True)

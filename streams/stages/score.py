@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from models import Classifier
-from streams.archive.protocol import Archive, Outcome, Refused, Written
+from streams.archive.protocol import Archive, Claims, Outcome, Refused, Written
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Run
@@ -117,33 +117,37 @@ class ScoreStage:
             raise
 
     async def _handle(self, run: Run) -> None:
-        """Chunk by chunk: while one is classified, the next is read and the one before is archived."""
+        """Chunk by chunk: while one is classified, the next is read, the one before is archived, and it is claimed."""
         parts = await self._versions.of(run)
         stories = await self._story_index(run)
         results = _Results()
         chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
         reading = asyncio.ensure_future(asyncio.to_thread(self._records.draft, run, chunks[0], stories))
+        claiming: asyncio.Future[Claims | None] | None = None
         writing: asyncio.Future[None] | None = None
         try:
             for following in [*chunks[1:], None]:
                 draft = await reading
                 if following is not None:
                     reading = asyncio.ensure_future(asyncio.to_thread(self._records.draft, run, following, stories))
+                claiming = asyncio.ensure_future(self._archive.claim(draft.read)) if draft.read else None
                 await asyncio.to_thread(self._classify, draft, parts)
+                draft.claims = await claiming if claiming is not None else None
                 if writing is not None:
                     await writing
                 writing = asyncio.ensure_future(self._archive_chunk(run, draft, results))
             if writing is not None:
                 await writing
         finally:  # after a failure nothing of this attempt may go on beside the next
-            await asyncio.gather(reading, *([writing] if writing else []), return_exceptions=True)
+            begun = [one for one in (reading, claiming, writing) if one is not None]
+            await asyncio.gather(*begun, return_exceptions=True)
 
         await self._outbox.send([*results.sends, *self._mentions_of(run, parts, results)])
         self._observer.rejected(results.reasons)
 
     async def _archive_chunk(self, run: Run, draft: Draft, results: _Results) -> None:
         """Archive a chunk; what the topics are to learn of it is sent with the run's other chunks, at once."""
-        outcomes = await self._archive.write_items(draft.items) if draft.items else []
+        outcomes = await self._archive.write_items(draft.items, draft.claims) if draft.items else []
         added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
         topic = self._options.topics.scored
         results.sends += [*draft.rejects, *self._refused(run, draft, outcomes)]

@@ -19,6 +19,7 @@ from streams.archive.protocol import (
     Archive,
     ArchiveError,
     ArchiveStats,
+    Claims,
     Outcome,
     Query,
     StoredAlert,
@@ -63,8 +64,8 @@ def scored(
 class Refreshed(ElasticArchive):
     """Sees its own writes in searches at once, as the contract's tests expect; the pipeline never needs it."""
 
-    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
-        outcomes = await super().write_items(items)
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> Sequence[Written]:
+        outcomes = await super().write_items(items, claims)
         await self.refresh()
         return outcomes
 
@@ -109,6 +110,25 @@ async def test_the_same_content_elsewhere_is_a_duplicate_once(archive: Archive) 
     assert await archive.write_items([scored(1), again]) == [Outcome.ADDED, Outcome.DUPLICATE]
     assert await archive.write_items([again]) == [Outcome.DUPLICATE]
     assert await archive.stats() == ArchiveStats(1, 0, 1)
+
+
+async def test_what_was_claimed_before_it_was_scored_is_written_as_ever(archive: Archive) -> None:
+    items = [scored(1), scored(1, offset=9), scored(2)]
+    assert await archive.write_items(items, await archive.claim(items)) == [
+        Outcome.ADDED,
+        Outcome.DUPLICATE,
+        Outcome.ADDED,
+    ]
+    assert await archive.items_by_id(["id1"]) == [items[0]]
+    assert await archive.stats() == ArchiveStats(2, 0, 1)
+
+
+async def test_a_claim_that_nothing_followed_is_the_redo_s_own(archive: Archive) -> None:
+    await archive.claim([scored(1)])
+    assert await archive.items_by_id(["id1"]) == []
+    assert await archive.stats() == ArchiveStats(0, 0, 0)
+    assert await archive.write_items([scored(1)]) == [Outcome.ADDED]
+    assert await archive.stats() == ArchiveStats(1, 0, 0)
 
 
 async def test_versions_by_their_place(archive: Archive) -> None:

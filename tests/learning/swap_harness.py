@@ -16,7 +16,7 @@ import numpy as np
 
 from models import Classifier, Places, Probabilities
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Outcome
+from streams.archive.protocol import Claims, Outcome
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.feeds.fieldmap import FieldMap
@@ -120,10 +120,10 @@ class Worker:
             clock=lambda: NOW_MS,
         )
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
         self._world.fuse.burn()
         await self.gate.pass_through()
-        return await self._world.archive.write_items(items)
+        return await self._world.archive.write_items(items, claims)
 
     async def stories(self, **_: object) -> list[object]:
         return []

@@ -15,7 +15,7 @@ from pathlib import Path
 from models import NullClassifier
 from streams.app import Pipeline
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Outcome
+from streams.archive.protocol import Claims, Outcome
 from streams.observe.jobs import JobState
 from streams.observe.logs import set_up_logs
 from streams.observe.operations import Operations
@@ -33,10 +33,10 @@ class SlowArchive(MemoryArchive):
         super().__init__()
         self.seconds = seconds
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
         print("writing", flush=True)
         await asyncio.sleep(self.seconds)
-        outcomes = await super().write_items(items)
+        outcomes = await super().write_items(items, claims)
         print("written", flush=True)
         return outcomes
 

@@ -10,13 +10,13 @@ import pytest
 
 from models import NullClassifier
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Outcome
+from streams.archive.protocol import Claims, Outcome, Unscored
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
 from streams.feeds.fieldmap import FieldMap
 from streams.records import MentionBatch, Scored
 from streams.stages.reader import TextReader
-from streams.stages.score import ScoreOptions, ScoreStage
+from streams.stages.score import CHUNK, ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
 from streams.topics import END_HEADER, Topics
 from tests.engine.positions_harness import Crash, FakeOutbox, Fuse
@@ -33,9 +33,9 @@ class FragileArchive(MemoryArchive):
         super().__init__()
         self.fuse = fuse
 
-    async def write_items(self, items: Sequence[Scored]) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
         self.fuse.burn()
-        return await super().write_items(items)
+        return await super().write_items(items, claims)
 
 
 def make_stage(archive: MemoryArchive, outbox: FakeOutbox, *, live: bool = True) -> ScoreStage:
@@ -78,6 +78,33 @@ async def test_bad_records_are_parked_and_their_neighbours_are_not_lost() -> Non
     assert (await archive.stats()).items == len(bad)
     assert len(rejects) == len(bad)
     assert len({send.key for send in rejects}) == len(bad)
+
+
+class ClaimingArchive(MemoryArchive):
+    """Tells which records were claimed when, and hands each batch a claim of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claims: dict[int, list[str]] = {}
+        self.kept: list[Claims] = []
+
+    async def claim(self, records: Sequence[Unscored]) -> Claims:  # type: ignore[override]
+        self.kept.append(Claims())
+        self.claims[id(self.kept[-1])] = [one.news.title for one in records]
+        return self.kept[-1]
+
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+        assert self.claims[id(claims)] == [item.news.title for item in items]
+        return await super().write_items(items, claims)
+
+
+async def test_each_batch_is_written_with_its_own_claims() -> None:
+    archive, outbox = ClaimingArchive(), FakeOutbox(Fuse())
+    values: list[bytes | dict[str, object]] = [news(number) for number in range(2 * CHUNK + 10)]
+    values[5] = b"{broken"
+    await make_stage(archive, outbox).handle(run_of([record(offset, value) for offset, value in enumerate(values)]))
+    assert [len(archive.claims[id(one)]) for one in archive.kept] == [CHUNK - 1, CHUNK, 10]
+    assert (await archive.stats()).items == 2 * CHUNK + 9
 
 
 async def test_two_feeds_that_number_alike_lose_nothing() -> None:

@@ -22,6 +22,7 @@ from streams.archive.elastic.verdicts import Verdict
 from streams.archive.elastic.writing import ItemWriter
 from streams.archive.protocol import (
     ArchiveStats,
+    Claims,
     Count,
     Hit,
     OnTrouble,
@@ -30,6 +31,7 @@ from streams.archive.protocol import (
     RecentStory,
     StoredAlert,
     StoredNotification,
+    Unscored,
     Written,
 )
 from streams.records import Scored
@@ -116,9 +118,13 @@ class ElasticArchive:
         flavor = " serverless" if version.get("build_flavor") == "serverless" else ""
         return f"Elasticsearch {version.get('number', 'of an unknown version')}{flavor}"
 
-    async def write_items(self, items: Sequence[Scored]) -> Sequence[Written]:
+    async def claim(self, records: Sequence[Unscored]) -> Claims:
         await self._ready()
-        return await self.writer.write(items)
+        return await self.writer.claim(records)
+
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> Sequence[Written]:
+        await self._ready()
+        return await self.writer.write(items, claims)
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         """Every state under its own key, and the newest by external version: a late writer changes nothing."""

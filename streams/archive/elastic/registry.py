@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streams.archive.protocol import Outcome
-from streams.records import Position, Scored
+from streams.archive.protocol import Outcome, Unscored
+from streams.records import Position
 
 __all__ = ["Entry", "Version", "claim", "fold", "unclaim"]
 
@@ -54,7 +54,7 @@ class Entry(msgspec.Struct, frozen=True):
         return next((version for version in self.versions if version.content == content), None)
 
 
-def claim(entry: Entry | None, item: Scored, day: str) -> tuple[Entry, Outcome]:
+def claim(entry: Entry | None, item: Unscored, day: str) -> tuple[Entry, Outcome]:
     """The entry after a record of its id, and what the record is."""
     stored = entry.version(item.news.content) if entry else None
     if entry is not None and stored is not None:
@@ -64,7 +64,7 @@ def claim(entry: Entry | None, item: Scored, day: str) -> tuple[Entry, Outcome]:
     return Entry.of((*(entry.versions if entry else ()), version)), Outcome.ADDED
 
 
-def fold(entry: Entry | None, items: Iterable[tuple[Scored, str]]) -> tuple[Entry, list[Outcome]]:
+def fold(entry: Entry | None, items: Iterable[tuple[Unscored, str]]) -> tuple[Entry, list[Outcome]]:
     """Claims one after the other; `items` are (record, day) of one id, at least one."""
     outcomes: list[Outcome] = []
     for item, day in items:

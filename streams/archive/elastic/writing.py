@@ -9,13 +9,14 @@ Exact with any number of writers and after any crash, because each step is idemp
 a claim is settled by one document's compare-and-swap; documents and sightings are only ever created; the mark
 `moodwire.item` only ever falls, whoever comes first. A version that must lose its mark before its own
 writer has stored it gets a stub without the mark, which that writer fills in.
+The first step needs no scores, so it can be done while those are made (`ItemWriter.claim`).
 A crash between the steps is mended by the redo of the run, which finds its own claims again by position.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,21 +29,21 @@ from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.registry import Entry, Version, fold, unclaim
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.verdicts import Verdict
-from streams.archive.protocol import Outcome, Refused, Written
+from streams.archive.protocol import Claims, Outcome, Refused, Unscored, Written
 from streams.errors import Retry
 from streams.records import Scored
 
-__all__ = ["Group", "ItemWriter", "grouped"]
+__all__ = ["ItemWriter", "Settlement"]
 
 MOST_SWAPS = 20
 """Writers of one id at once are at most as many as partitions hold copies of it; this many lost races are a fault."""
 
 
 @dataclass(slots=True)
-class Group:
+class _Group:
     """The records of one id in a batch, in order."""
 
-    items: list[Scored] = field(default_factory=list)
+    records: list[Unscored] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     entry: Entry | None = None
@@ -52,14 +53,21 @@ class Group:
         return self.entry
 
 
-def grouped(items: Sequence[Scored]) -> dict[str, Group]:
-    """The records of a batch by their id, in order."""
-    groups: dict[str, Group] = {}
-    for place, item in enumerate(items):
-        group = groups.setdefault(item.news.id, Group())
-        group.items.append(item)
-        group.places.append(place)
-    return groups
+@dataclass(slots=True)
+class Settlement(Claims):
+    """A batch's records by their id, in order, with what the registry says of each."""
+
+    groups: dict[str, _Group] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[Unscored]) -> Settlement:
+        """The records in groups; nothing is settled yet."""
+        made = cls()
+        for place, record in enumerate(records):
+            group = made.groups.setdefault(record.news.id, _Group())
+            group.records.append(record)
+            group.places.append(place)
+        return made
 
 
 class ItemWriter:
@@ -79,20 +87,25 @@ class ItemWriter:
         self._options = options
         self._clock = clock
 
-    async def write(self, items: Sequence[Scored]) -> list[Written]:
+    async def write(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         """One outcome an item. Raises `Retry`; then some are stored, and the redo finds them."""
-        groups = grouped(items)
-        await self.claim(groups)
+        settled = claims if isinstance(claims, Settlement) else await self.claim(items)
         outcomes: list[Written] = [Outcome.ADDED] * len(items)
-        for group in groups.values():
+        for group in settled.groups.values():
             for place, outcome in zip(group.places, group.outcomes, strict=True):
                 outcomes[place] = outcome
-        for place, refused in (await self._store(groups)).items():
+        for place, refused in (await self._store(items, settled.groups.values())).items():
             outcomes[place] = refused
         return outcomes
 
-    async def claim(self, groups: dict[str, Group]) -> None:
-        """Settle every group's entry and outcomes: most ids are new and take one request."""
+    async def claim(self, records: Sequence[Unscored]) -> Settlement:
+        """Settle every id's entry and its records' outcomes: most ids are new and take one request."""
+        settlement = Settlement.of(records)
+        if records:
+            await self._settle(settlement.groups)
+        return settlement
+
+    async def _settle(self, groups: dict[str, _Group]) -> None:
         now_ms = self._clock()
         waiting = list(groups)
         actions: list[Action] = []
@@ -111,13 +124,13 @@ class ItemWriter:
             waiting, actions = await self._swaps(waiting, groups, now_ms)
         self._session.fail(f"{len(waiting)} ids are claimed over and over by others")
 
-    def _fold(self, group: Group, entry: Entry | None, now_ms: int) -> Entry:
-        days = (day_of(item.news.seen_ms, now_ms, self._options.retention_days) for item in group.items)
-        group.entry, group.outcomes = fold(entry, zip(group.items, days, strict=True))
+    def _fold(self, group: _Group, entry: Entry | None, now_ms: int) -> Entry:
+        days = (day_of(item.news.seen_ms, now_ms, self._options.retention_days) for item in group.records)
+        group.entry, group.outcomes = fold(entry, zip(group.records, days, strict=True))
         return group.entry
 
     async def _swaps(
-        self, waiting: Sequence[str], groups: dict[str, Group], now_ms: int
+        self, waiting: Sequence[str], groups: dict[str, _Group], now_ms: int
     ) -> tuple[list[str], list[Action]]:
         """For ids that have an entry: decide on it; those whose entry changes, and the compare-and-swap for each."""
         changed: list[str] = []
@@ -141,14 +154,15 @@ class ItemWriter:
             self._session.fail(f"{what}: {result.verdict.value} {result.kind} {result.reason}")
         return result.verdict
 
-    async def _store(self, groups: dict[str, Group]) -> dict[int, Refused]:
+    async def _store(self, items: Sequence[Scored], groups: Collection[_Group]) -> dict[int, Refused]:
         """Documents and sightings; what was refused, by place in the batch."""
         actions: list[Action] = []
-        owners: list[tuple[Group, int] | None] = []
-        for group in groups.values():
+        owners: list[tuple[_Group, Scored] | None] = []
+        for group in groups:
             entry = group.settled()
             earliest, seen = entry.item.content, set[str]()
-            for number, (item, outcome) in enumerate(zip(group.items, group.outcomes, strict=True)):
+            for place, outcome in zip(group.places, group.outcomes, strict=True):
+                item = items[place]
                 if outcome is Outcome.DUPLICATE:
                     actions.append(self._sighting(item, entry))
                     owners.append(None)
@@ -156,19 +170,19 @@ class ItemWriter:
                     seen.add(item.news.content)
                     document = item_document(item, is_item=item.news.content == earliest)
                     actions.append(Action.of("create", *self._place(entry, item), document))
-                    owners.append((group, number))
+                    owners.append((group, item))
         results = await self._bulk.send(actions)
         refused: dict[int, Refused] = {}
-        standing: list[tuple[Group, Scored]] = []
+        standing: list[tuple[_Group, Scored]] = []
         for owner, result in zip(owners, results, strict=True):
             if owner is None:
                 self._stored(result, "sighting")
             elif result.verdict is Verdict.REFUSED:
                 refused |= await self._refuse(*owner, result)
             elif self._stored(result, "document") is Verdict.CONFLICT:
-                standing.append((owner[0], owner[0].items[owner[1]]))
+                standing.append(owner)
         await self._fill_stubs(standing)
-        await self._demote(groups.values())
+        await self._demote(groups)
         return refused
 
     def _place(self, entry: Entry, item: Scored) -> tuple[str, str]:
@@ -186,7 +200,7 @@ class ItemWriter:
         key = f"{at.epoch}.{at.partition}.{at.offset}"
         return Action.of("create", self._names.sightings, key, msgspec.json.encode(source))
 
-    async def _fill_stubs(self, standing: Sequence[tuple[Group, Scored]]) -> None:
+    async def _fill_stubs(self, standing: Sequence[tuple[_Group, Scored]]) -> None:
         """Documents that stood there already are a redo's; where it is a stub, it becomes the whole document."""
         if not standing:
             return
@@ -200,11 +214,11 @@ class ItemWriter:
         for result in await self._bulk.send(actions) if actions else ():
             self._stored(result, "document")
 
-    async def _demote(self, groups: Iterable[Group]) -> None:
+    async def _demote(self, groups: Iterable[_Group]) -> None:
         """Take the mark off every version that is not the earliest; a version not stored yet gets a stub."""
         now_ms = self._clock()
         actions = [
-            self._demotion(group.items[0].news.id, version)
+            self._demotion(group.records[0].news.id, version)
             for group in groups
             if group.entry is not None and group.entry.revised and Outcome.ADDED in group.outcomes
             for version in group.entry.versions
@@ -224,9 +238,9 @@ class ItemWriter:
         """Whether the version's index is not one that pruning may have dropped: writing would bring it back."""
         return version.day == OVERFLOW or day_of(version.seen_ms, now_ms, self._options.retention_days) != OVERFLOW
 
-    async def _refuse(self, group: Group, number: int, result: Settled) -> dict[int, Refused]:
+    async def _refuse(self, group: _Group, item: Scored, result: Settled) -> dict[int, Refused]:
         """Give the claim of a refused version back, so that a mended copy of it is no duplicate of nothing."""
-        news = group.items[number].news
+        news = item.news
         for _ in range(MOST_SWAPS):
             (found,) = await self._entries([news.id])
             entry = msgspec.convert(found["_source"], Entry) if found.get("found") else None
@@ -239,7 +253,7 @@ class ItemWriter:
         if group.entry is not None:
             await self._promote(news.id, group.entry.item)
         refused = Refused(result.kind, result.reason)
-        same = zip(group.places, group.items, strict=True)
+        same = zip(group.places, group.records, strict=True)
         return {place: refused for place, item in same if item.news.content == news.content}
 
     async def _promote(self, item_id: str, version: Version) -> None:

@@ -38,6 +38,10 @@ LEAST_TOKENS = 128
 
 MAX_ROWS = 64
 
+FEW_TEXTS = 64
+"""So many are tokenised where they are: the tokenizer's own threads would have to be waited for, on busy cores for
+longer than they save."""
+
 
 class Classifier(Protocol):
     """Scores texts. Synchronous and thread-safe: call it in a worker thread, off the event loop."""
@@ -219,10 +223,7 @@ class OnnxClassifier:
         network = self._open_network()
         rows: dict[str, int] = {}
         row_of = [rows.setdefault(normalise(text), len(rows)) for text in texts]
-        encode = (
-            self._tokenizer.encode_batch if token_heads else self._tokenizer.encode_batch_fast
-        )  # the fast: no offsets
-        encodings = encode(list(rows))
+        encodings = self._encoded(list(rows), places=bool(token_heads))
         ids = [encoding.ids for encoding in encodings]
         self._count(rows, ids)
         logits = {name: np.zeros((len(rows), len(labels))) for name, labels in self.labels.items()}
@@ -241,6 +242,11 @@ class OnnxClassifier:
                 for row, line in zip(batch, answer, strict=True):
                     tokens[name][row] = line[: len(ids[row])].astype(np.float64)
         return _Reading(list(rows), row_of, encodings, logits, tokens)
+
+    def _encoded(self, texts: Sequence[str], *, places: bool) -> Sequence[Any]:
+        if len(texts) <= FEW_TEXTS:
+            return [self._tokenizer.encode(text) for text in texts]
+        return self._tokenizer.encode_batch(texts) if places else self._tokenizer.encode_batch_fast(texts)
 
     def _count(self, texts: Iterable[str], ids: Sequence[list[int]]) -> None:
         unknown = sum(row.count(self._unknown) for row in ids)

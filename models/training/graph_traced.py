@@ -89,7 +89,8 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     biases = {one.name for one in model.graph.initializer if len(one.dims) == 1}
-    known = onnx.shape_inference.infer_shapes(model).graph.value_info
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    known = [*inferred.value_info, *inferred.output]
     floats = {one.name for one in known if one.type.tensor_type.elem_type == TensorProto.FLOAT}
     single = [node.name for node in model.graph.node if node.output[0] in floats and _between(node, biases)]
     halved = convert_float_to_float16(model, keep_io_types=False, disable_shape_infer=False, node_block_list=single)

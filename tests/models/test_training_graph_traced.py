@@ -13,6 +13,7 @@ pytest.importorskip("onnxscript", reason="tracing needs the extra `train`")
 
 import onnxruntime as ort
 import torch
+from onnx import TensorProto
 from torch import nn
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
@@ -92,6 +93,23 @@ def test_the_traced_graph_answers_as_the_network(
             if name != "sentiment":
                 exact, found = exact[kept], found[kept]
             assert np.abs(exact - found).max() <= apart, (name, rows, tokens)
+
+
+def test_fp16_rounds_nothing_between_the_products(network: HeadedEncoder) -> None:
+    weights = {name: one.detach().numpy() for name, one in network.state_dict().items()}
+    nodes = build_traced(network.encoder, weights, HEADS, precision="fp16").graph.node
+    maker = {name: node for node in nodes for name in node.output}
+    between = [node for node in nodes if node.op_type in ("Erf", "LayerNormalization", "Softmax")]
+    assert {node.op_type for node in between} == {"Erf", "LayerNormalization", "Softmax"}
+    for node in between:
+        source = maker[node.input[0]]
+        assert not _casts(source, TensorProto.FLOAT16)
+        if _casts(source, TensorProto.FLOAT):  # of what a product left in float16, not of what was rounded before
+            assert not _casts(maker[source.input[0]], TensorProto.FLOAT16)
+
+
+def _casts(node: Any, kind: int) -> bool:
+    return bool(node.op_type == "Cast" and node.attribute[0].i == kind)
 
 
 def test_int8_answers_a_row_alone_as_in_a_crowd(network: HeadedEncoder, monkeypatch: pytest.MonkeyPatch) -> None:

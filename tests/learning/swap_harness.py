@@ -16,7 +16,7 @@ import numpy as np
 
 from models import Classifier, Places, Probabilities
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Claims, Outcome
+from streams.archive.protocol import Claims, Outcome, Unscored
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.feeds.fieldmap import FieldMap
@@ -119,6 +119,9 @@ class Worker:
             FieldMap.default(),
             clock=lambda: NOW_MS,
         )
+
+    async def claim(self, _: Sequence[Unscored]) -> None:
+        self._world.fuse.burn()
 
     async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
         self._world.fuse.burn()

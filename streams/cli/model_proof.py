@@ -212,7 +212,7 @@ def _show(evaluation: Evaluation) -> None:
         )
     for one in evaluation.calibration:
         console.print(
-            f"dev, {one.head}: {one.shipped}; fitted now {one.fitted}; "
+            f"dev, {one.head}: {one.shipped}; fitted now {'the same' if one.fitted == one.shipped else one.fitted}; "
             f"calibration error {one.error_before:.4f}, fitted {one.error_after:.4f}; "
             f"95 % right from {one.threshold:.2f} on",
             highlight=False,

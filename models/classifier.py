@@ -244,6 +244,7 @@ class OnnxClassifier:
         return _Reading(list(rows), row_of, encodings, logits, tokens)
 
     def _encoded(self, texts: Sequence[str], *, places: bool) -> Sequence[Any]:
+        """Tokens of each text; the fast way for many knows no places."""
         if len(texts) <= FEW_TEXTS:
             return [self._tokenizer.encode(text) for text in texts]
         return self._tokenizer.encode_batch(texts) if places else self._tokenizer.encode_batch_fast(texts)

@@ -49,7 +49,7 @@ class ObservedArchive:
         return time.perf_counter() - min(self._begun.values()) if self._begun else 0.0
 
     async def claim(self, records: Sequence[Unscored]) -> Claims | None:
-        with self._measured("claims"):
+        with self._measured("claims", ends_trouble=False):  # the store may still refuse what was claimed
             return await self._archive.claim(records)
 
     async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> Sequence[Written]:
@@ -79,7 +79,7 @@ class ObservedArchive:
             await self._archive.record_notifications(notifications)
 
     @contextmanager
-    def _measured(self, kind: str) -> Iterator[None]:
+    def _measured(self, kind: str, *, ends_trouble: bool = True) -> Iterator[None]:
         begun = time.perf_counter()
         self._calls += 1
         call = self._calls
@@ -93,7 +93,8 @@ class ObservedArchive:
         finally:
             del self._begun[call]
         self._seconds[kind].observe(time.perf_counter() - begun)
-        self._troubles.clear("archive", _SUBJECT)
+        if ends_trouble:
+            self._troubles.clear("archive", _SUBJECT)
 
 
 def observed_archive(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import ArchiveError, StoredAlert
+from streams.archive.protocol import ArchiveError, Claims, Outcome, StoredAlert
 from streams.errors import Retry, TransportError
 from streams.feeds.poller import Poll, PollOutcome
 from streams.observe.archive import observed_archive
@@ -20,6 +21,7 @@ from streams.observe.metrics import Metrics
 from streams.observe.monitor import Limits, Monitor, Probes
 from streams.observe.notices import Notices
 from streams.observe.stage import ObservedStage
+from streams.records import Scored
 from streams.transport.asking import ask
 from streams.transport.broker import Late
 from tests.observe.watched import Clock, Listener, State, ToldStage, metrics_of, sample, troubles_of
@@ -206,6 +208,25 @@ async def test_a_refused_write_is_trouble_until_one_succeeds(clock: Clock, metri
     assert troubles.active == []
     assert watched.waiting_seconds == 0
     assert sample(metrics, "archive_write_seconds_count", kind="alerts") == 1
+
+
+async def test_a_claim_that_succeeds_ends_no_trouble_of_writing(clock: Clock, metrics: Metrics) -> None:
+    """As where no new daily index may be made: ids are claimed at every attempt, and no item is stored."""
+    troubles = troubles_of(metrics, clock)
+
+    class Full(MemoryArchive):
+        async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+            raise Retry("too many shards")
+
+    archive, _ = observed_archive(Full(), metrics, troubles, clock)
+    begun = clock()
+    for _ in range(3):
+        await archive.claim([])
+        with pytest.raises(Retry):
+            await archive.write_items([])
+        clock.pass_seconds(60)
+    (trouble,) = troubles.active
+    assert trouble.since_ms == begun
 
 
 async def test_a_turn_that_breaks_does_not_end_the_monitor(monitor: Monitor, world: World) -> None:

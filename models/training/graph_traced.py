@@ -105,12 +105,16 @@ def _between(node: Any, biases: Set[str]) -> bool:
 def _join_casts(graph: Any, single: Set[str]) -> None:
     """What goes from one of the nodes `single` by float16 to another stays float32."""
     exact = {name for node in graph.node if node.name in single for name in node.output}
-    casts = {
-        kind: [node for node in graph.node if _casts_to(node, kind)]
-        for kind in (TensorProto.FLOAT16, TensorProto.FLOAT)
+    rounded = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if _casts_to(node, TensorProto.FLOAT16) and node.input[0] in exact
     }
-    rounded = {node.output[0]: node.input[0] for node in casts[TensorProto.FLOAT16] if node.input[0] in exact}
-    back = {node.output[0]: rounded[node.input[0]] for node in casts[TensorProto.FLOAT] if node.input[0] in rounded}
+    back = {
+        node.output[0]: rounded[node.input[0]]
+        for node in graph.node
+        if _casts_to(node, TensorProto.FLOAT) and node.input[0] in rounded
+    }
     for node in graph.node:
         for number, name in enumerate(node.input):
             node.input[number] = back.get(name, name)

@@ -30,6 +30,7 @@ from models.training.dataset import DataSet, shipped_datasets
 from models.training.errors import TrainingError
 from models.training.evaluate import dev_sets, held_out_sets
 from models.training.graph import build
+from models.training.graph_bert import ACTIVATIONS, BertShape
 from models.training.graph_nodes import Precision, Weights
 from models.training.graph_traced import build_traced
 from models.training.heads import read_heads
@@ -124,18 +125,17 @@ def onnx_of(plan: ExportPlan) -> onnx.ModelProto:
     folder, heads = plan.network, read_heads(plan.network)
     weights = read_weights(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config["model_type"] != "bert" or plan.traced:
+    if config["model_type"] != "bert" or config["hidden_act"] not in ACTIVATIONS or plan.traced:
         return build_traced(networks.load(folder).encoder, weights, heads, precision=plan.precision)
-    return build(
-        weights,
-        heads,
-        precision=plan.precision,
+    shape = BertShape(
         layers=config["num_hidden_layers"],
         attention_heads=config["num_attention_heads"],
         epsilon=config["layer_norm_eps"],
         max_tokens=plan.tokens,
-        examples=_examples(plan) if plan.precision == "int8" else (),
+        activation=config["hidden_act"],
     )
+    examples = _examples(plan) if plan.precision == "int8" else ()
+    return build(weights, heads, shape, precision=plan.precision, examples=examples)
 
 
 def _examples(plan: ExportPlan) -> list[list[int]]:

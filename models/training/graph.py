@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 import onnx
 
 from models.training.errors import TrainingError
-from models.training.graph_bert import BertGraph
+from models.training.graph_bert import BertGraph, BertShape
 from models.training.graph_heads import add_heads, finished
 from models.training.graph_int8 import BertInt8Graph, inputs_of_matrices, without_value_biases
 from models.training.graph_nodes import Precision, Weights
@@ -33,18 +33,15 @@ __all__ = ["build"]
 def build(
     weights: Weights,
     heads: Mapping[str, HeadSpec],
+    shape: BertShape,
     *,
     precision: Precision,
-    layers: int,
-    attention_heads: int,
-    epsilon: float,
-    max_tokens: int,
     examples: Sequence[Sequence[int]] = (),
 ) -> onnx.ModelProto:
     """Return the network as ONNX.
 
-    Inputs `input_ids` and `attention_mask`, int64 [rows, tokens], at most `max_tokens` tokens; one output a
-    head of its name, float32 logits, see `graph_heads`. `weights` have the names of a BERT encoder's state and
+    Inputs `input_ids` and `attention_mask`, int64 [rows, tokens], at most `shape.max_tokens` tokens; one output
+    a head of its name, float32 logits, see `graph_heads`. `weights` have the names of a BERT encoder's state and
     `heads.NAME.weight`, `heads.NAME.bias`. int8 needs `examples`, token numbers of some texts: they tell what the
     layers' matrices get. Raises `TrainingError` when it is given none.
     """
@@ -52,18 +49,10 @@ def build(
     if precision == "int8":
         if not examples:
             raise TrainingError("int8 is made for the inputs of a network's matrices; give it texts as examples")
-        weights = without_value_biases(weights, layers)
-        inputs = inputs_of_matrices(
-            weights,
-            examples,
-            layers=layers,
-            attention_heads=attention_heads,
-            epsilon=epsilon,
-            max_tokens=max_tokens,
-        )
-        graph = BertInt8Graph(weights, inputs, attention_heads, epsilon)
+        weights = without_value_biases(weights, shape.layers)
+        graph = BertInt8Graph(weights, inputs_of_matrices(weights, shape, examples), shape)
     else:
-        graph = BertGraph(weights, precision, attention_heads, epsilon)
-    hidden = graph.encoder(layers, max_tokens)
+        graph = BertGraph(weights, precision, shape)
+    hidden = graph.encoder()
     add_heads(graph, graph.in_rows(hidden), weights, heads)
     return finished(graph, heads)

@@ -3,8 +3,11 @@
 What a norm or the attention gives is quantised with one scale for all tokens, so that the product's scales and biases
 are the kernel's own work and no pass over its numbers is left. A few channels of it are ten times as large as all
 others, in every text alike; so each channel is divided by a factor first and the matrix multiplied by it (SmoothQuant,
-Xiao et al. 2023, arXiv 2211.10438). That is as exact as a scale for each token and 5 % faster. What GELU gives has such
-channels too, but no room for factors: there each token keeps a scale of its own.
+Xiao et al. 2023, arXiv 2211.10438). That is as exact as a scale for each token and 5 % faster.
+
+What GELU gives has such channels too, but no room for factors: there each token keeps a scale of its own. ReLU has
+room: a channel may be divided before it, in the widening matrix (Nagel et al. 2019, arXiv 1906.04721), and it is no
+node at all, since whole numbers from 0 on hold nothing negative. A network with ReLU is 15 % faster for it.
 
 The matrices are rounded for the inputs that they get, see `rounding`: of 1,500 texts 4 in 1,000 change their topic and
 1 its sentiment, where rounding to the nearest changes 8 and 2.
@@ -19,9 +22,9 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
-from models.training.graph_bert import BertGraph
+from models.training.graph_bert import BertGraph, BertShape
 from models.training.graph_heads import model_of
-from models.training.graph_nodes import CONTRIB, TOKEN_LIMIT, WEIGHT_LIMIT, Quantised, Weights
+from models.training.graph_nodes import CONTRIB, WEIGHT_LIMIT, Quantised, Weights
 from models.training.rounding import compensated
 
 __all__ = ["BertInt8Graph", "Inputs", "factors", "inputs_of_matrices", "without_value_biases"]
@@ -39,6 +42,9 @@ class Inputs(NamedTuple):
 INPUTS_SHARE = 0.7
 """How much of a channel's size its matrix takes over; between 0.5 and 0.7 the answers stay the same."""
 
+LARGEST, MIDDLE = 255, 128
+"""Of whole numbers of 8 bits without a sign: the largest, and the one that stands for 0 where half are negative."""
+
 _LEAST = 1e-3
 """The least size of a channel: one that is always 0 must not divide by zero."""
 
@@ -52,12 +58,12 @@ class BertInt8Graph(BertGraph):
     not see it.
     """
 
-    def __init__(self, weights: Weights, inputs: Mapping[str, Inputs], attention_heads: int, epsilon: float) -> None:
-        super().__init__(weights, "int8", attention_heads, epsilon)
+    def __init__(self, weights: Weights, inputs: Mapping[str, Inputs], shape: BertShape) -> None:
+        super().__init__(weights, "int8", shape)
         self.inputs = inputs
 
-    def begin(self, max_tokens: int) -> str:
-        flat = super().begin(max_tokens)
+    def begin(self) -> str:
+        flat = super().begin()
         kept = self.node("Cast", "attention_mask", to=TensorProto.BOOL)
         between = self.constant("between", np.array([1, 2]))  # [rows, heads: any, queries: any, keys]
         length = self.node("Shape", "input_ids", start=1, end=2)
@@ -75,11 +81,24 @@ class BertInt8Graph(BertGraph):
         narrowing = {f"{last}.weight": matrices.pop(f"{last}.weight")}
         queries, keys, values = self.smoothed(source, query, matrices, {f"{query}.weight": self.bias(query)})
         parts = [self.in_rows(one) for one in (queries, keys, values)]
-        heads = self.attention_heads
+        heads = self.bert.attention_heads
         mixed = self.node("Attention", *parts, self.mask, q_num_heads=heads, kv_num_heads=heads)
         added = {f"{last}.weight": self.bias(last)}
         (projected,) = self.multiplied(self.flat(mixed), last, spread, narrowing, added)
         return projected
+
+    def feed_forward(self, source: str, prefix: str) -> str:
+        if self.bert.activation != "relu":
+            return super().feed_forward(source, prefix)
+        widening, narrowing = f"{prefix}.intermediate.dense", f"{prefix}.output.dense"
+        last = self.matrices(narrowing)
+        spread = self._factors(narrowing, *last.values())
+        first = {name: matrix / spread for name, matrix in self.matrices(widening).items()}
+        bias = self.weight(f"{widening}.bias", self.weights[f"{widening}.bias"] / spread)
+        (widened,) = self.smoothed(source, widening, first, {f"{widening}.weight": bias})
+        added = {f"{narrowing}.weight": self.bias(narrowing)}
+        (narrowed,) = self.multiplied(widened, narrowing, spread, last, added, zero=0)
+        return narrowed
 
     def bent(self, source: str, name: str) -> str:
         """GELU in its form with tanh (Hendrycks and Gimpel 2016, arXiv 1606.08415), a fifth faster: 0.0005 apart."""
@@ -99,17 +118,22 @@ class BertInt8Graph(BertGraph):
         spread: npt.NDArray[np.float32],
         matrices: Weights,
         biases: Mapping[str, str],
+        *,
+        zero: int = MIDDLE,
     ) -> list[str]:
-        """Quantise `source`, the inputs of `name` divided by `spread`; multiply it with each matrix, add the biases."""
+        """Quantise `source`, the inputs of `name` divided by `spread`; multiply it with each matrix, add the biases.
+
+        `zero` is the whole number that stands for 0; where it is 0 itself, what is negative in `source` is cut off.
+        """
         limit = float((np.maximum(self.inputs[f"{name}.weight"].largest, _LEAST) / spread).max())
-        step = self.constant(f"{name} step", np.array(limit / TOKEN_LIMIT, np.float32))
-        middle = self.constant("middle", np.array(128, np.uint8))
-        whole = self.node("QuantizeLinear", source, step, middle)
+        step = self.constant(f"{name} step", np.array(limit / (LARGEST - zero), np.float32))
+        nothing = self.constant(f"whole {zero}", np.array(zero, np.uint8))
+        whole = self.node("QuantizeLinear", source, step, nothing)
         products = []
         for one, matrix in matrices.items():
             gram = self.inputs[one].gram / np.outer(spread, spread)
             numbers, scales = compensated(matrix * spread[:, np.newaxis], gram, WEIGHT_LIMIT)
-            given = [self.constant(one, numbers), step, self.constant(f"{one} scales", scales[0]), middle]
+            given = [self.constant(one, numbers), step, self.constant(f"{one} scales", scales[0]), nothing]
             bias = ["", biases[one]] if one in biases else []  # "" stands for the weights' zero point
             products.append(self.node("MatMulIntegerToFloat", whole, *given, *bias, domain=CONTRIB))
         return products
@@ -145,8 +169,8 @@ def factors(largest: npt.NDArray[np.float32], matrices: Sequence[npt.NDArray[np.
 class _Listening(BertGraph):
     """Keeps where the input of each matrix is to be had."""
 
-    def __init__(self, weights: Weights, attention_heads: int, epsilon: float) -> None:
-        super().__init__(weights, "fp32", attention_heads, epsilon)
+    def __init__(self, weights: Weights, shape: BertShape) -> None:
+        super().__init__(weights, "fp32", shape)
         self.sources: dict[str, str] = {}
 
     def linear(self, source: str, matrices: Weights, *, least: float = 0.0) -> list[str]:
@@ -154,18 +178,10 @@ class _Listening(BertGraph):
         return super().linear(source, matrices, least=least)
 
 
-def inputs_of_matrices(
-    weights: Weights,
-    examples: Sequence[Sequence[int]],
-    *,
-    layers: int,
-    attention_heads: int,
-    epsilon: float,
-    max_tokens: int,
-) -> dict[str, Inputs]:
+def inputs_of_matrices(weights: Weights, shape: BertShape, examples: Sequence[Sequence[int]]) -> dict[str, Inputs]:
     """Return what the layers' matrices get over `examples`, token numbers of at least one text, by matrix."""
-    graph = _Listening(weights, attention_heads, epsilon)
-    graph.encoder(layers, max_tokens)
+    graph = _Listening(weights, shape)
+    graph.encoder()
     sources = list(dict.fromkeys(graph.sources.values()))  # some matrices share theirs
     asked: list[str] = []
     for source in sources:
@@ -174,7 +190,7 @@ def inputs_of_matrices(
     outputs = [helper.make_tensor_value_info(one, TensorProto.FLOAT, None) for one in asked]
     session = ort.InferenceSession(model_of(graph, outputs).SerializeToString(), providers=["CPUExecutionProvider"])
     found: dict[str, Inputs] = {}
-    for ids in _of_one_length(examples, max_tokens):
+    for ids in _of_one_length(examples, shape.max_tokens):
         said = session.run(asked, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
         for source, largest, gram in zip(sources, said[::2], said[1::2], strict=True):
             known = found.get(source, Inputs(largest, np.zeros_like(gram, np.float64)))

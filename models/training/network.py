@@ -7,6 +7,7 @@ heads.names                    Linear(width, 3)           on each token: O, B, I
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoConfig, AutoModel
+from transformers.activations import ACT2FN
 
 from models.training.errors import TrainingError
 from models.training.heads import HeadSpec, read_heads, write_heads
@@ -99,20 +101,40 @@ def layers_of(encoder: nn.Module) -> nn.ModuleList:
 
 
 def from_pretrained(
-    folder: Path, heads: Mapping[str, HeadSpec], *, dropout: float = 0.1, attention: str | None = None
+    folder: Path,
+    heads: Mapping[str, HeadSpec],
+    *,
+    dropout: float = 0.1,
+    attention: str | None = None,
+    activation: str = "",
 ) -> HeadedEncoder:
     """Build the network on the pretrained encoder in `folder`, its heads fresh.
 
-    Raises `TrainingError` when the folder holds no encoder that Transformers can read.
+    `activation` takes the place of the encoder's own, which its weights were learnt with; "" leaves it. Raises
+    `TrainingError` when the folder holds no encoder that Transformers can read, or it has no such activation.
     """
-    options = {"attn_implementation": attention} if attention else {}
+    options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
     try:
+        options["config"] = _config(folder, activation)
         encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **options)
     except TypeError:  # an encoder without a pooler knows no such switch
         encoder = AutoModel.from_pretrained(folder, **options)
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder} holds no encoder that Transformers reads ({error})") from error
     return HeadedEncoder(encoder.float(), heads, dropout)
+
+
+def _config(folder: Path, activation: str) -> Any:
+    config = AutoConfig.from_pretrained(folder)
+    if not activation:
+        return config
+    if activation not in ACT2FN:
+        raise TrainingError(f"no activation {activation!r}; Transformers knows {', '.join(sorted(ACT2FN))}")
+    name = next((one for one in ("hidden_act", "activation") if isinstance(getattr(config, one, None), str)), None)
+    if name is None:
+        raise TrainingError(f"the encoder in {folder} names no activation that could be another")
+    setattr(config, name, activation)
+    return config
 
 
 def word_vectors(folder: Path) -> tuple[list[str], npt.NDArray[np.float32]]:

@@ -26,6 +26,8 @@ class Plan:
     label_smoothing: float = 0.05
     clip_norm: float = 1.0
     dropout: float = 0.1
+    activation: str = ""
+    """Takes the place of the encoder's own between its feed-forward layers, such as relu; "" leaves it its own."""
     freeze_layers: int = 0
     """The lowest so many layers keep the encoder's weights, and the embeddings too; their output is kept on disk."""
     freeze_embeddings: bool = True

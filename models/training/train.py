@@ -101,7 +101,7 @@ class Run:
         for line in corpus.warnings():
             reporter.say(line)
         reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; heads: {', '.join(corpus.heads)}")
-        network = networks.from_pretrained(setup.encoder, corpus.heads, dropout=plan.dropout).to(machine.device)
+        network = _fresh_network(setup, plan, corpus).to(machine.device)
         frozen = frozen_layers(network, [*rows, *dev], plan, setup.out, machine, reporter)
         (setup.out / BEST).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(setup.encoder / TOKENIZER, setup.out / BEST / TOKENIZER)
@@ -170,6 +170,10 @@ def encoded(encoder: Path, corpus: Corpus, max_tokens: int) -> tuple[list[Encode
     tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
     rows = encode(tokenizer, [*corpus.train, *corpus.dev], max_tokens)
     return rows[: len(corpus.train)], rows[len(corpus.train) :]
+
+
+def _fresh_network(setup: Setup, plan: Plan, corpus: Corpus) -> networks.HeadedEncoder:
+    return networks.from_pretrained(setup.encoder, corpus.heads, dropout=plan.dropout, activation=plan.activation)
 
 
 def frozen_layers(

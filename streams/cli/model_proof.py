@@ -235,7 +235,7 @@ def _parity_table(parity: list[dict[str, Any]]) -> Table:
 
 
 def _sets_table(evaluation: Evaluation) -> Table:
-    table = Table("set", "rows", "accuracy", "macro-F1", "calib. error", "opposite", header_style="bold")
+    table = Table("set", "rows", "accuracy", "macro-F1", "calibr.\nerror", "opposite\npolarity", header_style="bold")
     table.columns[0].no_wrap = True
     for one in evaluation.sets:
         scored = one.score

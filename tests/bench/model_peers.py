@@ -24,7 +24,7 @@ from models import Artifact, normalise, token_budget_batches
 from models.artifact import TOKENIZER
 from models.runtime import import_runtime
 from models.tokens import padded
-from tests.bench.model_weights import Weights, float_weights
+from tests.bench.model_weights import Weights, activation_of, float_weights
 
 __all__ = ["PEERS", "Peer", "SameModel"]
 
@@ -49,12 +49,14 @@ class SameModel:
 
     artifact: Artifact
     weights: Weights
+    activation: str
     folder: Path
     threads: int
 
     @classmethod
     def take_apart(cls, artifact: Artifact, folder: Path, threads: int) -> SameModel:
-        return cls(artifact, float_weights(artifact.path / "model.onnx"), folder, threads)
+        network = artifact.path / "model.onnx"
+        return cls(artifact, float_weights(network), activation_of(network), folder, threads)
 
     def encoder(self) -> Any:
         """The encoder as Transformers knows it, in float32."""
@@ -78,6 +80,7 @@ class SameModel:
             num_attention_heads=width // 32,
             intermediate_size=self.weights["encoder.layer.0.intermediate.dense.weight"].shape[0],
             max_position_embeddings=len(self.weights["embeddings.position_embeddings.weight"]),
+            hidden_act=self.activation,
             position_embedding_type="absolute",  # Transformers 5 knows no other, CTranslate2 asks for it
         )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
-__all__ = ["Weights", "float_weights"]
+__all__ = ["Weights", "activation_of", "float_weights"]
 
 
 def float_weights(network: Path) -> Weights:
@@ -40,6 +40,14 @@ def float_weights(network: Path) -> Weights:
         for part in ("key", "value"):  # int8 has none: the values' stands in that of the layer after them
             weights.setdefault(query.replace("query", part), np.zeros_like(weights[query]))
     return {name: np.ascontiguousarray(one) for name, one in weights.items()}
+
+
+def activation_of(network: Path) -> str:
+    """Return what follows the widening layers, by its name in Transformers."""
+    import onnx
+
+    kinds = {node.op_type for node in onnx.load(str(network)).graph.node}
+    return "gelu" if kinds & {"Gelu", "BiasGelu"} else "relu"
 
 
 def _float(stored: Mapping[str, Any], name: str) -> Any:

@@ -70,6 +70,10 @@ def bert() -> nn.Module:
     return BertModel(BertConfig(**SIZES), add_pooling_layer=False)
 
 
+def bert_with_relu() -> nn.Module:
+    return BertModel(BertConfig(**SIZES, hidden_act="relu"), add_pooling_layer=False)
+
+
 def mpnet() -> nn.Module:
     return MPNetModel(MPNetConfig(**SIZES), add_pooling_layer=False)
 
@@ -117,7 +121,7 @@ def plan_of(folder: Path, encoder: Callable[[], nn.Module], precision: Precision
     )
 
 
-@pytest.mark.parametrize("encoder", [bert, mpnet], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("encoder", [bert, bert_with_relu, mpnet], ids=lambda one: one.__name__)
 @pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
 def test_an_artifact_answers_for_every_head(
     tmp_path: Path, encoder: Callable[[], nn.Module], precision: Precision, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import onnxruntime as ort
 
 from models.training.errors import TrainingError
 from models.training.graph import build
+from models.training.graph_bert import BertShape
 from models.training.graph_int8 import Inputs, factors, inputs_of_matrices, without_value_biases
 from models.training.graph_nodes import Precision, Weights, quantised
 from models.training.heads import TAGS, HeadSpec
@@ -26,6 +28,8 @@ HEADS = {
     "names": HeadSpec("names", TAGS),
 }
 WIDTH, WIDE, LAYERS, WORDS, PLACES = 16, 32, 2, 50, 12
+SHAPE = BertShape(layers=LAYERS, attention_heads=4, epsilon=1e-12, max_tokens=PLACES)
+RELU = replace(SHAPE, activation="relu")
 EXAMPLES = np.random.default_rng(5).integers(0, WORDS, (300, 9)).tolist()
 """Texts of which int8 learns how large things get; none of those that are asked about."""
 
@@ -55,17 +59,11 @@ def random_weights() -> dict[str, npt.NDArray[np.float32]]:
     return weights
 
 
-def session(precision: Precision, folder: Path, weights: Weights | None = None) -> ort.InferenceSession:
-    network = build(
-        random_weights() if weights is None else weights,
-        HEADS,
-        precision=precision,
-        layers=LAYERS,
-        attention_heads=4,
-        epsilon=1e-12,
-        max_tokens=PLACES,
-        examples=EXAMPLES,
-    )
+def session(
+    precision: Precision, folder: Path, weights: Weights | None = None, shape: BertShape = SHAPE
+) -> ort.InferenceSession:
+    chosen = random_weights() if weights is None else weights
+    network = build(chosen, HEADS, shape, precision=precision, examples=EXAMPLES)
     path = folder / f"{precision}.onnx"
     path.write_bytes(network.SerializeToString())
     return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -76,10 +74,11 @@ def inputs(rows: int, tokens: int) -> dict[str, npt.NDArray[np.int64]]:
     return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
 
+@pytest.mark.parametrize("shape", [SHAPE, RELU], ids=lambda one: one.activation)
 @pytest.mark.parametrize(("precision", "apart"), [("int8", 0.2), ("fp16", 0.01)])
-def test_smaller_numbers_follow_float32(precision: Precision, apart: float, tmp_path: Path) -> None:
+def test_smaller_numbers_follow_float32(precision: Precision, apart: float, shape: BertShape, tmp_path: Path) -> None:
     fed = inputs(8, 10)
-    exact, close = (session(one, tmp_path).run(None, fed) for one in ("fp32", precision))
+    exact, close = (session(one, tmp_path, shape=shape).run(None, fed) for one in ("fp32", precision))
     for wanted, found in zip(exact, close, strict=True):
         assert np.abs(wanted - found).max() < apart * np.abs(wanted).max()
         assert not np.array_equal(wanted, found)
@@ -98,9 +97,7 @@ def test_what_is_divided_before_a_matrix_is_multiplied_within_it() -> None:
 
 
 def inputs_over(examples: Sequence[Sequence[int]]) -> dict[str, Inputs]:
-    return inputs_of_matrices(
-        random_weights(), examples, layers=LAYERS, attention_heads=4, epsilon=1e-12, max_tokens=PLACES
-    )
+    return inputs_of_matrices(random_weights(), SHAPE, examples)
 
 
 def test_what_matrices_get_grows_with_the_examples() -> None:
@@ -117,15 +114,7 @@ def test_what_matrices_get_grows_with_the_examples() -> None:
 
 def test_int8_without_examples_is_refused() -> None:
     with pytest.raises(TrainingError, match="texts as examples"):
-        build(
-            random_weights(),
-            HEADS,
-            precision="int8",
-            layers=LAYERS,
-            attention_heads=4,
-            epsilon=1e-12,
-            max_tokens=PLACES,
-        )
+        build(random_weights(), HEADS, SHAPE, precision="int8")
 
 
 def test_examples_of_any_length_count_alike() -> None:
@@ -165,9 +154,18 @@ def test_biases_of_values_can_stand_behind_the_attention(tmp_path: Path) -> None
         np.testing.assert_allclose(wanted, found, rtol=1e-3, atol=1e-3)
 
 
+def test_what_relu_drops_is_dropped_in_whole_numbers(tmp_path: Path) -> None:
+    """Were GELU's graph built, or the lowest number not 0, the answers would be those of another network."""
+    fed = inputs(8, 10)
+    bent, cut = (session("fp32", tmp_path, shape=one).run(["topic"], fed)[0] for one in (SHAPE, RELU))
+    found = session("int8", tmp_path, shape=RELU).run(["topic"], fed)[0]
+    assert np.abs(found - cut).mean() < 0.6 * np.abs(found - bent).mean()
+
+
+@pytest.mark.parametrize("shape", [SHAPE, RELU], ids=lambda one: one.activation)
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_padding_and_neighbours_leave_a_row_alone(precision: Precision, tmp_path: Path) -> None:
-    network = session(precision, tmp_path)
+def test_padding_and_neighbours_leave_a_row_alone(precision: Precision, shape: BertShape, tmp_path: Path) -> None:
+    network = session(precision, tmp_path, shape=shape)
     alone = inputs(1, 5)
     crowd = inputs(6, PLACES)
     crowd["input_ids"][2, :5] = alone["input_ids"][0]
@@ -190,9 +188,7 @@ def test_an_entity_s_verdict_is_the_mean_over_its_tokens(tmp_path: Path) -> None
     found = session("fp32", tmp_path).run(["entity"], fed)[0][0]
     only_own = {name: one.copy() for name, one in weights.items()}
     only_own["heads.entity.weight"][:, WIDTH:] = 0  # what the text as a whole adds is the same for each token
-    network = build(
-        only_own, HEADS, precision="fp32", layers=LAYERS, attention_heads=4, epsilon=1e-12, max_tokens=PLACES
-    )
+    network = build(only_own, HEADS, SHAPE, precision="fp32")
     own = ort.InferenceSession(network.SerializeToString()).run(["entity"], fed)[0][0]
     added = found - own
     np.testing.assert_allclose(added, np.tile(added[:1], (9, 1)), atol=1e-5)

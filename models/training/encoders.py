@@ -14,12 +14,13 @@ def cached_encoders() -> Path:
 
 
 def find_encoder(name: str) -> Path:
-    """Return the folder of the encoder `name`: that folder itself, or the cached one of that name.
+    """Return the folder of the encoder `name`: that folder itself, the best of that run, or the cached one.
 
     A name with a slash is asked of the Hugging Face hub, which keeps it in a cache of its own. Raises
     `TrainingError` with the command that fetches it when it is in none of these places.
     """
-    for folder in (Path(name).expanduser(), cached_encoders() / name, cached_encoders() / name.rpartition("/")[2]):
+    given = Path(name).expanduser()
+    for folder in (given, given / "best", cached_encoders() / name, cached_encoders() / name.rpartition("/")[2]):
         if (folder / "config.json").is_file() and (folder / "tokenizer.json").is_file():
             return folder
     if "/" in name and not Path(name).is_absolute():

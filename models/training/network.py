@@ -108,20 +108,41 @@ def from_pretrained(
     attention: str | None = None,
     activation: str = "",
 ) -> HeadedEncoder:
-    """Build the network on the pretrained encoder in `folder`, its heads fresh.
+    """Build the network on the pretrained encoder in `folder`, its heads fresh; or on what `save` wrote there.
 
-    `activation` takes the place of the encoder's own, which its weights were learnt with; "" leaves it. Raises
-    `TrainingError` when the folder holds no encoder that Transformers can read, or it has no such activation.
+    Of a network that was trained before, the heads with the same labels go on too. `activation` takes the place of the
+    encoder's own, which its weights were learnt with; "" leaves it. Raises `TrainingError` when the folder holds no
+    encoder that Transformers can read, or it has no such activation.
     """
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
     try:
         options["config"] = _config(folder, activation)
+        if (folder / _WEIGHTS).is_file():
+            return _taken_over(HeadedEncoder(_unlearnt(**options), heads, dropout), folder)
         encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **options)
     except TypeError:  # an encoder without a pooler knows no such switch
         encoder = AutoModel.from_pretrained(folder, **options)
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder} holds no encoder that Transformers reads ({error})") from error
     return HeadedEncoder(encoder.float(), heads, dropout)
+
+
+def _taken_over(network: HeadedEncoder, folder: Path) -> HeadedEncoder:
+    known = read_heads(folder)
+    kept = {
+        name: value
+        for name, value in read_state(folder).items()
+        if not name.startswith("heads.") or network.specs.get(name.split(".")[1]) == known[name.split(".")[1]]
+    }
+    network.load_state_dict(kept, strict=False)  # what is not there is a head, and stays fresh
+    return network
+
+
+def _unlearnt(config: Any, **options: Any) -> nn.Module:
+    try:
+        return AutoModel.from_config(config, add_pooling_layer=False, **options)
+    except TypeError:
+        return AutoModel.from_config(config, **options)
 
 
 def _config(folder: Path, activation: str) -> Any:
@@ -139,7 +160,8 @@ def _config(folder: Path, activation: str) -> Any:
 
 def word_vectors(folder: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
     """Return the pieces that the encoder in `folder` knows, and their vectors, float32 [pieces, width]."""
-    vectors = AutoModel.from_pretrained(folder).get_input_embeddings().weight.detach().float().numpy()
+    encoder = from_pretrained(folder, {}).encoder
+    vectors = encoder.get_input_embeddings().weight.detach().float().numpy()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return [tokenizer.id_to_token(number) or "" for number in range(len(vectors))], vectors
 
@@ -164,11 +186,7 @@ def read_state(folder: Path) -> dict[str, torch.Tensor]:
 def load(folder: Path, *, attention: str | None = None) -> HeadedEncoder:
     """Read what `save` wrote, ready for inference."""
     options = {"attn_implementation": attention} if attention else {}
-    config = AutoConfig.from_pretrained(folder)
-    try:
-        encoder = AutoModel.from_config(config, add_pooling_layer=False, **options)
-    except TypeError:
-        encoder = AutoModel.from_config(config, **options)
+    encoder = _unlearnt(AutoConfig.from_pretrained(folder), **options)
     network = HeadedEncoder(encoder, read_heads(folder))
     network.load_state_dict(read_state(folder))
     return network.eval()

@@ -52,6 +52,11 @@ class Setup:
     wandb_project: str = ""
     quiet: bool = False
 
+    @property
+    def encoder_name(self) -> str:
+        """What the record calls the encoder: its folder's name, or that of the run which trained it before."""
+        return self.encoder.parent.name if self.encoder.name == BEST else self.encoder.name
+
     def machine(self) -> Machine:
         """Return where the run computes."""
         device = chosen_device(self.device)
@@ -131,7 +136,7 @@ class Run:
     def _record(self, corpus: Corpus, rows: Sequence[Encoded], dev: Sequence[Encoded], progress: Progress) -> None:
         record = {
             "plan": asdict(self.plan),
-            "encoder": self.setup.encoder.name,
+            "encoder": self.setup.encoder_name,
             "datasets": [one.model_dump() for one in self.setup.sets],
             "rows": len(rows),
             "dev_rows": len(dev),
@@ -207,7 +212,7 @@ def _claim(setup: Setup, plan: Plan, about: Mapping[str, Any]) -> None:
     changed = sorted(name for name in wanted if held[name] != wanted[name])
     known = record.get("teaching", {})
     changed += sorted(name for name in {*about, *known} if about.get(name) != known.get(name))
-    if changed or record["encoder"] != setup.encoder.name:
+    if changed or record["encoder"] != setup.encoder_name:
         what = ", ".join(changed) or f"encoder ({record['encoder']})"
         raise TrainingError(
             f"{setup.out} holds a run with another {what}; train into another folder, or begin anew with --restart"

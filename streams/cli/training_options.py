@@ -52,7 +52,8 @@ EncoderOption = Annotated[
     typer.Option(
         "--encoder",
         "-e",
-        help="Pretrained encoder: a folder, a name that deploy/setup/fetch-encoder brought, or owner/name on the hub.",
+        help="Pretrained encoder: a folder, a name that deploy/setup/fetch-encoder brought, or owner/name on the hub; "
+        "or the folder of a run, to go on from its network.",
     ),
 ]
 OutOption = Annotated[

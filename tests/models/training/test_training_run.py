@@ -15,7 +15,9 @@ import torch
 from models.training import frozen
 from models.training import network as networks
 from models.training.dataset import load_datasets
+from models.training.encoders import find_encoder
 from models.training.errors import TrainingError
+from models.training.heads import HeadSpec, read_heads
 from models.training.plan import Plan
 from models.training.resume import Progress, run_record
 from models.training.train import Setup, train
@@ -76,6 +78,26 @@ def test_frozen_layers_keep_the_encoders_weights(small_data: Path, small_encoder
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed
     assert all(name.startswith("encoder.encoder.layer.2.") for name in changed)
+
+
+def test_a_run_goes_on_from_the_network_of_another(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    first = train(setup(small_data, small_encoder, tmp_path / "first"), replace(PLAN, epochs=15, patience=15))
+    gentle = replace(PLAN, epochs=1, learning_rate=1e-5, head_learning_rate=1e-5, activation="relu")
+    second = train(setup(small_data, find_encoder(str(tmp_path / "first")), tmp_path / "second"), gentle)
+    fresh = train(setup(small_data, small_encoder, tmp_path / "fresh"), gentle)
+    assert second["encoder"] == "first"
+    assert second["best"]["score"] > 0.9 * first["best"]["score"] > 1.2 * fresh["best"]["score"]
+    assert networks.load(tmp_path / "second" / "best").encoder.config.hidden_act == "relu"
+
+
+def test_a_head_with_other_labels_begins_fresh(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    train(setup(small_data, small_encoder, tmp_path / "first"), PLAN, stop_after=30)
+    known = read_heads(tmp_path / "first" / "best")
+    other = {**known, "sentiment": HeadSpec("text", ("bad", "good"))}
+    taken = networks.from_pretrained(tmp_path / "first" / "best", other).state_dict()
+    held = weights(tmp_path / "first")
+    assert torch.equal(taken["heads.entity.weight"], held["heads.entity.weight"])
+    assert taken["heads.sentiment.weight"].shape[0] == 2
 
 
 def test_a_folder_of_another_plan_is_refused(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ _RAW_CHARACTERS = 4 * MAX_CHARACTERS
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-_BLANKS = re.compile(r"\s+")
 
 
 def normalise(text: str) -> str:
@@ -30,8 +29,9 @@ def normalise(text: str) -> str:
     cut = text[:_RAW_CHARACTERS]
     if "&" in cut:
         cut = html.unescape(cut)
-    visible = _NO_TEXT.sub(" ", _INVISIBLE.sub("", cut))
-    return _BLANKS.sub(" ", _URL.sub(" ", visible)).strip()[:MAX_CHARACTERS].rstrip()
+    if not (cut.isascii() and cut.isprintable()):  # most titles are, and hold nothing of the kind
+        cut = _NO_TEXT.sub(" ", _INVISIBLE.sub("", cut))
+    return " ".join(_URL.sub(" ", cut).split())[:MAX_CHARACTERS].rstrip()
 
 
 def leak_key(text: str) -> str:

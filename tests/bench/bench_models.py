@@ -25,7 +25,7 @@ from models import OnnxClassifier, normalise, shipped
 from models.runtime import cores
 from streams.sample import generate
 
-TEXTS = 256
+TEXTS = 1024
 TURNS = 6
 REST_SECONDS = 0.3
 """Worker threads of some runtimes go on spinning for 0.2 s after their last work, on a core that the next one needs."""

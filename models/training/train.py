@@ -4,8 +4,9 @@ A run's folder holds `run.json` (plan, data sets, rows dropped, every evaluation
 evaluation, their tokenizer and `heads.json`), `tensorboard/` and `resume.pt`. The same command again goes on.
 """
 
+import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -103,7 +104,7 @@ class Run:
         if done is not None and done["finished"]:
             reporter.say(f"{setup.out} holds this run, finished; begin anew with --restart")
             return done
-        for line in corpus.warnings():
+        for line in [*corpus.warnings(), *_taught_before(setup)]:
             reporter.say(line)
         reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; heads: {', '.join(corpus.heads)}")
         network = _fresh_network(setup, plan, corpus).to(machine.device)
@@ -175,6 +176,18 @@ def encoded(encoder: Path, corpus: Corpus, max_tokens: int) -> tuple[list[Encode
     tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
     rows = encode(tokenizer, [*corpus.train, *corpus.dev], max_tokens)
     return rows[: len(corpus.train)], rows[len(corpus.train) :]
+
+
+def _taught_before(setup: Setup) -> Iterator[str]:
+    """Yield a line when the network that the run goes on from has learnt what nobody here compares with the tests."""
+    record = run_record(setup.encoder.parent) if setup.encoder.name == BEST else None
+    known = [json.loads(one.model_dump_json()) for one in setup.sets]
+    others = [one["name"] for one in (record or {}).get("datasets", ()) if one not in known]
+    if others:
+        yield (
+            f"LEAK? {setup.encoder_name} has learnt {', '.join(others)} as it was described then; whether that held "
+            "texts of the test files here is not known"
+        )
 
 
 def _fresh_network(setup: Setup, plan: Plan, corpus: Corpus) -> networks.HeadedEncoder:

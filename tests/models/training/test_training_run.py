@@ -90,6 +90,20 @@ def test_a_run_goes_on_from_the_network_of_another(small_data: Path, small_encod
     assert networks.load(tmp_path / "second" / "best").encoder.config.hidden_act == "relu"
 
 
+def test_what_a_network_learnt_before_is_said_where_nobody_compares_it(
+    small_data: Path, small_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = replace(setup(small_data, small_encoder, tmp_path / "first"), quiet=False)
+    train(told, PLAN, stop_after=30)
+    on = replace(told, encoder=tmp_path / "first" / "best", out=tmp_path / "second")
+    train(on, PLAN, stop_after=1)
+    assert "LEAK?" not in "".join(capsys.readouterr())
+    train(replace(on, sets=on.sets[:1], out=tmp_path / "third"), PLAN, stop_after=1)
+    assert f"first has learnt {on.sets[1].name} as it was described then" in " ".join(
+        "".join(capsys.readouterr()).split()
+    )
+
+
 def test_a_head_with_other_labels_begins_fresh(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
     train(setup(small_data, small_encoder, tmp_path / "first"), PLAN, stop_after=30)
     known = read_heads(tmp_path / "first" / "best")

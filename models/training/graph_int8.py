@@ -24,7 +24,7 @@ from onnx import TensorProto, helper
 
 from models.training.graph_bert import BertGraph, BertShape
 from models.training.graph_heads import model_of
-from models.training.graph_nodes import CONTRIB, WEIGHT_LIMIT, Quantised, Weights
+from models.training.graph_nodes import CONTRIB, LARGEST, MIDDLE, WEIGHT_LIMIT, Quantised, Weights
 from models.training.rounding import compensated
 
 __all__ = ["BertInt8Graph", "Inputs", "factors", "inputs_of_matrices", "without_value_biases"]
@@ -41,9 +41,6 @@ class Inputs(NamedTuple):
 
 INPUTS_SHARE = 0.7
 """How much of a channel's size its matrix takes over; between 0.5 and 0.7 the answers stay the same."""
-
-LARGEST, MIDDLE = 255, 128
-"""Of whole numbers of 8 bits without a sign: the largest, and the one that stands for 0 where half are negative."""
 
 _LEAST = 1e-3
 """The least size of a channel: one that is always 0 must not divide by zero."""
@@ -127,7 +124,7 @@ class BertInt8Graph(BertGraph):
         """
         limit = float((np.maximum(self.inputs[f"{name}.weight"].largest, _LEAST) / spread).max())
         step = self.constant(f"{name} step", np.array(limit / (LARGEST - zero), np.float32))
-        nothing = self.constant(f"whole {zero}", np.array(zero, np.uint8))
+        nothing = self.nothing(zero)
         whole = self.node("QuantizeLinear", source, step, nothing)
         products = []
         for one, matrix in matrices.items():

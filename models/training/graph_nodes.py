@@ -24,7 +24,10 @@ WEIGHT_LIMIT = 63
 """Weights keep 7 bits, so that sums of two products of 8 bits stay below 32,767, where processors without VNNI
 saturate (onnxruntime issues 14642 and 6004)."""
 
-TOKEN_LIMIT = 127
+LARGEST, MIDDLE = 255, 128
+"""Of whole numbers of 8 bits without a sign: the largest, and the one that stands for 0 where half are negative."""
+
+TOKEN_LIMIT = LARGEST - MIDDLE
 _TINY = 1e-8
 """The least scale of a token: a vector of zeros must not divide by zero."""
 
@@ -52,6 +55,10 @@ class Graph:
         """Add a float32 scalar."""
         return self.constant(f"number {value:g}", np.array(value, np.float32))
 
+    def nothing(self, value: int) -> str:
+        """Add the whole number that stands for 0."""
+        return self.constant(f"whole {value}", np.array(value, np.uint8))
+
     def axis(self, value: int) -> str:
         """Add an axis (or a position) as an int64 vector of one."""
         return self.constant(f"axis {value}", np.array([value], np.int64))
@@ -76,7 +83,7 @@ class Graph:
             "Max", self.node("ReduceMax", sizes, self.axis(-1), keepdims=0), self.number(least or _TINY)
         )
         scale = self.node("Mul", largest, self.number(1 / TOKEN_LIMIT))
-        middle = self.constant("middle", np.array(128, np.uint8))
+        middle = self.nothing(MIDDLE)
         whole = self.node("QuantizeLinear", source, scale, self._middles(middle, scale), axis=0)
         column = self.node("Unsqueeze", scale, self.axis(1))
         products = []

@@ -5,7 +5,7 @@ heads.entity                   Linear(2 width, labels)    on [mean of the entity
 heads.names                    Linear(width, 3)           on each token: O, B, I
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,35 +114,33 @@ def from_pretrained(
     encoder's own, which its weights were learnt with; "" leaves it. Raises `TrainingError` when the folder holds no
     encoder that Transformers can read, or it has no such activation.
     """
-    options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
+    options = {"attn_implementation": attention} if attention else {}
+    trained = (folder / _WEIGHTS).is_file()
     try:
-        options["config"] = _config(folder, activation)
-        if (folder / _WEIGHTS).is_file():
-            return _taken_over(HeadedEncoder(_unlearnt(**options), heads, dropout), folder)
-        encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False, **options)
-    except TypeError:  # an encoder without a pooler knows no such switch
-        encoder = AutoModel.from_pretrained(folder, **options)
+        config = _config(folder, activation)
+        if trained:
+            encoder = _without_pooler(AutoModel.from_config, config, **options)
+        else:
+            encoder = _without_pooler(AutoModel.from_pretrained, folder, config=config, **options)
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder} holds no encoder that Transformers reads ({error})") from error
-    return HeadedEncoder(encoder.float(), heads, dropout)
-
-
-def _taken_over(network: HeadedEncoder, folder: Path) -> HeadedEncoder:
-    known = read_heads(folder)
-    kept = {
-        name: value
-        for name, value in read_state(folder).items()
-        if not name.startswith("heads.") or network.specs.get(name.split(".")[1]) == known[name.split(".")[1]]
-    }
-    network.load_state_dict(kept, strict=False)  # what is not there is a head, and stays fresh
+    network = HeadedEncoder(encoder.float(), heads, dropout)
+    if trained:
+        _take_over(network, folder)
     return network
 
 
-def _unlearnt(config: Any, **options: Any) -> nn.Module:
+def _take_over(network: HeadedEncoder, folder: Path) -> None:
+    other = tuple(f"heads.{name}." for name, spec in read_heads(folder).items() if network.specs.get(name) != spec)
+    kept = {name: value for name, value in read_state(folder).items() if not name.startswith(other)}
+    network.load_state_dict(kept, strict=False)  # what is not there is a head, and stays fresh
+
+
+def _without_pooler(make: Callable[..., Any], source: Any, **options: Any) -> Any:
     try:
-        return AutoModel.from_config(config, add_pooling_layer=False, **options)
-    except TypeError:
-        return AutoModel.from_config(config, **options)
+        return make(source, add_pooling_layer=False, **options)
+    except TypeError:  # an encoder without a pooler knows no such switch
+        return make(source, **options)
 
 
 def _config(folder: Path, activation: str) -> Any:
@@ -186,7 +184,7 @@ def read_state(folder: Path) -> dict[str, torch.Tensor]:
 def load(folder: Path, *, attention: str | None = None) -> HeadedEncoder:
     """Read what `save` wrote, ready for inference."""
     options = {"attn_implementation": attention} if attention else {}
-    encoder = _unlearnt(AutoConfig.from_pretrained(folder), **options)
+    encoder = _without_pooler(AutoModel.from_config, AutoConfig.from_pretrained(folder), **options)
     network = HeadedEncoder(encoder, read_heads(folder))
     network.load_state_dict(read_state(folder))
     return network.eval()

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     log_format: str = Field("text", description="text for people, json for machines; logs go to standard error")
     run_bytes: int = Field(4 << 20, ge=1 << 16, le=1 << 30, description="most bytes of records in a run")
     runs_in_flight: int = Field(2, ge=1, le=16, description="runs of a partition in memory at once")
-    drain_seconds: float = Field(6.0, gt=0, le=300, description="time that runs in hand get to finish at SIGTERM")
+    drain_seconds: float = Field(5.0, gt=0, le=300, description="time that runs in hand get to finish at SIGTERM")
     http_host: str = Field("127.0.0.1", description="address of /health, /ready and /metrics of `run`")
     http_port: int | None = Field(None, ge=0, le=65535, description="their port; 0: none; unset: 8710 if it is free")
     otel_endpoint: str = Field("", description="OTLP/HTTP collector for traces, http://host:4318; needs moodwire[otel]")

@@ -37,7 +37,7 @@ __all__ = ["StageApp", "StageJob", "TopicSpec", "ensure_topics", "make_app", "ru
 log = logging.getLogger(__name__)
 
 _NEVER_SECONDS = 30 * 86_400.0
-_LEAST_SECONDS = 1.0
+_LEAST_SECONDS = 0.5
 _BATCH_BYTES = 512 * 1024
 _LARGEST_REQUEST_BYTES = 72 << 20  # a row and what Kafka writes around it
 

@@ -18,7 +18,7 @@ from streams.engine.ports import Send
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
-from tests.observe.test_run_operations import end, free_port, running, wait_until_ready
+from tests.observe.test_run_operations import end, free_port, lag, publish, running, wait_until_ready
 from tests.system_needs import in_ci
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -73,7 +73,7 @@ def test_a_broker_that_is_away_is_told_waited_for_and_no_reason_to_stay(tmp_path
             assert "moodwire_broker_up 0.0" in answer.text.splitlines()
             server.start()
             wait_for(port, lambda body: body["ready"] and not body["troubles"])
-            kill_at_work(server)
+            kill_at_work(server, tmp_path)
             wait_for(port, lambda body: not body["ready"])
             _, errors, seconds = end(process)  # with a run in hand, which cannot be finished
     assert process.returncode == 0, errors[-3_000:]
@@ -81,15 +81,13 @@ def test_a_broker_that_is_away_is_told_waited_for_and_no_reason_to_stay(tmp_path
     assert "Exception in thread" not in errors, errors[-3_000:]
 
 
-def kill_at_work(server: KafkaServer) -> None:
+def kill_at_work(server: KafkaServer, folder: Path) -> None:
     """Kills it when a part of many records has been worked off, so that the worker has more of them in hand."""
-    count, settings = 20_000, Settings()
-    group, news = settings.topics.group("score"), settings.topics.news
-    with open_broker(f"kafka://{server.bootstrap}", settings.kafka) as broker:
-        raws = [{"id": str(n), "title": f"Maker number {n} reports", "source": "wire"} for n in range(count)]
-        broker.append([Send(news, b"%d" % n, msgspec.json.encode(raw)) for n, raw in enumerate(raws)])
-        while broker.lag(group, news) >= count:
-            time.sleep(0.05)  # another process: there is no event to wait for
+    count = 20_000
+    settings = Settings(broker_url=f"kafka://{server.bootstrap}", mentions_partitions=2, data_dir=folder)
+    publish(settings, count)
+    while lag(settings) >= count:
+        time.sleep(0.05)  # another process: there is no event to wait for
     server.kill()
 
 

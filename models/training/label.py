@@ -17,7 +17,8 @@ from models.training.dataset import NAMES_HEAD
 from models.training.device import autocast
 from models.training.errors import TrainingError
 from models.training.example import UNKNOWN, Example
-from models.training.loop import BEST, EVALUATION_ROWS, Machine
+from models.training.loop import BEST
+from models.training.objective import EVALUATION_ROWS, Machine
 from models.training.resume import run_record
 from models.training.soft import SoftLabels, mean_of, read_soft, with_entities, write_soft
 from models.training.tags import touched

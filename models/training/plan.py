@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Plan", "best_of", "rate_at", "should_stop"]
+__all__ = ["Plan", "best_of", "rate_at", "should_stop", "warmup_steps"]
 
 Decay = Literal["linear", "cosine"]
 
@@ -38,6 +38,11 @@ class Plan:
     """Evaluations on dev without a better score after which a run stops."""
     evaluations_per_epoch: int = 1
     head_weights: Mapping[str, float] = field(default_factory=lambda: {"names": 0.5})
+
+
+def warmup_steps(plan: Plan, steps: int) -> int:
+    """Return how many of a run's `steps` its warm-up takes: one at least."""
+    return max(1, round(plan.warmup_share * steps))
 
 
 def rate_at(step: int, steps: int, warmup: int, decay: Decay = "linear") -> float:

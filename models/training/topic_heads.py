@@ -23,7 +23,8 @@ from models.training.corpus import Corpus
 from models.training.errors import TrainingError
 from models.training.example import Example
 from models.training.heads import HeadSpec, read_heads
-from models.training.loop import BEST, EVALUATION_ROWS, Machine
+from models.training.loop import BEST
+from models.training.objective import EVALUATION_ROWS, Machine
 from models.training.tensors import to_tensors
 from models.training.topics import TopicHead, Vectors, from_description, from_examples, spread_of_known
 

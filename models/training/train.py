@@ -22,9 +22,11 @@ from models.training.dataset import DataSet
 from models.training.device import Precision, chosen_device, chosen_precision
 from models.training.errors import TrainingError
 from models.training.frozen import FrozenLayers, freeze, keep_hidden_states
-from models.training.loop import BEST, Loop, Loss, Machine
+from models.training.judging import Judging, Loss
+from models.training.loop import BEST, Loop
 from models.training.lora import add_adapters
 from models.training.losses import hard_loss
+from models.training.objective import Machine, Objective
 from models.training.plan import Plan, best_of
 from models.training.resume import Progress, run_record, write_record
 from models.training.tensors import Tensors
@@ -66,7 +68,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that has claimed its folder: what `train` and `distil` share."""
+    """A run that has claimed its folder: what `train`, `distil` and `pretrain` share."""
 
     setup: Setup
     plan: Plan
@@ -98,17 +100,42 @@ class Run:
         stop_after: int | None = None,
         listen: Listener = lambda _: None,
     ) -> dict[str, Any]:
-        """Train on `rows` to the end, or for `stop_after` steps more, and return the record."""
-        setup, plan, machine, reporter = self.setup, self.plan, self.machine, self.reporter
+        """Train heads on `rows` to the end, or for `stop_after` steps more, and return the record."""
+
+        def judging() -> Judging:
+            network = _fresh_network(self.setup, self.plan, corpus).to(self.machine.device)
+            frozen = frozen_layers(network, [*rows, *dev], self.plan, self.setup.out, self.machine, self.reporter)
+            return Judging(network, rows, dev, plan=self.plan, loss=loss, machine=self.machine, frozen=frozen)
+
+        record = self.learn(corpus, rows, dev, judging, f"heads: {', '.join(corpus.heads)}", stop_after, listen)
+        if record["finished"]:
+            for path in self.setup.out.glob("hidden-*.f16"):  # two bytes a number, and nobody reads them any more
+                path.unlink()
+        return record
+
+    def learn(
+        self,
+        corpus: Corpus,
+        rows: list[Encoded],
+        dev: list[Encoded],
+        objective: Callable[[], Objective],
+        what: str,
+        stop_after: int | None = None,
+        listen: Listener = lambda _: None,
+    ) -> dict[str, Any]:
+        """Pursue the objective on `rows` to the end, or for `stop_after` steps more, and return the record.
+
+        `what` says in a few words what is learnt.
+        """
+        setup, reporter = self.setup, self.reporter
         done = run_record(setup.out)
         if done is not None and done["finished"]:
             reporter.say(f"{setup.out} holds this run, finished; begin anew with --restart")
             return done
         for line in [*corpus.warnings(), *_taught_before(setup)]:
             reporter.say(line)
-        reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; heads: {', '.join(corpus.heads)}")
-        network = _fresh_network(setup, plan, corpus).to(machine.device)
-        frozen = frozen_layers(network, [*rows, *dev], plan, setup.out, machine, reporter)
+        reporter.say(f"{len(rows):,} texts to train on, {len(dev):,} for dev; {what}")
+        pursued = objective()
         (setup.out / BEST).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(setup.encoder / TOKENIZER, setup.out / BEST / TOKENIZER)
 
@@ -116,21 +143,8 @@ class Run:
             self._record(corpus, rows, dev, progress)
             listen(progress)
 
-        loop = Loop(
-            network,
-            rows,
-            dev,
-            plan=plan,
-            loss=loss,
-            machine=machine,
-            out=setup.out,
-            reporter=reporter,
-            frozen=frozen,
-            kept=kept,
-        )
-        if loop.run(stop_after).finished:
-            for path in setup.out.glob("hidden-*.f16"):  # two bytes a number, and nobody reads them any more
-                path.unlink()
+        loop = Loop(pursued, plan=self.plan, machine=self.machine, out=setup.out, reporter=reporter, kept=kept)
+        loop.run(stop_after)
         reporter.close()
         return run_record(setup.out) or {}
 

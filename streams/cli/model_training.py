@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,16 +55,27 @@ DISTIL = (
     "these labels and from the true ones. Labels are kept: another student of the same teachers starts at once."
 )
 
+PRETRAIN = (
+    "Let an encoder go on learning its language from the texts that it is to judge.\n\n"
+    "Some words of each training text are hidden, and it learns to guess them; no label is read and no text of a test "
+    "file. The encoder in [bold]OUT/best[/] is one as any other: [bold]--encoder OUT[/] trains from it. Interrupted, "
+    "the same command goes on where it was."
+)
+
 TUNE = (
     "Look for better settings of a training run: each trial is a run, bad ones are given up early.\n\n"
     "The search is kept in [bold]OUT/study.db[/]; the same command adds trials to it."
 )
 
 
+UNFINISHED = "no evaluation yet; the same command goes on"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(help=TRAIN)(train)
     app.command(help=DISTIL)(distil)
+    app.command(help=PRETRAIN)(pretrain)
     app.command(help=TUNE)(tune)
     app.add_typer(model_topics.app, name="topics")
 
@@ -218,6 +230,54 @@ def distil(
     _show(code.distil(setup, plan, teaching), out, json=json)
 
 
+def pretrain(
+    data: DataOption,
+    out: OutOption,
+    encoder: EncoderOption = "all-MiniLM-L6-v2",
+    dataset: DatasetOption = None,
+    epochs: EpochsOption = None,
+    batch_rows: Annotated[
+        int | None, typer.Option("--batch-rows", help="Texts a step (64).", min=1, rich_help_panel=PLAN)
+    ] = None,
+    max_tokens: TokensOption = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option("--learning-rate", help="Of the encoder, at its highest (0.0002).", rich_help_panel=PLAN),
+    ] = None,
+    evaluations: EvaluationsOption = None,
+    patience: PatienceOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = 0,
+    checkpoint_minutes: CheckpointOption = 5.0,
+    restart: RestartOption = False,
+    wandb: WandbOption = "",
+    json: JsonOption = False,
+) -> None:
+    code = import_training("pretrain")
+    plan = _plan(
+        code.PLAN,
+        epochs=epochs,
+        batch_rows=batch_rows,
+        max_tokens=max_tokens,
+        learning_rate=learning_rate,
+        evaluations_per_epoch=evaluations,
+        patience=patience,
+        seed=seed,
+    )
+    setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
+    record = code.pretrain(setup, plan)
+    if json:
+        print_json(record)
+    elif record["best"] is None:
+        console.print(UNFINISHED, highlight=False)
+    else:
+        best = record["best"]
+        guessed = f"{best['guessed']:.1%} of {best['hidden']:,} hidden words guessed, loss {best['loss']:.3f}"
+        console.print(f"{out / 'best'}: step {best['step']:,}, {guessed}", highlight=False)
+
+
 def tune(
     data: DataOption,
     out: OutOption,
@@ -254,9 +314,10 @@ def tune(
         console.print(f"  {name} {value:.4g}" if isinstance(value, float) else f"  {name} {value}", highlight=False)
 
 
-def _plan(**given: Any) -> Any:
+def _plan(usual: Any = None, **given: Any) -> Any:
     """Return the usual plan with what was given on the command line."""
-    return import_training("plan").Plan(**{name: value for name, value in given.items() if value is not None})
+    usual = usual or import_training("plan").Plan()
+    return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def _setup(
@@ -297,7 +358,7 @@ def _show(record: dict[str, Any], out: Path, *, json: bool) -> None:
         return
     best = record["best"]
     if best is None:
-        console.print("no evaluation yet; the same command goes on", highlight=False)
+        console.print(UNFINISHED, highlight=False)
         return
     table = Table("head", "dev rows", "accuracy", "macro-F1", header_style="bold")
     for name, one in best["heads"].items():

@@ -18,8 +18,8 @@ from models.training import network as networks
 from models.training.corpus import load_corpus
 from models.training.dataset import load_datasets
 from models.training.errors import TrainingError
-from models.training.loop import Machine
 from models.training.lora import add_adapters, folded
+from models.training.objective import Machine
 from models.training.plan import Plan
 from models.training.topic_heads import Known, add_topic, added_topics, remove_topic
 from models.training.train import Setup, train

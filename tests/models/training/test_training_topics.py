@@ -84,8 +84,8 @@ def pretrained_vectors(texts: list[str]) -> Vectors:
     import torch
     from tokenizers import Tokenizer
 
-    from models.training.loop import Machine
     from models.training.network import from_pretrained
+    from models.training.objective import Machine
     from models.training.topic_heads import vectors_of
 
     folder = cached_encoders() / "all-MiniLM-L6-v2"

@@ -29,9 +29,10 @@ from models.training.loop import BEST
 from models.training.losses import hard_loss, soft_loss
 from models.training.other_words import LikeWords, with_other_words
 from models.training.plan import Plan
+from models.training.rewritten import chosen, rewritten
 from models.training.sentences import sentences
 from models.training.soft import SoftLabels, settled, sharpened, with_entities
-from models.training.train import TOKENIZER, Run, Setup
+from models.training.train import TOKENIZER, Run, Setup, named
 
 __all__ = ["Teaching", "distil"]
 
@@ -47,8 +48,10 @@ class Teaching:
     """How much of the loss the teachers' labels are; the rest are the hard ones."""
     temperature: float = 1.0
     augment: Mapping[str, float] = field(default_factory=dict)
-    """Kinds of new texts, and the share of the texts that each is made from: names, ticker, words, other_words.
-    `sentences` are made from none, and come to that share of the texts."""
+    """Kinds of new texts, and the share of the texts that each is made from: names, ticker, words, other_words,
+    rewritten. `sentences` are made from none, and come to that share of the texts."""
+    rewriter: Path | None = None
+    """The encoder that guesses the words of rewritten texts: `best` of a run of `models.training.pretrain`."""
 
 
 def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:
@@ -58,19 +61,23 @@ def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | No
     """
     if not teaching.teachers:
         raise TrainingError("no teacher; name the folder of a run of moodwire model train with --teacher")
+    if teaching.augment.get("rewritten") and teaching.rewriter is None:
+        raise TrainingError("nobody to rewrite texts; name the folder of a run of moodwire model pretrain as rewriter")
     about = {
         "teachers": [teacher_name(teacher) for teacher in teaching.teachers],
         "soft_share": teaching.soft_share,
         "temperature": teaching.temperature,
         "augment": dict(teaching.augment),
+        **({"rewriter": named(teaching.rewriter)} if teaching.rewriter else {}),
     }
     run = Run.open(setup, plan, about)
     corpus = load_corpus(setup.sets, setup.data)
     for teacher in teaching.teachers:
         _check_heads(teacher, corpus.heads)
-    texts = [*corpus.train, *_new_texts(corpus, setup.encoder, teaching.augment, plan.seed)]
-    run.reporter.say(f"{len(texts):,} texts to learn from, {len(texts) - len(corpus.train):,} of them made from others")
     folder = teaching.labels or setup.out / "labels"
+    texts = [*corpus.train, *_new_texts(corpus, setup.encoder, teaching.augment, plan.seed)]
+    texts += _rewritten(corpus, teaching, folder, run)
+    run.reporter.say(f"{len(texts):,} texts to learn from, {len(texts) - len(corpus.train):,} of them made from others")
     thought = label_texts(teaching.teachers, texts, folder, run.machine, run.reporter)
     soft = [settled(text, one, plan.label_smoothing) for text, one in zip(texts, thought, strict=True)]
     train, dev = _encoded(setup.encoder, texts, corpus.dev, soft, plan.max_tokens, teaching.temperature)
@@ -92,7 +99,7 @@ def _new_texts(corpus: Corpus, encoder: Path, kinds: Mapping[str, float], seed: 
         return []
     judging = {one.labels for one in corpus.heads.values() if one.kind == "entity"}
     kept = [name for name, one in corpus.heads.items() if one.kind == "text" and one.labels in judging]
-    held_out = HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
+    held_out = _held_out(corpus)
     made = augmented(corpus.train, kinds, held_out, random.Random(seed), kept)
     return [*made, *_sentences(corpus, kinds, seed), *_in_other_words(corpus, encoder, kinds, held_out, seed)]
 
@@ -107,6 +114,21 @@ def _in_other_words(
     like = LikeWords(*networks.word_vectors(encoder))
     made = [with_other_words(one, like, chance) for one in corpus.train if chance.random() < share]
     return only_new(made, corpus.train, held_out)
+
+
+def _rewritten(corpus: Corpus, teaching: Teaching, folder: Path, run: Run) -> list[Example]:
+    """Let the rewriter put other words into some texts."""
+    share, seed = teaching.augment.get("rewritten", 0.0), run.plan.seed
+    if not share or not teaching.rewriter:
+        return []
+    old = chosen(corpus.train, share, random.Random(f"{seed} rewritten"))
+    return only_new(
+        rewritten(old, teaching.rewriter, folder, seed, run.machine, run.reporter), corpus.train, _held_out(corpus)
+    )
+
+
+def _held_out(corpus: Corpus) -> HeldOut:
+    return HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
 
 
 def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:

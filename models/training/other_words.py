@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from models.training.example import Example
 
-__all__ = ["LikeWords", "with_other_words"]
+__all__ = ["LikeWords", "cased", "with_other_words"]
 
 REPLACED = 0.25
 """Of a text's words that have like ones, where some are replaced."""
@@ -54,13 +54,14 @@ def with_other_words(example: Example, like: LikeWords, chance: random.Random) -
     def other(found: re.Match[str]) -> str:
         word = found.group()
         near = like.of(word.lower()) if chance.random() < REPLACED else []
-        return _cased(chance.choice(near), word) if near else word
+        return cased(chance.choice(near), word) if near else word
 
     text = _WORD.sub(other, example.text)
     return example if text == example.text else Example(text, source=example.source)
 
 
-def _cased(word: str, like: str) -> str:
+def cased(word: str, like: str) -> str:
+    """Return the word in the case of another: Capitalised, CAPITALS or as it is."""
     if like.isupper():
         return word.upper()
     return word.capitalize() if like[0].isupper() else word

@@ -7,23 +7,21 @@ Domain-adaptive pretraining (Gururangan et al. 2020, arXiv 2004.10964) with hidd
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
-from torch import nn
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, PreTrainedTokenizerFast
+from transformers import DataCollatorForLanguageModeling
 
 from models.training.batches import Batch, Encoded, bucketed, collate
 from models.training.corpus import load_corpus
 from models.training.device import autocast
-from models.training.errors import TrainingError
+from models.training.guessing import Guessing
 from models.training.objective import EVALUATION_ROWS, Figures, Machine
 from models.training.plan import Plan
-from models.training.train import TOKENIZER, Run, Setup, encoded
+from models.training.train import Run, Setup, encoded
 
 __all__ = ["HIDDEN_SHARE", "PLAN", "HiddenWords", "pretrain"]
 
@@ -62,24 +60,21 @@ class HiddenWords:
         self, encoder: Path, rows: Sequence[Encoded], dev: Sequence[Encoded], plan: Plan, machine: Machine
     ) -> None:
         self.rows, self.dev, self.plan, self.machine = rows, dev, plan, machine
-        self.network, self._fresh = _with_head(encoder)
-        self.fresh_first = bool(self._fresh)
-        self.network.to(machine.device)
-        self._head = _head_of(self.network)
+        self._guessing = Guessing(encoder)
+        self.network = self._guessing.network.to(machine.device)
+        self.fresh_first = bool(self._guessing.fresh)
         if plan.freeze_embeddings:
             self.network.base_model.embeddings.requires_grad_(False)
-        tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
-        self._pad = int(self.network.config.pad_token_id or 0)
-        self._special = torch.tensor([number for number, one in _special(tokenizer).items()])
-        self._collator = DataCollatorForLanguageModeling(_words(tokenizer, self._pad), mlm_probability=HIDDEN_SHARE)
+        self._special = torch.tensor(self._guessing.special)
+        self._collator = DataCollatorForLanguageModeling(self._guessing.tokenizer, mlm_probability=HIDDEN_SHARE)
 
     def fresh(self, name: str) -> bool:
         """Return whether the encoder's folder did not hold the weight `name`."""
-        return name in self._fresh
+        return name in self._guessing.fresh
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
         """Return rows as a batch."""
-        return collate(rows, {}, self._pad)
+        return collate(rows, {}, self._guessing.pad)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Return the mean surprise at a hidden token, in nats."""
@@ -113,42 +108,6 @@ class HiddenWords:
         ids = torch.from_numpy(batch.ids)
         seen, wanted = self._collator.torch_mask_tokens(ids.clone(), torch.isin(ids, self._special))
         device = self.machine.device
-        places = (wanted != _SEEN).to(device)
-        vectors = self.network.base_model(
-            input_ids=seen.to(device), attention_mask=torch.from_numpy(batch.mask).to(device)
-        ).last_hidden_state
-        return self._head(vectors[places]), wanted.to(device)[places]  # a vocabulary's logits for each token cost most
-
-
-def _with_head(folder: Path) -> tuple[Any, Collection[str]]:
-    """Return the encoder with a head that guesses words, and the names of the weights that it did not have."""
-    try:
-        network, told = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError) as error:
-        raise TrainingError(
-            f"{folder} holds no encoder whose words can be hidden ({error}); pretrain first, then train"
-        ) from error
-    return network, frozenset(told["missing_keys"])
-
-
-def _head_of(network: Any) -> nn.Module:
-    others = [child for name, child in network.named_children() if name != network.base_model_prefix]
-    if len(others) != 1:
-        raise TrainingError(f"{type(network).__name__} has no one head; use an encoder of BERT's or MPNet's kind")
-    return others[0]
-
-
-def _special(tokenizer: Tokenizer) -> dict[int, str]:
-    return {number: one.content for number, one in tokenizer.get_added_tokens_decoder().items() if one.special}
-
-
-def _words(tokenizer: Tokenizer, pad: int) -> PreTrainedTokenizerFast:
-    """The tokenizer as the collator wants it: it knows which token hides a word, and which one fills up."""
-    known = _special(tokenizer)
-    mask = next((one for one in known.values() if "mask" in one.casefold()), None)
-    if mask is None:
-        raise TrainingError(
-            f"the tokenizer has no token that hides a word (it has {', '.join(known.values()) or 'none'}); take an "
-            "encoder that was pretrained by hidden words"
-        )
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, mask_token=mask, pad_token=tokenizer.id_to_token(pad))
+        rows, places = (one.to(device) for one in torch.nonzero(wanted != _SEEN, as_tuple=True))
+        guesses = self._guessing.logits(seen.to(device), torch.from_numpy(batch.mask).to(device), rows, places)
+        return guesses, wanted.to(device)[rows, places]

@@ -32,7 +32,7 @@ from models.training.resume import Progress, run_record, write_record
 from models.training.tensors import Tensors
 from models.training.told import Reporter
 
-__all__ = ["TOKENIZER", "Run", "Setup", "train"]
+__all__ = ["TOKENIZER", "Run", "Setup", "named", "train"]
 
 TOKENIZER = "tokenizer.json"
 
@@ -57,8 +57,8 @@ class Setup:
 
     @property
     def encoder_name(self) -> str:
-        """What the record calls the encoder: its folder's name, or that of the run which trained it before."""
-        return self.encoder.parent.name if self.encoder.name == BEST else self.encoder.name
+        """What the record calls the encoder."""
+        return named(self.encoder)
 
     def machine(self) -> Machine:
         """Return where the run computes."""
@@ -190,6 +190,11 @@ def encoded(encoder: Path, corpus: Corpus, max_tokens: int) -> tuple[list[Encode
     tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
     rows = encode(tokenizer, [*corpus.train, *corpus.dev], max_tokens)
     return rows[: len(corpus.train)], rows[len(corpus.train) :]
+
+
+def named(encoder: Path) -> str:
+    """Return an encoder's name: its folder's, or that of the run which trained it."""
+    return encoder.parent.name if encoder.name == BEST else encoder.name
 
 
 def _taught_before(setup: Setup) -> Iterator[str]:

@@ -173,6 +173,21 @@ def distil(
             rich_help_panel=DATA,
         ),
     ] = 0.0,
+    rewritten: Annotated[
+        float,
+        typer.Option(
+            "--rewritten",
+            help="Share of texts to learn again with words that fit in the place of some, from teachers alone; 2: each "
+            "text twice.",
+            min=0,
+            max=20,
+            rich_help_panel=DATA,
+        ),
+    ] = 0.0,
+    rewriter: Annotated[
+        Path | None,
+        typer.Option("--rewriter", help="Run of model pretrain that guesses those words.", rich_help_panel=DATA),
+    ] = None,
     sentences: Annotated[
         float,
         typer.Option(
@@ -217,6 +232,7 @@ def distil(
         "ticker": drop_tickers,
         "words": drop_words,
         "other_words": other_words,
+        "rewritten": rewritten,
         "sentences": sentences,
     }
     teaching = code.Teaching(
@@ -225,6 +241,7 @@ def distil(
         soft_share=soft_share,
         temperature=temperature,
         augment={kind: share for kind, share in shares.items() if share},
+        rewriter=import_training("encoders").find_encoder(str(rewriter)) if rewriter else None,
     )
     setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
     _show(code.distil(setup, plan, teaching), out, json=json)

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from tests.models.training.small_words import FILLERS, WORDS, write_tokenizer
 
@@ -66,4 +67,28 @@ def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     write_tokenizer(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hiding_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT with random weights, 2 layers of 16, whose tokenizer can hide words."""
+    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+    transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
+    folder = tmp_path_factory.mktemp("hiding") / "small"
+    torch.manual_seed(1)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS) + 1,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=32,
+        max_position_embeddings=24,
+        initializer_range=0.3,  # words that differ: those that are guessed are told apart by these very vectors
+    )
+    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    write_tokenizer(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    tokenizer.save(str(folder / "tokenizer.json"))
     return folder

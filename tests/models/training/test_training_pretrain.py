@@ -11,8 +11,6 @@ pytest.importorskip("transformers", reason="training needs the extra `train`")
 pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
 import torch
-import transformers
-from tokenizers import Tokenizer
 
 from models.training import network as networks
 from models.training.batches import Encoded
@@ -23,33 +21,11 @@ from models.training.objective import Machine
 from models.training.plan import Plan
 from models.training.pretrain import HIDDEN_SHARE, HiddenWords, pretrain
 from models.training.train import Setup, train
-from tests.models.training.small_words import WORDS, write_tokenizer
+from tests.models.training.small_words import WORDS
 
 PLAN = Plan(epochs=2, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2)
 MASK = len(WORDS)
 CPU = Machine(torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT with random weights, without a head, whose tokenizer can hide words."""
-    folder = tmp_path_factory.mktemp("hiding") / "small"
-    torch.manual_seed(1)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS) + 1,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=24,
-        initializer_range=0.3,  # words that differ: those that are guessed are told apart by these very vectors
-    )
-    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    write_tokenizer(folder)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
 
 
 def setup(data: Path, encoder: Path, out: Path, **more: object) -> Setup:
@@ -63,17 +39,17 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_words_are_guessed_better_and_training_goes_on_from_the_encoder(
-    small_data: Path, encoder: Path, tmp_path: Path
+    small_data: Path, hiding_encoder: Path, tmp_path: Path
 ) -> None:
     record = pretrain(
-        setup(small_data, encoder, tmp_path / "read"), replace(PLAN, epochs=10, patience=10, learning_rate=4e-3)
+        setup(small_data, hiding_encoder, tmp_path / "read"), replace(PLAN, epochs=10, patience=10, learning_rate=4e-3)
     )
     first, best = record["evaluations"][0], record["best"]
     assert best["hidden"] == first["hidden"] > 10
     assert best["loss"] < math.log(MASK + 1) - 0.1  # what a blind guess costs; most words here are drawn by chance
     assert best["guessed"] > first["guessed"]
     found = find_encoder(str(tmp_path / "read"))
-    before, after = weights(encoder), weights(found)
+    before, after = weights(hiding_encoder), weights(found)
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed
     assert not {name for name in changed if ".embeddings." in name}
@@ -81,29 +57,29 @@ def test_words_are_guessed_better_and_training_goes_on_from_the_encoder(
     assert trained["encoder"] == "read"
 
 
-def test_an_interrupted_run_ends_as_one_that_was_not(small_data: Path, encoder: Path, tmp_path: Path) -> None:
-    whole = pretrain(setup(small_data, encoder, tmp_path / "whole"), PLAN)
+def test_an_interrupted_run_ends_as_one_that_was_not(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> None:
+    whole = pretrain(setup(small_data, hiding_encoder, tmp_path / "whole"), PLAN)
     for _ in range(3):
-        cut = pretrain(setup(small_data, encoder, tmp_path / "cut"), PLAN, stop_after=7)
+        cut = pretrain(setup(small_data, hiding_encoder, tmp_path / "cut"), PLAN, stop_after=7)
     assert not cut["finished"]
-    cut = pretrain(setup(small_data, encoder, tmp_path / "cut"), PLAN)
+    cut = pretrain(setup(small_data, hiding_encoder, tmp_path / "cut"), PLAN)
     assert cut["evaluations"] == whole["evaluations"]
     ours, theirs = weights(tmp_path / "whole" / "best"), weights(tmp_path / "cut" / "best")
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_a_fresh_head_learns_alone_at_first_and_one_that_is_there_does_not(
-    small_data: Path, encoder: Path, tmp_path: Path
+    small_data: Path, hiding_encoder: Path, tmp_path: Path
 ) -> None:
     slow = replace(PLAN, warmup_share=0.5, epochs=1, patience=9)
-    some = pretrain(setup(small_data, encoder, tmp_path / "some"), slow, stop_after=5)
+    some = pretrain(setup(small_data, hiding_encoder, tmp_path / "some"), slow, stop_after=5)
     assert some["step"] == 5
     state = torch.load(tmp_path / "some" / "resume.pt", weights_only=True)["weights"]
-    before = weights(encoder)
+    before = weights(hiding_encoder)
     kept = {name.replace("bert.", "encoder.", 1): value for name, value in state.items() if name.startswith("bert.")}
     assert kept
     assert all(torch.equal(value, before[name]) for name, value in kept.items())
-    pretrain(setup(small_data, encoder, tmp_path / "first"), replace(PLAN, epochs=1))
+    pretrain(setup(small_data, hiding_encoder, tmp_path / "first"), replace(PLAN, epochs=1))
     found = find_encoder(str(tmp_path / "first"))
     pretrain(setup(small_data, found, tmp_path / "second"), slow, stop_after=5)
     state = torch.load(tmp_path / "second" / "resume.pt", weights_only=True)["weights"]
@@ -112,9 +88,9 @@ def test_a_fresh_head_learns_alone_at_first_and_one_that_is_there_does_not(
     assert not all(torch.equal(state[name], held[name.replace("bert.", "encoder.", 1)]) for name in moved)
 
 
-def test_only_words_are_hidden_and_about_as_many_as_asked(encoder: Path) -> None:
+def test_only_words_are_hidden_and_about_as_many_as_asked(hiding_encoder: Path) -> None:
     rows = [Encoded(number, [2, *range(4, 14), 3][: 12 - number % 3]) for number in range(400)]
-    objective = HiddenWords(encoder, rows, rows, PLAN, CPU)
+    objective = HiddenWords(hiding_encoder, rows, rows, PLAN, CPU)
     torch.manual_seed(5)
     guesses, wanted = objective._guesses(objective.collate(rows))
     assert guesses.shape == (len(wanted), MASK + 1)
@@ -123,9 +99,9 @@ def test_only_words_are_hidden_and_about_as_many_as_asked(encoder: Path) -> None
     assert int(wanted.min()) > 3
 
 
-def test_a_batch_without_a_hidden_word_teaches_nothing(encoder: Path) -> None:
+def test_a_batch_without_a_hidden_word_teaches_nothing(hiding_encoder: Path) -> None:
     row = Encoded(0, [2, 3])
-    objective = HiddenWords(encoder, [row], [row], PLAN, CPU)
+    objective = HiddenWords(hiding_encoder, [row], [row], PLAN, CPU)
     assert float(objective.loss(objective.collate([row])).detach()) == 0
     assert objective.evaluate().kept == {"hidden": 0, "loss": 0, "guessed": 0}
 
@@ -135,14 +111,14 @@ def test_a_tokenizer_that_hides_nothing_is_refused(small_data: Path, small_encod
         pretrain(setup(small_data, small_encoder, tmp_path / "run"), PLAN)
 
 
-def test_a_trained_network_is_no_encoder_to_pretrain(small_data: Path, encoder: Path, tmp_path: Path) -> None:
-    train(setup(small_data, encoder, tmp_path / "run"), PLAN, stop_after=40)
+def test_a_trained_network_is_no_encoder_to_pretrain(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> None:
+    train(setup(small_data, hiding_encoder, tmp_path / "run"), PLAN, stop_after=40)
     found = find_encoder(str(tmp_path / "run"))
     with pytest.raises(TrainingError, match="pretrain first, then train"):
         pretrain(setup(small_data, found, tmp_path / "read"), PLAN)
 
 
-def test_a_folder_of_a_training_run_is_refused(small_data: Path, encoder: Path, tmp_path: Path) -> None:
-    train(setup(small_data, encoder, tmp_path / "run"), PLAN, stop_after=1)
+def test_a_folder_of_a_training_run_is_refused(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> None:
+    train(setup(small_data, hiding_encoder, tmp_path / "run"), PLAN, stop_after=1)
     with pytest.raises(TrainingError, match=r"another hidden_share, objective.*--restart"):
-        pretrain(setup(small_data, encoder, tmp_path / "run"), PLAN)
+        pretrain(setup(small_data, hiding_encoder, tmp_path / "run"), PLAN)

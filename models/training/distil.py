@@ -75,8 +75,7 @@ def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | No
     for teacher in teaching.teachers:
         _check_heads(teacher, corpus.heads)
     folder = teaching.labels or setup.out / "labels"
-    texts = [*corpus.train, *_new_texts(corpus, setup.encoder, teaching.augment, plan.seed)]
-    texts += _rewritten(corpus, teaching, folder, run)
+    texts = [*corpus.train, *_new_texts(corpus, teaching, folder, run)]
     run.reporter.say(f"{len(texts):,} texts to learn from, {len(texts) - len(corpus.train):,} of them made from others")
     thought = label_texts(teaching.teachers, texts, folder, run.machine, run.reporter)
     soft = [settled(text, one, plan.label_smoothing) for text, one in zip(texts, thought, strict=True)]
@@ -93,15 +92,18 @@ def _check_heads(teacher: Path, heads: Mapping[str, HeadSpec]) -> None:
         )
 
 
-def _new_texts(corpus: Corpus, encoder: Path, kinds: Mapping[str, float], seed: int) -> list[Example]:
+def _new_texts(corpus: Corpus, teaching: Teaching, folder: Path, run: Run) -> list[Example]:
     """Make new texts; a text head with the labels of an entity head judges alike whatever the names are."""
+    kinds, encoder, seed = teaching.augment, run.setup.encoder, run.plan.seed
     if not kinds:
         return []
     judging = {one.labels for one in corpus.heads.values() if one.kind == "entity"}
     kept = [name for name, one in corpus.heads.items() if one.kind == "text" and one.labels in judging]
-    held_out = _held_out(corpus)
+    held_out = HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
     made = augmented(corpus.train, kinds, held_out, random.Random(seed), kept)
-    return [*made, *_sentences(corpus, kinds, seed), *_in_other_words(corpus, encoder, kinds, held_out, seed)]
+    made += _sentences(corpus, kinds, seed)
+    made += _in_other_words(corpus, encoder, kinds, held_out, seed)
+    return made + _rewritten(corpus, teaching, held_out, folder, run)
 
 
 def _in_other_words(
@@ -116,19 +118,14 @@ def _in_other_words(
     return only_new(made, corpus.train, held_out)
 
 
-def _rewritten(corpus: Corpus, teaching: Teaching, folder: Path, run: Run) -> list[Example]:
+def _rewritten(corpus: Corpus, teaching: Teaching, held_out: HeldOut, folder: Path, run: Run) -> list[Example]:
     """Let the rewriter put other words into some texts."""
     share, seed = teaching.augment.get("rewritten", 0.0), run.plan.seed
     if not share or not teaching.rewriter:
         return []
     old = chosen(corpus.train, share, random.Random(f"{seed} rewritten"))
-    return only_new(
-        rewritten(old, teaching.rewriter, folder, seed, run.machine, run.reporter), corpus.train, _held_out(corpus)
-    )
-
-
-def _held_out(corpus: Corpus) -> HeldOut:
-    return HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
+    made = rewritten(old, teaching.rewriter, folder, seed, run.machine, run.reporter)
+    return only_new(made, corpus.train, held_out)
 
 
 def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:

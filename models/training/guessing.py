@@ -16,7 +16,8 @@ __all__ = ["Guessing"]
 class Guessing:
     """The encoder in a folder; `fresh` are the names of the weights that the folder does not hold.
 
-    `special` are the numbers of the tokens that are no words, `mask` that of the one which hides a word.
+    `words` is its tokenizer, and `tokenizer` the same as Transformers wants it; `special` are the numbers of the tokens
+    that are no words, `mask` that of the one which hides a word.
     Raises `TrainingError` when the folder holds no encoder, or one that cannot have such a head.
     """
 
@@ -32,12 +33,12 @@ class Guessing:
         self.fresh = frozenset(told["missing_keys"])
         self.pad = int(self.network.config.pad_token_id or 0)
         self._head = _head_of(self.network)
-        words = Tokenizer.from_file(str(folder / TOKENIZER))
-        known = {number: one.content for number, one in words.get_added_tokens_decoder().items() if one.special}
+        self.words = Tokenizer.from_file(str(folder / TOKENIZER))
+        known = {number: one.content for number, one in self.words.get_added_tokens_decoder().items() if one.special}
         self.special = list(known)
         self.mask = _mask_of(known)
         self.tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=words, mask_token=known[self.mask], pad_token=words.id_to_token(self.pad)
+            tokenizer_object=self.words, mask_token=known[self.mask], pad_token=self.words.id_to_token(self.pad)
         )
 
     def logits(self, ids: torch.Tensor, mask: torch.Tensor, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from models.training.errors import TrainingError
 
-__all__ = ["Progress", "read_checkpoint", "run_record", "write_checkpoint", "write_record"]
+__all__ = ["Progress", "read_checkpoint", "run_record", "write_checkpoint", "write_json", "write_record"]
 
 _STATE = "resume.pt"
 _RECORD = "run.json"
@@ -74,7 +74,12 @@ def run_record(folder: Path) -> dict[str, Any] | None:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `run.json`; the file is whole or the old one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{_RECORD}.partial"
-    partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / _RECORD)
+    write_json(folder / _RECORD, record)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value to a file, and its folder if need be; the file is whole, the old one or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from models.training.batches import Encoded, bucketed, collate
 from models.training.device import autocast
@@ -25,8 +25,8 @@ from models.training.example import Example
 from models.training.guessing import Guessing
 from models.training.objective import EVALUATION_ROWS, Machine
 from models.training.other_words import cased
+from models.training.resume import write_json
 from models.training.told import Reporter
-from models.training.train import TOKENIZER
 
 __all__ = ["chosen", "rewritten"]
 
@@ -59,10 +59,7 @@ def rewritten(
         new = json.loads(path.read_text(encoding="utf-8"))
     else:
         new = _Writer(encoder, machine).rewrite(texts, seed, reporter)
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(new), encoding="utf-8")
-        partial.replace(path)
+        write_json(path, new)
     return [Example(text, source=one.source) for text, one in zip(new, examples, strict=True)]
 
 
@@ -72,7 +69,7 @@ class _Writer:
         if self._guessing.fresh:
             raise TrainingError(f"{encoder} was not taught to guess words; let moodwire model pretrain do it")
         self._guessing.network.to(machine.device).eval()
-        self._tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
+        self._tokenizer = self._guessing.words
         self._tokenizer.no_padding()
         config = self._guessing.network.config
         self._tokenizer.enable_truncation(min(_MOST_TOKENS, int(config.max_position_embeddings)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +43,8 @@ from streams.errors import MoodwireError
 
 __all__ = ["register"]
 
+Record = dict[str, Any]
+
 TRAIN = (
     "Fine-tune an encoder on labelled texts: sentiment, topic, the verdict on each company, and names.\n\n"
     "YAML files describe the labelled data. Training rows that stand in a test file, word for word or nearly so, are "
@@ -66,9 +69,6 @@ TUNE = (
     "Look for better settings of a training run: each trial is a run, bad ones are given up early.\n\n"
     "The search is kept in [bold]OUT/study.db[/]; the same command adds trials to it."
 )
-
-
-UNFINISHED = "no evaluation yet; the same command goes on"
 
 
 def register(app: typer.Typer) -> None:
@@ -118,7 +118,7 @@ def train(
         seed=seed,
     )
     setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
-    _show(import_training("train").train(setup, plan), out, json=json)
+    _show(import_training("train").train(setup, plan), out, _scored, json=json)
 
 
 def distil(
@@ -244,7 +244,7 @@ def distil(
         rewriter=import_training("encoders").find_encoder(str(rewriter)) if rewriter else None,
     )
     setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
-    _show(code.distil(setup, plan, teaching), out, json=json)
+    _show(code.distil(setup, plan, teaching), out, _scored, json=json)
 
 
 def pretrain(
@@ -284,15 +284,7 @@ def pretrain(
         seed=seed,
     )
     setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
-    record = code.pretrain(setup, plan)
-    if json:
-        print_json(record)
-    elif record["best"] is None:
-        console.print(UNFINISHED, highlight=False)
-    else:
-        best = record["best"]
-        guessed = f"{best['guessed']:.1%} of {best['hidden']:,} hidden words guessed, loss {best['loss']:.3f}"
-        console.print(f"{out / 'best'}: step {best['step']:,}, {guessed}", highlight=False, soft_wrap=True)
+    _show(code.pretrain(setup, plan), out, _guessed, json=json)
 
 
 def tune(
@@ -369,16 +361,25 @@ def _one_of(option: str, value: str | None, *allowed: str) -> str | None:
     return value
 
 
-def _show(record: dict[str, Any], out: Path, *, json: bool) -> None:
+def _show(record: Record, out: Path, told: Callable[[Record], str], *, json: bool) -> None:
+    """Show a run's record; `told` says how good its best evaluation was."""
+    best = record["best"]
     if json:
         print_json(record)
-        return
-    best = record["best"]
-    if best is None:
-        console.print(UNFINISHED, highlight=False)
-        return
+    elif best is None:
+        console.print("no evaluation yet; the same command goes on", highlight=False)
+    else:
+        console.print(f"{out / 'best'}: step {best['step']:,}, {told(best)}", highlight=False, soft_wrap=True)
+
+
+def _scored(best: Record) -> str:
+    """Show a table of the heads, and return the score."""
     table = Table("head", "dev rows", "accuracy", "macro-F1", header_style="bold")
     for name, one in best["heads"].items():
         table.add_row(name, f"{one['rows']:,}", f"{one['accuracy']:.4f}", f"{one['macro_f1']:.4f}")
     console.print(table)
-    console.print(f"{out / 'best'}: step {best['step']:,}, score {best['score']:.4f}", highlight=False, soft_wrap=True)
+    return f"score {best['score']:.4f}"
+
+
+def _guessed(best: Record) -> str:
+    return f"{best['guessed']:.1%} of {best['hidden']:,} hidden words guessed, loss {best['loss']:.3f}"

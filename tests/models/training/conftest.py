@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
@@ -53,42 +54,28 @@ def _pair(chance: random.Random) -> tuple[str, str]:
 @pytest.fixture(scope="session")
 def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT with random weights: 3 layers of 16 and 66 words."""
-    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
-    transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
-    folder = tmp_path_factory.mktemp("small-encoder")
-    torch.manual_seed(1)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=24,
-    )
-    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    write_tokenizer(folder)
-    return folder
+    return _encoder(tmp_path_factory.mktemp("small-encoder"), vocab_size=len(WORDS), num_hidden_layers=3)
 
 
 @pytest.fixture(scope="session")
 def hiding_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT with random weights, 2 layers of 16, whose tokenizer can hide words."""
-    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
-    transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
+    apart = 0.3  # words that differ: those that are guessed are told apart by these very vectors
     folder = tmp_path_factory.mktemp("hiding") / "small"
-    torch.manual_seed(1)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS) + 1,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=24,
-        initializer_range=0.3,  # words that differ: those that are guessed are told apart by these very vectors
-    )
-    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    write_tokenizer(folder)
+    _encoder(folder, vocab_size=len(WORDS) + 1, num_hidden_layers=2, initializer_range=apart)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def _encoder(folder: Path, **more: Any) -> Path:
+    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+    transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
+    torch.manual_seed(1)
+    config = transformers.BertConfig(
+        hidden_size=16, num_attention_heads=4, intermediate_size=32, max_position_embeddings=24, **more
+    )
+    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    write_tokenizer(folder)
     return folder

@@ -16,22 +16,17 @@ import torch
 
 from models.training import network as networks
 from models.training.corpus import load_corpus
-from models.training.dataset import load_datasets
 from models.training.errors import TrainingError
 from models.training.lora import add_adapters, folded
 from models.training.objective import Machine
 from models.training.plan import Plan
 from models.training.topic_heads import Known, add_topic, added_topics, remove_topic
-from models.training.train import Setup, train
+from models.training.train import train
 from models.training.tune import tune
+from tests.models.training.small_runs import setup
 
 PLAN = Plan(epochs=2, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2)
 CPU = Machine(torch.device("cpu"))
-
-
-def setup(data: Path, encoder: Path, out: Path) -> Setup:
-    sets = load_datasets([data / "texts.yaml", data / "pairs.yaml"])
-    return Setup(sets, data, encoder, out, device="cpu", threads=1, quiet=True, restart=True)
 
 
 def test_folded_adapters_answer_as_adapters_do(small_encoder: Path) -> None:
@@ -56,7 +51,7 @@ def test_a_run_with_adapters_leaves_a_network_as_any_other(
     freeze_layers: int, small_data: Path, small_encoder: Path, tmp_path: Path
 ) -> None:
     plan = replace(PLAN, lora_rank=4, freeze_layers=freeze_layers)
-    train(setup(small_data, small_encoder, tmp_path / "run"), plan)
+    train(setup(small_data, small_encoder, tmp_path / "run", restart=True), plan)
     before = networks.from_pretrained(small_encoder, {}).state_dict()
     after = networks.load(tmp_path / "run" / "best").state_dict()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
@@ -69,7 +64,7 @@ def test_a_run_with_adapters_leaves_a_network_as_any_other(
 def test_a_topic_from_examples_is_a_head_and_can_be_taken_out(
     small_data: Path, small_encoder: Path, tmp_path: Path
 ) -> None:
-    run = setup(small_data, small_encoder, tmp_path / "run")
+    run = setup(small_data, small_encoder, tmp_path / "run", restart=True)
     train(run, replace(PLAN, epochs=10, patience=10))
     corpus = load_corpus(run.sets, run.data)
     rising = [one.text for one in corpus.train if one.labels.get("sentiment") == 2]
@@ -100,7 +95,7 @@ def test_a_search_goes_on_where_it_was_and_beats_a_bad_plan(
     bad = replace(PLAN, learning_rate=2e-5, head_learning_rate=3e-4, epochs=3)
 
     def trial(plan: Plan, folder: Path, listen: object) -> object:
-        return train(setup(small_data, small_encoder, folder), plan, listen=listen)  # type: ignore[arg-type]
+        return train(setup(small_data, small_encoder, folder, restart=True), plan, listen=listen)  # type: ignore[arg-type]
 
     for _ in range(2):
         best = tune(bad, trial, tmp_path, trials=3, names=("learning_rate", "head_learning_rate"))  # type: ignore[arg-type]

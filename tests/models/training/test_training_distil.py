@@ -9,18 +9,14 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 pytest.importorskip("transformers", reason="training needs the extra `train`")
 pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
-from models.training.dataset import load_datasets
 from models.training.distil import Teaching, distil
 from models.training.errors import TrainingError
 from models.training.plan import Plan
-from models.training.train import Setup, train
+from models.training.pretrain import pretrain
+from models.training.train import train
+from tests.models.training.small_runs import setup
 
 PLAN = Plan(epochs=8, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2, patience=15)
-
-
-def setup(data: Path, encoder: Path, out: Path, *names: str) -> Setup:
-    sets = load_datasets([data / f"{name}.yaml" for name in names or ("texts", "pairs")])
-    return Setup(sets, data, encoder, out, device="cpu", threads=1, quiet=True)
 
 
 def test_a_student_learns_from_two_teachers_alone(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
@@ -55,3 +51,16 @@ def test_a_teacher_of_other_heads_is_refused(small_data: Path, small_encoder: Pa
 def test_a_folder_that_holds_no_run_is_no_teacher(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no trained network"):
         distil(setup(small_data, small_encoder, tmp_path / "student"), PLAN, Teaching([tmp_path / "nothing"]))
+
+
+def test_texts_are_rewritten_by_a_pretrained_encoder(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> None:
+    pretrain(setup(small_data, hiding_encoder, tmp_path / "reader"), replace(PLAN, epochs=1))
+    train(setup(small_data, hiding_encoder, tmp_path / "teacher"), replace(PLAN, epochs=1))
+    plain = Teaching([tmp_path / "teacher"])
+    without = distil(setup(small_data, hiding_encoder, tmp_path / "without"), PLAN, plain, stop_after=1)
+    teaching = replace(plain, augment={"rewritten": 1.0}, rewriter=tmp_path / "reader" / "best")
+    record = distil(setup(small_data, hiding_encoder, tmp_path / "student"), PLAN, teaching, stop_after=1)
+    assert 1.5 * without["rows"] < record["rows"] <= 2 * without["rows"]
+    assert record["teaching"]["rewriter"] == "reader"
+    with pytest.raises(TrainingError, match="nobody to rewrite texts"):
+        distil(setup(small_data, hiding_encoder, tmp_path / "third"), PLAN, replace(teaching, rewriter=None))

@@ -14,23 +14,18 @@ import torch
 
 from models.training import network as networks
 from models.training.batches import Encoded
-from models.training.dataset import load_datasets
 from models.training.encoders import find_encoder
 from models.training.errors import TrainingError
 from models.training.objective import Machine
 from models.training.plan import Plan
 from models.training.pretrain import HIDDEN_SHARE, HiddenWords, pretrain
-from models.training.train import Setup, train
+from models.training.train import train
+from tests.models.training.small_runs import setup
 from tests.models.training.small_words import WORDS
 
 PLAN = Plan(epochs=2, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2)
 MASK = len(WORDS)
 CPU = Machine(torch.device("cpu"))
-
-
-def setup(data: Path, encoder: Path, out: Path, **more: object) -> Setup:
-    sets = load_datasets([data / "texts.yaml", data / "pairs.yaml"])
-    return Setup(sets, data, encoder, out, device="cpu", threads=1, quiet=True, **more)  # type: ignore[arg-type]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

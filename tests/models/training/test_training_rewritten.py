@@ -18,7 +18,7 @@ from models.training.plan import Plan
 from models.training.pretrain import pretrain
 from models.training.rewritten import chosen, rewritten
 from models.training.told import Reporter
-from models.training.train import Setup
+from tests.models.training.small_runs import setup
 from tests.models.training.small_words import FILLERS, WORDS
 
 CPU = Machine(torch.device("cpu"))
@@ -27,12 +27,8 @@ KNOWN = {word for word in WORDS if word.isalpha()}
 
 @pytest.fixture
 def rewriter(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> Path:
-    from models.training.dataset import load_datasets
-
-    setup = Setup(
-        load_datasets([small_data / "texts.yaml"]), small_data, hiding_encoder, tmp_path / "r", threads=1, quiet=True
-    )
-    pretrain(setup, Plan(epochs=1, batch_rows=16, max_tokens=24))
+    run = setup(small_data, hiding_encoder, tmp_path / "r", "texts")
+    pretrain(run, Plan(epochs=1, batch_rows=16, max_tokens=24))
     return tmp_path / "r" / "best"
 
 

@@ -14,22 +14,17 @@ import torch
 
 from models.training import frozen
 from models.training import network as networks
-from models.training.dataset import load_datasets
 from models.training.encoders import find_encoder
 from models.training.errors import TrainingError
 from models.training.heads import HeadSpec, read_heads
 from models.training.plan import Plan
 from models.training.resume import Progress, run_record
-from models.training.train import Setup, train
+from models.training.train import train
+from tests.models.training.small_runs import setup
 
 PLAN = Plan(
     epochs=2, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2, evaluations_per_epoch=2
 )
-
-
-def setup(data: Path, encoder: Path, out: Path, **more: object) -> Setup:
-    sets = load_datasets([data / "texts.yaml", data / "pairs.yaml"])
-    return Setup(sets, data, encoder, out, device="cpu", threads=1, quiet=True, **more)  # type: ignore[arg-type]
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:

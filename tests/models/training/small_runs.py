@@ -1,0 +1,15 @@
+"""The setup of a run on the small corpus. Needs the extra `train`."""
+
+from pathlib import Path
+from typing import Any
+
+from models.training.dataset import load_datasets
+from models.training.train import Setup
+
+__all__ = ["setup"]
+
+
+def setup(data: Path, encoder: Path, out: Path, *names: str, **more: Any) -> Setup:
+    """A run on the data sets `names`, or on both."""
+    sets = load_datasets([data / f"{name}.yaml" for name in names or ("texts", "pairs")])
+    return Setup(sets, data, encoder, out, device="cpu", threads=1, quiet=True, **more)

@@ -9,9 +9,9 @@ from rensa import RMinHash
 
 __all__ = ["minhash", "normal_title", "partition_key", "signature", "signature_of"]
 
-# A number keeps its sign and currency: -5 is not 5, and $5 is not €5. Words that begin with a letter stand first,
-# and nothing is tried twice (possessive), for speed.
-_WORD = re.compile(r"[^\W\d_][^\W_]*+(?:[.,][0-9]+)*+|(?:(?<!\w)[-+−]?[$€£¥]?(?=\d))?[^\W_]++(?:[.,][0-9]+)*+")
+# A number keeps its sign and currency: -5 is not 5, and $5 is not €5. Words that begin with a letter stand first, for
+# speed. Nothing follows the repeats, so the longest match is taken at once and nothing is tried twice.
+_WORD = re.compile(r"[^\W\d_][^\W_]*(?:[.,][0-9]+)*|(?:(?<!\w)[-+−]?[$€£¥]?(?=\d))?[^\W_]+(?:[.,][0-9]+)*")
 # "… - Daily Planet", "… | Daily Planet": at most four capitalised words without a digit, after a spaced dash or a bar.
 _PUBLISHER = re.compile(r"\s+(?:[-–—]|\|)\s+[A-Z][^\s\d]*(?:\s+[A-Z&][^\s\d]*){0,3}$")
 # "UPDATE 2-", "BREAKING:", "Exclusive: ": capitals, perhaps a number, then a dash or a colon.

@@ -3,6 +3,7 @@
 MoodwireError
 ├── SettingsError        a setting, profile, watchlist or field map is wrong: names the key and the fix
 ├── Reject               this record cannot be processed; the next one can (parked with its reason)
+│   └── TooLarge         what would be sent for this record is larger than a broker is asked to take
 ├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
 ├── TransportError       the broker refused or is damaged
 │   ├── StageTaken       another worker already runs this stage on this embedded broker
@@ -22,6 +23,7 @@ __all__ = [
     "Retry",
     "SettingsError",
     "StageTaken",
+    "TooLarge",
     "TransportError",
 ]
 
@@ -44,6 +46,13 @@ class Reject(MoodwireError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+class TooLarge(Reject):
+    """A single record is above the limit of what is sent (`streams.limits`); nothing of its batch was sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("too_large", detail)
 
 
 class Retry(MoodwireError):

@@ -24,6 +24,7 @@ from faust.tables.manager import TableManager
 from yarl import URL
 
 from streams.engine.ports import Stage
+from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
 from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.dispatch import Dispatcher
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
@@ -38,8 +39,6 @@ log = logging.getLogger(__name__)
 
 _NEVER_SECONDS = 30 * 86_400.0
 _LEAST_SECONDS = 0.5
-_BATCH_BYTES = 512 * 1024
-_LARGEST_REQUEST_BYTES = 72 << 20  # a row and what Kafka writes around it
 
 
 class _PromptTables(TableManager):
@@ -129,8 +128,8 @@ def _kafka_settings(broker_url: str, group: str, options: KafkaOptions) -> dict[
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": options.instance,
         "consumer_metadata_max_age_ms": 60_000,
-        "producer_max_batch_size": _BATCH_BYTES,
-        "producer_max_request_size": _LARGEST_REQUEST_BYTES,
+        "producer_max_batch_size": BATCH_BYTES,
+        "producer_max_request_size": needed_bytes(ROW_BYTES),
         "table_standby_replicas": 0,
         "canonical_url": _worker_url(options),
     }

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.engine.ports import Send
+from streams.limits import check_records
 from streams.transport.dispatch import CURRENT
 
-__all__ = ["FaustOutbox"]
+__all__ = ["FaustOutbox", "append"]
 
 
 class FaustOutbox:
@@ -23,8 +24,15 @@ class FaustOutbox:
     async def send(self, sends: Sequence[Send]) -> None:
         """Appends in the order given; returns when the broker has acknowledged all.
 
-        Raises TransportError, or LeaseLost before anything is sent when another worker owns the run by now.
+        Raises Retry and TransportError. Before anything is sent: TooLarge for a record above the limit, LeaseLost
+        when another worker owns the run by now.
         """
-        if sends:
-            await self._app.consumer.hold(CURRENT.get())
-            await self._app.producer.send_batch(sends)
+        check_records(sends)
+        await append(self._app, sends)
+
+
+async def append(app: Any, sends: Sequence[Send]) -> None:
+    """Appends under the lease of the run that is being handled; raises LeaseLost, Retry and TransportError."""
+    if sends:
+        await app.consumer.hold(CURRENT.get())
+        await app.producer.send_batch(sends)

@@ -21,8 +21,9 @@ import faust
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
+from streams.limits import check_rows
 from streams.transport.dispatch import CURRENT
-from streams.transport.outbox import FaustOutbox
+from streams.transport.outbox import append
 
 __all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header"]
 
@@ -113,7 +114,7 @@ class FaustState:
             app, name=name, key_type=bytes, value_type=bytes, partitions=partitions, beacon=app.tables.beacon
         )
         self._table = app.tables.add(table)
-        self._outbox = FaustOutbox(app)
+        self._app = app
         self._tell_position: bool = app.transport.rows_tell_position
 
     @property
@@ -135,13 +136,16 @@ class FaustState:
     async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
         """Writes rows in the order of `rows` (None deletes); returns when the changelog has them.
 
-        Raises TransportError; then no row has changed in memory, and it may be called again.
+        None stands in the changelog without those before it. Raises Retry and TransportError; then no row has
+        changed in memory, and it may be called again.
         """
         if not rows:
             return
         keyed = {_row_key(partition, key): value for key, value in rows.items()}
         topic, headers = self.changelog_topic, self._headers()
-        await self._outbox.send([Send(topic, key, value, partition, headers) for key, value in keyed.items()])
+        sends = [Send(topic, key, value, partition, headers) for key, value in keyed.items()]
+        check_rows(sends)
+        await append(self._app, sends)
         take = self._table.of(partition).take
         for key, value in keyed.items():
             take(key, value, headers)

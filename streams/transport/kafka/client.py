@@ -14,6 +14,7 @@ from kafka.admin import OffsetSpec
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import StageTaken, TransportError
+from streams.limits import ROW_BYTES, needed_bytes
 from streams.transport.broker import Broker, Late, TopicSpec, TopicState
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
@@ -21,19 +22,15 @@ from streams.transport.kafka.sender import Sender
 
 __all__ = ["KafkaBroker", "topic_settings"]
 
-LARGEST_RECORD_BYTES = 4 << 20
-"""What our topics take; an item has at most 0.5 MB, a scored one a little more."""
-
-LARGEST_ROW_BYTES = 64 << 20
-"""A row holds what its series has not counted yet, 60 bytes a mention. At 4,000 items/s the series `all` buffers
-140,000 in the 35 s of hop and lateness, and ten times that while a partition that lags holds the watermark."""
+_TOPIC_BYTES = 4 << 20
+"""What our topics take: foreign producers may send larger batches to `news` than we do."""
 
 _WARN_AT = 0.8  # of the retention
 
 
 def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
     """How a topic is created."""
-    largest = LARGEST_ROW_BYTES if topic.compacted else LARGEST_RECORD_BYTES
+    largest = needed_bytes(ROW_BYTES) if topic.compacted else _TOPIC_BYTES
     configs = {"max.message.bytes": str(largest), "unclean.leader.election.enable": "false"}
     if topic.compacted:
         configs |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(options.compaction_lag_ms)}

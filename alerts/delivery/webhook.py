@@ -20,7 +20,6 @@ import hashlib
 import hmac
 import logging
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,6 +28,7 @@ import msgspec
 
 from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, RetryLater, back_off_seconds
 from alerts.delivery.notice import Notice
+from alerts.delivery.retry_after import retry_after_seconds
 from alerts.errors import DeliveryError
 
 __all__ = ["WebhookChannel", "decode_secret", "hide_address", "masked_url", "sign"]
@@ -36,7 +36,6 @@ __all__ = ["WebhookChannel", "decode_secret", "hide_address", "masked_url", "sig
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
 _MOST_ATTEMPTS: Final = 10  # of a request that the receiver calls wrong: with the back-off, about 85 minutes
-_LONGEST_WAIT_SECONDS: Final = 86_400.0
 
 
 class WebhookChannel:
@@ -186,26 +185,10 @@ def _answer(response: httpx.Response, notification: Notification, now_ms: int) -
         return GiveUp("410: the receiver wants no more")
     if response.is_redirect:
         return GiveUp(f"{status}: redirects are not followed; use the final URL")
-    wait = _asked_to_wait(response, now_ms)
+    wait = retry_after_seconds(response.headers.get("retry-after"), now_ms)
     if wait is None:
         wait = back_off_seconds(notification)
     waits = status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS)
     if response.is_client_error and not waits and notification.attempt >= _MOST_ATTEMPTS:
         return GiveUp(f"{status}: refused {notification.attempt} times")
     return RetryLater(wait, f"answered {status}")
-
-
-def _asked_to_wait(response: httpx.Response, now_ms: int) -> float | None:
-    """Retry-After, in seconds or as a date (RFC 9110, 10.2.3); None when absent or nonsense."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    if value.isascii() and value.isdigit():
-        return min(float(value), _LONGEST_WAIT_SECONDS)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return min(max(at.timestamp() - now_ms / 1000, 0.0), _LONGEST_WAIT_SECONDS)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
 
+from alerts.delivery.retry_after import retry_after_seconds
 from streams.errors import MoodwireError
 from streams.feeds.feedlist import Feed
 
@@ -124,16 +124,3 @@ async def _body(response: httpx.Response, body_limit: int) -> bytes:
         if len(body) > body_limit:
             raise FetchFailed(f"the document has over {body_limit / 1024 / 1024:g} MiB")
     return bytes(body)
-
-
-def retry_after_seconds(value: str | None, now_ms: int) -> float | None:
-    """Reads ``Retry-After``: seconds or a date (RFC 9110, section 10.2.3); None when absent or nonsense."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now_ms / 1000)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

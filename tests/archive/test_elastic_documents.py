@@ -17,7 +17,7 @@ from streams.archive.elastic.names import OVERFLOW, Names, day_of
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.registry import Entry, claim, unclaim
 from streams.archive.elastic.templates import templates
-from streams.archive.elastic.verdicts import Verdict, error_of, judge, retry_after_seconds
+from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_of, judge
 from streams.archive.protocol import Outcome, StoredAlert
 from streams.errors import SettingsError
 from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
@@ -196,9 +196,12 @@ def test_the_innermost_cause_is_part_of_the_reason() -> None:
     assert error_of("<html>") == ("", "<html>")
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("3", 3.0), ("-1", 0.0), ("9999", 300.0), ("Wed, 21 Oct", 0.0)])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("3", 3.0), ("-1", 0.0), ("9999", 300.0), ("Wed, 21 Oct", 0.0), ("Tue, 17 Feb 2026 07:00:00 GMT", 60.0)],
+)
 def test_a_retry_after_is_bounded(value: str, seconds: float) -> None:
-    assert retry_after_seconds({"retry-after": value}) == seconds
+    assert asked_wait_seconds({"retry-after": value}, 1_771_311_540_000) == seconds
 
 
 def test_an_item_that_was_scored_again_is_known_as_it_was_counted() -> None:

@@ -17,7 +17,6 @@ import pytest
 from streams.engine.ports import Send
 from streams.errors import SettingsError, TransportError
 from streams.feeds.feedlist import Feed, load_feeds
-from streams.feeds.fetch import retry_after_seconds
 from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
 from streams.feeds.polling import follow_feeds
 from streams.feeds.publisher import EmbeddedPublisher
@@ -220,15 +219,6 @@ async def test_retry_after_is_obeyed(desk: Desk) -> None:
     desk.server.answers["/rss"] = Answer("429 Too Many Requests", headers={"Retry-After": "7200"})
     poll = await desk.poller(interval_seconds=60.0).poll(NOW_MS)
     assert poll.due_ms == NOW_MS + 2 * HOUR_MS
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("120", 120.0), ("Thu, 28 May 2026 20:28:00 GMT", 80.0), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0), ("soon", None),
-     (None, None), ("-5", None), ("9" * 30, None)],
-)  # fmt: skip
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
-    assert retry_after_seconds(value, NOW_MS) == seconds
 
 
 def test_an_absurd_retry_after_is_bounded() -> None:

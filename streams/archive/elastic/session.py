@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ from elasticsearch import AsyncElasticsearch, TransportError
 from elasticsearch.serializer import Serializer
 
 from streams.archive.elastic.options import ElasticOptions
-from streams.archive.elastic.verdicts import Verdict, error_of, judge, retry_after_seconds
+from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_of, judge
 from streams.archive.protocol import ArchiveError, OnTrouble
 from streams.errors import Retry, SettingsError
 
@@ -159,7 +160,7 @@ class Session:
         except TransportError as error:
             told = {"error": {"type": type(error).__name__, "reason": str(error.message)}}
             return Answer(503, msgspec.json.encode(told))
-        return Answer(meta.status, body or b"", retry_after_seconds(meta.headers))
+        return Answer(meta.status, body or b"", asked_wait_seconds(meta.headers, time.time_ns() // 1_000_000))
 
     async def wait(self, attempt: int, what: str, asked_seconds: float = 0.0) -> None:
         """Back off after a failed attempt; after the last one that is allowed, raise `Retry` instead."""

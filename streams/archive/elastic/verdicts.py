@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-__all__ = ["Verdict", "error_of", "judge", "retry_after_seconds"]
+from alerts.delivery.retry_after import retry_after_seconds
+
+__all__ = ["Verdict", "asked_wait_seconds", "error_of", "judge"]
 
 
 class Verdict(Enum):
@@ -26,6 +28,7 @@ class Verdict(Enum):
     """This document can never be stored as it is."""
 
 
+_LONGEST_WAIT_SECONDS = 300.0
 _DOCUMENT_ERRORS = frozenset(
     {"mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception"}
 )
@@ -70,9 +73,6 @@ def error_of(answer: object) -> tuple[str, str]:
     return str(error.get("type", "")), reason[:500]
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float:
-    """What a Retry-After header asks for in seconds; 0 without one (a date in it is not worth parsing here)."""
-    try:
-        return min(max(float(headers.get("retry-after", 0)), 0.0), 300.0)
-    except ValueError:
-        return 0.0
+def asked_wait_seconds(headers: Mapping[str, str], now_ms: int) -> float:
+    """What ``Retry-After`` asks for, at most 300 s; 0 without it."""
+    return min(retry_after_seconds(headers.get("retry-after"), now_ms) or 0.0, _LONGEST_WAIT_SECONDS)

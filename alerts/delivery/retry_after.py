@@ -1,0 +1,31 @@
+"""``Retry-After``: the one reading of it, for webhooks, feeds and Elasticsearch (RFC 9110, section 10.2.3)."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+__all__ = ["LONGEST_RETRY_AFTER_SECONDS", "retry_after_seconds"]
+
+LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
+_LONGEST_TEXT: Final = 64  # a date has 29 characters; the header is the server's and may have any length
+_MOST_DIGITS: Final = 18  # more are no wait that a server means
+
+
+def retry_after_seconds(value: str | None, now_ms: int) -> float | None:
+    """How long a server asks to wait: seconds, or the time until a date; 0 to a day.
+
+    Returns None for an absent or unusable value. Never raises.
+    """
+    text = (value or "").strip()
+    if not text or len(text) > _LONGEST_TEXT:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_RETRY_AFTER_SECONDS) if len(text) <= _MOST_DIGITS else None
+    try:
+        at = parsedate_to_datetime(text)
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        return min(max(at.timestamp() - now_ms / 1000, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    except (ValueError, TypeError, IndexError, OverflowError):  # a year of 99999, an offset of 99 hours
+        return None

@@ -31,6 +31,7 @@ from streams.stages.deliver import DeliverStage
 from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
+from streams.terminal import Terminal
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker, TopicSpec, TopicState, open_broker
 from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
@@ -139,7 +140,7 @@ def channels_of(settings: Settings) -> list[Channel]:
     """The channels that the settings name."""
     channels: list[Channel] = []
     if settings.terminal:
-        channels.append(TerminalChannel())
+        channels.append(TerminalChannel(Terminal()))
     if settings.alerts_file is not None:
         channels.append(FileChannel(settings.alerts_file))
     if settings.webhook_url is not None:

@@ -36,7 +36,7 @@ def heading(event: AlertEvent) -> str:
     """`CRITICAL`, `WARNING`, `RESOLVED`, `STILL WARNING`, `NOW CRITICAL`."""
     if event.change == "resolved":
         return "RESOLVED"
-    word = event.severity.upper()
+    word = _clean(event.severity).upper()
     return {"ongoing": f"STILL {word}", "escalated": f"NOW {word}"}.get(event.change, word)
 
 
@@ -66,7 +66,7 @@ def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> s
     first = f"{time_text(event.updated_ms)}  {heading(event)}  {_clean(label(event.series))}"
     lines = [first, *textwrap.wrap(summary(event), width, initial_indent="  ", subsequent_indent="  ")]
     for item in _shown(event):
-        title = f"{day_text(item.seen_ms)}  {_clean(item.title) or item.id}"
+        title = f"{day_text(item.seen_ms)}  {_clean(item.title) or _clean(item.id)}"
         lines += textwrap.wrap(title, width, initial_indent="  - ", subsequent_indent="    ")
         source = "  ".join(part for part in (_publisher(item.publisher), _address(item.url)) if part)
         if source:
@@ -95,7 +95,7 @@ def render_rich(event: AlertEvent, *, label: Label = str) -> RenderableType:
 def render_notice(notice: Notice) -> str:
     """Two lines: `2023-03-10 10:14 UTC  MOODWIRE IN TROUBLE  archive`, and what it is."""
     state = "MOODWIRE IS WELL AGAIN" if notice.change == "resolved" else "MOODWIRE IN TROUBLE"
-    about = " ".join(part for part in (notice.reason, _clean(notice.subject)) if part)
+    about = " ".join(part for part in (_clean(notice.reason), _clean(notice.subject)) if part)
     return f"{time_text(notice.updated_ms)}  {state}  {about}\n  {_clean(notice.detail)}"
 
 
@@ -105,7 +105,7 @@ def _headlines(event: AlertEvent) -> Table:
     table.add_column(ratio=1)
     for item in _shown(event):
         address = _address(item.url)
-        title = Text(_clean(item.title) or item.id, style=Style(link=address or None))
+        title = Text(_clean(item.title) or _clean(item.id), style=Style(link=address or None))
         table.add_row(day_text(item.seen_ms), title)
         source = Text("  ").join(
             Text(part, style=Style(dim=True, link=address or None), overflow="ellipsis", no_wrap=True)

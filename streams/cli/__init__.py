@@ -13,7 +13,7 @@ import typer
 from alerts import AlertsError
 from models import ModelError
 from streams.cli import archive, demo, doctor, model, rejects, replay, run, score
-from streams.cli.output import errors
+from streams.cli.output import errors, foreign
 from streams.errors import MoodwireError
 from streams.observe.logs import mask, secrets_of, set_up_logs
 from streams.process import one_heap
@@ -45,11 +45,11 @@ def main() -> None:
     try:
         app()
     except (MoodwireError, AlertsError, ModelError) as error:
-        errors.print(f"[bold red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]error:[/] {foreign(_masked(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _plain(error: Exception) -> str:
-    return mask(secrets_of(os.environ))(str(error)).replace("[", r"\[")
+def _masked(error: Exception) -> str:
+    return mask(secrets_of(os.environ))(str(error))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.markup import escape
 
 from streams.app import classifiers_of, topic_specs
 from streams.archive import open_archive, open_elastic
@@ -18,7 +17,7 @@ from streams.archive.elastic.address import is_elastic
 from streams.archive.protocol import Archive
 from streams.cli.model_options import control_of, now_ms
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
-from streams.cli.output import console, print_json, progress_bar
+from streams.cli.output import console, foreign, print_json, progress_bar
 from streams.errors import Retry, SettingsError
 from streams.rebuilding import rebuild as rebuild_archive
 from streams.rescoring import rescore as rescore_archive
@@ -145,7 +144,7 @@ def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None
         )
     _done(
         {"items": items, "alert_states": states},
-        f"{items:,} items and {states:,} states of alerts are in {escape(settings.archive)}.",
+        f"{items:,} items and {states:,} states of alerts are in {settings.archive}.",
         json=json,
     )
 
@@ -199,4 +198,4 @@ def _done(figures: dict[str, object], text: str, *, json: bool) -> None:
     if json:
         print_json(figures)
     else:
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(foreign(text), highlight=False, soft_wrap=True)

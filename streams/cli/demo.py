@@ -7,13 +7,12 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
 from alerts import AlertEvent
 from streams.archive import open_archive
 from streams.cli.options import JsonOption
-from streams.cli.output import console, print_json, utc
+from streams.cli.output import console, foreign, print_json, utc
 from streams.cli.replay import run_replay, show_report
 from streams.sample import write_sample
 from streams.settings import Settings, load_settings
@@ -62,8 +61,8 @@ def _table(events: list[AlertEvent]) -> Table:
         low, high = peak.interval
         table.add_row(
             utc(event.onset_ms).removesuffix(" UTC"),
-            escape(event.series),
-            event.severity,
+            foreign(event.series),
+            foreign(event.severity),
             f"{peak.negative} in {peak.seconds / 3600:g} h",
             f"{peak.expected:.2g} ({low} to {high})",
         )
@@ -77,7 +76,7 @@ def _where_next(settings: Settings) -> None:
         '  [bold]moodwire score "TEXT"[/]              sentiment, topic and entities of a text of yours\n'
         "  [bold]moodwire replay FILE[/]               your own file of news; --help tells how\n"
         "  [bold]moodwire doctor[/]                    settings, processor, broker and archive\n"
-        f"  {settings.home / 'archive.db'}   every scored item (SQLite)",
+        f"  {foreign(settings.home / 'archive.db')}   every scored item (SQLite)",
         highlight=False,
         soft_wrap=True,
     )

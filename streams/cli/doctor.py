@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import typer
 from pydantic import SecretStr
-from rich.markup import escape
 from rich.table import Table
 
 from alerts import AlertsError
@@ -18,7 +17,7 @@ from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.cli.doctor_kafka import KAFKA_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
-from streams.cli.output import console, print_json
+from streams.cli.output import console, foreign, print_json
 from streams.errors import MoodwireError, SettingsError
 from streams.observe.logs import shown
 from streams.settings import Settings, load_settings
@@ -140,11 +139,17 @@ def _show(settings: Settings, findings: list[Finding]) -> None:
     table = Table("setting", "value", "what it is", box=None, header_style="bold")
     for variable, value in _shown(settings).items():
         field = Settings.model_fields[variable.removeprefix("MOODWIRE_").lower()]
-        table.add_row(variable, escape(value), field.description)
+        table.add_row(variable, foreign(value), field.description)
     console.print(table)
     console.print()
+    _show_findings(findings)
+
+
+def _show_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         mark = "[bold red]wrong[/]" if finding.problem else "[green]ok[/]   "
         console.print(
-            f"{mark} {finding.check}: {escape(finding.problem or finding.found)}", highlight=False, soft_wrap=True
+            f"{mark} {foreign(finding.check)}: {foreign(finding.problem or finding.found)}",
+            highlight=False,
+            soft_wrap=True,
         )

@@ -11,13 +11,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from streams.archive import open_archive
 from streams.cli.model_options import now_ms, open_control
 from streams.cli.options import JsonOption, NamespaceOption
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject, SettingsError
 from streams.learning.feedback import Feedback, Review, feedback_send, parse_feedback, read_feedback, review
 from streams.records import Scored
@@ -91,7 +90,7 @@ def _imported(source: Path, by: str) -> tuple[list[Feedback], int]:
         try:
             words.append(parse_feedback(line, by=by, now_ms=now_ms()))
         except Reject as reject:
-            errors.print(f"[red]rejected[/] line {number}: {escape(str(reject))}", highlight=False)
+            errors.print(f"[red]rejected[/] line {number}: {foreign(reject)}", highlight=False)
             bad += 1
     return words, bad
 
@@ -129,7 +128,7 @@ def _show(told: list[Feedback], missing: list[str], bad: int, *, json: bool) -> 
     else:
         console.print(f"{len(told):,} corrections taken.", highlight=False)
         if missing:
-            shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+            shown = foreign(", ".join(missing[:5])) + (" …" if len(missing) > 5 else "")
             console.print(f"[yellow]{len(missing):,} items are not in the archive:[/] {shown}", highlight=False)
     if bad or missing:
         raise typer.Exit(1)
@@ -150,7 +149,7 @@ def show_review(namespace: NamespaceOption = None, json: JsonOption = False) -> 
         table = Table("item", "head", "who says what", title="held back", title_justify="left", header_style="bold")
         for one in found.conflicts:
             votes = "; ".join(f"{label}: {', '.join(people)}" for label, people in one.votes.items())
-            table.add_row(escape(one.item), escape(one.head), escape(votes))
+            table.add_row(foreign(one.item), foreign(one.head), foreign(votes))
         console.print(table)
         console.print("`moodwire model feedback ITEM --label HEAD=LABEL --resolve` ends one.", highlight=False)
 

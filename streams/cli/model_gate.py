@@ -24,7 +24,7 @@ from streams.cli.model_options import (
     now_ms,
 )
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import console, errors, foreign, print_json
 from streams.cli.training_code import chosen_datasets, import_training
 from streams.learning.gating import Asked, ask_gate, verdict_record
 from streams.settings import Settings, load_settings
@@ -146,8 +146,12 @@ def show_verdict(record: Mapping[str, Any]) -> None:
     """The verdict as a table."""
     table = Table("check", "", "what was found", header_style="bold")
     for check in record["checks"]:
-        table.add_row(check["name"], "[green]passed[/]" if check["passed"] else "[red]failed[/]", check["reason"])
+        table.add_row(
+            foreign(check["name"]),
+            "[green]passed[/]" if check["passed"] else "[red]failed[/]",
+            foreign(check["reason"]),
+        )
     console.print(table)
     candidate, current = " ".join(record["candidate"]), " ".join(record["current"])
     said = "may take the place of" if record["passed"] else "may not take the place of"
-    console.print(f"[bold]{candidate}[/] {said} {current}", highlight=False)
+    console.print(f"[bold]{foreign(candidate)}[/] {said} {foreign(current)}", highlight=False)

@@ -22,7 +22,7 @@ from streams.cli.model_options import (
 )
 from streams.cli.model_shadow import show_shadow
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
-from streams.cli.output import console, print_json
+from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
 from streams.learning.control import Control, Shadow, shadow_send
 from streams.learning.promoting import in_service
@@ -50,8 +50,9 @@ def show_models(namespace: NamespaceOption = None, profile: ProfileOption = None
         return
     table = Table("model", "version", "language", "where", "accuracy", "now", header_style="bold")
     for row in rows:
-        figures = ", ".join(f"{head} {figure:.3f}" for head, figure in row["accuracy"].items())
-        table.add_row(row["name"], row["version"], row["language"], row["where"], figures, ", ".join(row["now"]))
+        figures = ", ".join(f"{foreign(head)} {figure:.3f}" for head, figure in row["accuracy"].items())
+        cells = [foreign(row[name]) for name in ("name", "version", "language", "where")]
+        table.add_row(*cells, figures, foreign(", ".join(row["now"])))
     console.print(table)
 
 
@@ -83,7 +84,11 @@ def add(
     if json:
         print_json({"name": entry.name, "version": entry.version, "path": str(entry.path)})
     else:
-        console.print(f"{entry.name} {entry.version} is at hand in {entry.path}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{foreign(entry.name)} {foreign(entry.version)} is at hand in {foreign(entry.path)}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def shadow(
@@ -124,4 +129,6 @@ def shadow(
         print_json({"language": spoken, "shadow": told})
     else:
         said = f"{told.name} {told.version} scores in the shadow" if told else "no model scores in the shadow"
-        console.print(f"For {spoken}, {said} from now on; see moodwire_shadow_texts_total.", highlight=False)
+        console.print(
+            f"For {foreign(spoken)}, {foreign(said)} from now on; see moodwire_shadow_texts_total.", highlight=False
+        )

@@ -23,7 +23,7 @@ from streams.cli.model_options import (
     open_control,
 )
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
-from streams.cli.output import console, print_json, progress_bar, utc
+from streams.cli.output import console, foreign, print_json, progress_bar, utc
 from streams.errors import SettingsError
 from streams.learning.baselines import Rescoring
 from streams.learning.control import Promotion, promotion_send, read_control
@@ -143,9 +143,10 @@ def _show(promotion: Promotion, prepared: PreparedBaselines | None, settings: Se
         print_json({"promotion": promotion, "baselines": prepared})
         return
     before = promotion.earlier[-1]
+    new, old = foreign(f"{promotion.name} {promotion.version}"), foreign(f"{before.name} {before.version}")
     console.print(
-        f"[bold]{promotion.name} {promotion.version}[/] goes into service for {promotion.language} in namespace "
-        f"{settings.namespace} ({promotion.gate}), after {before.name} {before.version}. Workers change over within "
+        f"[bold]{new}[/] goes into service for {foreign(promotion.language)} in namespace "
+        f"{settings.namespace} ({foreign(promotion.gate)}), after {old}. Workers change over within "
         f"{settings.control_seconds:g} s and the run at hand; `moodwire model rollback` takes it back.",
         highlight=False,
         soft_wrap=True,

@@ -15,7 +15,7 @@ from models.proof import Evaluation, evaluate_artifact, load_proof_list
 from models.proof.report import report_html
 from models.proof.speed import measure_speed
 from streams.cli.options import JsonOption
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import console, errors, foreign, print_json
 from streams.cli.training_code import chosen_datasets, import_training
 from streams.errors import MoodwireError
 from streams.sample import generate
@@ -115,12 +115,12 @@ def export(
         proof=proof,
         traced=traced,
     )
-    with console.status(f"exporting {run} in {precision.value}"):
+    with console.status(f"exporting {foreign(run)} in {precision.value}"):
         metrics = training.export(plan)
     if json:
         print_json(metrics)
         return
-    console.print(f"[bold]{out}[/] {model_version} ({precision.value})", highlight=False)
+    console.print(f"[bold]{foreign(out)}[/] {foreign(model_version)} ({precision.value})", highlight=False)
     if data is None:
         errors.print("not compared, calibrated or measured: give --data for that", style="yellow")
         return
@@ -128,7 +128,8 @@ def export(
     for one in metrics["sets"]:
         scored = one["score"]
         console.print(
-            f"{one['name']}: accuracy {scored['accuracy']:.4f}, macro-F1 {scored['macro_f1']:.4f}", highlight=False
+            f"{foreign(one['name'])}: accuracy {scored['accuracy']:.4f}, macro-F1 {scored['macro_f1']:.4f}",
+            highlight=False,
         )
 
 
@@ -146,7 +147,10 @@ def bench(
     lines = _lines(texts) if texts else _sample_titles()
     found = {}
     for model in models or ["finance-en-minilm-int8"]:
-        with OnnxClassifier.load(model_folder(model), threads=threads) as classifier, console.status(f"timing {model}"):
+        with (
+            OnnxClassifier.load(model_folder(model), threads=threads) as classifier,
+            console.status(f"timing {foreign(model)}"),
+        ):
             found[model] = measure_speed(classifier, lines)
     if json:
         print_json(found)
@@ -154,7 +158,7 @@ def bench(
     table = Table("model", "texts", "texts/s", "one alone, ms", "95 of 100 within, ms", header_style="bold")
     for model, speed in found.items():
         alone = f"{speed.alone_ms:.1f}", f"{speed.alone_slow_ms:.1f}"
-        table.add_row(model, f"{speed.texts:,}", f"{speed.texts_per_second:,.0f}", *alone)
+        table.add_row(foreign(model), f"{speed.texts:,}", f"{speed.texts_per_second:,.0f}", *alone)
     console.print(table)
 
 
@@ -198,28 +202,33 @@ def _write(path: Path, content: bytes) -> None:
         raise MoodwireError(
             f"{path} cannot be written ({error.strerror}); name a file in a folder that exists"
         ) from error
-    errors.print(f"written to {path}", highlight=False)
+    errors.print(f"written to {foreign(path)}", highlight=False)
 
 
 def _show(evaluation: Evaluation) -> None:
-    console.print(f"[bold]{evaluation.name} {evaluation.version}[/] ({evaluation.precision})", highlight=False)
+    console.print(
+        f"[bold]{foreign(evaluation.name)} {foreign(evaluation.version)}[/] ({foreign(evaluation.precision)})",
+        highlight=False,
+    )
     if evaluation.sets:
         console.print(_sets_table(evaluation))
     for found in evaluation.names:
         console.print(
-            f"names in {found.name}: precision {found.precision:.3f}, recall {found.recall:.3f}, F1 {found.f1:.3f}",
+            f"names in {foreign(found.name)}: precision {found.precision:.3f}, recall {found.recall:.3f}, "
+            f"F1 {found.f1:.3f}",
             highlight=False,
         )
     for one in evaluation.calibration:
         console.print(
-            f"dev, {one.head}: {one.shipped}; fitted now {'the same' if one.fitted == one.shipped else one.fitted}; "
+            f"dev, {foreign(one.head)}: {one.shipped}; "
+            f"fitted now {'the same' if one.fitted == one.shipped else one.fitted}; "
             f"calibration error {one.error_before:.4f}, fitted {one.error_after:.4f}; "
             f"95 % right from {one.threshold:.2f} on",
             highlight=False,
         )
     table = Table("behaviour", "passed", "of", header_style="bold")
     for kind in evaluation.behaviour:
-        table.add_row(kind.name, str(kind.passed), str(kind.tests))
+        table.add_row(foreign(kind.name), str(kind.passed), str(kind.tests))
     console.print(table)
 
 
@@ -230,7 +239,7 @@ def _parity_table(parity: list[dict[str, Any]]) -> Table:
     for one in parity:
         accuracies = f"{one['accuracy']:.4f}", f"{one['trained_accuracy']:.4f}"
         apart = f"{one['largest_difference']:.4f}"
-        table.add_row(one["set"], f"{one['rows']:,}", f"{one['agreement']:.4f}", apart, *accuracies)
+        table.add_row(foreign(one["set"]), f"{one['rows']:,}", f"{one['agreement']:.4f}", apart, *accuracies)
     return table
 
 
@@ -241,5 +250,5 @@ def _sets_table(evaluation: Evaluation) -> Table:
         scored = one.score
         opposite = "" if scored.opposite_polarity is None else f"{100 * scored.opposite_polarity:.2f} %"
         figures = (f"{figure:.4f}" for figure in (scored.accuracy, scored.macro_f1, scored.calibration_error))
-        table.add_row(one.name, f"{scored.rows:,}", *figures, opposite)
+        table.add_row(foreign(one.name), f"{scored.rows:,}", *figures, opposite)
     return table

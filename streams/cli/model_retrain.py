@@ -18,7 +18,7 @@ from streams.cli.model_feedback import read_review
 from streams.cli.model_gate import GateQuestion, judge_version, show_verdict
 from streams.cli.model_options import ByOption, artifact_in_service
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
-from streams.cli.output import errors, print_json
+from streams.cli.output import errors, foreign, print_json
 from streams.errors import MoodwireError
 from streams.learning.feedback import Review
 from streams.learning.retraining import Recipe, next_version, shipped_descriptions, train_candidate
@@ -108,13 +108,15 @@ async def _build(settings: Settings, found: Review, current: Artifact, out: Path
 
 def _tell(found: Review, built: TrainingSet) -> None:
     for head, rows in built.rows.items():
-        errors.print(f"{rows:,} corrections of {head}", highlight=False)
+        errors.print(f"{rows:,} corrections of {foreign(head)}", highlight=False)
     if found.conflicts:
         errors.print(
             f"[yellow]{len(found.conflicts):,} are held back because people disagree:[/] moodwire model review",
             highlight=False,
         )
     for one in built.left_out[:5]:
-        errors.print(f"[yellow]left out[/] {one.item} {one.head}: {one.reason}", highlight=False)
+        errors.print(
+            f"[yellow]left out[/] {foreign(one.item)} {foreign(one.head)}: {foreign(one.reason)}", highlight=False
+        )
     if len(built.left_out) > 5:
         errors.print(f"… and {len(built.left_out) - 5:,} more", highlight=False)

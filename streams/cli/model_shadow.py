@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from rich.markup import escape
 from rich.table import Table
 
 from models import OnnxClassifier
 from models.artifact import Artifact
 from streams.archive import open_archive
 from streams.archive.protocol import Query
-from streams.cli.output import console, print_json
+from streams.cli.output import console, foreign, print_json
 from streams.learning.shadow_report import ShadowReport, shadow_report
 from streams.records import Scored
 from streams.settings import Settings
@@ -48,9 +47,10 @@ async def _newest(settings: Settings, language: str, last: int) -> list[Scored]:
 def _show(artifact: Artifact, found: ShadowReport) -> None:
     share = 100 / max(1, found.items)
     console.print(
-        f"[bold]{artifact.name} {artifact.version}[/] on {found.items:,} archived items: another sentiment for "
-        f"{found.sentiment_differs:,} ({share * found.sentiment_differs:.1f} %), another topic for "
-        f"{found.topic_differs:,} ({share * found.topic_differs:.1f} %); negative {100 * found.negative_after:.1f} % "
+        f"[bold]{foreign(f'{artifact.name} {artifact.version}')}[/] on {found.items:,} archived items: "
+        f"another sentiment for {found.sentiment_differs:,} ({share * found.sentiment_differs:.1f} %), "
+        f"another topic for {found.topic_differs:,} ({share * found.topic_differs:.1f} %); "
+        f"negative {100 * found.negative_after:.1f} % "
         f"after {100 * found.negative_before:.1f} %",
         highlight=False,
         soft_wrap=True,
@@ -59,5 +59,5 @@ def _show(artifact: Artifact, found: ShadowReport) -> None:
         return
     table = Table("before", "after", "tone", "title", title="where it differs most", title_justify="left")
     for one in found.examples[:_SHOWN]:
-        table.add_row(one.before, one.after, f"{one.change:+.2f}", escape(one.title))
+        table.add_row(foreign(one.before), foreign(one.after), f"{one.change:+.2f}", foreign(one.title))
     console.print(table)

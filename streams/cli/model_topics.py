@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.options import JsonOption
-from streams.cli.output import console, print_json
+from streams.cli.output import console, foreign, print_json
 from streams.cli.training_code import chosen_datasets, import_training
 from streams.errors import MoodwireError
 
@@ -54,7 +54,9 @@ def add(
         code.add_topic(run, name, examples.read_text(encoding="utf-8").splitlines(), corpus, machine)
     else:
         code.add_described_topic(run, name, description, corpus, machine)
-    console.print(f"{run / 'best'} has the head topic/{name} now; export it to put it to work", highlight=False)
+    console.print(
+        f"{foreign(run / 'best')} has the head topic/{foreign(name)} now; export it to put it to work", highlight=False
+    )
 
 
 @app.command("list", help="List the topics that were added to a run.")
@@ -63,7 +65,7 @@ def show(run: RunOption, json: JsonOption = False) -> None:
     if json:
         print_json(names)
     else:
-        console.print("\n".join(names) or "none", highlight=False)
+        console.print("\n".join(map(foreign, names)) or "none", highlight=False)
 
 
 @app.command(help="Take an added topic out again.")

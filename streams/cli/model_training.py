@@ -12,7 +12,7 @@ from rich.table import Table
 
 from streams.cli import model_topics
 from streams.cli.options import JsonOption
-from streams.cli.output import console, print_json
+from streams.cli.output import console, foreign, print_json
 from streams.cli.training_code import chosen_datasets, import_training
 from streams.cli.training_options import (
     DATA,
@@ -320,7 +320,9 @@ def tune(
         return
     console.print("the best so far:", highlight=False)
     for name, value in found.items():
-        console.print(f"  {name} {value:.4g}" if isinstance(value, float) else f"  {name} {value}", highlight=False)
+        console.print(
+            f"  {name} {value:.4g}" if isinstance(value, float) else f"  {name} {foreign(value)}", highlight=False
+        )
 
 
 def _plan(usual: Any = None, **given: Any) -> Any:
@@ -369,14 +371,14 @@ def _show(record: Record, out: Path, told: Callable[[Record], str], *, json: boo
     elif best is None:
         console.print("no evaluation yet; the same command goes on", highlight=False)
     else:
-        console.print(f"{out / 'best'}: step {best['step']:,}, {told(best)}", highlight=False, soft_wrap=True)
+        console.print(f"{foreign(out / 'best')}: step {best['step']:,}, {told(best)}", highlight=False, soft_wrap=True)
 
 
 def _scored(best: Record) -> str:
     """Show a table of the heads, and return the score."""
     table = Table("head", "dev rows", "accuracy", "macro-F1", header_style="bold")
     for name, one in best["heads"].items():
-        table.add_row(name, f"{one['rows']:,}", f"{one['accuracy']:.4f}", f"{one['macro_f1']:.4f}")
+        table.add_row(foreign(name), f"{one['rows']:,}", f"{one['accuracy']:.4f}", f"{one['macro_f1']:.4f}")
     console.print(table)
     return f"score {best['score']:.4f}"
 

@@ -6,19 +6,19 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-__all__ = ["console", "errors", "print_json", "progress_bar", "utc"]
+from streams.terminal import Terminal, foreign, json_line
 
-console = Console()
-errors = Console(stderr=True)
+__all__ = ["console", "errors", "foreign", "print_json", "progress_bar", "utc"]
+
+console = Terminal()
+errors = Terminal(stderr=True)
 
 
 def print_json(value: Any) -> None:
     """One JSON document on one line of standard output."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.write(json_line(value) + "\n")
     sys.stdout.flush()
 
 
@@ -37,5 +37,8 @@ def progress_bar(*, quiet: bool = False) -> Progress:
 
 
 def utc(time_ms: int) -> str:
-    """2023-03-09 20:03 UTC"""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """2023-03-09 20:03 UTC; milliseconds where a record claims a time that no calendar has."""
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ms} ms"

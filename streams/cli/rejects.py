@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from streams.app import topic_specs
 from streams.cli.options import JsonOption, NamespaceOption
-from streams.cli.output import console, print_json, utc
+from streams.cli.output import console, foreign, print_json, utc
+from streams.feeds.rejects import RejectRecord
 from streams.rejects import read_rejects, retry_rejects
 from streams.settings import Settings, load_settings
 from streams.transport.broker import open_broker
@@ -46,13 +47,22 @@ def list_rejects(
     if not rows:
         console.print(f"Nothing is parked in [bold]{settings.namespace}[/].")
         return
-    for row in rows[:limit]:
-        start = row.raw_bytes()[:120].decode("utf-8", "replace").replace("\n", " ")
-        console.print(f"[bold]{row.reason}[/]  {escape(row.position)}  {utc(row.at_ms)}", highlight=False)
-        console.print(f"  {escape(row.detail)}", highlight=False)
-        console.print(f"  [dim]{escape(start)}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
-    counts = ", ".join(f"{count} {name}" for name, count in Counter(row.reason for row in rows).most_common())
+    show_rows(rows[:limit])
+    counts = ", ".join(f"{count} {foreign(name)}" for name, count in Counter(row.reason for row in rows).most_common())
     console.print(f"{len(rows)} parked: {counts}. Send them again with [bold]moodwire rejects retry[/].")
+
+
+def show_rows(rows: Iterable[RejectRecord]) -> None:
+    """Three lines a record: why and where, the detail, and how it begins."""
+    for row in rows:
+        start = row.raw_bytes()[:120].decode("utf-8", "replace")
+        console.print(
+            f"[bold]{foreign(row.reason)}[/]  {foreign(row.position)}  {utc(row.at_ms)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print(f"  {foreign(row.detail)}", highlight=False, soft_wrap=True)
+        console.print(f"  [dim]{foreign(start)}[/]", highlight=False, no_wrap=True, overflow="ellipsis")
 
 
 @app.command("retry")

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from alerts.delivery import TerminalChannel
 from streams.app import channels_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
-from streams.cli.output import console, print_json, progress_bar
+from streams.cli.output import console, foreign, print_json, progress_bar
 from streams.feeds.replay import ReplayProgress
 from streams.replaying import ReplayReport, namespace_of, replay_file
 from streams.settings import Settings, load_settings
@@ -60,7 +59,7 @@ def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool
     if settings.terminal and not json:
         channels.append(TerminalChannel(console))
     with progress_bar(quiet=json) as bar:
-        task = bar.add_task(escape(file.name), total=None)
+        task = bar.add_task(foreign(file.name), total=None)
         lines = 0
 
         def published(progress: ReplayProgress) -> None:
@@ -91,7 +90,7 @@ def show_report(report: ReplayReport, file: Path, *, json: bool) -> None:
         return
     total = report.archived + stats.duplicates + report.rejects
     console.print(
-        f"[bold]{escape(file.name)}[/] in namespace [bold]{report.namespace}[/]: {total:,} records = "
+        f"[bold]{foreign(file.name)}[/] in namespace [bold]{report.namespace}[/]: {total:,} records = "
         f"{report.archived:,} archived ({stats.items:,} items, {stats.revisions:,} revisions) + "
         f"{stats.duplicates:,} duplicates + {report.rejects:,} rejects; {report.alerts:,} alerts.",
         highlight=False,

@@ -9,7 +9,7 @@ import typer
 
 from streams.app import STAGES, Pipeline, channels_of
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
-from streams.cli.output import console
+from streams.cli.output import console, foreign
 from streams.errors import SettingsError
 from streams.feeds.polling import poll_feeds
 from streams.observe.jobs import JobState
@@ -34,8 +34,8 @@ def run(
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
     stages = _chosen(stage or [FEEDS, *STAGES], settings, asked=bool(stage))
     console.print(
-        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/] ({shown(settings.broker)});"
-        " Ctrl-C stops it.",
+        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/]"
+        f" ({foreign(shown(settings.broker))}); Ctrl-C stops it.",
         highlight=False,
         soft_wrap=True,
     )

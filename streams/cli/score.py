@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
 
 from streams.app import classifiers_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.settings import load_settings
@@ -46,7 +45,7 @@ def score(
             try:
                 items.append(_read(reader, line))
             except Reject as reject:
-                errors.print(f"[red]rejected[/] {reject}: {escape(line[:60])!r}")
+                errors.print(f"[red]rejected[/] {foreign(reject)}: {foreign(repr(line[:60]))}", highlight=False)
                 failed = True
         for item, verdict in zip(items, classify_items(chosen, classifiers, items), strict=True):
             record = {
@@ -86,25 +85,25 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _show(record: dict[str, Any]) -> None:
-    console.print(f"[bold]{escape(record['title'])}[/]", highlight=False)
+    console.print(f"[bold]{foreign(record['title'])}[/]", highlight=False)
     sentiment = record["sentiment"]
     if sentiment is None:
-        console.print(f"  no classifier speaks this language ({record['language']})")
+        console.print(f"  no classifier speaks this language ({foreign(record['language'])})", highlight=False)
         return
     shares = "  ".join(f"{name} {sentiment[name]:.2f}" for name in _COLOURS)
     console.print(f"  sentiment  [{_COLOURS[sentiment['label']]}]{sentiment['label']}[/]   ({shares})", highlight=False)
     topics = [one for one in (record["topic"], *record["topics"]) if one]
     if topics:
         shown = ", ".join(f"{one['label']} ({one['probability']:.2f})" for one in topics)
-        console.print(f"  topic      {escape(shown)}", highlight=False)
+        console.print(f"  topic      {foreign(shown)}", highlight=False)
     if record["entities"]:
         console.print(f"  entities   {', '.join(map(_named, record['entities']))}", highlight=False)
     if record["watchlists"]:
-        console.print(f"  watchlists {escape(', '.join(record['watchlists']))}", highlight=False)
+        console.print(f"  watchlists {foreign(', '.join(record['watchlists']))}", highlight=False)
 
 
 def _named(entity: dict[str, Any]) -> str:
     """The entity, and the sentiment towards it where the model judged that."""
-    shown = escape(f"{entity['name']} ({entity['id']})")
+    shown = foreign(f"{entity['name']} ({entity['id']})")
     label = entity.get("sentiment", {}).get("label")
     return f"{shown} [{_COLOURS[label]}]{label}[/]" if label else shown

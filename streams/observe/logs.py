@@ -6,6 +6,7 @@ faust, aiokafka, … ─┴► level, logger, UTC time ─► JSON line | colour
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -17,15 +18,17 @@ from urllib.parse import urlsplit
 
 import structlog
 from pydantic import SecretStr
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from streams.settings import Settings
+from streams.terminal import safe_json, visible
 
 __all__ = ["FORMATS", "Repeats", "mask", "secrets_of", "set_up_logs", "shown"]
 
 FORMATS = ("text", "json")
 _TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "streams.transport")
 """At INFO these tell of every service that starts and every request; their warnings and, at DEBUG, all is shown."""
+_OF_LINES = frozenset({"exception", "stack"})
 _OURS = ("alerts", "models", "streams")
 _REPEATS_SECONDS = 30.0
 _REPEATS_SHOWN = 3
@@ -85,15 +88,39 @@ def _json_chain() -> list[Processor]:
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        _json_for_terminals,
     ]
 
 
 def _text_chain(*, colours: bool) -> list[Processor]:
     return [
+        _visible_values,
         structlog.dev.ConsoleRenderer(
-            colors=colours, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
-        )
+            colors=colours, pad_event_to=0, exception_formatter=_visible_traceback, sort_keys=False
+        ),
     ]
+
+
+def _visible_values(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:  # noqa: ARG001  # structlog's
+    """What a record or a server says stays on the line and moves no cursor; tracebacks keep their lines."""
+    return {
+        key: (_visible_lines(value) if key in _OF_LINES else visible(value)) if isinstance(value, str) else value
+        for key, value in line.items()
+    }
+
+
+def _visible_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    written = io.StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    stream.write(_visible_lines(written.getvalue()))
+
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _json_for_terminals(logger: WrappedLogger, name: str, line: EventDict | str) -> str:  # noqa: ARG001  # structlog's
+    return safe_json(str(line))
 
 
 class Repeats(logging.Filter):

@@ -170,12 +170,19 @@ async def restated(
     while waiting := [source for source in sources if source.ahead]:
         source = min(waiting, key=lambda one: one.progress_ms)
         epoch, items = await source.take(archive, layout.page)
-        sends = layout.sends(epoch, source.partition, source.progress_ms, await taken(items))
+        counted = await taken(await _without_revisions(archive, items))
+        sends = layout.sends(epoch, source.partition, source.progress_ms, counted)
         yield len(items), [*sends, *_followed(layout, epochs[-1], sources)]
     for source in sources:
         there = source.partition < layout.partitions
         progress_ms = max(source.progress_ms, known.get(source.partition, 0)) if there else NEVER_MS
         yield 0, layout.sends(epochs[-1], source.partition, progress_ms)
+
+
+async def _without_revisions(archive: Archive, items: Sequence[Scored]) -> Sequence[Scored]:
+    """A revision is never counted, as `score` mentions none."""
+    earliest = {item.news.id: item.position for item in await archive.items_by_id([item.news.id for item in items])}
+    return [item for item in items if earliest.get(item.news.id, item.position) == item.position]
 
 
 def _followed(layout: Layout, epoch: str, sources: Sequence[_Source]) -> list[Send]:

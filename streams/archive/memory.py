@@ -47,11 +47,16 @@ class MemoryArchive:
         if stored is None:
             self._versions[key] = item
             self._contents[item.news.id].append(item.news.content)
-            return Outcome.ADDED
+            return self._version(item)
         if stored.position == item.position:
-            return Outcome.ADDED
+            return self._version(item)
         self._sightings[item.position] = key
         return Outcome.DUPLICATE
+
+    def _version(self, item: Scored) -> Outcome:
+        earliest = self._item(item.news.id)
+        revises = earliest is not None and _order(earliest) < _order(item)
+        return Outcome.REVISION if revises else Outcome.ADDED
 
     def _item(self, item_id: str) -> Scored | None:
         versions = [self._versions[item_id, content] for content in self._contents.get(item_id, ())]

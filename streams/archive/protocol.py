@@ -47,7 +47,9 @@ class Outcome(Enum):
     """What became of a written item."""
 
     ADDED = "added"
-    """A new version of its id, or the very same record again after a redo."""
+    """The earliest version of its id so far, or the very same record again after a redo."""
+    REVISION = "revision"
+    """Another version of an id of which an earlier one is stored: kept and shown, not counted."""
     DUPLICATE = "duplicate"
     """The same id and content stood already at another position."""
 

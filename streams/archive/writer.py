@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -39,6 +39,12 @@ class _Version:
     """Set when it comes from this batch and is not written yet."""
 
 
+def _outcome(version: _Version, versions: Mapping[str, _Version]) -> Outcome:
+    """What a version is among those of its id that are known so far."""
+    revises = any(other.order < version.order for other in versions.values())
+    return Outcome.REVISION if revises else Outcome.ADDED
+
+
 class ItemWriter:
     """Decides what becomes of each item, and writes a batch. Lives in the archive's writing thread."""
 
@@ -61,9 +67,9 @@ class ItemWriter:
                 version = _Version(highest + len(fresh) + 1, (news.seen_ms, news.content), item.position, False, item)
                 versions[news.content] = version
                 fresh.append(version)
-                outcomes.append(Outcome.ADDED)
+                outcomes.append(_outcome(version, versions))
             elif stored.position == item.position:
-                outcomes.append(Outcome.ADDED)
+                outcomes.append(_outcome(stored, versions))
             else:
                 position = item.position
                 sightings.append((position.epoch, position.partition, position.offset, news.id, news.content))

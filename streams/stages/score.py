@@ -74,7 +74,10 @@ class RunVersions(Protocol):
 
 @dataclass(slots=True)
 class _Results:
-    """What is archived of a run: the items that count, and what is to be sent of them beside the mentions."""
+    """What is archived of a run: the items that count, and what is to be sent of them beside the mentions.
+
+    A revision is sent to the topic scored and does not count, however long ago its item was counted.
+    """
 
     added: list[Scored] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
@@ -148,12 +151,16 @@ class ScoreStage:
     async def _archive_chunk(self, run: Run, draft: Draft, results: _Results) -> None:
         """Archive a chunk; what the topics are to learn of it is sent with the run's other chunks, at once."""
         outcomes = await self._archive.write_items(draft.items, draft.claims) if draft.items else []
-        added = [item for item, outcome in zip(draft.items, outcomes, strict=True) if outcome is Outcome.ADDED]
+        stored = [
+            (item, outcome)
+            for item, outcome in zip(draft.items, outcomes, strict=True)
+            if outcome in (Outcome.ADDED, Outcome.REVISION)
+        ]
         topic = self._options.topics.scored
         results.sends += [*draft.rejects, *self._refused(run, draft, outcomes)]
         results.reasons += draft.reasons
-        results.sends += [Send(topic, item.news.id.encode(), _encoder.encode(item)) for item in added]
-        results.added += added
+        results.sends += [Send(topic, item.news.id.encode(), _encoder.encode(item)) for item, _ in stored]
+        results.added += [item for item, outcome in stored if outcome is Outcome.ADDED]
         results.progress_ms = max(results.progress_ms, draft.progress_ms)
 
     def _refused(self, run: Run, draft: Draft, outcomes: Sequence[Written]) -> list[Send]:

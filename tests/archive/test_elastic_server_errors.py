@@ -162,7 +162,7 @@ async def test_a_revision_stored_before_its_item_keeps_no_mark(elastic: ElasticA
     await elastic.claim([late])  # and no more
     assert await elastic.write_items([early]) == [Outcome.ADDED]
     assert await elastic.stats() == ArchiveStats(1, 0, 0)
-    assert await elastic.write_items([late]) == [Outcome.ADDED]
+    assert await elastic.write_items([late]) == [Outcome.REVISION]
     assert await elastic.stats() == ArchiveStats(1, 1, 0)
     assert await elastic.items_by_id(["id1"]) == [early]
     shown = await documents(elastic, elastic.names.items)

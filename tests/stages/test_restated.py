@@ -106,6 +106,14 @@ async def test_late_items_are_not_mentioned_and_a_partition_that_is_gone_holds_n
     assert partition.watermark == START_MS * 3 - CONFIG.lateness_ms
 
 
+async def test_a_revision_is_not_mentioned() -> None:
+    items = [scored(number, "e", 0) for number in range(6)]
+    revision = scored(9, "e", 0)
+    revision.news.id, revision.news.content = items[2].news.id, "b"
+    told = await batches(await filled([*items, revision]), Layout("mentions", 1, "e", 1), {})
+    assert sorted(item.offset for batch in told for item in batch.items) == list(range(6))
+
+
 async def test_an_empty_archive_tells_the_progress_alone() -> None:
     told = await batches(MemoryArchive(), Layout("mentions", 1, "e", 2), {0: 7, 1: 9})
     assert [(batch.epoch, batch.partition, batch.progress_ms) for batch in told[-2:]] == [("e", 0, 7), ("e", 1, 9)]

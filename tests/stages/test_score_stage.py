@@ -10,7 +10,7 @@ import pytest
 
 from models import NullClassifier
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Claims, Outcome, Unscored
+from streams.archive.protocol import ArchiveStats, Claims, Outcome, Unscored
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
 from streams.feeds.fieldmap import FieldMap
@@ -123,6 +123,18 @@ async def test_a_duplicate_is_not_mentioned_again_and_a_redo_is() -> None:
     offsets = [[item.offset for item in batch.items] for batch in batches(outbox) if batch.items]
     assert all(offset == [0] for offset in offsets)
     assert (await archive.stats()).duplicates == 1
+
+
+async def test_a_revision_is_shown_and_not_mentioned_whenever_it_comes() -> None:
+    archive, outbox = MemoryArchive(), FakeOutbox(Fuse())
+    stage = make_stage(archive, outbox)
+    corrected = news(1) | {"title": "Corrected: company number 1 reports other results"}
+    await stage.handle(run_of([record(0, news(1)), *(record(number, news(number)) for number in range(2, 9))]))
+    await stage.handle(run_of([record(90, corrected)]))
+    await stage.handle(run_of([record(90, corrected)]))  # and a redo
+    assert await archive.stats() == ArchiveStats(8, 1, 0)
+    assert 90 not in {item.offset for batch in batches(outbox) for item in batch.items}
+    assert sum(send.topic == TOPICS.scored and b"Corrected" in (send.value or b"") for send in outbox.sent) == 2
 
 
 async def test_every_mentions_partition_learns_of_the_progress() -> None:

@@ -50,6 +50,10 @@ class Entry(msgspec.Struct, frozen=True):
         """The earliest version."""
         return min(self.versions, key=lambda version: (version.seen_ms, version.content))
 
+    def outcome(self, version: Version) -> Outcome:
+        """What one of the versions is: the item as far as is known, or a revision of an earlier one."""
+        return Outcome.ADDED if version == self.item else Outcome.REVISION
+
     def version(self, content: str) -> Version | None:
         return next((version for version in self.versions if version.content == content), None)
 
@@ -58,10 +62,11 @@ def claim(entry: Entry | None, item: Unscored, day: str) -> tuple[Entry, Outcome
     """The entry after a record of its id, and what the record is."""
     stored = entry.version(item.news.content) if entry else None
     if entry is not None and stored is not None:
-        return entry, Outcome.ADDED if stored.position == item.position else Outcome.DUPLICATE
+        return entry, entry.outcome(stored) if stored.position == item.position else Outcome.DUPLICATE
     at = item.position
     version = Version(item.news.content, item.news.seen_ms, at.epoch, at.partition, at.offset, day)
-    return Entry.of((*(entry.versions if entry else ()), version)), Outcome.ADDED
+    after = Entry.of((*(entry.versions if entry else ()), version))
+    return after, after.outcome(version)
 
 
 def fold(entry: Entry | None, items: Iterable[tuple[Unscored, str]]) -> tuple[Entry, list[Outcome]]:

@@ -48,6 +48,11 @@ class _Group:
     outcomes: list[Outcome] = field(default_factory=list)
     entry: Entry | None = None
 
+    @property
+    def stores(self) -> bool:
+        """Whether any of the records is a version, not only another sighting of one."""
+        return any(outcome is not Outcome.DUPLICATE for outcome in self.outcomes)
+
     def settled(self) -> Entry:
         assert self.entry is not None, "read before it was claimed"
         return self.entry
@@ -220,7 +225,7 @@ class ItemWriter:
         actions = [
             self._demotion(group.records[0].news.id, version)
             for group in groups
-            if group.entry is not None and group.entry.revised and Outcome.ADDED in group.outcomes
+            if group.entry is not None and group.entry.revised and group.stores
             for version in group.entry.versions
             if version is not group.entry.item and self._is_kept(version, now_ms)
         ]

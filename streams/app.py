@@ -17,6 +17,7 @@ from streams.archive import open_archive
 from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Stage
+from streams.engine.ticks import ClockLimit
 from streams.errors import SettingsError
 from streams.feeds.fieldmap import FieldMap, load_fieldmap
 from streams.learning.control import Control, read_control
@@ -24,6 +25,7 @@ from streams.learning.follower import Follower, lineup_of
 from streams.learning.shadow import ShadowDesk
 from streams.learning.shelf import OpenModel, Shelf
 from streams.learning.swap import FixedVersions, SwappedVersions
+from streams.namespaces import Kind, declare
 from streams.observe.operations import Operations
 from streams.process import settle_interpreter
 from streams.settings import Settings
@@ -155,7 +157,8 @@ class Pipeline:
 
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
     not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs` and
-    `config` (the alert rules) are there once it is entered.
+    `config` (the alert rules) are there once it is entered. Entering declares the namespace to be of `kind`, and raises
+    `SettingsError` where it is of the other.
     """
 
     settings: Settings
@@ -165,6 +168,7 @@ class Pipeline:
     archive: Archive | None = None
     operations: Operations | None = None
     open_model: OpenModel | None = None
+    kind: Kind = Kind.LIVE
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
     _news: TopicState = field(init=False)
@@ -179,6 +183,7 @@ class Pipeline:
         self.config = alert_config(self.settings, self._profile)
         with open_broker(self.settings.broker, self.settings.kafka) as broker:
             broker.ensure_topics(topic_specs(self.settings))
+            declare(broker, self.settings.topics, self.kind)
             self._news = broker.topic(self.settings.topics.news)
             self._control = read_control(broker.scan(self.settings.topics.control))
         if self.archive is None:
@@ -219,8 +224,16 @@ class Pipeline:
         if self.operations is not None:
             stage = self.operations.stage(name, stage)
         apart = {"score": settings.score_seconds, "watch": settings.watch_seconds}
-        apart_seconds = 0.0 if settings.is_replay else apart.get(name, 0.0)
+        apart_seconds = apart.get(name, 0.0) if self._live else 0.0
         return run_stage(app, topics.sources[name], stage, apart_seconds=apart_seconds)
+
+    @property
+    def _live(self) -> bool:
+        return self.kind is Kind.LIVE
+
+    @property
+    def _ahead_ms(self) -> int:
+        return round(self.settings.clock_ahead_seconds * 1000)
 
     @property
     def _observer(self) -> StageObserver:
@@ -239,7 +252,8 @@ class Pipeline:
             source_partitions=self._news.partitions,
             mentions_partitions=settings.mentions_partitions,
             late_after_ms=int(settings.late_after_hours * 3_600_000),
-            live=not settings.is_replay,
+            live=self._live,
+            ahead_ms=self._ahead_ms,
         )
         reader = TextReader.build(profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
         return ScoreStage(
@@ -289,8 +303,9 @@ class Pipeline:
         assert self.archive is not None
         state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
-        hold_ms = None if self.settings.is_replay else round(self.settings.hold_hours * 3_600_000)
-        return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms)
+        hold_ms = round(self.settings.hold_hours * 3_600_000) if self._live else None
+        limit = ClockLimit(self._ahead_ms) if self._live else None
+        return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms, limit)
 
     def _deliver(self, app: StageApp) -> Stage:  # noqa: ARG002  # every builder takes the app
         assert self.archive is not None

@@ -19,6 +19,7 @@ from streams.app import STAGES, Pipeline, field_map_of
 from streams.archive.protocol import Archive, ArchiveStats
 from streams.feeds.publisher import open_publisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
+from streams.namespaces import Kind
 from streams.rejects import read_rejects
 from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
@@ -57,9 +58,10 @@ async def replay_file(
 ) -> ReplayReport:
     """Replay into `settings.namespace`. `on_progress` is called in the publisher's thread, `on_scored` in this loop.
 
-    Raises `ReplayRefused` before anything is published, `StageTaken` when a worker runs in the namespace.
+    Raises `ReplayRefused` before anything is published, `StageTaken` when a worker runs in the namespace,
+    `SettingsError` when the namespace is live.
     """
-    async with Pipeline(settings, STAGES, classifiers, channels) as pipeline:
+    async with Pipeline(settings, STAGES, classifiers, channels, kind=Kind.REPLAY) as pipeline:
         return await _play(pipeline, file, speed, on_progress, on_scored)
 
 

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MOODWIRE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     data_dir: Path = Field(Path(".moodwire"), description="folder of the embedded broker and archive")
-    namespace: str = Field("live", description="keeps streams apart: feeds are `live`, each replay has its own")
+    namespace: str = Field("live", description="keeps streams apart: live or a replay, by the command that fills it")
     prefix: str = Field("moodwire.", description="prefix of topics and groups, for several deployments on one broker")
     broker_url: str = Field("", description="broker; empty: sqlite:///<data_dir>/<namespace>/broker.db")
     archive_url: str = Field("", description="archive; empty: sqlite:///<data_dir>/<namespace>/archive.db")
@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     )
     hold_hours: float = Field(
         24.0, gt=0, description="live, longest that one silent partition of news holds back the time of windows"
+    )
+    clock_ahead_seconds: float = Field(
+        1.0, ge=0, le=3600, description="live, how far event time may go beyond the clock of the worker"
     )
     late_after_hours: float = Field(6.0, gt=0, description="published longer than this before it was seen: not counted")
     threads: int = Field(0, ge=0, description="threads of the classifier; 0: all cores")
@@ -205,11 +208,6 @@ class Settings(BaseSettings):
             in_flight=self.archive_in_flight,
             request_seconds=self.archive_seconds,
         )
-
-    @property
-    def is_replay(self) -> bool:
-        """Whether event time follows the records alone; live, it follows the clock when all is read."""
-        return self.namespace != "live"
 
     def changed(self, **changes: object) -> Settings:
         return self.model_copy(update=changes)

@@ -11,7 +11,8 @@ __all__ = ["JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts, on standard output.")]
 NamespaceOption = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Which stream: [bold]live[/], or a replay's name.")
+    str | None,
+    typer.Option("--namespace", "-n", help="Which stream: [bold]live[/], a replay's name, or one of your own."),
 ]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile: a name, or a folder with profile.yaml.")]
 WatchlistsOption = Annotated[

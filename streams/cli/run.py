@@ -12,6 +12,7 @@ from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
 from streams.errors import SettingsError
 from streams.feeds.polling import poll_feeds
+from streams.namespaces import Kind
 from streams.observe.jobs import JobState
 from streams.observe.logs import shown
 from streams.observe.operations import Operations
@@ -30,37 +31,45 @@ def run(
     namespace: NamespaceOption = None,
     watchlists: WatchlistsOption = None,
     profile: ProfileOption = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="The namespace is a replay's: event time follows its records.")
+    ] = False,
 ) -> None:
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
-    stages = _chosen(stage or [FEEDS, *STAGES], settings, asked=bool(stage))
+    kind = Kind.REPLAY if replay else Kind.LIVE
+    stages = _chosen(stage or [FEEDS, *STAGES], settings, kind, asked=bool(stage))
     console.print(
         f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/]"
         f" ({foreign(shown(settings.broker))}); Ctrl-C stops it.",
         highlight=False,
         soft_wrap=True,
     )
-    asyncio.run(_run(settings, stages))
+    asyncio.run(_run(settings, stages, kind))
     console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
 
 
-def _chosen(names: list[str], settings: Settings, *, asked: bool) -> list[str]:
+def _chosen(names: list[str], settings: Settings, kind: Kind, *, asked: bool) -> list[str]:
     known = (FEEDS, *STAGES)
     for name in names:
         if name not in known:
             raise SettingsError(f"there is no stage {name!r}; take {', '.join(known)}")
-    if FEEDS in names and settings.feeds is None:
+    if FEEDS in names and (settings.feeds is None or kind is Kind.REPLAY):
         if asked:
-            raise SettingsError("the stage feeds needs MOODWIRE_FEEDS, a YAML file of RSS/Atom feeds")
+            raise SettingsError(
+                "the stage feeds is for live namespaces: leave --replay out"
+                if kind is Kind.REPLAY
+                else "the stage feeds needs MOODWIRE_FEEDS, a YAML file of RSS/Atom feeds"
+            )
         names = [name for name in names if name != FEEDS]
     return names
 
 
-async def _run(settings: Settings, names: list[str]) -> None:
+async def _run(settings: Settings, names: list[str], kind: Kind) -> None:
     stop = asyncio.Event()
     stages = [name for name in names if name in STAGES]
     async with (
-        Operations(settings, channels_of(settings)) as operations,
-        Pipeline(settings, stages, operations=operations) as pipeline,
+        Operations(settings, channels_of(settings), kind=kind) as operations,
+        Pipeline(settings, stages, operations=operations, kind=kind) as pipeline,
         operations.following(dict(zip(stages, map(JobState, pipeline.jobs), strict=True)), pipeline.broker),
     ):
         polling = asyncio.ensure_future(poll_feeds(settings, stop, operations.feeds.polled)) if FEEDS in names else None

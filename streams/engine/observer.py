@@ -17,6 +17,9 @@ class StageObserver(Protocol):
     def rejected(self, reasons: Sequence[str]) -> None:
         """Records were parked, for these reasons."""
 
+    def read(self, partition: int, newest_ms: int, source: str) -> None:
+        """A run of news is scored; `newest_ms` is the latest `seen` in it (0: it had no item), `source` whose item."""
+
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None:
         """A run of mentions is counted: the watermark, the series in memory, the mentions dropped as too late."""
 
@@ -34,6 +37,8 @@ class NoObserver:
     """Nobody watches."""
 
     def rejected(self, reasons: Sequence[str]) -> None: ...
+
+    def read(self, partition: int, newest_ms: int, source: str) -> None: ...
 
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None: ...
 

@@ -1,11 +1,28 @@
-"""Event time: the watermark over all source partitions, and the schedule of what falls due at which tick."""
+"""Event time: its limit, the watermark over all source partitions, and the schedule of what falls due at which tick."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
-__all__ = ["Schedule", "watermark_ms"]
+__all__ = ["ClockLimit", "Schedule", "watermark_ms"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockLimit:
+    """How far event time may go while a stream is live: `ahead_ms` beyond this worker's clock (ms), whoever says more.
+
+    A record may claim any time. Items keep the time that they claim, so a redo counts them alike; what is limited is
+    the progress that they report, so that no clock but the worker's own closes ticks.
+    """
+
+    ahead_ms: int
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+    def latest_ms(self) -> int:
+        return self.clock() + self.ahead_ms
 
 
 def watermark_ms(
@@ -15,13 +32,15 @@ def watermark_ms(
 
     `progress` maps source partition to its progress in ms. An owner that has read to the end goes on
     reporting progress, so a quiet partition does not hold the watermark and a dead owner does: until it is
-    `longest_hold_ms` behind the one that is farthest (None: for ever). What it brings later is late.
+    `longest_hold_ms` behind the one that is farthest (None: for ever). What it brings later is late. A partition that
+    the source topic no longer has may hold the watermark, and never pulls it ahead.
     """
     if len(progress) < partitions:
         return None
     heard_ms = min(progress.values())
     if longest_hold_ms is not None:
-        heard_ms = max(heard_ms, max(progress.values()) - longest_hold_ms)
+        farthest_ms = max((ms for partition, ms in progress.items() if partition < partitions), default=heard_ms)
+        heard_ms = max(heard_ms, farthest_ms - longest_hold_ms)
     return heard_ms - lateness_ms
 
 

@@ -67,6 +67,7 @@ class Metrics:
         self.registry = registry
         self._clock = clock
         self._watermarks_ms: dict[int, int] = {}
+        self._newest: dict[int, tuple[int, str]] = {}
         self._shown: set[int] = set()
         self._stage_figures()
         self._archive_figures()
@@ -143,6 +144,9 @@ class Metrics:
         self.watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which the partition has heard everything.", ["partition"]
         )
+        self.newest_seen = self._gauge(
+            "newest_seen_timestamp_seconds", "Latest time at which an item of news claims to be seen.", ["partition"]
+        )
         self.series = self._gauge("series", "Series held in memory.", ["partition"])
         self.mentions_dropped = self._gauge(
             "mentions_dropped", "Mentions over a day late since the state began: in no baseline.", ["partition"]
@@ -164,6 +168,11 @@ class Metrics:
     def rejected(self, reasons: Sequence[str]) -> None:
         for reason in reasons:
             self.rejects.labels(reason).inc()
+
+    def read(self, partition: int, newest_ms: int, source: str) -> None:
+        if newest_ms > self._newest.get(partition, (0, ""))[0]:
+            self._newest[partition] = newest_ms, source
+            self.newest_seen.labels(str(partition)).set(newest_ms / 1000)
 
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None:
         label = str(partition)
@@ -196,6 +205,16 @@ class Metrics:
     def watermark_ms(self) -> int | None:
         """The earliest watermark of the partitions here; None before the first."""
         return min(self._watermarks_ms.values(), default=None)
+
+    @property
+    def farthest_ms(self) -> int | None:
+        """The latest watermark of the partitions here; None before the first."""
+        return max(self._watermarks_ms.values(), default=None)
+
+    @property
+    def newest(self) -> tuple[int, str]:
+        """The latest `seen` of an item scored here (ms) and the item's source; 0 before the first."""
+        return max(self._newest.values(), default=(0, ""))
 
     def loaded(self, classifiers: Mapping[str, Classifier]) -> None:
         """Shows which classifier speaks which language."""

@@ -3,7 +3,7 @@
 turn ─┬─► broker: lag ───────► /ready, troubles broker, lag
       ├─► broker: late ──────► trouble retention
       ├─► archive ───────────► /ready, trouble archive
-      ├─► stages, watermark, feeds ─► troubles stage, watermark, feed_silent
+      ├─► stages, watermark, newest item, feeds ─► troubles stage, watermark, clock, feed_silent
       └─► Notices.turn ─► Watchdog.turn
 """
 
@@ -37,22 +37,32 @@ _LATE_EVERY_MS = 60_000  # retention is counted in hours, and the question is a 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on something is trouble; 0 for `lag_records` means never."""
+    """From when on something is trouble; 0 for `lag_records` means never.
+
+    `ahead_ms`: machines that keep time by NTP agree within tenths of a second, and an alert takes half a minute anyway.
+    """
 
     lag_records: int = 100_000
     watermark_ms: int = 120_000
+    ahead_ms: int = 10_000
     archive_write_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """How to ask. `lag` and `late` are called in threads and raise `MoodwireError` when the broker is away."""
+    """How to ask. `lag` and `late` are called in threads and raise `MoodwireError` when the broker is away.
+
+    `watermark_ms` is the earliest watermark, `farthest_ms` the latest, None where event time is not the clock's;
+    `newest` the latest `seen` of an item (ms) and its source.
+    """
 
     lag: Callable[[], Iterable[GroupLag]]
     archive: Callable[[], Awaitable[object]]
     late: Callable[[], Iterable[Late]] = tuple
     archive_waiting_seconds: Callable[[], float] = float
     watermark_ms: Callable[[], int | None] = lambda: None
+    farthest_ms: Callable[[], int | None] = lambda: None
+    newest: Callable[[], tuple[int, str]] = lambda: (0, "")
 
 
 @dataclass(slots=True)
@@ -90,6 +100,7 @@ class Monitor:
         await asyncio.gather(self._ask_broker(), self._ask_archive())
         self._look_at_stages()
         self._look_at_watermark()
+        self._look_ahead()
         if self.feeds is not None:
             self.feeds.look(self.troubles, self.clock())
         await self.notices.turn(self.troubles.take_notices(), self.clock())
@@ -185,3 +196,29 @@ class Monitor:
             )
         else:
             self.troubles.clear("watermark")
+
+    def _look_ahead(self) -> None:
+        """Event time ahead of the clock, and items that claim to be: both last until the clock has caught up."""
+        now_ms = self.clock()
+        farthest_ms = self.probes.farthest_ms()
+        ahead_ms = 0 if farthest_ms is None else farthest_ms - now_ms
+        self._settle_ahead(
+            "watermark",
+            ahead_ms,
+            f"event time is {ahead_ms // 1000} s ahead of this machine's clock, so news is counted late: a worker's"
+            " clock was ahead; set the clocks, then run `moodwire archive restate` or wait",
+        )
+        newest_ms, source = self.probes.newest()
+        ahead_ms = newest_ms - now_ms
+        self._settle_ahead(
+            "clock",
+            ahead_ms,
+            f"an item of {source!r} claims to be seen {ahead_ms // 1000} s ahead of this machine's clock and is counted"
+            " then: set the clock of its publisher, or of this machine",
+        )
+
+    def _settle_ahead(self, reason: str, ahead_ms: int, detail: str) -> None:
+        if ahead_ms > self.limits.ahead_ms:
+            self.troubles.raise_trouble(reason, detail, "ahead")
+        else:
+            self.troubles.clear(reason, "ahead")

@@ -25,6 +25,7 @@ from alerts.delivery import Channel
 from models import Classifier
 from streams.archive.protocol import Archive
 from streams.engine.ports import Outbox, Stage
+from streams.namespaces import Kind
 from streams.observe.archive import ObservedArchive, observed_archive
 from streams.observe.classifier import ObservedClassifier
 from streams.observe.feeds import FeedWatch
@@ -55,7 +56,8 @@ def _wall_ms() -> int:
 class Operations:
     """Use as an async context manager around the pipeline. `channels` are its own: it closes them.
 
-    `every_seconds` is how often the monitor looks; `clock` gives the wall clock in ms.
+    `every_seconds` is how often the monitor looks; `clock` gives the wall clock in ms. `kind` is the namespace's: in a
+    replay event time is not compared with the clock.
 
     Raises `SettingsError` when the HTTP port that was asked for is taken, the watchdog's URL is none, or traces
     are asked for without the extra `otel`.
@@ -69,6 +71,7 @@ class Operations:
         tracer: RunTracer | None = None,
         every_seconds: float = 5.0,
         clock: Callable[[], int] = _wall_ms,
+        kind: Kind = Kind.LIVE,
     ) -> None:
         self.settings = settings
         self.registry = CollectorRegistry()
@@ -85,6 +88,7 @@ class Operations:
         self.monitor: Monitor | None = None
         self._tracer = tracer or NoTracer()
         self._clock = clock
+        self._live = kind is Kind.LIVE
         self._every_seconds = every_seconds
         self._notices = Notices(channels)
         self._archive: ObservedArchive | None = None
@@ -184,7 +188,9 @@ class Operations:
             late=watch.late,
             archive=ask,
             archive_waiting_seconds=lambda: archive.waiting_seconds,
-            watermark_ms=(lambda: None) if self.settings.is_replay else (lambda: self.metrics.watermark_ms),
+            watermark_ms=lambda: self.metrics.watermark_ms if self._live else None,
+            farthest_ms=lambda: self.metrics.farthest_ms if self._live else None,
+            newest=lambda: self.metrics.newest if self._live else (0, ""),
         )
 
     def _watchdog(self) -> Watchdog | None:

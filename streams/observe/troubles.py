@@ -20,7 +20,7 @@ from streams.observe.metrics import Metrics
 
 __all__ = ["REASONS", "Trouble", "Troubles"]
 
-REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark", "model")
+REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark", "clock", "model")
 """All reasons, so that a dashboard shows a zero for each."""
 
 

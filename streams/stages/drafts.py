@@ -10,7 +10,9 @@ import msgspec
 from streams.archive.protocol import Claims
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
+from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
+from streams.feeds.dates import LATEST_MS
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.rejects import reject_send
 from streams.records import News, Position, Scored, Story
@@ -19,6 +21,8 @@ from streams.text.stories import StoryIndex
 from streams.topics import END_HEADER
 
 __all__ = ["Draft", "ReadNews", "RecordReader"]
+
+_LONGEST_TIME = len(str(LATEST_MS))
 
 
 class ReadNews(msgspec.Struct, frozen=True, gc=False):
@@ -32,7 +36,11 @@ class ReadNews(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Draft:
-    """What a chunk of a run turned into before anything was written; `now_ms` is when it was read."""
+    """What a chunk of a run turned into before anything was written; `now_ms` is when it was read.
+
+    `newest_ms` is the latest time at which an item claims to have been seen, by `newest_source`; `progress_ms` what
+    event time may make of it.
+    """
 
     now_ms: int
     read: list[ReadNews] = field(default_factory=list)
@@ -40,25 +48,32 @@ class Draft:
     rejects: list[Send] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     progress_ms: int = 0
+    newest_ms: int = 0
+    newest_source: str = ""
     claims: Claims | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordReader:
-    """Maps, checks and reads records; those that cannot be read go to the topic `rejects`. `clock` gives ms."""
+    """Maps, checks and reads records; those that cannot be read go to the topic `rejects`. `clock` gives ms.
+
+    `limit` bounds event time while the stream is live. None is a replay: time follows the records alone, and a record
+    with the header `END_HEADER` ends it.
+    """
 
     reader: TextReader
     field_map: FieldMap
     rejects: str
     clock: Callable[[], int]
+    limit: ClockLimit | None = None
 
     def draft(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> Draft:
         """Read `records` of a run; takes long, so it is for a worker thread, one chunk after the other."""
         draft = Draft(now_ms=self.clock())
         for record in records:
-            end = _end_of_replay(record) if record.headers else None
-            if end is not None:
-                draft.progress_ms = max(draft.progress_ms, end)
+            end_ms = _end_of_replay(record) if record.headers and self.limit is None else None
+            if end_ms is not None:
+                draft.newest_ms = max(draft.newest_ms, end_ms)
                 continue
             try:
                 news = news_from_record(record.value or b"", record.timestamp_ms, self.field_map, draft.now_ms)
@@ -67,9 +82,13 @@ class RecordReader:
                 draft.rejects.append(self.reject(run, record, reject, draft.now_ms))
                 draft.reasons.append(reject.reason)
                 continue
-            draft.progress_ms = max(draft.progress_ms, news.seen_ms)
+            if news.seen_ms > draft.newest_ms:
+                draft.newest_ms, draft.newest_source = news.seen_ms, news.source
             position = Position(run.epoch, run.partition, record.offset)
             draft.read.append(ReadNews(news, item, position, stories.assign(news.id, item.words, news.seen_ms)))
+        draft.progress_ms = draft.newest_ms
+        if self.limit is not None:
+            draft.progress_ms = min(draft.progress_ms, self.limit.latest_ms())
         return draft
 
     def first_seen_ms(self, run: Run) -> int:
@@ -89,7 +108,9 @@ class RecordReader:
 
 
 def _end_of_replay(record: Record) -> int | None:
-    for name, value in record.headers:
-        if name == END_HEADER:
-            return int(value)
-    return None
+    """The time (ms) that the header of a replay's last record names; None without one, or where it names no time."""
+    value = next((value for name, value in record.headers if name == END_HEADER), None)
+    if value is None or len(value) > _LONGEST_TIME or not value.isdigit():
+        return None
+    end_ms = int(value)
+    return end_ms if end_ms < LATEST_MS else None

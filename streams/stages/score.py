@@ -23,6 +23,7 @@ from streams.archive.protocol import Archive, Claims, Outcome, Refused, Written
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Run
+from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap
 from streams.learning.swap import FixedVersions, Part
@@ -49,7 +50,8 @@ CHUNK = 500
 class ScoreOptions:
     """How a `ScoreStage` behaves; times in ms.
 
-    `live`: when a partition is read to its end its progress follows the clock (a replay's never does).
+    `live`: event time is at most `ahead_ms` beyond the clock, and follows the clock when a partition is read to its
+    end; in a replay it follows the records alone.
     `source_epoch` and `source_partitions` are those of the topic news, for reports that no run brings.
     """
 
@@ -59,6 +61,7 @@ class ScoreOptions:
     mentions_partitions: int = 1
     late_after_ms: int = 6 * 3_600_000
     live: bool = True
+    ahead_ms: int = 1_000
     story_capacity: int = 20_000
 
 
@@ -83,6 +86,8 @@ class _Results:
     sends: list[Send] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     progress_ms: int = 0
+    newest_ms: int = 0
+    newest_source: str = ""
 
 
 class ScoreStage:
@@ -105,7 +110,8 @@ class ScoreStage:
     ) -> None:
         self._options = options
         self._profile = profile
-        self._records = RecordReader(reader, field_map, options.topics.rejects, clock)
+        limit = ClockLimit(options.ahead_ms, clock) if options.live else None
+        self._records = RecordReader(reader, field_map, options.topics.rejects, clock, limit)
         self._versions: RunVersions = FixedVersions(versions) if isinstance(versions, Mapping) else versions
         self._archive = archive
         self._outbox = outbox
@@ -147,6 +153,7 @@ class ScoreStage:
 
         await self._outbox.send([*results.sends, *self._mentions_of(run, parts, results)])
         self._observer.rejected(results.reasons)
+        self._observer.read(run.partition, results.newest_ms, results.newest_source)
 
     async def _archive_chunk(self, run: Run, draft: Draft, results: _Results) -> None:
         """Archive a chunk; what the topics are to learn of it is sent with the run's other chunks, at once."""
@@ -162,6 +169,8 @@ class ScoreStage:
         results.sends += [Send(topic, item.news.id.encode(), _encoder.encode(item)) for item, _ in stored]
         results.added += [item for item, outcome in stored if outcome is Outcome.ADDED]
         results.progress_ms = max(results.progress_ms, draft.progress_ms)
+        if draft.newest_ms > results.newest_ms:
+            results.newest_ms, results.newest_source = draft.newest_ms, draft.newest_source
 
     def _refused(self, run: Run, draft: Draft, outcomes: Sequence[Written]) -> list[Send]:
         """What the archive can never store is parked like any other bad record, with the archive's reason."""

@@ -19,6 +19,7 @@ from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.runs import Run
+from streams.engine.ticks import ClockLimit
 from streams.errors import TransportError
 from streams.learning.prepared import BASELINES_PREFIX
 from streams.stages.watch_partition import WatchPartition
@@ -42,9 +43,11 @@ class WatchStage:
         alerts_topic: str,
         observer: StageObserver | None = None,
         longest_hold_ms: int | None = None,
+        limit: ClockLimit | None = None,
     ) -> None:
         self._config = config
         self._longest_hold_ms = longest_hold_ms
+        self._limit = limit
         self._archive = archive
         self._outbox = outbox
         self._state = state
@@ -108,7 +111,7 @@ class WatchStage:
             ]
             waiting = [data for key, data in self._state.items(number) if key.startswith(BASELINES_PREFIX)]
             row = self._state.get(number, PARTITION_KEY)
-            made = WatchPartition(self._config, row, rows, self._longest_hold_ms, waiting)
+            made = WatchPartition(self._config, row, rows, self._longest_hold_ms, waiting, self._limit)
             partition = self._partitions[number] = made
         return partition
 

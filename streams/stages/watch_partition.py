@@ -18,7 +18,7 @@ import msgspec
 from alerts import AlertConfig, AlertEvent, Mention, StreamState, close_tick, kind_of, tick_of
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
-from streams.engine.ticks import Schedule, watermark_ms
+from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
 from streams.errors import NewerVersion
 from streams.learning.prepared import Prepared, is_baselines
 from streams.records import VERSION, MentionBatch
@@ -37,7 +37,7 @@ class WatchPartition:
     """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused.
 
     `longest_hold_ms` is how far a source partition that has fallen silent holds the watermark back; None: for ever.
-    `baselines` are those that wait for a promotion.
+    `baselines` are those that wait for a promotion. `limit` bounds event time while the stream is live.
     """
 
     def __init__(
@@ -47,10 +47,12 @@ class WatchPartition:
         series: Iterable[tuple[str, bytes]],
         longest_hold_ms: int | None = None,
         baselines: Iterable[bytes] = (),
+        limit: ClockLimit | None = None,
     ) -> None:
         self._config = config
         self._prepared = Prepared(baselines)
         self._longest_hold_ms = longest_hold_ms
+        self._limit = limit
         self._row = PartitionRow.restored(row)
         self._prepared.spend(self._row.change)  # a crash may have come before they were deleted
         self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
@@ -124,7 +126,7 @@ class WatchPartition:
         if change > self._row.change:
             yield from self._go_over(change, own, touched)
         self._count(batch, own, touched)
-        self._row.hear(batch)
+        self._row.hear(batch, self._limit.latest_ms() if self._limit else None)
         yield from self._close_due(own, touched)
         for entry in touched.values():
             entry.own_offset = own

@@ -20,6 +20,7 @@ from streams.app import Pipeline, classifiers_of, topic_specs
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
 from streams.feeds.fieldmap import FieldMap, to_news
+from streams.namespaces import Kind
 from streams.sample import generate
 from streams.settings import Settings
 from streams.text.profile import load_profile
@@ -99,7 +100,7 @@ async def drain(
     """Run all stages until the `total` records published are committed; samples on the way, the last at the end."""
     topics = settings.topics
     samples: list[Sample] = []
-    async with Pipeline(settings, classifiers=classifiers, channels=(), archive=archive) as pipeline:
+    async with Pipeline(settings, classifiers=classifiers, channels=(), archive=archive, kind=Kind.REPLAY) as pipeline:
         stop = asyncio.Event()
 
         async def follow() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from streams.app import STAGES, Pipeline, channels_of
 from streams.engine.ports import Stage
 from streams.engine.runs import Run
+from streams.namespaces import Kind
 from streams.settings import load_settings
 from streams.transport.stages import run_stages
 from tests.chaos.feed import null_classifiers
@@ -42,7 +43,7 @@ class TalkingStage:
 async def main(stages: Sequence[str]) -> None:
     settings = load_settings()
     classifiers = null_classifiers(settings.profile)
-    async with Pipeline(settings, stages, classifiers, channels_of(settings)) as pipeline:
+    async with Pipeline(settings, stages, classifiers, channels_of(settings), kind=Kind.REPLAY) as pipeline:
         for name, job in zip(stages, pipeline.jobs, strict=True):
             job.dispatcher.stage = TalkingStage(name, job.dispatcher.stage)
         await run_stages(pipeline.jobs)

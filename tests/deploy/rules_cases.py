@@ -42,6 +42,7 @@ HEALTHY: dict[str, str] = {
     f'moodwire_consumer_lag_records{{instance="score-1",{GROUP},partition="0"}}': flat(40),
     f'moodwire_consumer_lag_records{{instance="score-2",{GROUP},partition="0"}}': flat(40),
     'moodwire_watermark_timestamp_seconds{partition="0"}': clock(20),
+    'moodwire_newest_seen_timestamp_seconds{partition="0"}': clock(5),
     'moodwire_mentions_dropped{partition="0"}': flat(3),
     'moodwire_retries_total{stage="score",reason="retry"}': flat(5),
     'moodwire_rejects_total{reason="bad_json"}': rising(1),
@@ -242,6 +243,33 @@ CASES = (
             'moodwire_watermark_timestamp_seconds{partition="0",instance="old"}': flat(100),
             'moodwire_watermark_timestamp_seconds{partition="0",instance="new"}': clock(20),
         },
+    ),
+    Case(
+        "the watermark of one partition is ahead of the clock",
+        {'moodwire_watermark_timestamp_seconds{partition="1"}': clock(-7200)},
+        (
+            Firing(
+                "MoodwireEventTimeAhead",
+                "critical",
+                "Windows of mentions partition 1 are ahead: event time is 2h 0m 0s beyond the clock",
+                (("partition", "1"),),
+            ),
+        ),
+    ),
+    Case(
+        "a publisher's clock is ahead",
+        {'moodwire_newest_seen_timestamp_seconds{partition="3"}': clock(-300)},
+        (
+            Firing(
+                "MoodwireClockAhead",
+                "warning",
+                "News claims to be seen 5m 0s from now: the clock of a publisher is wrong",
+            ),
+        ),
+    ),
+    Case(
+        "a publisher's clock is ahead by less than matters",
+        {'moodwire_newest_seen_timestamp_seconds{partition="3"}': clock(-5)},
     ),
     Case(
         "mentions came too late",

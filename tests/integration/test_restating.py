@@ -54,7 +54,7 @@ def restate(folder: Path, **given: Any) -> int:
 def running(folder: Path, **given: Any) -> Iterator[tuple[subprocess.Popen[str], Settings]]:
     """watch and deliver, until they are stopped as an operator stops them."""
     process = subprocess.Popen(
-        command("run", "-s", "watch", "-s", "deliver", "-n", NAMESPACE),
+        command("run", "--replay", "-s", "watch", "-s", "deliver", "-n", NAMESPACE),
         env=environment(folder, http_port=0, **given),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -19,6 +19,7 @@ from streams.engine.ports import Send
 from streams.learning.baselines import Rescoring
 from streams.learning.control import Promotion, promotion_send
 from streams.learning.preparing import prepare_baselines
+from streams.namespaces import Kind
 from streams.records import News, Scored
 from streams.settings import Settings
 from streams.text.profile import load_profile
@@ -98,7 +99,7 @@ class World:
         rng = random.Random(seed)
         pieces = [stationary(rng, 0, BEFORE_DAYS), stationary(rng, BEFORE_DAYS, AFTER_DAYS)]
         stop = asyncio.Event()
-        async with Pipeline(self.settings, channels=[], open_model=self.opened) as pipeline:
+        async with Pipeline(self.settings, channels=[], open_model=self.opened, kind=Kind.REPLAY) as pipeline:
             archive = pipeline.archive
             assert archive is not None
             running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))

@@ -36,6 +36,8 @@ class World:
         self.broker: Exception | None = None
         self.archive: Exception | None = None
         self.watermark_ms: int | None = None
+        self.farthest_ms: int | None = None
+        self.newest: tuple[int, str] = (0, "")
         self.archive_waits = 0.0
 
     def lag(self) -> list[GroupLag]:
@@ -82,6 +84,8 @@ def monitor(world: World, metrics: Metrics, clock: Clock, listener: Listener) ->
         archive=world.ask_archive,
         archive_waiting_seconds=lambda: world.archive_waits,
         watermark_ms=lambda: world.watermark_ms,
+        farthest_ms=lambda: world.farthest_ms,
+        newest=lambda: world.newest,
     )
     feeds = FeedWatch(metrics, 3_600_000)
     return Monitor(health, metrics, troubles, probes, Notices([listener]), clock, Limits(lag_records=1_000), feeds)
@@ -139,6 +143,28 @@ async def test_a_fault_is_told_once_and_its_end_too(
     await turns(monitor, clock, 2)
     assert [notice.change for notice in listener.notices] == ["opened", "resolved"]
     assert monitor.health.well
+
+
+@pytest.mark.parametrize(("reason", "words"), [("watermark", "set the clocks"), ("clock", "'wire' claims")])
+async def test_time_that_is_ahead_is_trouble_until_the_clock_has_caught_up(
+    reason: str, words: str, monitor: Monitor, world: World, clock: Clock, listener: Listener, metrics: Metrics
+) -> None:
+    until_ms = clock.now_ms + 3_600_000
+    world.watermark_ms, world.farthest_ms = clock.now_ms, until_ms if reason == "watermark" else clock.now_ms
+    world.newest = (until_ms if reason == "clock" else clock.now_ms, "wire")
+    while until_ms - clock.now_ms > 15_000:
+        await monitor.turn()
+        assert [(trouble.reason, trouble.subject) for trouble in monitor.troubles.active] == [(reason, "ahead")]
+        [trouble] = monitor.troubles.active
+        assert words in trouble.detail
+        assert f"{(until_ms - clock.now_ms) // 1000} s ahead" in trouble.detail
+        world.watermark_ms = clock.now_ms  # another partition's
+        clock.pass_seconds(60)
+    clock.pass_seconds(15)
+    await monitor.turn()
+    assert monitor.troubles.active == []
+    assert [(notice.reason, notice.change) for notice in listener.notices] == [(reason, "opened"), (reason, "resolved")]
+    assert sample(metrics, "trouble", reason=reason) == 0
 
 
 async def test_a_watermark_that_nobody_has_is_no_trouble(monitor: Monitor, clock: Clock, listener: Listener) -> None:

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
+__all__ = ["FieldMapOption", "JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts, on standard output.")]
 NamespaceOption = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Which stream: [bold]live[/], a replay's name, or one of your own."),
+]
+FieldMapOption = Annotated[
+    Path | None, typer.Option("--field-map", "-m", help="YAML that maps the records' fields.", exists=True)
 ]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile: a name, or a folder with profile.yaml.")]
 WatchlistsOption = Annotated[

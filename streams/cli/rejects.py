@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from streams.app import topic_specs
-from streams.cli.options import JsonOption, NamespaceOption
+from streams.app import field_map_of, topic_specs
+from streams.cli.options import FieldMapOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.feeds.rejects import RejectRecord
 from streams.rejects import read_rejects, retry_rejects
@@ -21,8 +22,8 @@ app = typer.Typer(help="Records that could not be processed: look at them, send 
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those with this reason.")]
 
 
-def _settings(namespace: str | None) -> Settings:
-    settings = load_settings(namespace=namespace)
+def _settings(namespace: str | None, **more: object) -> Settings:
+    settings = load_settings(namespace=namespace, **more)
     settings.home.mkdir(parents=True, exist_ok=True)
     with open_broker(settings.broker, settings.kafka) as broker:
         broker.ensure_topics(topic_specs(settings))
@@ -66,14 +67,30 @@ def show_rows(rows: Iterable[RejectRecord]) -> None:
 
 
 @app.command("retry")
-def retry(namespace: NamespaceOption = None, reason: ReasonOption = None, json: JsonOption = False) -> None:
-    """Send parked records to the topic news again; each counts once, however often it is retried."""
-    settings = _settings(namespace)
+def retry(
+    namespace: NamespaceOption = None,
+    reason: ReasonOption = None,
+    field_map: FieldMapOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send parked records that can be read now to the topic news again, with the time at which they were first seen.
+
+    Each counts once, however often it is retried.
+    """
+    settings = _settings(namespace, field_map=field_map)
     with open_broker(settings.broker, settings.kafka) as broker:
         rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
-        count = retry_rejects(broker, settings.topics, rows)
+        done = retry_rejects(broker, settings.topics, rows, field_map_of(settings), now_ms=time.time_ns() // 1_000_000)
     if json:
-        print_json({"retried": count, "kept": len(rows) - count})
-    else:
-        kept = f" {len(rows) - count} were longer than what is kept of a record and stay." if count < len(rows) else ""
-        console.print(f"{count} records sent again.{kept} A running worker picks them up.")
+        print_json({"retried": done.sent, "kept": done.kept, "too_long": done.cut, "refused": done.refused})
+        return
+    picked_up = " A running worker picks them up." if done.sent else ""
+    console.print(f"{done.sent} records sent again.{picked_up}", highlight=False)
+    if done.cut:
+        console.print(f"{done.cut} are longer than what is kept of a record, and stay.", highlight=False)
+    if done.refused:
+        counts = ", ".join(f"{count} {foreign(name)}" for name, count in done.refused.items())
+        map_used = foreign(settings.field_map) if settings.field_map else "the default places of fields (--field-map)"
+        console.print(
+            f"{done.kept - done.cut} still cannot be read with {map_used}, and stay: {counts}.", soft_wrap=True
+        )

@@ -10,7 +10,7 @@ import typer
 
 from alerts.delivery import TerminalChannel
 from streams.app import channels_of
-from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
+from streams.cli.options import FieldMapOption, JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign, print_json, progress_bar
 from streams.feeds.replay import ReplayProgress
 from streams.replaying import ReplayReport, namespace_of, replay_file
@@ -26,9 +26,7 @@ def replay(
     file: Annotated[Path, typer.Argument(help="The file, oldest items first; - for standard input.", allow_dash=True)],
     into: Annotated[str | None, typer.Option("--into", help="Namespace; by default the file's own.")] = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as possible.", min=0)] = 0.0,
-    field_map: Annotated[
-        Path | None, typer.Option("--field-map", "-m", help="YAML that maps the file's fields.", exists=True)
-    ] = None,
+    field_map: FieldMapOption = None,
     watchlists: WatchlistsOption = None,
     gazetteer: Annotated[
         Path | None, typer.Option("--gazetteer", "-g", help="YAML or CSV of your own entities.", exists=True)

@@ -7,6 +7,7 @@
     reasons   bad_json, not_an_object     parse
               no_title, bad_type          the title is absent, empty or no text
               no_source                   nobody to name as publisher, and no URL to take one from
+              no_date                     a line of a file without a date that makes sense
               future_seen                 the entrance's clock is over a day ahead
               newer_version               our own record, written by a newer moodwire
 
@@ -29,7 +30,7 @@ from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
 
-__all__ = ["FieldMap", "load_fieldmap", "news_from_record", "parse_json", "published_ms", "to_news"]
+__all__ = ["FieldMap", "dated_ms", "load_fieldmap", "news_from_record", "parse_json", "published_ms", "to_news"]
 
 TITLE_LIMIT = 2_000
 TEXT_LIMIT = 100_000
@@ -121,6 +122,19 @@ def to_news(raw: Mapping[str, Any], fieldmap: FieldMap, *, seen_ms: int | None, 
 def published_ms(raw: Mapping[str, Any], fieldmap: FieldMap) -> int | None:
     """The publication date that a raw record claims (UTC epoch milliseconds), None when it makes no sense."""
     return _published(raw, fieldmap.rules["published"], set())
+
+
+def dated_ms(raw: Mapping[str, Any], fieldmap: FieldMap) -> int:
+    """The publication date of a record whose clock it is; raises `Reject` (`no_date`) without one that makes sense."""
+    found = published_ms(raw, fieldmap)
+    if found is not None:
+        return found
+    rule = fieldmap.rules["published"]
+    held = ((path, lookup(raw, path, set())) for path in rule.paths)
+    wrong = next((f"{value!r:.80} at '{path}' is no date" for path, value in held if value is not None), "")
+    raise Reject(
+        "no_date", wrong or f"no date at {', '.join(rule.paths) or 'any field'}, and a replay's clock is its dates"
+    )
 
 
 def _check_seen(seen_ms: int, now_ms: int) -> None:

@@ -171,7 +171,9 @@ class FeedPoller:
         return Send(self._topics.news, partition_key(news.title), msgspec.json.encode(news), timestamp_ms=news.seen_ms)
 
     def _reject(self, position: str, reject: Reject, raw: bytes, now_ms: int) -> Send:
-        return reject_send(self._topics.rejects, position, reject, raw, source=self.feed.name, at_ms=now_ms)
+        return reject_send(
+            self._topics.rejects, position, reject, raw, source=self.feed.name, at_ms=now_ms, seen_ms=now_ms
+        )
 
     def _remembered(self, keys: Sequence[str]) -> tuple[str, ...]:
         """The entries of this document last, so that they are forgotten last."""

@@ -20,7 +20,8 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
 
     `position` is ``file:<name>:<line>``, ``feed:<name>:<hash>`` or ``news:<partition>:<offset>:<epoch>``: a
     topic that was made again begins at offset 0 again. `raw` is base64 of at most 64 KiB of the record, `size` its
-    whole length in bytes; `source` names the file or feed.
+    whole length in bytes; `source` names the file or feed. `seen_ms` is when the record was first seen, which a retry
+    keeps; None for a line of a file that names no date.
     """
 
     position: str
@@ -30,6 +31,7 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     raw: str
     size: int
     source: str
+    seen_ms: int | None = None
     version: int = VERSION
 
     def raw_bytes(self) -> bytes:
@@ -37,7 +39,15 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def reject_send(
-    topic: str, position: str, reject: Reject, raw: bytes, *, source: str, at_ms: int, size: int = -1
+    topic: str,
+    position: str,
+    reject: Reject,
+    raw: bytes,
+    *,
+    source: str,
+    at_ms: int,
+    size: int = -1,
+    seen_ms: int | None = None,
 ) -> Send:
     """The record that parks `raw`; `size` is its whole length where `raw` was cut already."""
     record = RejectRecord(
@@ -48,5 +58,6 @@ def reject_send(
         raw=base64.b64encode(raw[:RAW_LIMIT]).decode(),
         size=len(raw) if size < 0 else size,
         source=source,
+        seen_ms=seen_ms,
     )
     return Send(topic, position.encode("utf-8", "replace"), msgspec.json.encode(record), timestamp_ms=at_ms)

@@ -104,7 +104,10 @@ class RecordReader:
     def reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
         """The record, parked with the reason."""
         position = f"news:{run.partition}:{record.offset}:{run.epoch}"
-        return reject_send(self.rejects, position, reject, record.value or b"", source=run.topic, at_ms=now_ms)
+        seen_ms = now_ms if not 0 < record.timestamp_ms < now_ms else record.timestamp_ms  # a clock may be ahead
+        return reject_send(
+            self.rejects, position, reject, record.value or b"", source=run.topic, at_ms=now_ms, seen_ms=seen_ms
+        )
 
 
 def _end_of_replay(record: Record) -> int | None:

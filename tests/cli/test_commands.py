@@ -58,13 +58,16 @@ def test_the_demo_s_alerts_bring_headlines_and_what_was_expected(demo: tuple[Pat
         assert all(item["title"] and item["publisher"] and item["url"] for item in alert["top_items"])
 
 
-def test_rejects_are_listed_and_sent_again(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+def test_rejects_are_listed_and_what_still_cannot_be_read_stays(demo: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, _ = demo
     listed = moodwire(folder, "rejects", "list", "-n", "demo", "--json").stdout.splitlines()
     assert {json.loads(line)["reason"] for line in listed} >= {"bad_json", "no_title"}
     retried = json.loads(moodwire(folder, "rejects", "retry", "-n", "demo", "--json").stdout)
-    assert retried["retried"] == len(listed)
-    assert "Nothing is parked" in moodwire(folder, "rejects", "list", "-n", "demo").stdout
+    assert (retried["retried"], sum(retried["refused"].values())) == (0, len(listed))
+    told = moodwire(folder, "rejects", "retry", "-n", "demo").stdout
+    assert "0 records sent again" in told
+    assert "bad_json" in told
+    assert len(moodwire(folder, "rejects", "list", "-n", "demo", "--json").stdout.splitlines()) == len(listed)
 
 
 def test_score_reads_lines_and_speaks_json(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ acknowledged. A crash between the two repeats records, whose ids are the same, a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 
 from streams.engine.ports import Send
@@ -21,9 +22,9 @@ __all__ = ["KafkaPublisher", "KafkaSecurity"]
 
 
 class KafkaPublisher(Publisher):
-    """Publishes into Kafka. One instance serves one thread at a time.
+    """Publishes into Kafka. Threads may share one.
 
-    `progress_topic` is created, compacted, when it is not there; the other topics must exist. After a failure the
+    `progress_topic` is created, compacted, if it does not exist; the other topics must exist. After a failure the
     next call opens a new producer.
     """
 
@@ -40,6 +41,7 @@ class KafkaPublisher(Publisher):
         self._cluster = Cluster(bootstrap.split(","), given)
         self._sender = Sender(self._cluster)
         self._progress_topic = progress_topic
+        self._loading = threading.Lock()
         self._notes: dict[str, str] | None = None
 
     def __repr__(self) -> str:
@@ -66,10 +68,11 @@ class KafkaPublisher(Publisher):
 
     def _load_notes(self) -> dict[str, str]:
         """All notes, read once; from then on this publisher's own writes keep them."""
-        if self._notes is None:
-            if not self._cluster.topics([self._progress_topic]):
-                spec = TopicSpec(self._progress_topic, 1, compacted=True)
-                self._cluster.create({spec.name: topic_settings(spec, self._cluster.options)})
-            records = self._cluster.read(self._progress_topic, 0)
-            self._notes = {(r.key or b"").decode(): r.value.decode() for r in records if r.value is not None}
-        return self._notes
+        with self._loading:
+            if self._notes is None:
+                if not self._cluster.topics([self._progress_topic]):
+                    spec = TopicSpec(self._progress_topic, 1, compacted=True)
+                    self._cluster.create({spec.name: topic_settings(spec, self._cluster.options)})
+                records = self._cluster.read(self._progress_topic, 0)
+                self._notes = {(r.key or b"").decode(): r.value.decode() for r in records if r.value is not None}
+            return self._notes

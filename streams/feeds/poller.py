@@ -28,6 +28,7 @@ from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
 from streams.feeds.rss import Document, parse_document
 from streams.feeds.schedule import FeedState, after_failure, after_success, state_key
+from streams.limits import check_records
 from streams.records import News
 from streams.text.signature import partition_key
 
@@ -162,10 +163,12 @@ class FeedPoller:
             record = {**record, "language": self.feed.language}
         try:
             news = to_news(record, self._fieldmap, seen_ms=now_ms, now_ms=now_ms)
+            send = self._news(news)
+            check_records([send])
         except Reject as reject:
             raw = msgspec.json.encode(record)
             return _hash(raw), self._reject(f"feed:{self.feed.name}:{_hash(raw)}", reject, raw, now_ms)
-        return _hash(f"{news.id}{news.content}".encode()), self._news(news)
+        return _hash(f"{news.id}{news.content}".encode()), send
 
     def _news(self, news: News) -> Send:
         return Send(self._topics.news, partition_key(news.title), msgspec.json.encode(news), timestamp_ms=news.seen_ms)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
+from streams.limits import check_records
 from streams.transport.broker import check_url
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
 from streams.transport.sqlite.broker import broker_path
@@ -23,7 +24,7 @@ class Publisher(Protocol):
     """
 
     def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
-        """Returns when all is acknowledged; raises `Retry` or `TransportError`."""
+        """Returns when all is acknowledged; raises `TooLarge`, `Retry` or `TransportError`."""
 
     def progress(self, key: str) -> str | None:
         """The note last written under `key`."""
@@ -44,6 +45,7 @@ class EmbeddedPublisher:
         self._store = store
 
     def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
+        check_records(sends)
         self._store.append(sends, progress)
 
     def progress(self, key: str) -> str | None:

@@ -29,6 +29,7 @@ from streams.feeds.progress import CountedUntil, Counts, Kept, ReplayProgress, p
 from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
 from streams.feeds.table import csv_entries
+from streams.limits import check_records
 from streams.records import News
 from streams.text.signature import partition_key
 from streams.topics import END_HEADER
@@ -204,11 +205,13 @@ class _Playing:
         for timed in batch:
             try:
                 item = self._mapped(timed)
+                send = self._news(item)
+                check_records([send])
             except Reject as reject:
                 sends.append(self._reject(timed.entry, reject))
             else:
                 news.append(item)
-                sends.append(self._news(item))
+                sends.append(send)
         if news:
             self._counted_until.check(min(item.seen_ms for item in news), self._source.name)
             self._counted_until.raise_to(max(item.seen_ms for item in news))

@@ -6,18 +6,21 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
-from streams.errors import Retry, SettingsError, TransportError
+from streams.errors import Retry, SettingsError, TooLarge
 from streams.feeds.kafka_publisher import KafkaPublisher, KafkaSecurity
 from streams.feeds.replay import Replay
+from streams.transport.kafka import sender
 from streams.transport.partitioner import partition_for
 from tests.feeds.publisher_contract import Broker, PublisherContract
 
@@ -88,11 +91,36 @@ def test_a_replay_goes_on_where_it_stopped(broker: Broker, tmp_path: Path) -> No
 def test_a_record_that_is_too_large_is_an_error_and_the_next_call_works(broker: Broker) -> None:
     topic = broker.topic(1)
     publisher = broker.publisher()
-    with pytest.raises(TransportError, match="TooLarge"):
+    with pytest.raises(TooLarge, match="5,000,001 bytes"):
         publisher.publish([Send(topic, b"k", b"x" * 5_000_000)])
     publisher.publish([Send(topic, b"k", b"small")])
     publisher.close()
     assert [record.value for record in broker.records(topic, 0)] == [b"small"]
+
+
+def test_threads_share_one_producer_and_all_their_notes_are_kept(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[AIOKafkaProducer] = []
+
+    def counted(**options: Any) -> AIOKafkaProducer:
+        made.append(AIOKafkaProducer(**options))
+        return made[-1]
+
+    monkeypatch.setattr(sender, "AIOKafkaProducer", counted)
+    topic, publisher = broker.topic(1), broker.publisher()
+
+    def publish(number: int) -> None:
+        publisher.publish([Send(topic, b"k", b"%d" % number)], {f"feed:{number}": "x"})
+
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(publish, range(24)))
+    publisher.close()
+    assert len(made) == 1
+    assert sorted(int(record.value or b"") for record in broker.records(topic, 0)) == list(range(24))
+    again = broker.publisher()
+    assert [again.progress(f"feed:{number}") for number in range(24)] == ["x"] * 24
+    again.close()
 
 
 # kafka-python leaves the sockets of refused connections to the collector.

@@ -4,6 +4,8 @@ security   who we are: TLS and SASL, as aiokafka, kafka-python and Faust take it
 options    what the settings say about a cluster
 cluster    topics, offsets, lag, a look over a topic       (kafka-python, synchronous: commands, tests, publishers)
   └─ client    `KafkaBroker`, the cluster as `streams.transport.broker.Broker`
+ordered    records of a partition in order, or not at all  (aiokafka; one way to send, for stages and for threads)
+  └─ sender    for threads: publishers and commands
 lease      does this worker still own its partitions
 transport, consumer, producer   Faust's driver             (aiokafka underneath; runs through `streams.transport.runs`)
              └─ consumer_thread   what runs beside aiokafka: fetching, positions, the group

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -49,7 +48,6 @@ class KafkaBroker(Broker):
         self.url = url
         self.cluster = Cluster(bootstrap_of(url), options)
         self._sender = Sender(self.cluster)
-        self._sending = threading.Lock()
 
     def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
         wanted = {topic.name: topic for topic in topics}
@@ -90,8 +88,7 @@ class KafkaBroker(Broker):
         self.cluster.delete(name)
 
     def append(self, sends: Sequence[Send]) -> None:
-        with self._sending:
-            self._sender.send(sends)
+        self._sender.send(sends)
 
     def scan(self, topic: str) -> Iterator[Record]:
         for partition in range(self.topic(topic).partitions):
@@ -147,8 +144,7 @@ class KafkaBroker(Broker):
                 yield Late(group, topic, place.partition, in_danger)
 
     def close(self) -> None:
-        with self._sending:
-            self._sender.close()
+        self._sender.close()
         self.cluster.close()
 
     def __enter__(self) -> Self:

@@ -1,31 +1,36 @@
-"""Appends from a thread, over kafka-python: idempotent, acknowledged by all in-sync replicas, compressed."""
+"""Appends from threads: idempotent, acknowledged by all in-sync replicas, compressed, in order."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer
 
 from streams.engine.ports import Send
-from streams.errors import TransportError
+from streams.errors import Retry, TransportError
+from streams.limits import BATCH_BYTES, RECORD_BYTES, check_records, needed_bytes
+from streams.transport.asking import ask
 from streams.transport.kafka.cluster import Cluster
+from streams.transport.kafka.ordered import OrderedSends, never_create_topics
+from streams.transport.loop_thread import LoopThread
 
 __all__ = ["Sender"]
 
-_LINGER_MS = 20  # one call brings a batch of hundreds; longer gains nothing
-_BATCH_BYTES = 262_144
-_LARGEST_REQUEST_BYTES = 4 * 1024 * 1024  # an item has at most 0.5 MB
+_RETRY_SECONDS = 5.0
+_CLOSE_SECONDS = 1.0
 
 
 class Sender:
-    """One instance serves one thread at a time. After a failure the next call opens a new producer."""
+    """Threads may share one: it has one producer, opened at the first call, in a thread of its own."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._timeout_seconds = cluster.options.timeout_seconds
-        self._producer: Any = None
+        self._thread = LoopThread(f"kafka sender {cluster.bootstrap}")
+        self._ordered: OrderedSends | None = None
         self._partitions: dict[str, int] = {}
 
     def partitions(self, topic: str) -> int:
@@ -38,53 +43,64 @@ class Sender:
         return self._partitions[topic]
 
     def send(self, sends: Sequence[Send]) -> None:
-        """Returns when all are acknowledged; raises Retry or TransportError.
+        """Returns when all are acknowledged; of a partition those before a refused one are there, and none behind it.
 
-        After a failure the producer is given up with what it still holds.
+        Raises TooLarge before anything is sent, Retry and TransportError.
         """
         if not sends:
             return
+        check_records(sends)
         for topic in {send.topic for send in sends}:
-            self.partitions(topic)  # else a missing topic would be a time-out
-        with self._cluster.explained():
-            try:
-                self._send(sends)
-            except KafkaError:
-                self._give_up()
-                raise
+            self.partitions(topic)  # asked for by this thread, so that a dead cluster is reported as the commands do
+        try:
+            self._thread.call(lambda: self._send(sends))
+        except CancelledError:
+            raise TransportError(f"Kafka at {self._cluster.bootstrap}: closed while records were sent") from None
 
     def close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.close(timeout=self._timeout_seconds)
+        """Gives what is under way a moment; senders that still wait get an error."""
+        if self._thread.running:
+            self._thread.call(self._close)
+            self._thread.close()
 
-    def _send(self, sends: Sequence[Send]) -> None:
-        producer = self._open()
-        futures = [producer.send(s.topic, s.value, s.key, list(s.headers), s.partition, s.timestamp_ms) for s in sends]
-        producer.flush(timeout=self._timeout_seconds)
-        for future in futures:
-            future.get(timeout=self._timeout_seconds)
+    async def _send(self, sends: Sequence[Send]) -> None:
+        ordered = self._opened()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await ordered.send(sends)
+        except TimeoutError:
+            self._partitions.clear()
+            if self._ordered is ordered:
+                self._ordered = None
+            await ordered.close(_CLOSE_SECONDS)
+            raise Retry(
+                f"Kafka at {self._cluster.bootstrap} has not acknowledged {len(sends)} records in "
+                f"{self._timeout_seconds:g} s; trying again",
+                _RETRY_SECONDS,
+            ) from None
+        except (Retry, TransportError):
+            self._partitions.clear()
+            raise
 
-    def _open(self) -> Any:
-        if self._producer is None:
-            milliseconds = int(self._timeout_seconds * 1000)
-            self._producer = self._cluster.open(
-                KafkaProducer,
-                acks="all",
-                enable_idempotence=True,
-                compression_type="gzip",
-                linger_ms=_LINGER_MS,
-                batch_size=_BATCH_BYTES,
-                max_request_size=_LARGEST_REQUEST_BYTES,
-                max_block_ms=milliseconds,
-                request_timeout_ms=max(1_000, milliseconds // 2),
-                delivery_timeout_ms=milliseconds,
-                bootstrap_timeout_ms=milliseconds,
-                allow_auto_create_topics=False,
-            )
-        return self._producer
+    async def _close(self) -> None:
+        ordered, self._ordered = self._ordered, None
+        if ordered is not None:
+            await ordered.close(_CLOSE_SECONDS)
 
-    def _give_up(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.close(timeout=0)
+    def _opened(self) -> OrderedSends:
+        if self._ordered is None:
+            self._ordered = OrderedSends(self._new_producer, lambda topic: ask(lambda: self.partitions(topic), topic))
+        return self._ordered
+
+    def _new_producer(self) -> Any:
+        never_create_topics()
+        return AIOKafkaProducer(
+            bootstrap_servers=self._cluster.bootstrap,
+            **self._cluster.options.security.options(),
+            acks="all",
+            enable_idempotence=True,
+            compression_type="gzip",
+            max_batch_size=BATCH_BYTES,
+            max_request_size=needed_bytes(RECORD_BYTES),
+            request_timeout_ms=max(1_000, int(self._timeout_seconds * 500)),
+        )

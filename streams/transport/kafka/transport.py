@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar
 
-import aiokafka.client
-from aiokafka.protocol.metadata import MetadataRequest
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 
@@ -16,6 +14,7 @@ from streams.transport.broker import Late
 from streams.transport.kafka.client import KafkaBroker
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.consumer import Consumer
+from streams.transport.kafka.ordered import never_create_topics
 from streams.transport.kafka.producer import Producer
 
 __all__ = ["Transport", "register"]
@@ -58,11 +57,7 @@ class Transport(driver.Transport):
 
 
 def register() -> None:
-    """Makes Faust find this transport under Kafka's URL schemes.
-
-    Also: aiokafka asks brokers to make the topics that it asks for. A worker would bring a topic back that somebody
-    is deleting, with the brokers' default of partitions, before it can be made again as it should be.
-    """
-    aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+    """Makes Faust find this transport under Kafka's URL schemes."""
+    never_create_topics()
     for scheme in ("kafka", "aiokafka"):
         TRANSPORTS.aliases[scheme] = f"{__name__}:Transport"

@@ -10,6 +10,7 @@ from typing import Self
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import TransportError
+from streams.limits import check_records
 from streams.transport.broker import Broker, Late, TopicSpec, TopicState
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.lock import GroupLock
@@ -46,6 +47,7 @@ class EmbeddedBroker(Broker):
         self.store.delete_topic(name)
 
     def append(self, sends: Sequence[Send]) -> None:
+        check_records(sends)
         self.store.append(sends)
 
     def scan(self, topic: str) -> Iterator[Record]:

@@ -82,14 +82,19 @@ def _usable(ort: Any, providers: Sequence[str] | None) -> list[str]:
 
 
 def import_runtime() -> Any:
-    """Import onnxruntime; raise `RuntimeMissingError` naming the extras that bring it when it is absent."""
+    """Import onnxruntime; raise `RuntimeMissingError` naming the extras that bring it when it is absent.
+
+    Nothing else may import it: it reports to its maker, and makes files for that in the cache folder, unless this
+    variable is set before. Its own call to end that comes too late.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
     except ImportError as error:
         raise RuntimeMissingError(
             "onnxruntime is not installed; install moodwire[cpu], or moodwire[gpu] on a machine with an NVIDIA GPU"
         ) from error
-    onnxruntime.disable_telemetry_events()  # what is scored here is nobody else's business
+    onnxruntime.disable_telemetry_events()
     return onnxruntime
 
 

@@ -10,16 +10,14 @@ import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
-from models import Classifier, OnnxClassifier
-from models.artifact import ArtifactError, open_artifact, shipped
-from models.registry import Registry
+from models import Classifier
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
+from streams.classifiers import model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Stage
 from streams.engine.ticks import ClockLimit
-from streams.errors import SettingsError
-from streams.feeds.fieldmap import FieldMap, load_fieldmap
+from streams.feeds.fieldmap import field_map_of
 from streams.learning.control import Control, read_control
 from streams.learning.follower import Follower, lineup_of
 from streams.learning.shadow import ShadowDesk
@@ -35,7 +33,8 @@ from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.terminal import Terminal
 from streams.text.profile import Profile, load_profile
-from streams.transport.broker import Broker, TopicSpec, TopicState, open_broker
+from streams.topics import topic_specs
+from streams.transport.broker import Broker, TopicState, open_broker
 from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
@@ -46,32 +45,9 @@ __all__ = [
     "Pipeline",
     "alert_config",
     "channels_of",
-    "classifiers_of",
-    "field_map_of",
-    "model_opener",
-    "shipped_models",
-    "topic_specs",
 ]
 
 STAGES = ("score", "watch", "deliver")
-
-CUDA = "CUDAExecutionProvider"
-"""onnxruntime's name for an NVIDIA GPU."""
-
-
-def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """The topics of a namespace, as they must exist before a stage starts."""
-    topics = settings.topics
-    retention_ms = int(settings.retention_hours * 3_600_000)
-    return [
-        TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
-        TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
-        TopicSpec(topics.mentions, settings.mentions_partitions, retention_ms=retention_ms),
-        TopicSpec(topics.alerts, settings.mentions_partitions, retention_ms=retention_ms),
-        TopicSpec(topics.rejects, 1, compacted=True),
-        TopicSpec(topics.control, 1, compacted=True),
-        TopicSpec(topics.feedback, 1, compacted=True),
-    ]
 
 
 def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
@@ -85,57 +61,6 @@ def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
     config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted)
-
-
-def field_map_of(settings: Settings) -> FieldMap:
-    """The settings' field map, or the default one."""
-    return load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
-
-
-def model_opener(settings: Settings) -> OpenModel:
-    """What loads a version, as the settings ask for; it raises `ArtifactError`, or `SettingsError` without the GPU."""
-    registry = Registry(settings.models)
-
-    def load(name: str, version: str) -> Classifier:
-        classifier = OnnxClassifier.load(
-            registry.find(name, version),
-            threads=settings.threads,
-            providers=[CUDA] if settings.device == "gpu" else None,
-            token_budget=settings.token_budget,
-        )
-        if settings.device == "gpu" and CUDA not in classifier.providers:
-            raise SettingsError(
-                "MOODWIRE_DEVICE=gpu: onnxruntime found no usable NVIDIA GPU; install moodwire[gpu] with the driver for"
-                f" its CUDA, or set MOODWIRE_DEVICE=cpu (usable here: {', '.join(classifier.providers)})"
-            )
-        return classifier
-
-    return load
-
-
-def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
-    """The (name, version) that speaks each language of the profile when nothing was promoted, as manifests state it.
-
-    Raises `SettingsError` for a model without a readable manifest.
-    """
-    try:
-        return {
-            language: (name, open_artifact(shipped(name)).version) for language, name in profile.classifiers.items()
-        }
-    except ArtifactError as error:
-        raise SettingsError(f"profile {profile.name}: a classifier cannot be loaded: {error}") from error
-
-
-def classifiers_of(settings: Settings, profile: Profile, control: Control | None = None) -> dict[str, Classifier]:
-    """One loaded classifier for each language of the profile, or what `control` promoted; languages may share one."""
-    lineup = lineup_of(control or Control(), shipped_models(profile))
-    load, loaded = model_opener(settings), dict[tuple[str, str], Classifier]()
-    for model in sorted(set(lineup.models.values())):
-        try:
-            loaded[model] = load(*model)
-        except ArtifactError as error:
-            raise SettingsError(f"profile {profile.name}: classifier {model[0]} cannot be loaded: {error}") from error
-    return {language: loaded[model] for language, model in lineup.models.items()}
 
 
 def channels_of(settings: Settings) -> list[Channel]:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from alerts.delivery import Channel
 from models import Classifier
-from streams.app import STAGES, Pipeline, field_map_of
+from streams.app import STAGES, Pipeline
 from streams.archive.protocol import Archive, ArchiveStats
+from streams.feeds.fieldmap import field_map_of
 from streams.feeds.publisher import open_publisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.namespaces import Kind

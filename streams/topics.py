@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from streams.errors import SettingsError
+from streams.transport.broker import TopicSpec
 
-__all__ = ["BASELINES_HEADER", "CHANGE_HEADER", "END_HEADER", "Topics", "change_of"]
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+__all__ = ["BASELINES_HEADER", "CHANGE_HEADER", "END_HEADER", "Topics", "change_of", "topic_specs"]
 
 END_HEADER = "moodwire-end"
 """Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
@@ -85,3 +90,18 @@ class Topics:
 def change_of(headers: Iterable[tuple[str, bytes]]) -> int:
     """The number of the promotion that the headers of mentions tell; 0 without one."""
     return next((int(value) for name, value in headers if name == CHANGE_HEADER), 0)
+
+
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """The topics of a namespace, as they must exist before a stage starts."""
+    topics = settings.topics
+    retention_ms = int(settings.retention_hours * 3_600_000)
+    return [
+        TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
+        TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
+        TopicSpec(topics.mentions, settings.mentions_partitions, retention_ms=retention_ms),
+        TopicSpec(topics.alerts, settings.mentions_partitions, retention_ms=retention_ms),
+        TopicSpec(topics.rejects, 1, compacted=True),
+        TopicSpec(topics.control, 1, compacted=True),
+        TopicSpec(topics.feedback, 1, compacted=True),
+    ]

@@ -98,9 +98,11 @@ def test_traces_are_an_option() -> None:
 
 
 def _package_read(node: ast.AST) -> str | None:
-    """The package whose data files are read: the "name" of `resources.files("name")`."""
+    """The package whose data files are read: the "name" of `resources.files("name")` or `find_spec("name")`."""
     match node:
-        case ast.Call(func=ast.Attribute(attr="files"), args=[ast.Constant(value=str(name))]):
+        case ast.Call(
+            func=ast.Attribute(attr="files") | ast.Name(id="find_spec"), args=[ast.Constant(value=str(name))]
+        ):
             return name
         case _:
             return None

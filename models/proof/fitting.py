@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
 
 from models.calibration import Scaling, calibrated
 
@@ -46,6 +45,8 @@ def _without_bias(logits: Logits, wanted: Labels, smoothings: Sequence[float]) -
     def loss(temperature: float, smoothing: float) -> float:
         return float(_losses(logits, wanted, Scaling(temperature, smoothing)).mean())
 
+    from scipy.optimize import minimize_scalar  # takes 0.2 s to load; only an evaluation and an export need it
+
     options = {"xatol": 0.001}
     found = [
         (minimize_scalar(loss, bounds=TEMPERATURES, args=(one,), method="bounded", options=options), one)
@@ -57,6 +58,7 @@ def _without_bias(logits: Logits, wanted: Labels, smoothings: Sequence[float]) -
 
 def _with_bias(logits: Logits, wanted: Labels, start: Scaling) -> Scaling:
     """The likeliest temperature and bias given the rows and the prior; the smoothing stays."""
+    from scipy.optimize import minimize
 
     def loss(point: npt.NDArray[np.float64]) -> float:
         prior = (point[1:] ** 2).sum() / (2 * BIAS_SPREAD**2)

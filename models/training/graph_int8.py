@@ -19,15 +19,17 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 from onnx import TensorProto, helper
 
+from models.runtime import import_runtime
 from models.training.graph_bert import BertGraph, BertShape
 from models.training.graph_heads import model_of
 from models.training.graph_nodes import CONTRIB, LARGEST, MIDDLE, WEIGHT_LIMIT, Quantised, Weights
 from models.training.rounding import compensated
 
 __all__ = ["BertInt8Graph", "Inputs", "factors", "inputs_of_matrices", "without_value_biases"]
+
+ort = import_runtime()
 
 
 class Inputs(NamedTuple):

@@ -22,6 +22,7 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
+from models.runtime import import_runtime
 from models.training.graph_heads import add_heads, finished
 from models.training.graph_nodes import Graph, Precision, Weights
 from models.training.heads import HeadSpec
@@ -86,6 +87,7 @@ def _trace(encoder: nn.Module) -> onnx.ModelProto:
 
 
 def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    import_runtime()
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     biases = {one.name for one in model.graph.initializer if len(one.dims) == 1}

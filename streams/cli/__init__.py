@@ -1,4 +1,4 @@
-"""The command line `moodwire`: one file a command.
+"""The command line `moodwire`: one file a command, imported when it is called.
 
 Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wrong; 130 interrupted.
 """
@@ -7,49 +7,87 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from alerts import AlertsError
-from models import ModelError
-from streams.cli import archive, demo, doctor, model, rejects, replay, run, score
-from streams.cli.output import errors, foreign
-from streams.errors import MoodwireError
-from streams.observe.logs import mask, secrets_of, set_up_logs
+from streams.cli.lazy import add_lazy
 from streams.process import one_heap
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="moodwire",
-    help="Watches news as it is published, scores every item, and alerts when negative news surges.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(help=demo.HELP)(demo.demo)
-app.command(help=run.HELP)(run.run)
-app.command(help=replay.HELP)(replay.replay)
-app.command(help=score.HELP)(score.score)
-app.add_typer(archive.app, name="archive")
-app.add_typer(rejects.app, name="rejects")
-app.add_typer(model.app, name="model")
-app.command(help=doctor.HELP)(doctor.doctor)
+for _name, _help in {
+    "demo": "Play the sample feed: two weeks of news, two crises. Needs no server, and ends in under two minutes.",
+    "run": "Run the pipeline until SIGTERM or Ctrl-C, which finish what is in hand: feeds, score, watch, deliver.",
+    "replay": "Play a file of news (NDJSON or CSV, plain or .gz; - is standard input) through the pipeline. "
+    "Killed and started again it goes on at its line; the same file again changes nothing.",
+    "score": "Score a text, or with [bold]-[/] every line of standard input: sentiment, topic, entities, watchlists.",
+    "archive": "Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
+    "rejects": "Records that could not be processed: look at them, send them again.",
+    "model": "Train models, prove them, and put them to work.",
+    "doctor": "Check settings, processor, classifier, profile, broker and archive: what is wrong, and how to fix it.",
+}.items():
+    add_lazy(app, f"streams.cli.{_name}", _name, _help)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"moodwire {version('moodwire')}")
+        raise typer.Exit
+
+
+@app.callback(help="Watches news as it is published, scores every item, and alerts when negative news surges.")
+def _begin(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  # the callback shows it
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    if context.obj is not None:
+        context.obj()
+
+
+def _prepare_process() -> None:
+    """What a process of its own does before its command is imported: tests call commands without it."""
+    one_heap()
+    from streams.observe.logs import set_up_logs
+
+    set_up_logs(sys.stderr)
 
 
 def main() -> None:
     """The console script: runs the command; an error of ours is one clear line, not a traceback."""
-    one_heap()
-    set_up_logs(sys.stderr)
     try:
-        app()
-    except (MoodwireError, AlertsError, ModelError) as error:
-        errors.print(f"[bold red]error:[/] {foreign(_masked(error))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        app(obj=_prepare_process)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        from streams.cli.output import errors, foreign
+
+        errors.print(f"[bold red]error:[/] {foreign(_masked(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _is_ours(error: Exception) -> bool:
+    from alerts.errors import AlertsError
+    from models.errors import ModelError
+    from streams.errors import MoodwireError
+
+    return isinstance(error, MoodwireError | AlertsError | ModelError)
 
 
 def _masked(error: Exception) -> str:
+    from streams.observe.logs import mask, secrets_of
+
     return mask(secrets_of(os.environ))(str(error))

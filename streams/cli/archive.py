@@ -11,19 +11,17 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from streams.app import classifiers_of, topic_specs
 from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.archive.protocol import Archive
+from streams.classifiers import classifiers_of
 from streams.cli.model_options import control_of, now_ms
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar
 from streams.errors import Retry, SettingsError
-from streams.rebuilding import rebuild as rebuild_archive
-from streams.rescoring import rescore as rescore_archive
-from streams.restating import restate as restate_watch
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
+from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 
 app = typer.Typer(
@@ -109,6 +107,8 @@ def rescore(
 
 
 async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
+    from streams.rescoring import rescore as rescore_archive
+
     profile = load_profile(settings.profile)
     classifiers = classifiers_of(settings, profile, control_of(settings))
     archive = open_elastic(settings.archive, settings.elastic)
@@ -131,6 +131,8 @@ async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
 @app.command("rebuild")
 def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     """Write what the topics still hold into the archive: after a loss, or into a new one."""
+    from streams.rebuilding import rebuild as rebuild_archive
+
     settings = load_settings(namespace=namespace)
     with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
         task = bar.add_task("records", total=None)
@@ -155,6 +157,8 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
 
     Refused while score or watch run. Cut off, it is to be started again.
     """
+    from streams.restating import restate as restate_watch
+
     settings = load_settings(namespace=namespace)
     with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
         task = bar.add_task("items", total=None)

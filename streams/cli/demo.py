@@ -17,8 +17,6 @@ from streams.cli.replay import run_replay, show_report
 from streams.sample import write_sample
 from streams.settings import Settings, load_settings
 
-HELP = "Play the sample feed: two weeks of news, two crises. Needs no server; ends by itself in under two minutes."
-
 
 def demo(json: JsonOption = False) -> None:
     settings = load_settings(namespace="demo")

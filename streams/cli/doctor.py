@@ -25,8 +25,6 @@ from streams.stages.reader import TextReader
 from streams.text.profile import load_profile
 from streams.transport.broker import open_broker
 
-HELP = "Check settings, processor, classifier, profile, broker and archive; say what is wrong and how to mend it."
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from streams.app import topic_specs
 from streams.settings import Settings
+from streams.topics import topic_specs
 from streams.transport.kafka import checks
 from streams.transport.kafka.client import KafkaBroker
 

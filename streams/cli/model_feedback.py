@@ -22,17 +22,9 @@ from streams.learning.feedback import Feedback, Review, feedback_send, parse_fee
 from streams.records import Scored
 from streams.settings import Settings, load_settings
 
-__all__ = ["read_review", "register"]
+__all__ = ["feedback", "read_review", "show_review"]
 
 _PAGE = 1_000
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("feedback", help="Correct a score, or import corrections (NDJSON; - is standard input).")(feedback)
-    app.command("review", help="Corrections so far: what is agreed, and what is held back because people disagree.")(
-        show_review
-    )
 
 
 def feedback(

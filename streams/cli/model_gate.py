@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from models.artifact import Artifact
     from models.proof import LabelledSet
 
-__all__ = ["GateQuestion", "judge_version", "register", "show_verdict"]
-
-HELP = "Compare a version with the one in service; what is found is kept beside it."
+__all__ = ["GateQuestion", "gate", "judge_version", "show_verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +63,6 @@ class GateQuestion:
             golden=[one for path in self.golden for one in _held_out([path], path.parent, current)],
             proof=proof,
         )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("gate", help=HELP)(gate)
 
 
 def gate(

@@ -11,8 +11,7 @@ import typer
 from rich.table import Table
 
 from models.registry import Entry, Registry
-from streams.app import shipped_models
-from streams.cli import model_feedback, model_gate, model_promote, model_retrain
+from streams.classifiers import shipped_models
 from streams.cli.model_options import (
     ByOption,
     LanguageOption,
@@ -29,16 +28,7 @@ from streams.learning.promoting import in_service
 from streams.settings import load_settings
 from streams.text.profile import load_profile
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("list", help="The versions at hand: figures, which is in service, which is in the shadow.")(show_models)
-    app.command("add", help="Take a model's folder in as a version; it is checked, copied and never changed.")(add)
-    app.command("shadow", help="Let a version score beside the one in service; its scores count nowhere.")(shadow)
-    for commands in (model_gate, model_promote, model_feedback, model_retrain):
-        commands.register(app)
+__all__ = ["add", "shadow", "show_models"]
 
 
 def show_models(namespace: NamespaceOption = None, profile: ProfileOption = None, json: JsonOption = False) -> None:

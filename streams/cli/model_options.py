@@ -11,11 +11,12 @@ import typer
 
 from models.artifact import Artifact
 from models.registry import Registry
-from streams.app import shipped_models, topic_specs
+from streams.classifiers import shipped_models
 from streams.learning.control import Control, read_control
 from streams.learning.promoting import in_service
 from streams.settings import Settings
 from streams.text.profile import load_profile
+from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
 
 __all__ = [

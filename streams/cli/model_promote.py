@@ -11,8 +11,9 @@ import typer
 from models import OnnxClassifier
 from models.artifact import Artifact
 from models.registry import Registry
-from streams.app import alert_config, shipped_models
+from streams.app import alert_config
 from streams.archive import open_archive
+from streams.classifiers import shipped_models
 from streams.cli.model_options import (
     ByOption,
     LanguageOption,
@@ -33,7 +34,7 @@ from streams.settings import Settings, load_settings
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker
 
-__all__ = ["register"]
+__all__ = ["promote", "rollback"]
 
 DAY_MS = 86_400_000
 
@@ -43,12 +44,6 @@ BaselinesOption = Annotated[
 DaysOption = Annotated[
     float, typer.Option("--days", help="How much of the past: older items have lost most of their weight.", min=1)
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("promote", help="Put a version into service: workers change over at an exact offset.")(promote)
-    app.command("rollback", help="Put the version into service that was there before.")(rollback)
 
 
 def promote(

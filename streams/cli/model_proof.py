@@ -23,7 +23,7 @@ from streams.sample import generate
 if TYPE_CHECKING:
     from models.proof import LabelledNames, LabelledSet, ProofList
 
-__all__ = ["register"]
+__all__ = ["bench", "evaluate", "export"]
 
 ModelArgument = Annotated[str, typer.Argument(help="A model's folder, or the name of one that comes with moodwire.")]
 DataOption = Annotated[
@@ -33,15 +33,6 @@ DatasetOption = Annotated[
     list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Cores to use; 0: all.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command(help="Measure a model: accuracy, calibration, slices, behaviour, and the errors to read.")(evaluate)
-    app.command(help="Make an artifact of a trained network; refused when it answers otherwise than the network.")(
-        export
-    )
-    app.command(help="Time models on this machine: texts a second, and what one text alone takes.")(bench)
 
 
 def evaluate(

@@ -25,17 +25,7 @@ from streams.learning.retraining import Recipe, next_version, shipped_descriptio
 from streams.learning.training_set import TrainingSet, build_training_set
 from streams.settings import Settings, load_settings
 
-__all__ = ["register"]
-
-HELP = (
-    "Train a candidate with the corrections that are agreed, take it in, and ask the gate.\n\n"
-    "It is not promoted: `moodwire model promote` does that. Cut off, the same command goes on where it was."
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("retrain", help=HELP)(retrain)
+__all__ = ["retrain"]
 
 
 def retrain(

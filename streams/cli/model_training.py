@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from streams.cli import model_topics
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json
 from streams.cli.training_code import chosen_datasets, import_training
@@ -41,43 +40,9 @@ from streams.cli.training_options import (
 )
 from streams.errors import MoodwireError
 
-__all__ = ["register"]
+__all__ = ["distil", "pretrain", "train", "tune"]
 
 Record = dict[str, Any]
-
-TRAIN = (
-    "Fine-tune an encoder on labelled texts: sentiment, topic, the verdict on each company, and names.\n\n"
-    "YAML files describe the labelled data. Training rows that stand in a test file, word for word or nearly so, are "
-    "dropped and counted. All choices are made on a part of the training files; curves go to [bold]OUT/tensorboard[/], "
-    "the best weights to [bold]OUT/best[/]. Interrupted, the same command goes on where it was."
-)
-
-DISTIL = (
-    "Teach a small network what large ones think.\n\n"
-    "The teachers, runs of [bold]moodwire model train[/], label every text for every head; the student learns from "
-    "these labels and from the true ones. Labels are kept: another student of the same teachers starts at once."
-)
-
-PRETRAIN = (
-    "Let an encoder go on learning its language from the texts that it is to judge.\n\n"
-    "Some words of each training text are hidden, and it learns to guess them; no label is read and no text of a test "
-    "file. The encoder in [bold]OUT/best[/] is one as any other: [bold]--encoder OUT[/] trains from it. Interrupted, "
-    "the same command goes on where it was."
-)
-
-TUNE = (
-    "Look for better settings of a training run: each trial is a run, bad ones are given up early.\n\n"
-    "The search is kept in [bold]OUT/study.db[/]; the same command adds trials to it."
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command(help=TRAIN)(train)
-    app.command(help=DISTIL)(distil)
-    app.command(help=PRETRAIN)(pretrain)
-    app.command(help=TUNE)(tune)
-    app.add_typer(model_topics.app, name="topics")
 
 
 def train(

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from streams.app import field_map_of, topic_specs
 from streams.cli.options import FieldMapOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
+from streams.feeds.fieldmap import field_map_of
 from streams.feeds.rejects import RejectRecord
 from streams.rejects import read_rejects, retry_rejects
 from streams.settings import Settings, load_settings
+from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)

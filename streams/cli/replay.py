@@ -16,11 +16,6 @@ from streams.feeds.replay import ReplayProgress
 from streams.replaying import ReplayReport, namespace_of, replay_file
 from streams.settings import Settings, load_settings
 
-HELP = (
-    "Play a file of news (NDJSON or CSV, plain or .gz; - is standard input) through the pipeline. "
-    "Killed and started again it goes on at its line; the same file again changes nothing."
-)
-
 
 def replay(
     file: Annotated[Path, typer.Argument(help="The file, oldest items first; - for standard input.", allow_dash=True)],

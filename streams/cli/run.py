@@ -19,8 +19,6 @@ from streams.observe.operations import Operations
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
 
-HELP = "Run the pipeline until SIGTERM or Ctrl-C, which finish what is in hand: feeds, score, watch, deliver."
-
 FEEDS = "feeds"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from streams.app import classifiers_of
+from streams.classifiers import classifiers_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject
@@ -20,8 +20,6 @@ from streams.settings import load_settings
 from streams.stages.classify import classify_items
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.profile import load_profile
-
-HELP = "Score a text, or with [bold]-[/] every line of standard input: sentiment, topic, entities, watchlists."
 
 _COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _CHUNK = 256

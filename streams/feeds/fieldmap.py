@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,7 +30,19 @@ from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
 
-__all__ = ["FieldMap", "dated_ms", "load_fieldmap", "news_from_record", "parse_json", "published_ms", "to_news"]
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+__all__ = [
+    "FieldMap",
+    "dated_ms",
+    "field_map_of",
+    "load_fieldmap",
+    "news_from_record",
+    "parse_json",
+    "published_ms",
+    "to_news",
+]
 
 TITLE_LIMIT = 2_000
 TEXT_LIMIT = 100_000
@@ -42,6 +54,11 @@ _ENTITIES_LIMIT = 64
 _DAY_MS = 86_400_000
 
 _own_decoder = msgspec.json.Decoder(News)
+
+
+def field_map_of(settings: Settings) -> FieldMap:
+    """The settings' field map, or the default one."""
+    return load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
 
 
 def news_from_record(value: bytes, timestamp_ms: int, fieldmap: FieldMap, now_ms: int) -> News:

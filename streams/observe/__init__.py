@@ -9,10 +9,3 @@
 
 `operations` puts it together for `moodwire run`; a replay runs without.
 """
-
-from __future__ import annotations
-
-from streams.observe.metrics import Metrics, exposition
-from streams.observe.troubles import Trouble, Troubles
-
-__all__ = ["Metrics", "Trouble", "Troubles", "exposition"]

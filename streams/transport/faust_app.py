@@ -28,7 +28,6 @@ from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
 from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.dispatch import Dispatcher
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
-from streams.transport.kafka.transport import register as register_kafka
 from streams.transport.runs import RunLimits, RunSchema
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.transport import register as register_sqlite
@@ -115,7 +114,9 @@ def _sqlite_settings(broker_url: str) -> dict[str, Any]:
 
 def _kafka_settings(broker_url: str, group: str, options: KafkaOptions) -> dict[str, Any]:
     """What Faust passes on to aiokafka."""
-    register_kafka()
+    from streams.transport.kafka.transport import register  # aiokafka takes a while to load
+
+    register()
     session = options.session_seconds
     return {
         "broker": [URL(f"kafka://{server}") for server in bootstrap_of(broker_url)],

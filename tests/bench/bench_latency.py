@@ -29,12 +29,12 @@ import aiokafka
 import msgspec
 import numpy as np
 
-from streams.app import topic_specs
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.records import News
 from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.text.signature import partition_key
+from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from tests.bench.bench_elastic import warmed
 from tests.bench.feeding import in_process, texts

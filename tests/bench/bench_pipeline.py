@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from models import Classifier
-from streams.app import classifiers_of
+from streams.classifiers import classifiers_of
 from streams.process import one_heap
 from streams.settings import Settings
 from streams.text.profile import load_profile

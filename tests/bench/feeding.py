@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from models import Classifier, NullClassifier
-from streams.app import Pipeline, classifiers_of, topic_specs
+from streams.app import Pipeline
 from streams.archive.protocol import Archive
+from streams.classifiers import classifiers_of
 from streams.engine.ports import Send
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.namespaces import Kind
@@ -25,7 +26,7 @@ from streams.sample import generate
 from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.text.signature import partition_key
-from streams.topics import END_HEADER
+from streams.topics import END_HEADER, topic_specs
 from streams.transport.broker import open_broker
 from streams.transport.stages import run_stages
 

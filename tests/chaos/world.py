@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from streams.app import topic_specs
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
 from streams.settings import Settings
+from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
 from tests.chaos.feed import Feed, make_feed
 from tests.chaos.found import announced, found, news_log

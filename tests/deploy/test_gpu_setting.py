@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.app import CUDA, classifiers_of
+from streams.classifiers import CUDA, classifiers_of
 from streams.errors import SettingsError
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile

@@ -17,12 +17,12 @@ import pytest
 
 from models import shipped
 from models.artifact import MANIFEST
-from streams.app import topic_specs
 from streams.archive import open_archive
 from streams.engine.ports import Send
 from streams.learning.versions import VersionRow
 from streams.records import News, Scored
 from streams.settings import Settings
+from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
 from tests.integration.replays import command, environment
 

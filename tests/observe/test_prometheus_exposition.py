@@ -13,10 +13,10 @@ import pytest
 from models import NullClassifier
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record, Run
-from streams.observe import Metrics, exposition
 from streams.observe.archive import observed_archive
 from streams.observe.classifier import ObservedClassifier
 from streams.observe.lag import LagCollector
+from streams.observe.metrics import Metrics, exposition
 from streams.observe.stage import ObservedStage
 from tests.observe.watched import NOW_MS, Clock, ToldStage, metrics_of, run_of, sample, troubles_of
 from tests.system_needs import find_promtool

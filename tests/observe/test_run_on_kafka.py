@@ -13,9 +13,9 @@ import httpx
 import msgspec
 import pytest
 
-from streams.app import topic_specs
 from streams.engine.ports import Send
 from streams.settings import Settings
+from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
 from tests.observe.test_run_operations import end, free_port, lag, publish, running, wait_until_ready

@@ -17,9 +17,9 @@ import httpx
 import msgspec
 import pytest
 
-from streams.app import topic_specs
 from streams.engine.ports import Send
 from streams.settings import Settings
+from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from tests.integration.replays import command, environment
 

@@ -6,8 +6,6 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-import faust
-
 from streams.errors import SettingsError
 
 __all__ = ["KafkaSecurity"]
@@ -57,6 +55,8 @@ class KafkaSecurity:
 
     def credentials(self) -> Any:
         """As Faust takes them; None for PLAINTEXT."""
+        import faust  # settings are read without it
+
         context = self._ssl_context() if self.protocol.endswith("SSL") else None
         if self.protocol.startswith("SASL"):
             return faust.SASLCredentials(

@@ -1,0 +1,64 @@
+"""From settings to loaded classifiers: which version speaks each language, and how it is loaded."""
+
+from __future__ import annotations
+
+from models import Classifier, OnnxClassifier
+from models.artifact import ArtifactError, open_artifact, shipped
+from models.registry import Registry
+from streams.errors import SettingsError
+from streams.learning.control import Control
+from streams.learning.follower import lineup_of
+from streams.learning.shelf import OpenModel
+from streams.settings import Settings
+from streams.text.profile import Profile
+
+__all__ = ["CUDA", "classifiers_of", "model_opener", "shipped_models"]
+
+CUDA = "CUDAExecutionProvider"
+"""onnxruntime's name for an NVIDIA GPU."""
+
+
+def model_opener(settings: Settings) -> OpenModel:
+    """What loads a version, as the settings ask for; it raises `ArtifactError`, or `SettingsError` without the GPU."""
+    registry = Registry(settings.models)
+
+    def load(name: str, version: str) -> Classifier:
+        classifier = OnnxClassifier.load(
+            registry.find(name, version),
+            threads=settings.threads,
+            providers=[CUDA] if settings.device == "gpu" else None,
+            token_budget=settings.token_budget,
+        )
+        if settings.device == "gpu" and CUDA not in classifier.providers:
+            raise SettingsError(
+                "MOODWIRE_DEVICE=gpu: onnxruntime found no usable NVIDIA GPU; install moodwire[gpu] with the driver for"
+                f" its CUDA, or set MOODWIRE_DEVICE=cpu (usable here: {', '.join(classifier.providers)})"
+            )
+        return classifier
+
+    return load
+
+
+def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
+    """The (name, version) that speaks each language of the profile when nothing was promoted, as manifests state it.
+
+    Raises `SettingsError` for a model without a readable manifest.
+    """
+    try:
+        return {
+            language: (name, open_artifact(shipped(name)).version) for language, name in profile.classifiers.items()
+        }
+    except ArtifactError as error:
+        raise SettingsError(f"profile {profile.name}: a classifier cannot be loaded: {error}") from error
+
+
+def classifiers_of(settings: Settings, profile: Profile, control: Control | None = None) -> dict[str, Classifier]:
+    """One loaded classifier for each language of the profile, or what `control` promoted; languages may share one."""
+    lineup = lineup_of(control or Control(), shipped_models(profile))
+    load, loaded = model_opener(settings), dict[tuple[str, str], Classifier]()
+    for model in sorted(set(lineup.models.values())):
+        try:
+            loaded[model] = load(*model)
+        except ArtifactError as error:
+            raise SettingsError(f"profile {profile.name}: classifier {model[0]} cannot be loaded: {error}") from error
+    return {language: loaded[model] for language, model in lineup.models.items()}

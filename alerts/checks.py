@@ -94,10 +94,10 @@ def _check_numbers(file: RulesFile, require: Require) -> None:
     for key, value in probabilities.items():
         require(0 < value < 1, key, f"{value:g} is not between 0 and 1", "write a probability")
     require(
-        0 < episode.far_worse_factor <= 1,
-        "episode.far_worse_factor",
-        f"{episode.far_worse_factor:g} is outside 0 to 1",
-        "write a factor such as 0.01",
+        episode.hold_minutes <= 60 * HORIZON_HOURS,
+        "episode.hold_minutes",
+        f"{episode.hold_minutes:g} is over a day",
+        "write 1440 or less, such as 30",
     )
     require(
         episode.check_seconds > 0 and episode.check_seconds % file.hop_seconds == 0,

@@ -1,13 +1,19 @@
 """The life of an alert, per rule and series: a pure step from one state to the next.
 
     idle ──(significant, on a new negative item)──► firing ──(critical)──► escalated
-      ▲                                               └──────────┬────────────┘
-      └── cool-down ◄── resolved ◄──(every window calm for the hold time)
+      ▲                                              ▲ └─────────┬────────────┘
+      │                                  (significant again)     │
+      └──(cool-down over)── resolved ────────────────┘           │
+                               ▲                                 │
+                               └──(every window calm for the hold time, and at the same hours of the day before)
 
-    opened -> ongoing* -> escalated? -> ongoing* -> resolved        one `version` each, rising from 1
+    opened -> ongoing* -> escalated? -> ongoing* -> resolved -> (reopened -> … -> resolved)*
+                                                                    one `version` each, rising from 1
 
 Hysteresis: it takes a p below the level of a test (about 1e-4) to open and a p above `resolve_level`
-(0.05), or fewer items than the minimum, in all windows, for `hold_minutes`, to end.
+(0.05), or fewer items than the minimum, in all windows, for `hold_minutes`, to end. A night or a Sunday is quiet
+in a crisis too, so the same hours of the previous day must have been calm as well; what was before the onset was.
+A relapse within the cool-down is the same crisis: it opens the same alert again, under its id.
 """
 
 from __future__ import annotations
@@ -21,10 +27,23 @@ from alerts.records import Peak, rounded
 from alerts.rules import Evidence, Reason, is_critical
 from alerts.sections import EpisodeConfig, RuleConfig
 
-__all__ = ["IDLE", "Episode", "calm", "close_if_calm", "cooling", "opened", "update_due", "updated"]
+__all__ = [
+    "IDLE",
+    "Episode",
+    "calm",
+    "close_if_calm",
+    "cooling",
+    "opened",
+    "reopened",
+    "unrest",
+    "update_due",
+    "updated",
+]
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
+_DAY_HOURS: Final = 24
+_UNREST_HOURS: Final = (1 << 2 * _DAY_HOURS + 1) - 1  # a day back, before it a hold time of a day at most
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True):
@@ -32,6 +51,8 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
 
     `peak` is the look with the smallest p so far (kept after the end, for the cool-down); `calm_since_ms` is 0
     unless every window is calm; `told_ms` is when the last event was sent, `told_negative` the count that it gave.
+    `unrest` has a bit for each hour in which a look was not calm: the lowest for `unrest_hour` (since the epoch), the
+    next for the hour before.
     """
 
     is_open: bool = False
@@ -45,6 +66,8 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     resolved_ms: int = 0
     told_ms: int = 0
     told_negative: int = 0
+    unrest: int = 0
+    unrest_hour: int = 0
 
     @property
     def state(self) -> str:
@@ -64,11 +87,9 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
 IDLE: Final = Episode()
 
 
-def cooling(episode: Episode, evidence: Evidence, tick_ms: int, settings: EpisodeConfig) -> bool:
-    """Whether the last episode is too fresh for a new one that is not far worse."""
-    if episode.resolved_ms == 0 or tick_ms >= episode.resolved_ms + settings.cool_down_hours * _HOUR_MS:
-        return False
-    return evidence.p_value > episode.best_p * settings.far_worse_factor
+def cooling(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
+    """Whether the last episode ended so short a while ago that a relapse belongs to it."""
+    return episode.resolved_ms > 0 and tick_ms < episode.resolved_ms + settings.cool_down_hours * _HOUR_MS
 
 
 def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
@@ -82,7 +103,41 @@ def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
         peak=_peak(evidence, tick_ms),
         told_ms=tick_ms,
         told_negative=evidence.count.negative,
+        unrest=1,
+        unrest_hour=tick_ms // _HOUR_MS,
     )
+
+
+def reopened(episode: Episode, evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
+    """An episode that ended goes on, from the evidence that would open one; severity and peak never fall."""
+    peak = _peak(evidence, tick_ms) if evidence.p_value < episode.best_p else episode.peak
+    told = _told(episode, evidence, tick_ms, peak)
+    return msgspec.structs.replace(
+        told,
+        is_open=True,
+        window_seconds=evidence.count.window.seconds,
+        critical=episode.critical or is_critical(evidence, rule),
+        resolved_ms=0,
+    )
+
+
+def unrest(episode: Episode, tick_ms: int) -> Episode:
+    """The episode with a look in it that was not calm; the same object where its hour has one already."""
+    hour = tick_ms // _HOUR_MS
+    passed = hour - episode.unrest_hour
+    if passed <= 0 and episode.unrest:
+        return episode
+    earlier = episode.unrest << passed if passed <= 2 * _DAY_HOURS else 0
+    return msgspec.structs.replace(episode, unrest=(earlier | 1) & _UNREST_HOURS, unrest_hour=hour)
+
+
+def _calm_the_day_before(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
+    """Whether no look was other than calm in the hours of the hold time, a day earlier."""
+    hold_ms = round(settings.hold_minutes * _MINUTE_MS)
+    newest = tick_ms // _HOUR_MS - _DAY_HOURS
+    oldest = (tick_ms - hold_ms) // _HOUR_MS - _DAY_HOURS
+    hours = range(max(oldest, episode.unrest_hour - 2 * _DAY_HOURS), min(newest, episode.unrest_hour) + 1)
+    return not any(episode.unrest >> (episode.unrest_hour - hour) & 1 for hour in hours)
 
 
 def _peak(evidence: Evidence, tick_ms: int) -> Peak:
@@ -113,6 +168,7 @@ def updated(
     episode: Episode, worst: Evidence, tick_ms: int, rule: RuleConfig, settings: EpisodeConfig
 ) -> tuple[Episode, Reason, bool]:
     """A look at an open episode that is not calm: (next state, reason, whether to tell)."""
+    episode = unrest(episode, tick_ms)
     peak = _peak(worst, tick_ms) if worst.p_value < episode.best_p else episode.peak
     if not episode.critical and is_critical(worst, rule):
         told = _told(episode, worst, tick_ms, peak)
@@ -126,7 +182,7 @@ def updated(
 
 def _told(episode: Episode, worst: Evidence, tick_ms: int, peak: Peak | None) -> Episode:
     return msgspec.structs.replace(
-        episode,
+        unrest(episode, tick_ms),
         version=episode.version + 1,
         peak=peak,
         calm_since_ms=0,
@@ -142,6 +198,8 @@ def close_if_calm(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> tu
         if episode.calm_since_ms == 0:
             episode = msgspec.structs.replace(episode, calm_since_ms=tick_ms)
         return episode, Reason.CALMING
+    if not _calm_the_day_before(episode, tick_ms, settings):
+        return episode, Reason.CALM_TODAY
     ended = msgspec.structs.replace(
         episode, is_open=False, version=episode.version + 1, resolved_ms=tick_ms, told_ms=tick_ms
     )

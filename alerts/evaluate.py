@@ -15,7 +15,18 @@ import msgspec
 
 from alerts.clock import HOUR_MS
 from alerts.config import AlertConfig
-from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
+from alerts.episode import (
+    IDLE,
+    Episode,
+    calm,
+    close_if_calm,
+    cooling,
+    opened,
+    reopened,
+    unrest,
+    update_due,
+    updated,
+)
 from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, rounded
 from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
 from alerts.sections import SHARE, VOLUME
@@ -123,22 +134,16 @@ class _Look:
         stories = len(self._state.stories_since(count.start_ms))
         reason = judge(evidence, settings, stories)
         if reason is Reason.OPENED:
-            reason = self._barred(rule, evidence) or reason
+            reason = self._barred(rule) or reason
         return Finding(rule, count, reason, evidence)
 
     def _evidence(self, rule: str, at: int) -> Evidence:
         level = level_of(rule, self._kind, at, self._view, self._config)
         return LOOKS[rule](self._expectation, self._counts[at], level)
 
-    def _barred(self, rule: str, evidence: Evidence) -> Reason | None:
-        """An episode that is open already, or ended a short while ago."""
-        episode = self._state.episodes.get(rule, IDLE)
-        if episode.is_open:
-            return Reason.STILL_OPEN
-        covered = self._covered(rule)
-        if covered is not None:
-            return covered
-        return Reason.COOLING_DOWN if cooling(episode, evidence, self._tick_ms, self._config.episode) else None
+    def _barred(self, rule: str) -> Reason | None:
+        """An episode that is open already, or one that says it."""
+        return Reason.STILL_OPEN if self._state.episodes.get(rule, IDLE).is_open else self._covered(rule)
 
     def _covered(self, rule: str) -> Reason | None:
         """One cause, one alert: the share says nothing while, and shortly after, the volume does."""
@@ -147,12 +152,10 @@ class _Look:
         volume = self._state.episodes.get(VOLUME, IDLE)
         if volume.is_open:
             return Reason.COVERED
-        cool_down_ms = self._config.episode.cool_down_hours * HOUR_MS
-        recent = volume.resolved_ms and self._tick_ms < volume.resolved_ms + cool_down_ms
-        return Reason.COOLING_DOWN if recent else None
+        return Reason.COOLING_DOWN if cooling(volume, self._tick_ms, self._config.episode) else None
 
     def _open(self, rule: str, episode: Episode) -> AlertEvent | None:
-        """Opens an episode on the most surprising window that asks for one."""
+        """Opens an episode, or the one that ended a short while ago again, on the most surprising window that asks."""
         best: Evidence | None = None
         fewest = self._config.rules[rule].minimum_negative
         for at, count in enumerate(self._counts):
@@ -164,10 +167,11 @@ class _Look:
                 best = evidence if best is None or evidence.surprise < best.surprise else best
         if best is None:
             return None
-        episode = opened(best, self._tick_ms, self._config.rules[rule])
+        settings, again = self._config.rules[rule], cooling(episode, self._tick_ms, self._config.episode)
+        episode = reopened(episode, best, self._tick_ms, settings) if again else opened(best, self._tick_ms, settings)
         self._state.keep(rule, episode)
         self._state.history.open_span(best.count.start_ms // HOUR_MS)
-        return self._event(rule, "opened", episode, best)
+        return self._event(rule, "reopened" if again else "opened", episode, best)
 
     def _follow(self, rule: str, episode: Episode, news: bool) -> AlertEvent | None:
         """Updates, escalates or resolves an open episode.
@@ -196,7 +200,12 @@ class _Look:
         settings, config = self._config.rules[rule], self._config.episode
         if episode.calm_since_ms or update_due(episode, self._tick_ms, config):
             return False
-        return not calm([self._evidence(rule, len(self._counts) - 1)], settings, config)
+        if calm([self._evidence(rule, len(self._counts) - 1)], settings, config):
+            return False
+        noted = unrest(episode, self._tick_ms)
+        if noted is not episode:
+            self._state.keep(rule, noted)
+        return True
 
     def _event(self, rule: str, change: Change, episode: Episode, evidence: Evidence) -> AlertEvent:
         count, interval, peak = evidence.count, evidence.interval(), episode.peak

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 __all__ = [
+    "NEWS",
     "RECORD_VERSION",
     "AlertEvent",
     "Change",
@@ -33,7 +35,10 @@ __all__ = [
 RECORD_VERSION = 1
 
 State = str  # "firing" | "escalated" | "resolved"
-Change = str  # "opened" | "escalated" | "ongoing" | "resolved"
+Change = str  # "opened" | "reopened" | "escalated" | "ongoing" | "resolved"
+NEWS: Final = ("opened", "reopened", "escalated")
+"""Changes that are news themselves: with headlines, and counted in the latency of alerts."""
+
 Severity = str  # "warning" | "critical"
 
 

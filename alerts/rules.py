@@ -61,12 +61,13 @@ class Reason(StrEnum):
     TOO_FEW_STORIES = "fewer different stories than the minimum"
     NOT_A_RISE = "above the expectation, but by less than the minimum ratio"
     AS_EXPECTED = "not improbable enough for the false-alarm budget"
-    COOLING_DOWN = "an alert ended a short while ago and this is not far worse"
+    COOLING_DOWN = "an alert on the volume of this series ended a short while ago"
     COVERED = "an alert on the volume of this series is open and says it already"
-    OPENED = "an alert opens"
+    OPENED = "an alert opens, or the one that ended a short while ago does again"
     STILL_OPEN = "the alert stays open"
     ESCALATED = "the open alert became critical"
     CALMING = "back to normal, not yet for the hold time"
+    CALM_TODAY = "back to normal for the hold time, but the same hours of the day before were not"
     RESOLVED = "back to normal for the hold time"
 
 

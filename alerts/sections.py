@@ -70,12 +70,11 @@ class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EpisodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When an alert ends, and how long the series is left alone afterwards."""
+    """When an alert ends, and how long afterwards a relapse belongs to it."""
 
     resolve_level: float = 0.05  # p of every window must be above this (or too few items) …
-    hold_minutes: float = 30.0  # … for so long
+    hold_minutes: float = 30.0  # … for so long, and at the same hours of the day before
     cool_down_hours: float = 6.0
-    far_worse_factor: float = 0.01  # breaks the cool-down: p below this times the last episode's best
     check_seconds: int = 300
     update_minutes: float = (
         60.0  # at least so long between `ongoing` updates; a quarter of what it has lasted if longer

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.delivery.notice import Notice
-from alerts.records import AlertEvent, TopItem
+from alerts.records import NEWS, AlertEvent, TopItem
 from alerts.wording import day_text, evidence_text, time_text, window_text
 
 __all__ = ["heading", "render_notice", "render_plain", "render_rich", "summary"]
@@ -33,11 +33,12 @@ Label = Callable[[str], str]
 
 
 def heading(event: AlertEvent) -> str:
-    """`CRITICAL`, `WARNING`, `RESOLVED`, `STILL WARNING`, `NOW CRITICAL`."""
+    """`CRITICAL`, `WARNING`, `RESOLVED`, `STILL WARNING`, `NOW CRITICAL`, `WARNING AGAIN`."""
     if event.change == "resolved":
         return "RESOLVED"
     word = _clean(event.severity).upper()
-    return {"ongoing": f"STILL {word}", "escalated": f"NOW {word}"}.get(event.change, word)
+    told = {"ongoing": f"STILL {word}", "escalated": f"NOW {word}", "reopened": f"{word} AGAIN"}
+    return told.get(event.change, word)
 
 
 def summary(event: AlertEvent) -> str:
@@ -120,7 +121,7 @@ def _headlines(event: AlertEvent) -> Table:
 
 def _shown(event: AlertEvent) -> tuple[TopItem, ...]:
     """Headlines, newest first, where the event is news; none for an update or an end."""
-    return event.top_items[:_HEADLINES] if event.change in ("opened", "escalated") else ()
+    return event.top_items[:_HEADLINES] if event.change in NEWS else ()
 
 
 def _clean(text: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from alerts import AlertConfig, AlertEvent, Headline
+from alerts.records import NEWS
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
@@ -137,7 +138,7 @@ class _Turn:
 
 def _newest_seen_ms(event: AlertEvent) -> int | None:
     """When the last headline behind news of an alert was seen; an update or an end is no news."""
-    if event.change not in ("opened", "escalated"):
+    if event.change not in NEWS:
         return None
     return max((item.seen_ms for item in event.top_items), default=None)
 

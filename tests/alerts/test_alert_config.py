@@ -45,7 +45,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"baseline": {"clumping": -1}}, "baseline.clumping"),
     ({"episode": {"check_seconds": 45}}, "episode.check_seconds"),
     ({"episode": {"resolve_level": 0}}, "episode.resolve_level"),
-    ({"episode": {"far_worse_factor": 0}}, "episode.far_worse_factor"),
+    ({"episode": {"hold_minutes": 1500}}, "episode.hold_minutes"),
     ({"episode": {"update_minutes": 0}}, "episode.update_minutes"),
 ]
 

@@ -1,8 +1,9 @@
-"""An alert's life: it opens once, may escalate, ends after its windows were calm for a while, and rests."""
+"""An alert's life: it opens, may escalate, ends after calm now and a day ago, and a relapse opens it again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -23,8 +24,8 @@ from alerts import (
     tick_of,
 )
 from alerts.detectors import Interval
-from alerts.episode import IDLE, Episode, calm, close_if_calm, cooling, opened, update_due, updated
-from alerts.records import Peak, alert_id
+from alerts.episode import IDLE, calm, close_if_calm, cooling, opened, reopened, unrest, update_due, updated
+from alerts.records import alert_id
 from alerts.rules import Count, judge, screen
 from alerts.sections import VOLUME, RuleConfig, Window
 
@@ -33,6 +34,7 @@ Play = Callable[..., Any]
 START_MS = 1_735_516_800_000  # Monday 2024-12-30, 00:00 UTC
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
+DAY_MS = 24 * HOUR_MS
 RULE = RuleConfig()
 CONFIG = AlertConfig.default("entity")
 SETTINGS = CONFIG.episode
@@ -53,24 +55,31 @@ looks = st.builds(
 )
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), looks), max_size=60))
+@given(st.lists(st.tuples(st.integers(1, 40) | st.sampled_from([720, 1425, 1440]), looks), max_size=60))
 def test_no_course_of_looks_breaks_the_order_of_an_alerts_life(course: list[tuple[int, Evidence]]) -> None:
     episode, tick_ms = IDLE, 0
     told: list[tuple[str, int]] = []
+    unrests: list[int] = []
     for minutes, look in course:
         tick_ms += minutes * MINUTE_MS
         before = episode
         if not episode.is_open:
-            if look.p_value <= look.level and not cooling(episode, look, tick_ms, SETTINGS):
-                episode = opened(look, tick_ms, RULE)
-                told.append(("opened", episode.version))
+            if look.p_value <= look.level:
+                again = cooling(episode, tick_ms, SETTINGS)
+                episode = reopened(episode, look, tick_ms, RULE) if again else opened(look, tick_ms, RULE)
+                told.append(("reopened" if again else "opened", episode.version))
+                unrests = [*unrests, tick_ms] if again else [tick_ms]
+                assert not again or (episode.onset_ms, episode.critical >= before.critical) == (before.onset_ms, True)
             continue
         if calm([look], RULE, SETTINGS):
             episode, reason = close_if_calm(episode, tick_ms, SETTINGS)
             if reason is Reason.RESOLVED:
                 told.append(("resolved", episode.version))
                 assert tick_ms - before.calm_since_ms >= SETTINGS.hold_minutes * MINUTE_MS
+                day_before = range(tick_ms - DAY_MS - 30 * MINUTE_MS, tick_ms - DAY_MS + 1)
+                assert not any(at in day_before for at in unrests)
         else:
+            unrests.append(tick_ms)
             episode, reason, tell = updated(episode, look, tick_ms, RULE, SETTINGS)
             assert episode.calm_since_ms == 0 or not tell
             if tell:
@@ -86,7 +95,7 @@ def test_no_course_of_looks_breaks_the_order_of_an_alerts_life(course: list[tupl
         changes = [change for change, _ in life]
         assert [version for _, version in life] == list(range(1, len(life) + 1))
         assert changes[0] == "opened"
-        assert "resolved" not in changes[:-1]
+        assert all(following == "reopened" for change, following in pairwise(changes) if change == "resolved")
         assert changes.count("escalated") <= 1
 
 
@@ -98,6 +107,35 @@ def test_an_alert_does_not_end_before_the_hold_time() -> None:
     assert reason is Reason.CALMING
     episode, reason = close_if_calm(episode, 2 * HOUR_MS + 30 * MINUTE_MS, SETTINGS)
     assert (reason, episode.is_open, episode.state) == (Reason.RESOLVED, False, "resolved")
+
+
+def test_a_quiet_night_or_sunday_ends_nothing_until_the_same_hours_were_calm_a_day_before() -> None:
+    """Unrest from 10:00 to 17:10 of the first day; then calm, looked at every five minutes."""
+    episode, reason = opened(evidence(5, 0.1, 1e-5), 10 * HOUR_MS, RULE), Reason.OPENED
+    for tick_ms in range(10 * HOUR_MS, 17 * HOUR_MS + 11 * MINUTE_MS, 5 * MINUTE_MS):
+        episode, _, _ = updated(episode, evidence(5, 0.1, 1e-5), tick_ms, RULE, SETTINGS)
+    calm_ms = DAY_MS + 10 * HOUR_MS  # the day's window has emptied
+    for tick_ms in range(calm_ms, calm_ms + 9 * HOUR_MS, 5 * MINUTE_MS):
+        episode, reason = close_if_calm(episode, tick_ms, SETTINGS)
+        if reason is Reason.RESOLVED:
+            break
+        assert reason is (Reason.CALMING if tick_ms < calm_ms + 30 * MINUTE_MS else Reason.CALM_TODAY)
+    # From the first hold time whose hours, a day before, come after the last unrest.
+    assert (reason, episode.resolved_ms) == (Reason.RESOLVED, DAY_MS + 18 * HOUR_MS + 30 * MINUTE_MS)
+
+
+@given(st.lists(st.integers(0, 60 * 24 * 6), min_size=1, max_size=30), st.integers(0, 60 * 24 * 8))
+def test_hours_of_unrest_are_remembered_for_two_days(minutes: list[int], now: int) -> None:
+    episode = opened(evidence(5, 0.1, 1e-5), min(minutes) * MINUTE_MS, RULE)
+    for minute in sorted(minutes):
+        episode = unrest(episode, minute * MINUTE_MS)
+    hours = {minute // 60 for minute in minutes if minute // 60 >= episode.unrest_hour - 48}
+    assert episode.unrest == sum(1 << (episode.unrest_hour - hour) for hour in hours)
+    assert episode.unrest < 1 << 63
+    now_ms = (max(minutes) + now) * MINUTE_MS
+    _, reason = close_if_calm(msgspec.structs.replace(episode, calm_since_ms=1), now_ms + DAY_MS, SETTINGS)
+    same = {now_ms // HOUR_MS, (now_ms - 30 * MINUTE_MS) // HOUR_MS}
+    assert (reason is Reason.RESOLVED) == same.isdisjoint(hours)
 
 
 def test_a_relapse_starts_the_hold_time_again() -> None:
@@ -113,13 +151,19 @@ def test_every_window_must_be_calm() -> None:
     assert calm([short, evidence(2, 0.01, 1e-4, seconds=86400)], RULE, SETTINGS)  # too few to be anything
 
 
-def test_the_cool_down_yields_to_something_far_worse() -> None:
-    ended = Episode(peak=Peak(0, 7200, 5, 5, 0.1, (0, 1), 1e-5), resolved_ms=10 * HOUR_MS, version=2)
-    soon, later = 11 * HOUR_MS, 17 * HOUR_MS
-    assert cooling(ended, evidence(5, 0.1, 1e-6), soon, SETTINGS)
-    assert not cooling(ended, evidence(9, 0.1, 1e-8), soon, SETTINGS)
-    assert not cooling(ended, evidence(5, 0.1, 1e-4), later, SETTINGS)
-    assert not cooling(IDLE, evidence(5, 0.1, 1e-4), soon, SETTINGS)
+def test_a_relapse_within_the_cool_down_opens_the_same_alert_again() -> None:
+    first = opened(evidence(9, 0.1, 1e-5), HOUR_MS, RULE)
+    ended = msgspec.structs.replace(first, is_open=False, critical=True, resolved_ms=10 * HOUR_MS, version=2)
+    assert cooling(ended, 11 * HOUR_MS, SETTINGS)
+    assert not cooling(ended, 16 * HOUR_MS, SETTINGS)
+    assert not cooling(IDLE, 11 * HOUR_MS, SETTINGS)
+    again = reopened(ended, evidence(4, 0.1, 1e-4), 11 * HOUR_MS, RULE)
+    assert (again.is_open, again.onset_ms, again.version, again.state) == (True, HOUR_MS, 3, "firing")
+    assert (again.severity, again.best_p, again.told_negative) == ("critical", 1e-5, 4)
+    assert not cooling(again, 11 * HOUR_MS, SETTINGS)
+    worse = reopened(ended, evidence(12, 0.1, 1e-9), 11 * HOUR_MS, RULE)
+    assert worse.peak is not None
+    assert (worse.peak.at_ms, worse.best_p) == (11 * HOUR_MS, 1e-9)
 
 
 def test_escalation_is_told_once_and_at_once() -> None:
@@ -179,7 +223,7 @@ def quiet_then_burst(burst: int, days: int = 20) -> list[tuple[Mention, list[str
 
 def test_a_burst_opens_escalates_and_resolves_one_alert(play: Play) -> None:
     items = quiet_then_burst(12)
-    played = play(CONFIG, items, items[-1][0].seen_ms + 40 * HOUR_MS)
+    played = play(CONFIG, items, items[-1][0].seen_ms + 60 * HOUR_MS)
     changes = [event.change for event in played.events]
     assert [change for change in changes if change != "ongoing"] == ["opened", "escalated", "resolved"]
     assert {event.series for event in played.events} == {"entity/3"}
@@ -196,7 +240,23 @@ def test_a_burst_opens_escalates_and_resolves_one_alert(play: Play) -> None:
     assert last.peak.negative >= 12
     assert last.peak.p_value < first.p_value
     assert any("negative in" in reason for reason in first.reasons)
-    assert last.updated_ms > items[-1][0].seen_ms + 12 * HOUR_MS  # the day's window had to empty
+    assert last.updated_ms > items[-1][0].seen_ms + 36 * HOUR_MS  # the day's window had to empty, a day before too
+
+
+def test_a_second_burst_after_the_end_is_told_under_the_same_id(play: Play) -> None:
+    items = quiet_then_burst(12)
+    ended_ms = play(CONFIG, items, items[-1][0].seen_ms + 60 * HOUR_MS).events[-1].updated_ms
+    burst = [
+        (Mention(ended_ms + number * 3 * MINUTE_MS, f"{10**7 + number:032x}", 10**7 + number, 1, 0.9), ["entity/3"])
+        for number in range(8)
+    ]
+    played = play(CONFIG, [*items, *burst])
+    told = [event for event in played.events if event.change != "ongoing"]
+    assert [event.change for event in told] == ["opened", "escalated", "resolved", "reopened"]
+    assert {event.id for event in told} == {alert_id("volume", "entity/3", told[0].onset_ms)}
+    assert [event.version for event in played.events] == list(range(1, len(played.events) + 1))
+    assert (told[-1].severity, told[-1].peak.negative) == ("critical", told[-2].peak.negative)
+    assert told[-1].top_items[0].seen_ms >= ended_ms
 
 
 def test_top_items_are_the_latest_negative_stories_of_the_window(play: Play) -> None:

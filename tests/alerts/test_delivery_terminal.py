@@ -92,6 +92,7 @@ async def test_an_alert_on_a_terminal_fits_80_columns_with_its_headlines_newest_
     [
         ("opened", "critical", "CRITICAL"),
         ("escalated", "critical", "NOW CRITICAL"),
+        ("reopened", "warning", "WARNING AGAIN"),
         ("ongoing", "warning", "STILL WARNING"),
         ("resolved", "warning", "RESOLVED"),
     ],
@@ -99,7 +100,7 @@ async def test_an_alert_on_a_terminal_fits_80_columns_with_its_headlines_newest_
 def test_the_heading_says_what_changed(change: str, severity: str, heading: str) -> None:
     text = render_plain(alert(change=change, severity=severity))
     assert text.splitlines()[0].split("  ")[1] == heading
-    assert ("Example Wire" in text) == (change in ("opened", "escalated"))
+    assert ("Example Wire" in text) == (change in ("opened", "reopened", "escalated"))
 
 
 def test_the_end_says_how_long_it_lasted() -> None:

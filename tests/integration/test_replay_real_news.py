@@ -59,6 +59,15 @@ def test_the_crisis_is_found_in_time_and_not_before_it_began(whole: Outcome) -> 
     assert min(firing) >= _ms("2023-03-08T00:00:00"), "a false alarm"
 
 
+def test_a_quiet_weekend_does_not_end_the_crisis(whole: Outcome) -> None:
+    """The bank failed on Friday the 10th, was wound up over the weekend, and the news came back on Monday."""
+    states = [body for body in whole.alerts.values() if body["series"] == "watchlist/svb"]
+    ends = [body["updated_ms"] for body in states if body["change"] == "resolved"]
+    assert ends
+    assert not any(_ms("2023-03-10T09:00:00") <= end < _ms("2023-03-14T00:00:00") for end in ends)
+    assert len({body["id"] for body in states if body["onset_ms"] < _ms("2023-03-14T00:00:00")}) == 1
+
+
 def test_an_alert_shows_the_headlines_that_made_it(whole: Outcome) -> None:
     alert = next(body for body in whole.alerts.values() if body["series"] == "watchlist/svb")
     assert alert["observed"]["negative"] >= 3

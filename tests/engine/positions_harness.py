@@ -1,13 +1,15 @@
-"""Random schedules for the stage `watch`: redone runs, split batches, paused writers, crashes between any two effects.
+"""Random schedules for the stage `watch`: redone runs, split batches, paused writers, crashes and refused batches.
 
-`schedule` lays out logs of mentions as crashing and paused scoring workers would leave them; `run_watch` drives
-the real stage over them, crashing between effects; `reference` counts the same items once, in order.
+`schedule` lays out logs of mentions as scoring workers leave them that crash, are paused or have a batch refused;
+`run_watch` drives the real stage over them, with a crash or a refusal between any two effects; `reference_plan` counts
+the same items once, in order. A refusal is what a broker answers when a batch is too large, a replica is missing or the
+producer is fenced: nothing of the batch lands, nothing behind it, and the same process does the run again.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +18,7 @@ from alerts import AlertConfig, AlertEvent
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
+from streams.errors import Retry, TransportError
 from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.watch import WatchStage
 
@@ -27,26 +30,57 @@ class Crash(Exception):
     """The process dies here."""
 
 
+def too_large() -> Exception:
+    return TransportError("MessageSizeTooLargeError")
+
+
+def too_few_replicas() -> Exception:
+    return Retry("NotEnoughReplicasError")
+
+
+def fenced() -> Exception:
+    return Retry("ProducerFenced")
+
+
+REFUSALS = (too_large, too_few_replicas, fenced)
+
+
 @dataclass
 class Fuse:
-    """Burns down with every effect; None never blows."""
+    """Burns down with every effect and then raises what `blow` makes; None never blows. A refusal blows once."""
 
     left: int | None = None
+    blow: Callable[[], Exception] = Crash
+
+    def set(self, rng: random.Random, most_effects: int = 12) -> None:
+        """The process dies, or the broker refuses, at one of the next effects."""
+        self.left, self.blow = rng.randint(0, most_effects), rng.choice([Crash, *REFUSALS])
 
     def burn(self) -> None:
         if self.left is None:
             return
         self.left -= 1
         if self.left < 0:
-            raise Crash
+            error = self.blow()
+            if not isinstance(error, Crash):
+                self.left = None
+            raise error
 
 
 @dataclass
 class FakeState:
-    """Rows that survive a crash, one by one in the order put."""
+    """Rows in memory and their changelog, where each is a batch of its own.
+
+    After a crash memory is what the changelog says; after a refusal it is as before the write, and the changelog has
+    the rows before the refused one. With `at` a row of a later run wins in the changelog, as on Kafka. `keeps_order`
+    off is a fault: the rows behind a refused one land.
+    """
 
     fuse: Fuse
     rows: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    at: int | None = None
+    keeps_order: bool = True
+    changelog: dict[tuple[int, str], tuple[int, bytes | None]] = field(default_factory=dict)
 
     def get(self, partition: int, key: str) -> bytes | None:
         return self.rows.get((partition, key))
@@ -55,25 +89,66 @@ class FakeState:
         return [(key, row) for (number, key), row in self.rows.items() if number == partition]
 
     async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
+        refusal: Exception | None = None
         for key, row in rows.items():
-            self.fuse.burn()
-            if row is None:
-                self.rows.pop((partition, key), None)
+            try:
+                self.fuse.burn()
+            except Crash:
+                self.restore()
+                raise
+            except (Retry, TransportError) as error:
+                if self.keeps_order:
+                    raise
+                refusal = error
             else:
-                self.rows[partition, key] = row
+                self._land((partition, key), row)
+        if refusal is not None:
+            raise refusal
+        for key, row in rows.items():
+            _set(self.rows, (partition, key), row)
+
+    def _land(self, key: tuple[int, str], row: bytes | None) -> None:
+        if self.at is None or self.at >= self.changelog.get(key, (-1, None))[0]:
+            self.changelog[key] = (self.at or 0, row)
+
+    def restore(self) -> None:
+        """Another process begins."""
+        self.rows = {key: row for key, (_, row) in self.changelog.items() if row is not None}
+
+
+def _set(rows: dict[tuple[int, str], bytes], key: tuple[int, str], row: bytes | None) -> None:
+    if row is None:
+        rows.pop(key, None)
+    else:
+        rows[key] = row
+
+
+def land(fuse: Fuse, sends: Sequence[Send], sent: list[Send]) -> None:
+    """Appends one by one, each a batch of its own. A refused one stops its own partition, and is raised at the end."""
+    refused: dict[tuple[str, object], Exception] = {}
+    for send in sends:
+        place = (send.topic, send.key if send.partition is None else send.partition)
+        if place in refused:
+            continue
+        try:
+            fuse.burn()
+        except (Retry, TransportError) as error:
+            refused[place] = error
+        else:
+            sent.append(send)
+    for refusal in refused.values():
+        raise refusal
 
 
 @dataclass
 class FakeOutbox:
-    """A topic that keeps what was sent before the crash."""
+    """Topics that keep what was sent before the crash or the refusal."""
 
     fuse: Fuse
     sent: list[Send] = field(default_factory=list)
 
     async def send(self, sends: Sequence[Send]) -> None:
-        for send in sends:
-            self.fuse.burn()
-            self.sent.append(send)
+        land(self.fuse, sends, self.sent)
 
 
 @dataclass(frozen=True)
@@ -124,13 +199,16 @@ def batches_of(
     return sends
 
 
-def schedule(rng: random.Random) -> Plan:
-    """Lay out the logs: every source partition has one owner at a time, which crashes or is paused now and then."""
+def schedule(rng: random.Random, *, keeps_order: bool = True) -> Plan:
+    """Lay out the logs: every source partition has one owner at a time, which crashes, is paused or is refused.
+
+    `keeps_order` off is a fault: what was sent behind a refused batch lands.
+    """
     partitions, targets = rng.randint(1, 3), rng.randint(1, 2)
     items = {p: make_items(rng, p, rng.randint(5, 30)) for p in range(partitions)}
     logs: dict[int, list[MentionBatch]] = {target: [] for target in range(targets)}
     for partition in range(partitions):
-        _score_partition(rng, partition, items[partition], partitions, logs)
+        _score_partition(rng, partition, items[partition], partitions, logs, keeps_order)
     for partition in range(partitions):
         end_ms = max(item.seen_ms for own in items.values() for item in own) + 48 * 3_600_000
         for target in range(targets):
@@ -144,6 +222,7 @@ def _score_partition(
     items: Sequence[MentionItem],
     partitions: int,
     logs: dict[int, list[MentionBatch]],
+    keeps_order: bool,
 ) -> None:
     committed = 0
     paused: list[tuple[int, MentionBatch]] = []
@@ -157,6 +236,13 @@ def _score_partition(
             cut = rng.randint(0, len(sends))
             paused += sends[cut:]
             sends = sends[:cut]
+        elif fate < 0.5:  # a batch is refused: it stops its own target, and all is sent again
+            refused = rng.randrange(len(sends))
+            sends = [
+                (target, batch)
+                for place, (target, batch) in enumerate(sends)
+                if place < refused or target != sends[refused][0] or (not keeps_order and place != refused)
+            ]
         else:
             committed = end
         for target, batch in sends:
@@ -176,10 +262,15 @@ class Outcome:
     alerts: dict[tuple[str, int], bytes]
 
 
-async def run_watch(rng: random.Random, plan: Plan, config: AlertConfig, *, crashes: bool) -> Outcome:
-    """Drive the real stage over every log with random run bounds; with `crashes`, die between any two effects."""
+async def run_watch(
+    rng: random.Random, plan: Plan, config: AlertConfig, *, crashes: bool, keeps_order: bool = True
+) -> Outcome:
+    """Drive the real stage over every log with random run bounds; `crashes`: die or be refused between any two effects.
+
+    `keeps_order` off is a fault: rows behind a refused one land.
+    """
     fuse = Fuse()
-    state, outbox = FakeState(fuse), FakeOutbox(fuse)
+    state, outbox = FakeState(fuse, at=rng.choice([None, 0]), keeps_order=keeps_order), FakeOutbox(fuse)
     for target, log in plan.logs.items():
         await _consume(rng, target, log, state, outbox, config, crashes)
     rows: dict[str, bytes] = {}
@@ -209,14 +300,23 @@ async def _consume(
         if stage is None:
             stage = WatchStage(config, MemoryArchive(), outbox, state, "alerts")
         end = min(len(records), position + rng.randint(1, 6))
-        state.fuse.left = rng.randint(0, 12) if crashes and rng.random() < 0.4 else None
+        state.fuse.left = None
+        if crashes and rng.random() < 0.5:
+            state.fuse.set(rng)
+        if state.at is not None:
+            state.at = end - 1
         try:
             await stage.handle(Run("mentions", target, len(log), EPOCH, records[position:end], len(records)))
         except Crash:
+            state.restore()
             stage = None
             continue
+        except (Retry, TransportError):
+            continue
         committed = not crashes or rng.random() > 0.2  # else: died after all effects, before the commit
-        stage = stage if committed else None
+        if not committed:
+            state.restore()
+            stage = None
         position = end if committed else position
 
 

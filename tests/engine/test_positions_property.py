@@ -1,4 +1,4 @@
-"""Counts and alerts are exact under redo, splits, paused writers and crashes; and the check can fail."""
+"""Counts and alerts are exact under redo, splits, paused writers, crashes and refused batches; the check can fail."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def eager_config() -> AlertConfig:
     return AlertConfig.from_mapping(rules | {"warm_up_days": 0}, name="test")
 
 
-async def outcomes(seed: int, config: AlertConfig) -> tuple[Outcome, Outcome]:
+async def outcomes(
+    seed: int, config: AlertConfig, *, batches_in_order: bool = True, rows_in_order: bool = True
+) -> tuple[Outcome, Outcome]:
     rng = random.Random(seed)
-    plan = schedule(rng)
-    got = await run_watch(rng, plan, config, crashes=True)
+    plan = schedule(rng, keeps_order=batches_in_order)
+    got = await run_watch(rng, plan, config, crashes=True, keeps_order=rows_in_order)
     want = await run_watch(random.Random(0), reference_plan(plan), config, crashes=False)
     return got, want
 
@@ -62,18 +64,23 @@ class _ForgetfulSeries(Series):
         super().__setattr__(name, -1 if name == "own_offset" else value)
 
 
-@pytest.mark.parametrize("rule", ["no partition rule", "batch end", "no row rule"])
+@pytest.mark.parametrize(
+    "rule",
+    ["no partition rule", "batch end", "no row rule", "batches land behind a refused", "rows land behind a refused"],
+)
 async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if rule == "no row rule":
         monkeypatch.setattr(watch_partition, "Series", _ForgetfulSeries)
-    else:
+    elif not rule.endswith("refused"):
         monkeypatch.setattr(
             SourcePositions, "fresh", no_partition_rule if rule == "no partition rule" else batch_end_rule
         )
     config = eager_config()
     for seed in range(SCHEDULES):
         try:
-            got, want = await outcomes(seed, config)
+            got, want = await outcomes(
+                seed, config, batches_in_order="batches" not in rule, rows_in_order="rows" not in rule
+            )
         except AssertionError:
             return
         if got.rows != want.rows or got.alerts != want.alerts:

@@ -1,4 +1,4 @@
-"""Random schedules for a model that changes while `score` works: crashes, redone runs, successors, paused workers.
+"""Random schedules for a model that changes while `score` works: crashes, refused batches, redone runs, successors.
 
 A log of news grows; workers come and go over the same rows. Each hears of a promotion in its own time. What is
 judged is what was archived and sent: every record by the version of its offset, whoever scored it and how often.
@@ -19,6 +19,7 @@ from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import Claims, Outcome, Unscored
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
+from streams.errors import Retry, TransportError
 from streams.feeds.fieldmap import FieldMap
 from streams.learning.shelf import Shelf
 from streams.learning.swap import VERSIONS_KEY, SwappedVersions
@@ -28,7 +29,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
 from streams.topics import Topics, change_of
-from tests.engine.positions_harness import Crash, FakeState, Fuse
+from tests.engine.positions_harness import Crash, FakeState, Fuse, land
 
 TOPICS = Topics("t.", "live")
 PROFILE = load_profile("finance")
@@ -133,9 +134,7 @@ class Worker:
 
     async def send(self, sends: Sequence[Send]) -> None:
         await self.gate.pass_through()
-        for send in sends:
-            self._world.fuse.burn()
-            self._world.sent.append(send)
+        land(self._world.fuse, sends, self._world.sent)
 
     async def handle(self, first: int, end: int) -> None:
         records = self._world.records[first:end]
@@ -181,10 +180,11 @@ async def play(seed: int, *, records: int = 60, promotions: int = 2) -> World:
 
 async def _handle(rng: random.Random, world: World, worker: Worker, first: int, end: int) -> tuple[int, Worker | None]:
     """What is committed after this attempt, and the worker that goes on, if it lives."""
-    world.fuse.left = rng.randint(0, 12) if rng.random() < 0.4 else None
+    if rng.random() < 0.4:
+        world.fuse.set(rng)
     try:
         await worker.handle(first, end)
-    except Crash:
+    except (Crash, Retry, TransportError):
         return first, worker if rng.random() < 0.5 else None  # tried again by itself, or by another
     finally:
         world.fuse.left = None

@@ -15,6 +15,7 @@ from alerts.series import SeriesState
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
+from streams.errors import Retry, TransportError
 from streams.learning.prepared import BASELINES_PREFIX, Prepared, baseline_sends
 from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages import watch_partition
@@ -92,11 +93,16 @@ async def outcome(
     while position < len(plan.log):
         stage = stage or WatchStage(config, MemoryArchive(), outbox, state, "alerts")
         end = min(len(plan.log), position + rng.randint(1, 6))
-        fuse.left = rng.randint(0, 12) if crashes and rng.random() < 0.5 else None
+        fuse.left = None
+        if crashes and rng.random() < 0.5:
+            fuse.set(rng)
         try:
             await stage.handle(Run("mentions", 0, 1, "e1", plan.log[position:end], len(plan.log)))
         except Crash:
+            state.restore()
             stage = None
+            continue
+        except (Retry, TransportError):
             continue
         committed = not crashes or rng.random() > 0.2
         stage, position = (stage, end) if committed else (None, position)

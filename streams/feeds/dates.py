@@ -84,12 +84,16 @@ def _bare_number(number: int | float) -> int | None:
 
 
 def _read_text(text: str, zone: tzinfo) -> int | None:
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        number = _digits(text)  # first: to ISO 8601 the milliseconds 1680060120000 are a day of the year 1680
+        if number is not None and number < LATEST_MS:
+            return number
     try:
         return _milliseconds(datetime.fromisoformat(text), zone)
     except (ValueError, OverflowError):
         pass
     if text.isascii() and text.replace(".", "", 1).isdigit():
-        return _digits(text)
+        return None  # dateutil would see a day in any number
     return _read_mail_date(text, zone) or _read_freely(text, zone)
 
 

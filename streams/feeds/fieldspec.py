@@ -14,6 +14,7 @@ A field that a map does not name keeps its default places.
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
@@ -78,6 +79,12 @@ class FieldMap:
         if rule.default is not None:
             return self
         return replace(self, rules={**self.rules, "source": replace(rule, default=name)})
+
+    def fingerprint(self) -> str:
+        """A hash of what the map says: the same for two files that say the same."""
+        kept = None if self.extra is None else sorted(self.extra)
+        said = repr((sorted(self.rules.items()), kept))
+        return hashlib.sha256(said.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 _DEFAULT = FieldMap()

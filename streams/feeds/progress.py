@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from streams.errors import Reject, ReplayRefused
 from streams.feeds.lines import Entry, Input
 from streams.feeds.publisher import Publisher
 
-__all__ = ["COUNTED_UNTIL", "CountedUntil", "Counts", "Kept", "ReplayProgress", "progress_key"]
+__all__ = ["COUNTED_UNTIL", "CountedUntil", "Counts", "Kept", "ReplayProgress", "progress_key", "went_on"]
 
 COUNTED_UNTIL = "counted_until"
 """Note: the largest `seen` (UTC epoch milliseconds, in decimal) that was published into a namespace."""
@@ -23,7 +23,10 @@ def progress_key(fingerprint: str) -> str:
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """The note of one file. `line` is the last whose records are published; `seen_ms` their largest `seen`."""
+    """The note of one file. `line` is the last whose records are published; `seen_ms` their largest `seen`.
+
+    `inputs` are those it was played with: what decides the result besides its bytes, each with a hash.
+    """
 
     name: str
     line: int = 0
@@ -31,14 +34,34 @@ class Kept(msgspec.Struct, frozen=True):
     rejected: int = 0
     seen_ms: int | None = None
     complete: bool = False
+    inputs: Mapping[str, str] = {}
+
+
+def went_on(before: Kept | None, name: str, inputs: Mapping[str, str]) -> tuple[Kept, bool]:
+    """The note to go on from, and whether the file is played again over what an earlier run had parked of it.
+
+    With other inputs than before a file is played from its first line, unless some of it was published: that is
+    counted already, and `ReplayRefused` is raised.
+    """
+    if before is None:
+        return Kept(name, inputs=inputs), False
+    other = sorted(what for what in inputs.keys() | before.inputs.keys() if inputs.get(what) != before.inputs.get(what))
+    if not other:
+        return before, False
+    if before.published:
+        raise ReplayRefused(
+            f"{name} was played into this namespace with another {' and another '.join(other)}, and its items are "
+            "counted: play it into a namespace of its own with the new one (--into NAME), or again with the old one"
+        )
+    return Kept(name, inputs=inputs), True
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayProgress:
     """Counts since the file's first line, also after a restart. Bytes are those of the file as stored.
 
-    `lines` have been read; `published` items and `rejected` records stand on their topics; `moved` items had no
-    date, or one that their neighbours did not bear out, and got the local clock as `seen`; `disordered` items
+    `lines` have been read; `published` items and `rejected` records stand on their topics; `moved` items had a
+    date that their neighbours did not bear out, and got the local clock as `seen`; `disordered` items
     stand later in the file than the lateness allows; `skipped` records were published by an earlier run.
     `complete` says that the end was published, `already_complete` that an earlier run had done so.
     """
@@ -60,8 +83,9 @@ class ReplayProgress:
 class Counts:
     """Counts up while a file is read and published."""
 
-    def __init__(self, lateness_ms: int, kept: Kept) -> None:
+    def __init__(self, lateness_ms: int, kept: Kept, inputs: Mapping[str, str]) -> None:
         self._lateness_ms = lateness_ms
+        self._inputs = inputs
         self._kept = kept
         self.lines = self.moved = self.disordered = self.skipped = 0
         self.published, self.rejected = kept.published, kept.rejected
@@ -88,7 +112,7 @@ class Counts:
         self.published_until_ms = max(seen_ms if until_ms is None else (until_ms, *seen_ms), default=None)
 
     def note(self, name: str, line: int, *, complete: bool) -> str:
-        kept = Kept(name, line, self.published, self.rejected, self.published_until_ms, complete)
+        kept = Kept(name, line, self.published, self.rejected, self.published_until_ms, complete, self._inputs)
         return msgspec.json.encode(kept).decode()
 
     def snapshot(self, source: Input) -> ReplayProgress:

@@ -5,7 +5,9 @@
                                     at the end: an `end` record to every partition
 
 Killed and started again it goes on after its last published line; a file that was played to its end publishes
-nothing. The note stands in the same transaction as the records (embedded) or follows them (Kafka).
+nothing. The note stands in the same transaction as the records (embedded) or follows them (Kafka). The same file with
+another field map or another of `ReplayOptions.inputs` is another input: it is played from its first line while nothing
+of it has been counted, and refused afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +24,11 @@ import msgspec
 from streams.engine.ports import Send
 from streams.errors import Reject, SettingsError
 from streams.feeds.clock import stamp
-from streams.feeds.fieldmap import FieldMap, published_ms, to_news
+from streams.feeds.fieldmap import FieldMap, dated_ms, published_ms, to_news
 from streams.feeds.lines import Entry, FileDamaged, Input, ndjson_entries, recognised
 from streams.feeds.pace import Pace
-from streams.feeds.progress import CountedUntil, Counts, Kept, ReplayProgress, progress_key
+from streams.feeds.preview import check_table, previewed
+from streams.feeds.progress import CountedUntil, Counts, Kept, ReplayProgress, progress_key, went_on
 from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
 from streams.feeds.table import csv_entries
@@ -41,7 +44,6 @@ _WAIT_SECONDS = 0.05  # between two looks at the lag
 _END_KEY = END_HEADER.encode()  # Kafka takes no record without key and value
 
 encode = msgspec.json.Encoder().encode
-encode = msgspec.json.Encoder().encode
 OnProgress = Callable[[ReplayProgress], None]
 
 
@@ -50,6 +52,7 @@ class ReplayOptions:
     """How a file is played.
 
     `format` is auto, ndjson or csv; `speed` as in `Pace`. `lateness_ms` and `hop_ms` are those of the namespace.
+    `inputs` names what else decides the result (watchlists, the profile), each with a hash of its content.
     With `lag` (how many published records are not processed yet) the replay waits while more than `max_lead` are.
     """
 
@@ -59,6 +62,7 @@ class ReplayOptions:
     speed: float = 0.0
     lateness_ms: int = 5_000
     hop_ms: int = 30_000
+    inputs: Mapping[str, str] = field(default_factory=dict)
     batch_lines: int = 500
     lag: Callable[[], int] | None = None
     max_lead: int = 20_000
@@ -83,6 +87,14 @@ class Replay:
         self.rejects_topic = rejects_topic
         self.options = options or ReplayOptions()
 
+    def preview(self) -> None:
+        """Looks at the first lines alone; raises what `run` would raise before it publishes anything of the file."""
+        source = Input(self.path)
+        try:
+            _opened(source, self.options)
+        finally:
+            source.close()
+
     def run(
         self,
         publisher: Publisher,
@@ -95,9 +107,9 @@ class Replay:
         """Publishes the file from where an earlier run stopped, until its end or until `stop` is set.
 
         `on_progress` hears of every batch. `clock` is monotonic, in seconds, for `speed`.
-        Raises `ReplayRefused` when the namespace has counted later items already, `FileDamaged` after the lines
-        that could be read, `SettingsError` for a file or an option that cannot be used, and what the publisher
-        raises; whatever was raised, a later run goes on.
+        Raises `ReplayRefused` when the namespace has counted later items already, or this file with other inputs;
+        `FileDamaged` after the lines that could be read; `FileUnusable` and other `SettingsError`s for a file or an
+        option that cannot be used; and what the publisher raises. Whatever was raised, a later run goes on.
         """
         source = Input(self.path)
         try:
@@ -109,6 +121,16 @@ class Replay:
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _opened(source: Input, options: ReplayOptions) -> Iterator[Entry]:
+    """The file's entries, of which the first can be used; raises `FileUnusable` otherwise."""
+    form, lines = recognised(options.format, source)
+    if form == "csv":
+        entries = csv_entries(check_table(lines, source.name), options.delimiter)
+    else:
+        entries = ndjson_entries(lines)
+    return previewed(entries, options.fieldmap.with_source(source.stem), source.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +150,11 @@ class _Playing:
         self._fieldmap = replay.options.fieldmap.with_source(source.stem)
         self._key = progress_key(source.fingerprint) if source.fingerprint else None
         note = publisher.progress(self._key) if self._key else None
-        self._kept = msgspec.json.decode(note, type=Kept) if note else Kept(source.name)
+        before = msgspec.json.decode(note, type=Kept) if note else None
+        self._inputs = {"field map": self._options.fieldmap.fingerprint(), **replay.options.inputs}
+        self._kept, self._again = went_on(before, source.name, self._inputs)
         self._partitions = publisher.partitions(replay.news_topic)
-        self._counts = Counts(replay.options.lateness_ms, self._kept)
+        self._counts = Counts(replay.options.lateness_ms, self._kept, self._inputs)
         self._counted_until = CountedUntil.load(publisher, self._kept)
         self._damage: FileDamaged | None = None
 
@@ -156,7 +180,7 @@ class _Playing:
         dated, ahead = itertools.tee((entry, self._date(entry)) for entry in self._entries())
         stamps = stamp((date for _, date in ahead), now_ms=self._now_ms)
         for seen_ms, (entry, date) in zip(stamps, dated, strict=True):
-            self._counts.read(entry, seen_ms, moved=date != seen_ms)
+            self._counts.read(entry, seen_ms, moved=date not in (None, seen_ms))
             if entry.last_line > self._kept.line:
                 yield _Timed(entry, seen_ms)
 
@@ -165,10 +189,8 @@ class _Playing:
 
     def _entries(self) -> Iterator[Entry]:
         """Entries up to the end or to where the file breaks off, which is told after they are published."""
-        form, lines = recognised(self._options.format, self._source)
-        entries = csv_entries(lines, self._options.delimiter) if form == "csv" else ndjson_entries(lines)
         try:
-            yield from entries
+            yield from _opened(self._source, self._options)
         except FileDamaged as damage:
             self._damage = damage
 
@@ -202,6 +224,7 @@ class _Playing:
     def _publish(self, batch: list[_Timed]) -> None:
         news: list[News] = []
         sends: list[Send] = []
+        rejected = 0
         for timed in batch:
             try:
                 item = self._mapped(timed)
@@ -209,19 +232,23 @@ class _Playing:
                 check_records([send])
             except Reject as reject:
                 sends.append(self._reject(timed.entry, reject))
+                rejected += 1
             else:
                 news.append(item)
                 sends.append(send)
+                if self._again:
+                    sends.append(Send(self._replay.rejects_topic, self._place(timed.entry).encode(), None))
         if news:
             self._counted_until.check(min(item.seen_ms for item in news), self._source.name)
             self._counted_until.raise_to(max(item.seen_ms for item in news))
-        self._counts.publish([item.seen_ms for item in news], rejected=len(sends) - len(news))
+        self._counts.publish([item.seen_ms for item in news], rejected=rejected)
         self._publisher.publish(sends, self._notes(batch[-1].entry.last_line))
 
     def _mapped(self, timed: _Timed) -> News:
         record = timed.entry.record
         if isinstance(record, Reject):
             raise record
+        dated_ms(record, self._fieldmap)
         return to_news(record, self._fieldmap, seen_ms=timed.seen_ms, now_ms=self._now_ms)
 
     def _news(self, item: News) -> Send:
@@ -229,15 +256,25 @@ class _Playing:
         return Send(self._replay.news_topic, key, encode(item), timestamp_ms=item.seen_ms)
 
     def _reject(self, entry: Entry, reject: Reject) -> Send:
+        raw, size, seen_ms = entry.raw, entry.size, None
+        if isinstance(entry.record, Mapping):
+            seen_ms = published_ms(entry.record, self._fieldmap)
+            if not raw.lstrip().startswith(b"{"):  # a row of CSV without its header could never be read again
+                raw = encode(entry.record)
+                size = len(raw)
         return reject_send(
             self._replay.rejects_topic,
-            f"file:{self._source.name}:{entry.line}",
+            self._place(entry),
             reject,
-            entry.raw,
+            raw,
             source=self._source.name,
             at_ms=self._now_ms,
-            size=entry.size,
+            size=size,
+            seen_ms=seen_ms,
         )
+
+    def _place(self, entry: Entry) -> str:
+        return f"file:{self._source.name}:{entry.line}"
 
     def _notes(self, line: int, *, complete: bool = False) -> dict[str, str]:
         notes = self._counted_until.notes()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["REJECTED", "blemishes"]
+__all__ = ["REJECTED", "UNDATED", "blemishes"]
 
 _SOURCE = "Loose Ends Gazette"
 _LONG_TEXT = "The report goes on and on. " * 80_000  # 2 MB
@@ -36,11 +36,15 @@ REJECTED: dict[str, tuple[_Make, ...]] = {
 }
 """Records that cannot be processed, or their makers, by the reason of their rejection."""
 
-_ODD: tuple[_Make, ...] = (
+UNDATED: tuple[_Make, ...] = (
     lambda moment, n: _line(moment, n, published="some time last week", title="Exchange extends its lunch break"),
-    lambda moment, n: _line(moment, n, published="2093-01-01T00:00:00Z", title="Bell tower of the exchange repaired"),
     lambda moment, n: _line(moment, n, published=0, title="Clock of the exchange stands still"),
     lambda moment, n: _line(moment, n, published=None, title="Cafeteria of the exchange changes its menu"),
+)
+"""Makers of records without a date that makes sense: a feed's are items, a replay parks them as `no_date`."""
+
+_ODD: tuple[_Make, ...] = (
+    lambda moment, n: _line(moment, n, published="2093-01-01T00:00:00Z", title="Bell tower of the exchange repaired"),
     lambda moment, n: _line(
         moment, n, title="<b>Traders</b> &amp; brokers <i>meet</i> in {Hall} 4<script>x()</script>"
     ),
@@ -56,7 +60,7 @@ _ODD: tuple[_Make, ...] = (
 
 def blemishes(start: datetime, days: int, rng: random.Random) -> Iterator[tuple[datetime, bytes]]:
     """Yields (moment, line) in order of time: every kind once."""
-    makers = [*(make for group in REJECTED.values() for make in group), *_ODD]
+    makers = [*(make for group in REJECTED.values() for make in group), *UNDATED, *_ODD]
     moments = sorted(start + timedelta(seconds=rng.randrange(3600, days * 86_400)) for _ in makers)
     rng.shuffle(makers)
     for number, (moment, make) in enumerate(zip(moments, makers, strict=True), start=1):

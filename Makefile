@@ -19,7 +19,7 @@ PIP_TRAIN := python -m pip install --quiet --disable-pip-version-check --no-inpu
 # The project itself, editable, by the locked build back end.
 PIP_SELF := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test test-train train-env chaos check bench lock clean
+.PHONY: help demo test test-pythons test-train train-env chaos check bench lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -27,9 +27,14 @@ help:  ## list the commands
 demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Python 3.11+ alone
 	$(BIN)/moodwire demo $(ARGS)
 
-test: $(VENV)/.dev  ## run all tests; brings the servers they need, or says how to get them
+# With ARGS a part was asked for: the other Pythons are left out.
+test: $(VENV)/.dev  ## run all tests, the fast ones on every supported Python here; brings the servers, or says how to
 	$(BIN)/python tests/system_needs.py
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python tests/pythons.py)
+
+test-pythons: $(VENV)/.dev  ## run the fast tests on the other supported Pythons of this machine
+	$(BIN)/python tests/pythons.py
 
 # Not part of the CI: torch with all it brings from a plain index is 5 GB, and its tests take minutes. What is plain data
 # (data sets, leaks, tags, batches, plans, topics) is tested without it, by `make test`.
@@ -60,7 +65,7 @@ lock: $(VENV)/.dev  ## write the lock files anew from pyproject.toml; UPGRADE=1 
 	deploy/setup/lock.sh $(BIN)/uv
 
 clean:  ## remove what these commands made here (the virtual environment and caches)
-	rm -rf $(VENV) $(VENV)-train build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-train $(VENV)-py build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find alerts models streams tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -153,9 +153,9 @@ def placed(db: sqlite3.Connection, epoch: str, partition: int, after_offset: int
 def alerts(db: sqlite3.Connection, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
     rows = db.execute(
         f"SELECT {_ALERT} FROM alerts a WHERE version = (SELECT max(version) FROM alerts b WHERE b.id = a.id)"  # noqa: S608
-        " AND (?1 = '' OR series = ?1) AND (?2 = '' OR state = ?2) AND onset_ms >= ?3"
-        " ORDER BY onset_ms DESC, id LIMIT ?4",
-        (series, state, since_ms or 0, limit),
+        " AND (:series = '' OR series = :series) AND (:state = '' OR state = :state) AND onset_ms >= :since_ms"
+        " ORDER BY onset_ms DESC, id LIMIT :limit",
+        {"series": series, "state": state, "since_ms": since_ms or 0, "limit": limit},
     )
     return [StoredAlert(*row) for row in rows]
 

@@ -25,8 +25,8 @@ def _asking(ask: Callable[[Settings, KafkaBroker], str]) -> Callable[[Settings],
 
 
 def _topics(settings: Settings, broker: KafkaBroker) -> str:
-    changelog = f"{settings.topics.group('watch')}-series-changelog"
-    return checks.check_topics(broker.cluster, topic_specs(settings), [changelog])
+    changelogs = [name for name in broker.names(settings.topics.name("")) if name.endswith("-changelog")]
+    return checks.check_topics(broker.cluster, topic_specs(settings), changelogs)
 
 
 def _retention(settings: Settings, broker: KafkaBroker) -> str:

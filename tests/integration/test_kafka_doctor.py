@@ -9,9 +9,11 @@ import pytest
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
+from streams.limits import RECORD_BYTES, needed_bytes
 from streams.transport.broker import TopicSpec
 from streams.transport.kafka import checks
 from streams.transport.kafka.client import KafkaBroker
+from streams.transport.kafka.cluster import TopicFacts
 from streams.transport.kafka.options import KafkaOptions
 
 pytestmark = pytest.mark.integration
@@ -21,6 +23,13 @@ pytestmark = pytest.mark.integration
 def broker(kafka_url: str) -> Iterator[KafkaBroker]:
     with KafkaBroker(kafka_url, KafkaOptions()) as broker:
         yield broker
+
+
+def set_and_await(broker: KafkaBroker, topic: str, settings: dict[str, str]) -> None:
+    broker.cluster.configure(topic, settings)
+    deadline = time.monotonic() + 10
+    while not settings.items() <= broker.cluster.configs([topic])[topic].items() and time.monotonic() < deadline:
+        time.sleep(0.05)  # a change takes a moment to be told
 
 
 @pytest.fixture
@@ -53,18 +62,38 @@ def test_topics_that_are_not_there_are_named_and_no_problem(broker: KafkaBroker)
         ({"min.insync.replicas": "2"}, "lets nothing be sent"),
         ({"cleanup.policy": "delete"}, "cleanup.policy=compact"),
         ({"min.compaction.lag.ms": "0"}, "min.compaction.lag.ms=0"),
+        ({"max.message.bytes": "1000000"}, r"1,000,000 bytes.*set max.message.bytes=\d+"),
     ],
 )
 def test_a_dangerous_setting_is_named(
     broker: KafkaBroker, specs: list[TopicSpec], settings: dict[str, str], named: str
 ) -> None:
     rows = specs[1].name
-    broker.cluster.configure(rows, settings)
-    deadline = time.monotonic() + 10
-    while not settings.items() <= broker.cluster.configs([rows])[rows].items() and time.monotonic() < deadline:
-        time.sleep(0.05)  # a change takes a moment to be told
+    set_and_await(broker, rows, settings)
     with pytest.raises(TransportError, match=named):
         checks.check_topics(broker.cluster, specs[:1], [rows])
+
+
+def test_a_topic_that_takes_less_than_is_sent_is_named_at_the_start_and_by_doctor(
+    broker: KafkaBroker, specs: list[TopicSpec]
+) -> None:
+    news, needed = specs[0].name, needed_bytes(RECORD_BYTES)
+    set_and_await(broker, news, {"max.message.bytes": str(needed - 1)})
+    for ask in (lambda: broker.ensure_topics(specs), lambda: checks.check_topics(broker.cluster, specs, [])):
+        with pytest.raises(TransportError, match=rf"{news}.*{needed - 1:,} bytes.*max.message.bytes={needed}"):
+            ask()
+    set_and_await(broker, news, {"max.message.bytes": str(needed)})
+    broker.ensure_topics(specs)
+    assert "as they should be" in checks.check_topics(broker.cluster, specs, [])
+
+
+def test_acknowledged_by_one_replica_of_several_is_a_warning_with_the_fix() -> None:
+    facts = [TopicFacts(name, 1, "e", replicas, frozenset()) for name, replicas in (("a", 3), ("b", 3), ("c", 1))]
+    configs = {"a": {"min.insync.replicas": "1"}, "b": {"min.insync.replicas": "2"}, "c": {}}
+    warning = checks.durability(facts, configs)
+    assert "warning: a acknowledge" in warning
+    assert "min.insync.replicas=2" in warning
+    assert checks.durability(facts[1:], configs) == ""
 
 
 def test_other_partitions_than_the_settings_ask_for_are_named(broker: KafkaBroker, specs: list[TopicSpec]) -> None:

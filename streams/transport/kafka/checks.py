@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from streams.errors import TransportError
+from streams.limits import RECORD_BYTES, ROW_BYTES
 from streams.transport.broker import TopicSpec
-from streams.transport.kafka.client import KafkaBroker
+from streams.transport.kafka.client import KafkaBroker, size_problem
 from streams.transport.kafka.cluster import Cluster, TopicFacts
 
-__all__ = ["check_clock", "check_cluster", "check_permissions", "check_retention", "check_topics"]
+__all__ = ["check_clock", "check_cluster", "check_permissions", "check_retention", "check_topics", "durability"]
 
 OLDEST_VERSION = 2.8
 """The first Kafka that tells a topic's id: without it a topic made again would look old."""
@@ -50,7 +51,22 @@ def check_topics(cluster: Cluster, wanted: Sequence[TopicSpec], changelogs: Iter
         raise TransportError("; ".join(problems))
     missing = sorted(specs.keys() - facts.keys())
     note = f"; not made yet, the first run makes them: {', '.join(missing)}" if missing else ""
-    return f"{len(facts)} topics as they should be{note}"
+    return f"{len(facts)} topics as they should be{note}{durability(facts.values(), configs)}"
+
+
+def durability(topics: Iterable[TopicFacts], configs: Mapping[str, Mapping[str, str]]) -> str:
+    """A warning about topics where an acknowledged record may be on one broker alone."""
+    weak = [
+        topic.name
+        for topic in topics
+        if topic.replicas > 1 and int(configs.get(topic.name, {}).get("min.insync.replicas", "1")) == 1
+    ]
+    if not weak:
+        return ""
+    return (
+        f"; warning: {', '.join(sorted(weak))} acknowledge a record that one replica has (min.insync.replicas=1), so "
+        "losing a broker may lose it: set min.insync.replicas=2 (MOODWIRE_KAFKA_MIN_IN_SYNC=2 for topics to come)"
+    )
 
 
 def _problems(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | None, cluster: Cluster) -> Iterator[str]:
@@ -59,6 +75,8 @@ def _problems(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | No
             f"has {found.partitions} partitions and the settings ask for {spec.partitions} (MOODWIRE_PARTITIONS, "
             "MOODWIRE_MENTIONS_PARTITIONS)"
         )
+    if problem := size_problem(config, ROW_BYTES if spec is None else RECORD_BYTES):
+        yield problem
     if config.get("unclean.leader.election.enable") == "true":
         yield "a replica that is behind may lead it and lose records: set unclean.leader.election.enable=false"
     least = int(config.get("min.insync.replicas", "1"))

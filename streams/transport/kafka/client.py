@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -13,13 +13,13 @@ from kafka.admin import OffsetSpec
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import StageTaken, TransportError
-from streams.limits import ROW_BYTES, needed_bytes
+from streams.limits import RECORD_BYTES, ROW_BYTES, needed_bytes
 from streams.transport.broker import Broker, Late, TopicSpec, TopicState
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
 from streams.transport.kafka.sender import Sender
 
-__all__ = ["KafkaBroker", "topic_settings"]
+__all__ = ["KafkaBroker", "require_size", "size_problem", "topic_settings"]
 
 _TOPIC_BYTES = 4 << 20
 """What our topics take: foreign producers may send larger batches to `news` than we do."""
@@ -39,6 +39,22 @@ def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
     if options.min_in_sync is not None:
         configs["min.insync.replicas"] = str(options.min_in_sync)
     return {"num_partitions": topic.partitions, "replication_factor": options.replication, "configs": configs}
+
+
+def size_problem(config: Mapping[str, str], largest: int) -> str | None:
+    """What is wrong with a topic's `max.message.bytes`, its own or the broker's, for records of up to `largest`."""
+    found, needed = config.get("max.message.bytes"), needed_bytes(largest)
+    if found is None or int(found) >= needed:
+        return None
+    return f"takes batches of {int(found):,} bytes, what is sent there needs {needed:,}: set max.message.bytes={needed}"
+
+
+def require_size(configs: Mapping[str, Mapping[str, str]], largest: int, bootstrap: str) -> None:
+    """Raises TransportError that names each topic whose limit is below what is sent there, and the fix."""
+    found = {name: size_problem(config, largest) for name, config in sorted(configs.items())}
+    problems = [f"topic {name} {problem}" for name, problem in found.items() if problem]
+    if problems:
+        raise TransportError(f"Kafka at {bootstrap}: {'; '.join(problems)} (kafka-configs.sh --alter --topic …)")
 
 
 class KafkaBroker(Broker):
@@ -62,15 +78,16 @@ class KafkaBroker(Broker):
                     f"settings ask for {wanted[name].partitions}: set what it has (MOODWIRE_PARTITIONS, "
                     "MOODWIRE_MENTIONS_PARTITIONS), or use a namespace or prefix of its own"
                 )
-        self._keep_retention([wanted[name] for name in known])
+        if known:
+            configs = self.cluster.configs(known)
+            require_size(configs, RECORD_BYTES, self.cluster.bootstrap)
+            self._keep_retention([wanted[name] for name in known], configs)
 
-    def _keep_retention(self, topics: Sequence[TopicSpec]) -> None:
-        dated = [topic for topic in topics if topic.retention_ms is not None and not topic.compacted]
-        if not dated:
-            return
-        now = self.cluster.configs(topic.name for topic in dated)
-        for topic in dated:
-            if now.get(topic.name, {}).get("retention.ms") != str(topic.retention_ms):
+    def _keep_retention(self, topics: Sequence[TopicSpec], configs: Mapping[str, Mapping[str, str]]) -> None:
+        for topic in topics:
+            if topic.retention_ms is None or topic.compacted:
+                continue
+            if configs.get(topic.name, {}).get("retention.ms") != str(topic.retention_ms):
                 self.cluster.configure(topic.name, {"retention.ms": str(topic.retention_ms)})
 
     def topic(self, name: str) -> TopicState:

@@ -11,9 +11,10 @@ from faust.types import TP
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
+from streams.limits import ROW_BYTES
 from streams.transport.asking import ask
 from streams.transport.broker import TopicSpec
-from streams.transport.kafka.client import topic_settings
+from streams.transport.kafka.client import require_size, topic_settings
 from streams.transport.kafka.ordered import OrderedSends
 from streams.transport.partitioner import partition_for
 
@@ -77,12 +78,17 @@ class Producer(driver.Producer):
         compacting: bool | None = None,
         **_: Any,
     ) -> None:
-        """Creates a table's changelog unless it stands; returns when it may be used."""
+        """Creates a table's changelog unless it exists; returns when it may be used.
+
+        Raises TransportError for one that takes no row of the size that we write.
+        """
         cluster = self.transport.cluster
         spec = TopicSpec(topic, partitions, compacted=bool(compacting))
 
         def ensure() -> None:
-            if topic not in cluster.topics([topic]):
+            if topic in cluster.topics([topic]):
+                require_size(cluster.configs([topic]), ROW_BYTES, cluster.bootstrap)
+            else:
                 cluster.create({topic: topic_settings(spec, cluster.options)})
 
         await ask(ensure, "topics")

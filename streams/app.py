@@ -15,7 +15,7 @@ from streams.archive import open_archive
 from streams.archive.protocol import Archive
 from streams.classifiers import model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
-from streams.engine.ports import Outbox, Stage
+from streams.engine.ports import Outbox, Parking, Stage
 from streams.engine.ticks import ClockLimit
 from streams.feeds.fieldmap import field_map_of
 from streams.learning.control import Control, read_control
@@ -25,6 +25,7 @@ from streams.learning.shelf import OpenModel, Shelf
 from streams.learning.swap import FixedVersions, SwappedVersions
 from streams.namespaces import Kind, declare
 from streams.observe.operations import Operations
+from streams.parking import RejectsParking
 from streams.process import settle_interpreter
 from streams.settings import Settings
 from streams.stages.deliver import DeliverStage
@@ -150,7 +151,13 @@ class Pipeline:
             stage = self.operations.stage(name, stage)
         apart = {"score": settings.score_seconds, "watch": settings.watch_seconds}
         apart_seconds = apart.get(name, 0.0) if self._live else 0.0
-        return run_stage(app, topics.sources[name], stage, apart_seconds=apart_seconds)
+        source = topics.sources[name]
+        return run_stage(app, source, stage, apart_seconds=apart_seconds, parking=self._parking(app, name, source))
+
+    def _parking(self, app: StageApp, name: str, source: str) -> Parking:
+        topics = self.settings.topics
+        on_loss = self.operations.lost if self.operations is not None else lambda *_: None
+        return RejectsParking(FaustOutbox(app), topics.rejects, topics.kind(source), name, self._observer, on_loss)
 
     @property
     def _live(self) -> bool:

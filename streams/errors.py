@@ -39,13 +39,15 @@ class SettingsError(MoodwireError):
 class Reject(MoodwireError):
     """A record that cannot be processed, now or later, as it is.
 
-    `reason` is a short stable code for counting (``bad_json``, ``no_title``), `detail` is for people.
+    `reason` is a short stable code for counting (``bad_json``, ``no_title``), `detail` is for people. `offset` is that
+    of the record, where a stage raises it for one record of a run.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: str, detail: str = "", offset: int | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+        self.offset = offset
 
 
 class TooLarge(Reject):

@@ -43,6 +43,10 @@ class Topics:
     def name(self, topic: str) -> str:
         return f"{self.prefix}{self.namespace}.{topic}"
 
+    def kind(self, topic: str) -> str:
+        """The name of a topic of this namespace without prefix and namespace."""
+        return topic.removeprefix(self.name(""))
+
     def group(self, stage: str) -> str:
         return f"{self.prefix}{self.namespace}.{stage}"
 

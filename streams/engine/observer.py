@@ -14,8 +14,8 @@ __all__ = ["NoObserver", "StageObserver"]
 class StageObserver(Protocol):
     """Takes the figures that only the stage itself knows."""
 
-    def rejected(self, reasons: Sequence[str]) -> None:
-        """Records were parked, for these reasons."""
+    def rejected(self, reasons: Sequence[str], stage: str = "score") -> None:
+        """The stage parked records, for these reasons."""
 
     def read(self, partition: int, newest_ms: int, source: str) -> None:
         """A run of news is scored; `newest_ms` is the latest `seen` in it (0: it had no item), `source` whose item."""
@@ -36,7 +36,7 @@ class StageObserver(Protocol):
 class NoObserver:
     """Nobody watches."""
 
-    def rejected(self, reasons: Sequence[str]) -> None: ...
+    def rejected(self, reasons: Sequence[str], stage: str = "score") -> None: ...
 
     def read(self, partition: int, newest_ms: int, source: str) -> None: ...
 

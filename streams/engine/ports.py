@@ -10,9 +10,10 @@ from typing import Protocol
 
 import msgspec
 
+from streams.engine.isolation import Culprit
 from streams.engine.runs import Run
 
-__all__ = ["Outbox", "Send", "Stage", "StateStore"]
+__all__ = ["Outbox", "Parking", "Send", "Stage", "StateStore"]
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -54,3 +55,13 @@ class Stage(Protocol):
 
     def forget(self, partition: int) -> None:
         """The partition was revoked: drop every cache that speaks for it."""
+
+
+class Parking(Protocol):
+    """Where records go that their stage cannot handle."""
+
+    async def park(self, run: Run, culprits: Sequence[Culprit]) -> None:
+        """Returns when the records of the run are parked durably; parking one again changes nothing.
+
+        Raises `Retry`, `TransportError` or `LeaseLost`; then none may be acknowledged.
+        """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import msgspec
 
@@ -51,3 +52,13 @@ class Run:
     def reaches_end(self) -> bool:
         """Whether nothing more stood in the partition when this run was fetched."""
         return self.last_offset + 1 >= self.end_offset
+
+    def part(self, begin: int, end: int) -> Self:
+        """The records numbered [begin, end) as a run; the run itself where that is all of them."""
+        if begin == 0 and end == len(self.records):
+            return self
+        return replace(self, records=self.records[begin:end])
+
+    def followed_by(self, run: Run) -> Self:
+        """This run and the next one of the same partition and epoch as one."""
+        return replace(self, records=[*self.records, *run.records], end_offset=run.end_offset)

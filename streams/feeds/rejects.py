@@ -10,18 +10,21 @@ from streams.engine.ports import Send
 from streams.errors import Reject
 from streams.records import VERSION
 
-__all__ = ["RAW_LIMIT", "RejectRecord", "reject_send"]
+__all__ = ["RAW_LIMIT", "RejectRecord", "first_seen_ms", "reject_send"]
 
 RAW_LIMIT = 65_536  # bytes of the raw record that are kept
+_DETAIL_LIMIT = 2_000  # characters
+_NAME_LIMIT = 4_096  # bytes of the key, and characters of a position
 
 
 class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     """The value of a record in topic `rejects`.
 
-    `position` is ``file:<name>:<line>``, ``feed:<name>:<hash>`` or ``news:<partition>:<offset>:<epoch>``: a
-    topic that was made again begins at offset 0 again. `raw` is base64 of at most 64 KiB of the record, `size` its
-    whole length in bytes; `source` names the file or feed. `seen_ms` is when the record was first seen, which a retry
-    keeps; None for a line of a file that names no date.
+    `position` is ``file:<name>:<line>``, ``feed:<name>:<hash>`` or ``<topic>:<partition>:<offset>:<epoch>``, where the
+    topic is news, mentions or alerts: one that was made again begins at offset 0 again. `raw` is base64 of at most
+    64 KiB of the record, `size` its whole length in bytes; `source` names the file, feed or topic. `seen_ms` is when
+    the record was first seen, which a retry keeps; None for a line of a file that names no date. `key` is base64 of
+    the record's key, empty where it had none or a longer one than is kept.
     """
 
     position: str
@@ -32,10 +35,24 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     size: int
     source: str
     seen_ms: int | None = None
+    key: str = ""
     version: int = VERSION
 
     def raw_bytes(self) -> bytes:
         return base64.b64decode(self.raw)
+
+    def key_bytes(self) -> bytes | None:
+        return base64.b64decode(self.key) or None
+
+    @property
+    def kind(self) -> str:
+        """Where it was: `file`, `feed`, or the topic without its prefix."""
+        return self.position.partition(":")[0]
+
+
+def first_seen_ms(timestamp_ms: int, now_ms: int) -> int:
+    """When a record of a topic was first seen: at its own time, unless that is none or its clock is ahead."""
+    return timestamp_ms if 0 < timestamp_ms < now_ms else now_ms
 
 
 def reject_send(
@@ -48,16 +65,24 @@ def reject_send(
     at_ms: int,
     size: int = -1,
     seen_ms: int | None = None,
+    key: bytes | None = None,
 ) -> Send:
-    """The record that parks `raw`; `size` is its whole length where `raw` was cut already."""
+    """The record that parks `raw`; `size` is its whole length where `raw` was cut already. It is bounded itself."""
+    kept_key = key if key is not None and len(key) <= _NAME_LIMIT else b""
     record = RejectRecord(
         position=position,
         reason=reject.reason,
-        detail=reject.detail,
+        detail=_plain(reject.detail, _DETAIL_LIMIT),
         at_ms=at_ms,
         raw=base64.b64encode(raw[:RAW_LIMIT]).decode(),
         size=len(raw) if size < 0 else size,
-        source=source,
+        source=_plain(source, _NAME_LIMIT),
         seen_ms=seen_ms,
+        key=base64.b64encode(kept_key).decode(),
     )
     return Send(topic, position.encode("utf-8", "replace"), msgspec.json.encode(record), timestamp_ms=at_ms)
+
+
+def _plain(text: str, limit: int) -> str:
+    """Bounded, and fit for JSON: lone surrogates, which names of files may hold, are replaced."""
+    return text[:limit].encode("utf-8", "replace").decode()

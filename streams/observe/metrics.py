@@ -110,7 +110,7 @@ class Metrics:
         )
         self.inference_texts = self._counter("inference_texts_total", "Texts given to the classifier.", ["model"])
         self.model_info = self._gauge("model_info", "The loaded classifiers; always 1.", _MODEL_LABELS)
-        self.rejects = self._counter("rejects_total", "Records that were parked, by reason.", ["reason"])
+        self.rejects = self._counter("rejects_total", "Records that were parked.", ["stage", "reason"])
 
     def _archive_figures(self) -> None:
         self.archived = self._counter(
@@ -165,9 +165,9 @@ class Metrics:
     def stage(self, name: str) -> StageMetrics:
         return StageMetrics(self, name)
 
-    def rejected(self, reasons: Sequence[str]) -> None:
+    def rejected(self, reasons: Sequence[str], stage: str = "score") -> None:
         for reason in reasons:
-            self.rejects.labels(reason).inc()
+            self.rejects.labels(stage, reason).inc()
 
     def read(self, partition: int, newest_ms: int, source: str) -> None:
         if newest_ms > self._newest.get(partition, (0, ""))[0]:

@@ -47,6 +47,7 @@ __all__ = ["DEFAULT_PORT", "Operations"]
 log = structlog.get_logger(__name__)
 
 DEFAULT_PORT = 8710
+_LOSS_SHOWN_MS = 3_600_000
 
 
 def _wall_ms() -> int:
@@ -115,6 +116,10 @@ class Operations:
     def outbox(self, outbox: Outbox) -> Outbox:
         """The outbox; with traces its records name their run."""
         return self._tracer.outbox(outbox)
+
+    def lost(self, subject: str, detail: str) -> None:
+        """A record of an internal topic was parked: a trouble for an hour, then only in the metrics and `rejects`."""
+        self.troubles.raise_trouble("parked", detail, subject, lasts_ms=_LOSS_SHOWN_MS)
 
     def rules(self, config: AlertConfig) -> None:
         """Shows the alert rules' clock."""

@@ -20,19 +20,23 @@ from streams.observe.metrics import Metrics
 
 __all__ = ["REASONS", "Trouble", "Troubles"]
 
-REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark", "clock", "model")
+REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark", "clock", "model", "parked")
 """All reasons, so that a dashboard shows a zero for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One thing that is wrong: `reason` is one of `REASONS`, `subject` names which stage, feed or topic it is about."""
+    """One thing that is wrong: `reason` is one of `REASONS`, `subject` names which stage, feed or topic it is about.
+
+    `until_ms` is when it ends by itself: something that happened, rather than something that lasts.
+    """
 
     reason: str
     subject: str
     detail: str
     since_ms: int
     told: bool = False
+    until_ms: int | None = None
 
 
 class Troubles:
@@ -60,16 +64,21 @@ class Troubles:
             metrics.trouble.labels(reason).set(0)
             metrics.troubles.labels(reason)
 
-    def raise_trouble(self, reason: str, detail: str, subject: str = "") -> None:
-        """Starts an episode, or renews the detail of the one that lasts."""
+    def raise_trouble(self, reason: str, detail: str, subject: str = "", *, lasts_ms: int | None = None) -> None:
+        """Starts an episode, or renews the detail of the one that lasts.
+
+        It lasts until it is cleared, or `lasts_ms` from now on. One that ends by itself is told at once.
+        """
         if reason not in REASONS:
             raise ValueError(f"there is no trouble {reason!r}; take one of {', '.join(REASONS)}")
+        now_ms = self._clock()
+        until_ms = None if lasts_ms is None else now_ms + lasts_ms
         with self._lock:
             known = self._active.get((reason, subject))
             if known is not None:
-                self._active[reason, subject] = replace(known, detail=detail)
+                self._active[reason, subject] = replace(known, detail=detail, until_ms=until_ms)
                 return
-            self._active[reason, subject] = Trouble(reason, subject, detail, self._clock())
+            self._active[reason, subject] = Trouble(reason, subject, detail, now_ms, until_ms=until_ms)
             self._metrics.troubles.labels(reason).inc()
             self._metrics.trouble.labels(reason).set(1)
 
@@ -95,11 +104,13 @@ class Troubles:
     def take_notices(self) -> list[Notice]:
         """What people are to be told now; each episode's start and end come out once."""
         now_ms = self._clock()
+        for over in [one for one in self.active if one.until_ms is not None and now_ms >= one.until_ms]:
+            self.clear(over.reason, over.subject)
         with self._lock:
             fresh = [
                 trouble
                 for trouble in self._active.values()
-                if not trouble.told and now_ms - trouble.since_ms >= self._grace_ms
+                if not trouble.told and (trouble.until_ms or now_ms - trouble.since_ms >= self._grace_ms)
             ]
             for trouble in fresh:
                 self._active[trouble.reason, trouble.subject] = replace(trouble, told=True)

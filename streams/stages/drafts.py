@@ -14,7 +14,7 @@ from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
 from streams.feeds.dates import LATEST_MS
 from streams.feeds.fieldmap import FieldMap, news_from_record
-from streams.feeds.rejects import reject_send
+from streams.feeds.rejects import first_seen_ms, reject_send
 from streams.records import News, Position, Scored, Story
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.stories import StoryIndex
@@ -104,7 +104,7 @@ class RecordReader:
     def reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
         """The record, parked with the reason."""
         position = f"news:{run.partition}:{record.offset}:{run.epoch}"
-        seen_ms = now_ms if not 0 < record.timestamp_ms < now_ms else record.timestamp_ms  # a clock may be ahead
+        seen_ms = first_seen_ms(record.timestamp_ms, now_ms)
         return reject_send(
             self.rejects, position, reject, record.value or b"", source=run.topic, at_ms=now_ms, seen_ms=seen_ms
         )

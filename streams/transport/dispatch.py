@@ -5,7 +5,8 @@
 
 Lanes run side by side, so that one partition's archive write overlaps another's inference. Within a lane a
 run that fails is tried again before any later one, and its partition waits: nothing is skipped, nothing
-escapes.
+escapes. A run that fails because of one of its records goes on without it (`streams.engine.isolation`): that record
+is parked before the run is acknowledged.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from streams.engine.ports import Stage
+from streams.engine.isolation import Fault, Isolation, fault_of
+from streams.engine.ports import Parking, Stage
 from streams.engine.runs import Run
 from streams.errors import LeaseLost, MoodwireError, Retry
 
@@ -33,6 +36,20 @@ CURRENT: ContextVar[Any | None] = ContextVar("CURRENT", default=None)
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 60.0
+
+LONE_ATTEMPTS = 3
+LONE_SECONDS = 60.0
+"""The last record of a quiet partition has no later one to prove it at fault. It is parked after so many attempts when
+another partition's run succeeds meanwhile, or after so long when the stage has worked before; one a partition, until
+that has had a success of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Part of a run as an event: what is written for it is written at its own position."""
+
+    value: Run
+    message: Any
 
 
 def backoff_seconds(attempt: int, retry_after_seconds: float, jitter: float) -> float:
@@ -59,9 +76,14 @@ class RunSource(Protocol):
     async def hold(self, event: Any | None = None) -> None:
         """Raises LeaseLost unless this worker still owns the run's partition."""
 
+    def look_ahead(self, event: Any) -> None:
+        """The run waits for a later record of its partition: hand out one run more than usual."""
+
 
 class Dispatcher:
     """The lanes of one stage; made before its app starts, closed before it stops.
+
+    `parking` takes the records that the stage cannot handle; without it a run that fails is tried again as it is.
 
     A partition's runs begin at least `apart_seconds` apart: what comes meanwhile waits in the broker, and the next
     run brings it all. For a stage whose work is by the run rather than by the record.
@@ -75,7 +97,12 @@ class Dispatcher:
         idle_seconds: float = 1.0,
         apart_seconds: float = 0.0,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        parking: Parking | None = None,
+        lone_seconds: float = LONE_SECONDS,
     ) -> None:
+        self.parking = parking
+        self.lone_seconds = lone_seconds
+        self.succeeded_at: float | None = None
         self.stage = stage
         self.source = source
         self.idle_seconds = idle_seconds
@@ -132,6 +159,8 @@ class _Lane:
         self._waiting: deque[Any] = deque()
         self._arrived = asyncio.Event()
         self._rests_until = 0.0
+        self._in_hand: list[Any] = []
+        self._may_park_alone = True
         self.task = asyncio.create_task(self._work(), name=f"lane {topic}/{partition}")
 
     def put(self, event: Any) -> None:
@@ -191,44 +220,124 @@ class _Lane:
             log.exception("%s/%d: idle tick failed, the next comes in a second", self._topic, self._partition)
 
     async def _finish(self, event: Any) -> None:
-        """Tries the run until it succeeds, then acknowledges it; else leaves it for the next start."""
+        """Tries the run until it succeeds, then acknowledges it; else leaves it for the next start.
+
+        Runs that follow are taken along where only they can tell which record is at fault.
+        """
+        self._in_hand = [event]
         done = False
         try:
-            CURRENT.set(event)
-            done = await self._succeeds(event)
+            done = await self._succeeds(Isolation(event.value))
         finally:
             CURRENT.set(None)
             source = self._owner.source()
-            source.run_done(event) if done else source.run_dropped(event)
+            for one in self._in_hand:
+                source.run_done(one) if done else source.run_dropped(one)
 
-    async def _succeeds(self, event: Any) -> bool:
+    async def _succeeds(self, search: Isolation) -> bool:
         """False when the worker closes, or loses the partition, before the run has succeeded."""
-        run: Run = event.value
         attempt = 0
         while not self._owner.closing.is_set():
             attempt += 1
             try:
-                await self._owner.source().hold(event)
-                await self._owner.stage.handle(run)
+                await self._attempt(search, attempt)
             except LeaseLost as error:
+                run = search.run
                 log.warning("%s/%d: run dropped, another worker has it: %s", run.topic, run.partition, error)
                 return False
             except Exception as error:
-                await self._wait_after(error, run, attempt)
+                await self._wait_after(error, search, attempt)
             else:
                 return True
         return False
 
-    async def _wait_after(self, error: Exception, run: Run, attempt: int) -> None:
+    async def _attempt(self, search: Isolation, attempt: int) -> None:
+        """Handles what is left of the run, and parks what is at fault; raises what keeps it from its end."""
+        search.begin(attempt)
+        await self._park(search)
+        problem: Exception | None = None
+        while (piece := search.piece) is not None:
+            problem = await self._handle(search, piece) or problem
+            await self._park(search)
+        if search.suspects and attempt >= LONE_ATTEMPTS and self._is_alone_at_fault(search):
+            self._may_park_alone = False
+            search.condemn()
+            await self._park(search)
+        if search.suspects and problem is not None:
+            raise problem
+
+    async def _handle(self, search: Isolation, piece: Run) -> Exception | None:
+        """Gives the piece to the stage; returns an error that is about a record, raises any other."""
+        owner = self._owner
+        event = self._in_hand[0]
+        CURRENT.set(event if piece is event.value else _Piece(piece, event.message))
+        now = asyncio.get_running_loop().time
+        try:
+            await owner.source().hold(event)
+            await owner.stage.handle(piece)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if owner.parking is None or fault_of(error) is Fault.WORLD:
+                raise
+            search.failed(error, now())
+            return error
+        search.handled()
+        self._may_park_alone = True
+        owner.succeeded_at = now()
+        return None
+
+    async def _park(self, search: Isolation) -> None:
+        culprits = list(search.at_fault)
+        if culprits and self._owner.parking is not None:
+            await self._owner.parking.park(search.run, culprits)
+            search.parked(culprits)
+
+    def _is_alone_at_fault(self, search: Isolation) -> bool:
+        """Whether the last record that is known, alone suspected, is at fault as far as can be told without a later."""
+        lone, succeeded_at = search.lone, self._owner.succeeded_at
+        if lone is None or succeeded_at is None or not self._may_park_alone:
+            return False
+        waited = asyncio.get_running_loop().time() - lone.since
+        return succeeded_at > lone.since or waited >= self._owner.lone_seconds
+
+    def _look_ahead(self, search: Isolation) -> None:
+        """Takes the next run along, where all that is known ends in suspects; asks for it where it is not here."""
+        if not search.ends_in_suspects:
+            return
+        if self._waiting and self._waiting[0].value.epoch == search.run.epoch:
+            event = self._waiting.popleft()
+            self._in_hand.append(event)
+            search.extend(event.value)
+        elif not self._waiting:
+            self._owner.source().look_ahead(self._in_hand[-1])
+
+    async def _wait_after(self, error: Exception, search: Isolation, attempt: int) -> None:
         asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
         wait = backoff_seconds(attempt, asked, random.random())  # noqa: S311  # jitter is no secret
+        run = search.run
         log.warning(
             "%s/%d: offsets %d to %d not done at attempt %d, again in %.1f s: %s",
             run.topic, run.partition, run.first_offset, run.last_offset, attempt, wait, str(error) or
             type(error).__name__, exc_info=None if isinstance(error, MoodwireError) else error,
         )  # fmt: skip
-        try:
-            async with asyncio.timeout(wait):
-                await self._owner.closing.wait()
-        except TimeoutError:
+        self._arrived.clear()
+        known = len(self._in_hand)
+        self._look_ahead(search)
+        if len(self._in_hand) > known:
             return
+        over = [self._owner.closing.wait()]
+        if search.ends_in_suspects and not self._waiting:
+            over.append(self._arrived.wait())
+        await _first_of(over, wait)
+        self._look_ahead(search)
+
+
+async def _first_of(waits: list[Coroutine[Any, Any, Any]], seconds: float) -> None:
+    """Returns when one of them is over, after `seconds` at the latest."""
+    tasks = [asyncio.ensure_future(one) for one in waits]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -23,7 +23,7 @@ import faust
 from faust.tables.manager import TableManager
 from yarl import URL
 
-from streams.engine.ports import Stage
+from streams.engine.ports import Parking, Stage
 from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
 from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.dispatch import Dispatcher
@@ -179,15 +179,24 @@ class StageJob:
 
 
 def run_stage(
-    app: StageApp, topic: str, stage: Stage, *, idle_seconds: float = 1.0, apart_seconds: float = 0.0
+    app: StageApp,
+    topic: str,
+    stage: Stage,
+    *,
+    idle_seconds: float = 1.0,
+    apart_seconds: float = 0.0,
+    parking: Parking | None = None,
 ) -> StageJob:
-    """Makes the agent that feeds the stage with the topic's runs. To be called before the app starts."""
+    """Makes the agent that feeds the stage with the topic's runs. To be called before the app starts.
+
+    `parking` takes the records that the stage cannot handle.
+    """
     name = app.conf.id
 
     def source() -> Any:
         return app.consumer
 
-    dispatcher = Dispatcher(stage, source, idle_seconds=idle_seconds, apart_seconds=apart_seconds)
+    dispatcher = Dispatcher(stage, source, idle_seconds=idle_seconds, apart_seconds=apart_seconds, parking=parking)
     app.lanes = dispatcher
     channel = app.topic(topic, schema=RunSchema(), internal=False)
 

@@ -25,6 +25,7 @@ from streams.engine.runs import Record, Run
 __all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "size_bytes", "take_done"]
 
 _LAST_COMMIT_SECONDS = 1.0
+_MOST_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,9 @@ class RunConsumer(Consumer):
         self._next: dict[TP, int] = {}
         #: The partitions whose last run, when it was handed out, left something behind.
         self._behind: set[TP] = set()
+        #: How many runs more than usual may be with their stage: one of them is held by a record that fails, and what
+        #: follows tells whether that is the record's fault.
+        self._ahead: dict[TP, int] = {}
         #: Counts the times that all positions were moved: what a fetch from before brings counts no more.
         self.seeks = 0
 
@@ -215,7 +219,14 @@ class RunConsumer(Consumer):
 
     def _has_room(self, tp: TP) -> bool:
         limit = self.limits.in_flight if tp in self._behind else 1
-        return tp in self._next and self.in_flight(tp) < limit
+        return tp in self._next and self.in_flight(tp) < limit + self._ahead.get(tp, 0)
+
+    def look_ahead(self, event: Any) -> None:
+        """The run waits for a later record of its partition: one more may be handed out, up to a bound."""
+        tp: TP = event.message.tp
+        if not self._has_room(tp):
+            self._ahead[tp] = min(self._ahead.get(tp, 0) + 1, _MOST_AHEAD)
+            self.made_room()
 
     def in_flight(self, tp: TP) -> int:
         """How many runs of the partition are handed out and not acknowledged."""
@@ -233,6 +244,7 @@ class RunConsumer(Consumer):
     def run_done(self, event: Any) -> None:
         """The run's effects are all acknowledged: its offset may be committed, after those before it."""
         event.ack()
+        self._ahead.pop(event.message.tp, None)
         self.made_room()
 
     def run_dropped(self, event: Any) -> None:
@@ -256,6 +268,7 @@ class RunConsumer(Consumer):
         """Goes back to the committed offsets; what was handed out before counts no more."""
         self.seeks += 1
         self._next.clear()
+        self._ahead.clear()
         for tp in list(self._handed):
             self._forget_handed(tp)
         committed: Mapping[TP, int] = await super().seek_to_committed()

@@ -71,7 +71,7 @@ async def test_figures_say_what_happened() -> None:
     metrics = await used()
     assert sample(metrics, "records_total", stage="score") == 3
     assert sample(metrics, "retries_total", stage="score", reason="error") == 1
-    assert sample(metrics, "rejects_total", reason="bad_json") == 2
+    assert sample(metrics, "rejects_total", stage="score", reason="bad_json") == 2
     assert sample(metrics, "inference_texts_total", model="null") == 2
     assert sample(metrics, "watermark_timestamp_seconds", partition="0") == (NOW_MS - 40_000) / 1000
     assert sample(metrics, "alert_latency_seconds_bucket", le="20.0") == 1

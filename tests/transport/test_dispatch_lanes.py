@@ -46,6 +46,9 @@ class FakeSource:
         if self.lost:
             raise LeaseLost("given out anew")
 
+    def look_ahead(self, event: Event) -> None:
+        """There is nothing more."""
+
 
 @dataclass
 class FakeStage:

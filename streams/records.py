@@ -7,9 +7,10 @@ news -> scored ─┬─► archive          Scored
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 __all__ = [
     "VERSION",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 VERSION = 1
+
+_Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
@@ -120,15 +123,18 @@ class Scored(msgspec.Struct, kw_only=True, gc=False):
 
 
 class MentionItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What `watch` needs of one item. `negative` is 1 for a negative item, else 0; `weight` its probability."""
+    """What `watch` needs of one item. `negative` is 1 for a negative item, else 0; `weight` its probability.
 
-    offset: int
-    id: str
-    seen_ms: int
-    signature: int
-    negative: int
-    weight: float
-    series: tuple[str, ...]
+    Bounds are checked where a record is decoded: anybody may write to a topic.
+    """
+
+    offset: _Natural
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    seen_ms: _Natural
+    signature: _Natural
+    negative: Annotated[int, Meta(ge=0, le=1)]
+    weight: Annotated[float, Meta(ge=0, le=1)]
+    series: tuple[Annotated[str, Meta(min_length=1, max_length=1_000)], ...]
 
 
 class MentionBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -139,8 +145,8 @@ class MentionBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     version: int
-    epoch: str
-    partition: int
-    partitions: int
-    progress_ms: int
+    epoch: Annotated[str, Meta(max_length=200)]
+    partition: _Natural
+    partitions: Annotated[int, Meta(ge=1, le=1_000_000)]
+    progress_ms: _Natural
     items: tuple[MentionItem, ...] = ()

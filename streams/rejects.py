@@ -12,32 +12,68 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from alerts import AlertEvent
 from streams.engine.ports import Send
+from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
 from streams.feeds.fieldmap import FieldMap, dated_ms, news_from_record, parse_json
-from streams.feeds.rejects import RejectRecord
+from streams.feeds.rejects import RejectRecord, reject_send
 from streams.records import VERSION, News
 from streams.text.signature import partition_key
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
-__all__ = ["Retried", "read_again", "read_rejects", "retry_rejects"]
+__all__ = ["MENTIONS_PASSED", "UNREADABLE", "Retried", "read_again", "read_rejects", "retry_rejects"]
+
+UNREADABLE = "unreadable_reject"
+"""The reason of what is in the topic `rejects` and is no parked record."""
+
+MENTIONS_PASSED = "mentions_passed"
+"""Why a record of mentions is not sent again: `moodwire archive restate` counts its items from the archive."""
 
 _decoder = msgspec.json.Decoder(RejectRecord)
 
 
 def read_rejects(broker: Broker, topics: Topics) -> list[RejectRecord]:
-    """What is parked now, oldest first: the last record of each position, without those that were retried."""
+    """What is parked now, oldest first: the last record of each position, without those that were retried.
+
+    What somebody else wrote into the topic is shown with the reason `UNREADABLE`, and hides no other. Raises
+    `NewerVersion`.
+    """
     parked: dict[bytes, RejectRecord] = {}
     for record in broker.scan(topics.rejects):
         key = record.key or b""
         if record.value is None:
             parked.pop(key, None)
-        else:
-            parked[key] = reject = _decoder.decode(record.value)
-            if reject.version > VERSION:
-                raise NewerVersion(f"the parked record {reject.position}", reject.version, VERSION)
+            continue
+        try:
+            parked[key] = reject = _decoded(record.value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            parked.setdefault(key, _foreign(record, str(error), topics.rejects))
+            continue
+        if reject.version > VERSION:
+            raise NewerVersion(f"the parked record {reject.position}", reject.version, VERSION)
     return list(parked.values())
+
+
+def _decoded(value: bytes) -> RejectRecord:
+    """Raises `msgspec.MsgspecError`, or ValueError when what it keeps of the record is no base64."""
+    reject = _decoder.decode(value)
+    reject.raw_bytes(), reject.key_bytes()
+    return reject
+
+
+def _foreign(record: Record, problem: str, topic: str) -> RejectRecord:
+    """A record of the topic `rejects` that parks nothing, as one that does."""
+    send = reject_send(
+        topic,
+        (record.key or b"").decode("utf-8", "replace") or f"rejects:{record.offset}",
+        Reject(UNREADABLE, f"no parked record: {problem}"),
+        record.value or b"",
+        source=topic,
+        at_ms=max(record.timestamp_ms, 0),
+    )
+    return _decoder.decode(send.value or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +93,49 @@ class Retried:
 def retry_rejects(
     broker: Broker, topics: Topics, rejects: Iterable[RejectRecord], field_map: FieldMap, *, now_ms: int
 ) -> Retried:
-    """Send the records that can be read now to `news` again and take them off the list; the others stay on it.
+    """Send the records that can be read now again and take them off the list; the others stay on it.
 
-    They go as items that carry the time at which they were first seen: a record's own timestamp may be the broker's.
+    News go to `news` as items that carry the time at which they were first seen: a record's own timestamp may be the
+    broker's. Alerts go to `alerts` as they were: each notification has an id. Mentions stay: their positions have been
+    passed, so `watch` would take them for a redo.
     """
     items: list[tuple[News, RejectRecord]] = []
+    alerts: list[RejectRecord] = []
     refused: Counter[str] = Counter()
     cut = 0
     for reject in rejects:
         if len(reject.raw_bytes()) < reject.size:
             cut += 1
-            continue
-        try:
-            items.append((read_again(reject, field_map, now_ms), reject))
-        except Reject as still:
-            refused[still.reason] += 1
+        elif reject.reason == UNREADABLE or reject.kind == "mentions":
+            refused[UNREADABLE if reject.reason == UNREADABLE else MENTIONS_PASSED] += 1
+        elif reject.kind == "alerts":
+            alerts.append(reject)
+        else:
+            try:
+                items.append((read_again(reject, field_map, now_ms), reject))
+            except Reject as still:
+                refused[still.reason] += 1
     items.sort(key=lambda pair: pair[0].seen_ms)  # windows take what comes too late in no count
     sends = [send for item, reject in items for send in _sends(topics, item, reject)]
+    sends += [send for reject in alerts if _is_alert(reject, refused) for send in _alert_sends(topics, reject)]
     if sends:
         broker.append(sends)
-    return Retried(len(items), cut, dict(refused))
+    return Retried(len(sends) // 2, cut, dict(refused))
+
+
+def _is_alert(reject: RejectRecord, refused: Counter[str]) -> bool:
+    """Whether the record can be read now; what cannot is counted in `refused`."""
+    try:
+        AlertEvent.from_json(reject.raw_bytes())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        refused["bad_alert"] += 1
+        return False
+    return True
+
+
+def _alert_sends(topics: Topics, reject: RejectRecord) -> tuple[Send, Send]:
+    again = Send(topics.alerts, reject.key_bytes(), reject.raw_bytes())
+    return again, Send(topics.rejects, reject.position.encode("utf-8", "replace"), None)
 
 
 def read_again(reject: RejectRecord, field_map: FieldMap, now_ms: int) -> News:

@@ -24,6 +24,8 @@ CHANGE_HEADER = "moodwire-change"
 BASELINES_HEADER = "moodwire-baselines"
 """Header of a record of mentions that holds baselines for a promotion; its value is the number of that, in ASCII."""
 
+_LONGEST_CHANGE = 18  # digits; promotions are numbered from 1
+
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 
 
@@ -92,8 +94,11 @@ class Topics:
 
 
 def change_of(headers: Iterable[tuple[str, bytes]]) -> int:
-    """The number of the promotion that the headers of mentions tell; 0 without one."""
-    return next((int(value) for name, value in headers if name == CHANGE_HEADER), 0)
+    """The number of the promotion that the headers of mentions tell; 0 without one. Raises ValueError for garbage."""
+    value = next((value for name, value in headers if name == CHANGE_HEADER), b"0")
+    if not value.isdigit() or len(value) > _LONGEST_CHANGE:
+        raise ValueError(f"the header {CHANGE_HEADER} is {value[:100]!r}, no number")
+    return int(value)
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:

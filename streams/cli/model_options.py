@@ -12,6 +12,7 @@ import typer
 from models.artifact import Artifact
 from models.registry import Registry
 from streams.classifiers import shipped_models
+from streams.cli.output import errors, foreign
 from streams.learning.control import Control, read_control
 from streams.learning.promoting import in_service
 from streams.settings import Settings
@@ -25,6 +26,7 @@ __all__ = [
     "NameArgument",
     "VersionArgument",
     "artifact_in_service",
+    "control_in",
     "control_of",
     "now_ms",
     "open_control",
@@ -39,7 +41,15 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; by defa
 def control_of(settings: Settings) -> Control:
     """What the namespace's topic `control` says now."""
     with open_control(settings) as broker:
-        return read_control(broker.scan(settings.topics.control))
+        return control_in(broker, settings)
+
+
+def control_in(broker: Broker, settings: Settings) -> Control:
+    """The same, of a broker that is open; a warning for each record that is passed over."""
+    control = read_control(broker.scan(settings.topics.control))
+    for problem in control.unreadable:
+        errors.print(f"Passed over: {foreign(problem)}", style="yellow", soft_wrap=True)
+    return control
 
 
 def artifact_in_service(settings: Settings, language: str) -> Artifact:

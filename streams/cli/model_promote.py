@@ -19,6 +19,7 @@ from streams.cli.model_options import (
     LanguageOption,
     NameArgument,
     VersionArgument,
+    control_in,
     control_of,
     now_ms,
     open_control,
@@ -27,7 +28,7 @@ from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar, utc
 from streams.errors import SettingsError
 from streams.learning.baselines import Rescoring
-from streams.learning.control import Promotion, promotion_send, read_control
+from streams.learning.control import Promotion, promotion_send
 from streams.learning.preparing import PreparedBaselines, prepare_baselines
 from streams.learning.promoting import Request, previous, promotion_of
 from streams.settings import Settings, load_settings
@@ -92,7 +93,7 @@ def _promote(settings: Settings, artifact: Artifact, request: Request, days: flo
         OnnxClassifier.load(artifact.path, threads=settings.threads) as candidate,
         open_control(settings, all_topics=True) as broker,
     ):
-        control = read_control(broker.scan(settings.topics.control))
+        control = control_in(broker, settings)
         promotion = promotion_of(request, control, shipped_models(chosen), verdict, now_ms())
         if days is not None:
             rescoring = Rescoring(chosen, {request.language: candidate})

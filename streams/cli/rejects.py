@@ -74,9 +74,9 @@ def retry(
     field_map: FieldMapOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send parked records that can be read now to the topic news again, with the time at which they were first seen.
+    """Send parked records that can be read now again: items with the time at which they were first seen, and alerts.
 
-    Each counts once, however often it is retried.
+    Each counts once, however often it is retried. Mentions stay: `moodwire archive restate` counts their items.
     """
     settings = _settings(namespace, field_map=field_map)
     with open_broker(settings.broker, settings.kafka) as broker:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, TransportError
+from streams.errors import NewerVersion
 from streams.records import VERSION
 
 __all__ = ["Control", "Earlier", "Promotion", "Shadow", "promotion_send", "read_control", "shadow_send"]
@@ -41,7 +42,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     name: str
     version: str
-    change: int
+    change: Annotated[int, Meta(ge=0, le=2**62)]
     at_ms: int
     by: str
     gate: str
@@ -63,10 +64,11 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What `control` says now, by language."""
+    """What `control` says now, by language. `unreadable` tells which records are passed over, and why."""
 
     promotions: Mapping[str, Promotion] = field(default_factory=dict)
     shadows: Mapping[str, Shadow] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
 
     @property
     def change(self) -> int:
@@ -90,28 +92,34 @@ def shadow_send(topic: str, language: str, shadow: Shadow | None) -> Send:
 
 
 def read_control(records: Iterable[Record]) -> Control:
-    """The last word of each key; keys of other kinds are passed over.
+    """The last word of each key that can be read; keys of other kinds are passed over.
 
-    Raises `NewerVersion` for a record of a version to come, `TransportError` for one that cannot be read.
+    A record that cannot be read, which anybody may have written, changes nothing and is named in `unreadable`. Raises
+    `NewerVersion` for a last word of a version to come.
     """
-    last: dict[str, bytes | None] = {}
+    promotions: dict[str, Promotion] = {}
+    shadows: dict[str, Shadow] = {}
+    unreadable: dict[str, str] = {}
     for record in records:
-        if record.key is not None:
-            last[record.key.decode("utf-8", "replace")] = record.value
-    promotions, shadows = {}, {}
-    for key, value in last.items():
-        if value is not None and key.startswith(_MODEL):
-            promotions[key.removeprefix(_MODEL)] = _decoded(key, value, Promotion)
-        elif value is not None and key.startswith(_SHADOW):
-            shadows[key.removeprefix(_SHADOW)] = _decoded(key, value, Shadow)
-    return Control(promotions, shadows)
+        key = (record.key or b"").decode("utf-8", "replace")
+        try:
+            if key.startswith(_MODEL):
+                _take(promotions, key.removeprefix(_MODEL), record.value, Promotion)
+            elif key.startswith(_SHADOW):
+                _take(shadows, key.removeprefix(_SHADOW), record.value, Shadow)
+            unreadable.pop(key, None)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            unreadable[key] = f"topic control: the record {key[:100]} cannot be read ({error}); write it again"
+    words: list[Promotion | Shadow] = [*promotions.values(), *shadows.values()]
+    for found in words:
+        if found.record > VERSION:
+            raise NewerVersion(f"the record for {found.language} of topic control", found.record, VERSION)
+    return Control(promotions, shadows, tuple(unreadable.values()))
 
 
-def _decoded(key: str, value: bytes, kind: type[T]) -> T:
-    try:
-        found = msgspec.json.decode(value, type=kind)
-    except msgspec.MsgspecError as error:
-        raise TransportError(f"topic control: the record {key} cannot be read ({error}); write it again") from error
-    if found.record > VERSION:
-        raise NewerVersion(f"the record {key} of topic control", found.record, VERSION)
-    return found
+def _take(known: dict[str, T], language: str, value: bytes | None, kind: type[T]) -> None:
+    """Takes a word over, or None, which takes it back; raises `msgspec.MsgspecError` before anything is changed."""
+    found = None if value is None else msgspec.json.decode(value, type=kind)
+    known.pop(language, None)
+    if found is not None:
+        known[language] = found

@@ -10,6 +10,7 @@ with a later word of his own.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,10 +18,12 @@ import msgspec
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, Reject, TransportError
+from streams.errors import NewerVersion, Reject
 from streams.records import VERSION
 
 __all__ = ["Conflict", "Feedback", "Review", "feedback_send", "parse_feedback", "read_feedback", "review"]
+
+log = logging.getLogger(__name__)
 
 ENTITY = "entity/"
 """Before the name of an entity: its sentiment is judged like a head's."""
@@ -80,7 +83,10 @@ def parse_feedback(line: bytes, *, by: str, now_ms: int) -> Feedback:
 
 
 def read_feedback(records: Iterable[Record]) -> list[Feedback]:
-    """Every person's last word on every item. Raises `TransportError` or `NewerVersion`, naming the offset."""
+    """Every person's last word on every item; a warning for each record that cannot be read, which is passed over.
+
+    Raises `NewerVersion`, naming the offset.
+    """
     last: dict[bytes, Feedback] = {}
     for record in records:
         if record.key is None:
@@ -90,16 +96,18 @@ def read_feedback(records: Iterable[Record]) -> list[Feedback]:
             continue
         found = _decoded(record)
         known = last.get(record.key)
-        if known is None or found.at_ms >= known.at_ms:
+        if found is not None and (known is None or found.at_ms >= known.at_ms):
             last[record.key] = found
     return list(last.values())
 
 
-def _decoded(record: Record) -> Feedback:
+def _decoded(record: Record) -> Feedback | None:
+    """None for what anybody may have written there and is no feedback."""
     try:
         found = msgspec.json.decode(record.value or b"", type=Feedback)
-    except msgspec.MsgspecError as error:
-        raise TransportError(f"topic feedback, offset {record.offset}: no feedback ({error})") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("Topic feedback, offset %d: passed over, it is no feedback (%s).", record.offset, error)
+        return None
     if found.record > VERSION:
         raise NewerVersion(f"the feedback at offset {record.offset}", found.record, VERSION)
     return found

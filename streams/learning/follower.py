@@ -70,19 +70,30 @@ class Follower:
         self._told = ""
 
     async def __aenter__(self) -> Self:
-        await ask(self._follow_once, "control")
+        control = await ask(self._follow_once, "control")
+        if control.unreadable:
+            self._pass_over(control)
         self._task = asyncio.create_task(self._follow(), name="control")
         return self
 
     async def look(self) -> None:
         """Reads `control` once and follows it."""
         try:
-            await ask(self._follow_once, "control")
+            control = await ask(self._follow_once, "control")
         except ModelError as error:
             self._on_trouble(f"what was promoted cannot be loaded, the model before goes on: {error}")
             self._tell(str(error))
         except MoodwireError as error:  # a broker that is away is told by others
             self._tell(str(error))
+        else:
+            self._pass_over(control)
+
+    def _pass_over(self, control: Control) -> None:
+        """Reports what cannot be read in `control`; all else of it is followed."""
+        if control.unreadable:
+            problem = "; ".join(control.unreadable)[:1_000]
+            self._on_trouble(problem)
+            self._tell(problem)
         else:
             self._on_trouble(None)
             self._told = ""
@@ -92,11 +103,12 @@ class Follower:
             self._told = problem
             log.error("What was promoted cannot be followed, and is tried again: %s", problem)
 
-    def _follow_once(self) -> None:
+    def _follow_once(self) -> Control:
         control = self._read()
         self._shelf.want(lineup_of(control, self._profile))
         for listener in self._listeners:
             listener.heard(control)
+        return control
 
     async def _follow(self) -> None:
         while True:

@@ -87,6 +87,14 @@ def baseline_sends(
     return [Send(topic, None, _encoder.encode(part), partition=partition, headers=headers) for part in parts]
 
 
+def _check(part: _Part) -> None:
+    """Raises `msgspec.DecodeError` or ValueError for a part that would be found damaged when its promotion comes."""
+    if not 0 <= part.part < part.parts or (part.part == 0 and not part.stream):
+        raise ValueError(f"part {part.part} of {part.parts} with {len(part.stream)} bytes of what its series share")
+    for data in (*part.series.values(), *filter(None, [part.stream])):
+        msgspec.msgpack.decode(data)
+
+
 class Prepared:
     """The baselines that wait in a mentions partition, by promotion; restored from its rows."""
 
@@ -98,7 +106,11 @@ class Prepared:
             self._keep(row)
 
     def take(self, value: bytes) -> None:
-        """A record came; again after a redo, it is the same. Raises `NewerVersion` or `msgspec.DecodeError`."""
+        """A record came; again after a redo, it is the same.
+
+        Raises `NewerVersion`, or `msgspec.DecodeError` and ValueError for what is no baselines.
+        """
+        _check(_decoder.decode(value))
         part = self._keep(value)
         self._new[part.key] = value
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
 import structlog
 
 from alerts import AlertEvent
@@ -16,8 +17,8 @@ from alerts.delivery import Channel, Delivered, GiveUp, Notification, RetryLater
 from alerts.records import RECORD_VERSION
 from streams.archive.protocol import Archive, StoredNotification
 from streams.engine.observer import NoObserver, StageObserver
-from streams.engine.runs import Run
-from streams.errors import NewerVersion, Retry
+from streams.engine.runs import Record, Run
+from streams.errors import NewerVersion, Reject, Retry
 
 __all__ = ["DeliverStage"]
 
@@ -43,7 +44,7 @@ class DeliverStage:
         self._attempts: dict[str, int] = {}
 
     async def handle(self, run: Run) -> None:
-        events = [AlertEvent.from_json(record.value) for record in run.records if record.value is not None]
+        events = [_event_of(record) for record in run.records if record.value is not None]
         newest = max((event.schema for event in events), default=RECORD_VERSION)
         if newest > RECORD_VERSION:
             raise NewerVersion(f"an alert in {run.topic}[{run.partition}]", newest, RECORD_VERSION)
@@ -97,3 +98,11 @@ class DeliverStage:
 
     def forget(self, partition: int) -> None:  # noqa: ARG002  # attempts are counted by notification
         self._attempts.clear()
+
+
+def _event_of(record: Record) -> AlertEvent:
+    """Raises `Reject` for a record that is no alert: anybody may write to a topic."""
+    try:
+        return AlertEvent.from_json(record.value or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Reject("bad_alert", f"no alert: {error}", record.offset) from error

@@ -12,8 +12,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from alerts import AlertConfig, AlertEvent, Headline
 from alerts.records import NEWS
 from streams.archive.protocol import Archive, StoredAlert
@@ -21,7 +19,6 @@ from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.runs import Run
 from streams.engine.ticks import ClockLimit
-from streams.errors import TransportError
 from streams.learning.prepared import BASELINES_PREFIX
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
@@ -70,14 +67,9 @@ class WatchStage:
         events: list[AlertEvent] = []
         turn = _Turn()
         for record in run.records:
-            try:
-                for caused in partition.applying(record):
-                    events += caused
-                    await turn.over()
-            except msgspec.DecodeError as error:
-                raise TransportError(
-                    f"{run.topic}[{run.partition}] offset {record.offset} is no mentions record: {error}"
-                ) from error
+            for caused in partition.applying(record):
+                events += caused
+                await turn.over()
         if events:
             events = await self._with_headlines(events)
             await self._archive.write_alerts([stored_alert(event) for event in events])

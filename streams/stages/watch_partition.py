@@ -13,24 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from alerts import AlertConfig, AlertEvent, Mention, StreamState, close_tick, kind_of, tick_of
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
-from streams.errors import NewerVersion
 from streams.learning.prepared import Prepared, is_baselines
-from streams.records import VERSION, MentionBatch
+from streams.records import MentionBatch
+from streams.stages.mention_records import read_mentions, take_baselines
 from streams.stages.watch_rows import SERIES_PREFIX, PartitionRow, Series
-from streams.topics import change_of
 
 __all__ = ["WatchPartition"]
 
 #: Own offsets count on from incarnation to incarnation of the own topic: its number takes the upper bits.
 EPOCH_SHIFT = 44
-
-_batches = msgspec.json.Decoder(MentionBatch)
 
 
 class WatchPartition:
@@ -109,20 +104,20 @@ class WatchPartition:
         return [event for events in self.applying(record) for event in events]
 
     def applying(self, record: Record) -> Iterator[list[AlertEvent]]:
-        """`apply` in steps, one a series that is looked at: it is applied when all of them are taken."""
+        """`apply` in steps, one a series that is looked at: it is applied when all of them are taken.
+
+        Raises `Reject` before anything is changed when it is no record of mentions, or `NewerVersion`.
+        """
         own = self._base + record.offset
         if own <= self._row.own_offset or record.value is None:
             return
         if is_baselines(record.headers):
-            self._prepared.take(record.value)
+            take_baselines(self._prepared, record)
             self._prepared.spend(self._row.change)
             self._row.own_offset = own
             return
-        batch = _batches.decode(record.value)
-        if batch.version > VERSION:
-            raise NewerVersion(f"the mentions record at offset {record.offset}", batch.version, VERSION)
+        batch, change = read_mentions(record)
         touched: dict[str, Series] = {}
-        change = change_of(record.headers)
         if change > self._row.change:
             yield from self._go_over(change, own, touched)
         self._count(batch, own, touched)

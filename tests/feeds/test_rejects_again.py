@@ -9,14 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streams.engine.ports import Send
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.fieldspec import parse_fieldmap
 from streams.feeds.rejects import reject_send
+from streams.limits import RECORD_BYTES, record_bytes
 from streams.records import News
-from streams.rejects import read_rejects, retry_rejects
+from streams.rejects import MENTIONS_PASSED, UNREADABLE, read_rejects, retry_rejects
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec, open_broker
+from tests.alerts.delivery_event import delivery_event
 
 SEEN_MS, NOW_MS = 1_680_000_000_000, 1_800_000_000_000
 TOPICS = Topics("m.", "ns")
@@ -27,7 +30,9 @@ WHY = Reject("no_title", "no text at title, headline")
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     with open_broker(f"sqlite:///{tmp_path / 'broker.db'}") as opened:
-        opened.ensure_topics([TopicSpec(TOPICS.news), TopicSpec(TOPICS.rejects, compacted=True)])
+        opened.ensure_topics(
+            [TopicSpec(TOPICS.news), TopicSpec(TOPICS.alerts), TopicSpec(TOPICS.rejects, compacted=True)]
+        )
         yield opened
 
 
@@ -89,3 +94,38 @@ def test_a_record_of_our_own_form_and_the_file_s_name_as_source_come_back_as_the
     retry_rejects(broker, TOPICS, read_rejects(broker, TOPICS), MAP, now_ms=NOW_MS)
     assert own in sent(broker)
     assert {item.source for item in sent(broker)} == {"wire", "march"}
+
+
+def test_a_parked_alert_goes_to_its_own_topic_and_mentions_stay(broker: Broker) -> None:
+    alert, source = delivery_event("a").to_json(), TOPICS.alerts
+    broker.append(
+        [
+            reject_send(TOPICS.rejects, "alerts:0:1:e", WHY, alert, source=source, at_ms=NOW_MS, key=b"entity/a"),
+            reject_send(TOPICS.rejects, "alerts:0:2:e", WHY, b"{}", source=source, at_ms=NOW_MS),
+            reject_send(TOPICS.rejects, "mentions:0:1:e", WHY, b"[]", source=TOPICS.mentions, at_ms=NOW_MS),
+        ]
+    )
+    done = retry_rejects(broker, TOPICS, read_rejects(broker, TOPICS), MAP, now_ms=NOW_MS)
+    assert (done.sent, done.refused) == (1, {"bad_alert": 1, MENTIONS_PASSED: 1})
+    assert [(record.key, record.value) for record in broker.scan(TOPICS.alerts)] == [(b"entity/a", alert)]
+    assert sent(broker) == []
+    assert {reject.position for reject in read_rejects(broker, TOPICS)} == {"alerts:0:2:e", "mentions:0:1:e"}
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xff\xfe", b"{}", b"[" * 100_000, b'{"raw": 5}'])
+def test_what_is_no_parked_record_is_shown_hides_none_and_is_not_sent(broker: Broker, garbage: bytes) -> None:
+    park(broker, "file:a.ndjson:3", {"head": "Dated", "day": "2023-03-28"}, None)
+    broker.append([Send(TOPICS.rejects, b"file:a.ndjson:3", garbage), Send(TOPICS.rejects, b"\xff", garbage)])
+    shown = read_rejects(broker, TOPICS)
+    assert [reject.reason for reject in shown] == [WHY.reason, UNREADABLE]
+    assert shown[1].raw_bytes() == garbage[:65_536]
+    done = retry_rejects(broker, TOPICS, shown, MAP, now_ms=NOW_MS)
+    assert done.sent == 1
+    assert done.kept == 1
+
+
+def test_a_parked_record_is_bounded_whatever_it_was() -> None:
+    send = reject_send(
+        "r", "p" * 300, Reject("x", "\udcff" * 10**6), b"y" * 10**6, source="\udcff", at_ms=1, key=b"k" * 10**6
+    )
+    assert record_bytes(send) < RECORD_BYTES / 8

@@ -11,7 +11,7 @@ import pytest
 from models.training.dataset import load_datasets, read_split
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, Reject, TransportError
+from streams.errors import NewerVersion, Reject
 from streams.learning.feedback import Conflict, Feedback, feedback_send, parse_feedback, read_feedback, review
 from streams.learning.training_set import build_training_set
 from tests.learning.scored_items import scored
@@ -67,9 +67,13 @@ def test_a_line_of_feedback_is_read_or_rejected_with_the_reason() -> None:
             parse_feedback(line, by="ann", now_ms=7)
 
 
-def test_what_stands_in_the_topic_and_cannot_be_read_is_named() -> None:
-    with pytest.raises(TransportError, match="offset 4"):
-        read_feedback([Record(4, b"a", b"{", 0)])
+def test_what_cannot_be_read_in_the_topic_is_passed_over_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    good = word("a", "ann", "negative")
+    sent = Record(0, b"a", msgspec.json.encode(good), 0)
+    for garbage in (b"{", b"\xff", b"[]", b""):
+        caplog.clear()
+        assert read_feedback([sent, Record(4, b"a", garbage, 0)]) == [good]
+        assert "offset 4" in caplog.text
     newer = msgspec.json.encode(msgspec.structs.replace(word("a", "ann", "negative"), record=2))
     with pytest.raises(NewerVersion):
         read_feedback([Record(4, b"a", newer, 0)])

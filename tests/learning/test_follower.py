@@ -91,3 +91,18 @@ async def test_a_broker_that_is_away_is_no_trouble_of_the_model() -> None:
         await follower.look()
         assert world.troubles == []
         assert world.shelf.wanted == Lineup(PROFILE)
+
+
+async def test_a_record_that_cannot_be_read_is_a_trouble_and_the_rest_is_followed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.said = Control(control("2", 5).promotions, unreadable=("the record shadow/en cannot be read",))
+    async with world.follower() as follower:
+        assert world.shelf.wanted.change == 5
+        await follower.look()
+        assert world.troubles == ["the record shadow/en cannot be read"] * 2
+        assert caplog.text.count("shadow/en") == 1, "said once"
+        world.said = control("2", 5)
+        await follower.look()
+        assert world.troubles[-1] is None

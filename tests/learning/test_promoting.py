@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, TransportError
+from streams.errors import NewerVersion
 from streams.learning.control import Control, Earlier, Promotion, Shadow, promotion_send, read_control, shadow_send
 from streams.learning.follower import lineup_of
 from streams.learning.promoting import PromotionRefused, Request, in_service, previous, promotion_of
@@ -92,8 +92,14 @@ def test_control_says_the_last_word_of_each_key() -> None:
 
 
 def test_what_cannot_be_read_is_said() -> None:
-    with pytest.raises(TransportError, match="model/en cannot be read"):
-        read_control([Record(0, b"model/en", b"{", 0)])
+    good = promotion_send("c", promoted())
+    for garbage in (b"{", b"\xff", b"[]", b"", good.value.replace(b'"change":1', b'"change":%d' % 10**30)):  # type: ignore[union-attr]
+        found = read_control([*records(good), Record(1, b"model/en", garbage, 0), Record(2, b"\xff", garbage, 0)])
+        assert found.promotions["en"] == promoted(), "the last word that can be read holds"
+        [problem] = found.unreadable
+        assert "model/en cannot be read" in problem
+    again = read_control([Record(0, b"model/en", b"{", 0), *records(good)])
+    assert again.unreadable == ()
     newer = promotion_send("c", promoted()).value
     assert newer is not None
     with pytest.raises(NewerVersion):

@@ -41,7 +41,7 @@ class TextReader:
 
     def __init__(self, profile: Profile, issuers: Iterable[Issuer], watchlists: Iterable[Watchlist]) -> None:
         self._profile = profile
-        self._linker = EntityLinker(issuers, profile.evidence, profile.exchanges)
+        self._linker = EntityLinker(issuers, profile.evidence, profile.exchanges, profile.other_names)
         self._watchlists = WatchlistMatcher(watchlists)
 
     @classmethod

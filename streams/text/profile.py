@@ -51,6 +51,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gazetteer: str | None = None
     evidence: Evidence = Evidence()
     exchanges: tuple[str, ...] = ()
+    other_names: tuple[str, ...] = ()
     opposites: tuple[tuple[str, str], ...] = ()
 
 
@@ -70,6 +71,7 @@ class Profile:
     gazetteer: Path | None
     evidence: Evidence
     exchanges: tuple[str, ...]
+    other_names: tuple[str, ...]
     opposites: tuple[tuple[str, str], ...]
     alerts: Mapping[str, Any]
 

@@ -180,3 +180,49 @@ def test_a_wrong_watchlist_is_named(tmp_path: Path, content: str, complaint: str
 def test_an_unknown_profile_is_named() -> None:
     with pytest.raises(SettingsError, match="take finance"):
         load_profile("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("title", "want"),
+    [
+        # Common tokens and short names: the ticker or the legal form alone.
+        ("Maker beats Q2 profit forecast", set()),
+        ("Q2 revenue of $11.3M misses as sales slow", set()),
+        ("Q2 Holdings, Inc. wins a bank", {"QTWO"}),
+        ("$QTWO jumps", {"QTWO"}),
+        ("US stocks: Nasdaq and Dow slip, shares of banks lead", set()),
+        ("Small and Mid-cap shares rise, profits too", set()),
+        ("$V and $W rise", {"V", "W"}),
+        ("Visa (V) moves its office", {"V"}),
+        ("Payments firm (NYSE: V) moves", {"V"}),
+        ("Visa (NYSE: V) moves its office", {"V"}),
+        ("Visa (W) moves its office", set()),
+        # Numbers behind a name are a product's or a quarter's.
+        ("Sales of the RTX 4090 beat forecast", set()),
+        ("RTX to acquire a supplier of engines", {"RTX"}),
+        ("Raytheon wins a contract", {"RTX"}),
+        # Names of people, places and clubs.
+        ("Manchester United’s players walk off", set()),
+        ("Manchester United shares fall as bidder withdraws", {"MANU"}),
+        ("Queues at the port of Dover after strike", set()),
+        ("Dover Corporation lifts its dividend", {"DOV"}),
+        ("Neiman Marcus files for bankruptcy, investors say", set()),
+        ("Shares? No, says Robbie Williams as he sings with Zoe Cooper in the park", set()),
+        ("Snap shares fall", {"SNAP"}),
+        # Companies in the news that lists of securities do not name so.
+        ("AIG in talks over a loan", {"AIG"}),
+        ("Credit Suisse secures a lifeline", {"CS"}),
+        ("First Republic leads a rout of regional banks", {"FRC"}),
+        ("SVB depositors get their money", {"SIVB"}),
+        ("Facebook parent Meta cuts its outlook", {"META"}),
+        ("Huntington Bancshares raises capital", {"HBAN"}),
+    ],
+)
+def test_names_that_are_common_words_need_a_ticker_or_evidence(reader: TextReader, title: str, want: set[str]) -> None:
+    assert ids(reader, title) == want
+
+
+def test_evidence_far_from_a_name_proves_nothing(reader: TextReader) -> None:
+    far = "The ferry left Dover in the morning and came back at night, and nobody aboard had heard a word of the shares"
+    assert ids(reader, "Rough crossing", far) == set()
+    assert ids(reader, "Rough quarter", "The pump maker Dover says that profit fell") == {"DOV"}

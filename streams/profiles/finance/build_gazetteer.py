@@ -4,7 +4,7 @@
 
 GAZETTEERS is a folder with sp500.csv, nasdaq_listed.csv and nyse_listed.csv (symbol, name, …). TEXTS are NDJSON
 streams (plain or .gz) whose titles and summaries tell which names are also words: a name that stands there
-in lower case needs evidence. Only counts are taken from the texts.
+in lower case needs evidence. Only counts are taken from the texts. What neither tells stands in names.yaml.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+
+import msgspec
+
+from streams.text.profile import read_yaml
 
 _NOT_STOCK = re.compile(
     r"\b(ETF|ETN|Fund|Warrants?|Rights?|Units?|Preferred|Preference|Notes?|Debentures?|Bonds?|Trust Units|Index|"
@@ -38,10 +42,10 @@ _FUND = re.compile(
 )
 _PREFERRED = re.compile(r"[$^]")  # a ticker such as GAB$H
 _SHARE_KIND = re.compile(
-    r"\s*(?:[-,]\s*)?(?:\(?Class [A-Z]\)?,?\s*|Series [A-Z]\s*|New\s+)?"
+    r"\s*(?:[-,]\s*)?(?:\(?Class [A-Z]\)?,?\s*|Series [A-Z]\s*|New\s+|Registered\s+)?"
     r"(?:Voting |Non-Voting |Subordinate Voting )?"
     r"(?:Common (?:Stock|Shares?|Units?)|Ordinary Shares?|American Depositary (?:Shares?|Receipts?)|ADS|ADRs?|"
-    r"Registry Shares?|Common|Capital Stock|Shares)\b.*$",
+    r"Registry Shares?|Common|Capital Stock|(?<![A-Za-z])Shares)\b.*$",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
@@ -51,21 +55,32 @@ _LEGAL = re.compile(
 _BRACKETS = re.compile(r"\s*\([^)]*\)")
 _WORD = re.compile(r"[A-Za-z][\w&'.-]*")
 
-# Names in daily use that no list of securities holds.
-_ALSO = {
-    "GOOGL": ("Google",), "META": ("Facebook",), "JPM": ("JPMorgan", "JP Morgan", "J.P. Morgan"), "BAC": ("BofA",),
-    "GS": ("Goldman Sachs",), "C": ("Citi",), "BRK.B": ("Berkshire Hathaway", "Berkshire"), "KO": ("Coke",),
-    "IBM": ("International Business Machines",), "GM": ("GM",), "GE": ("GE",), "JNJ": ("J&J",), "XOM": ("Exxon",),
-    "MCD": ("McDonald’s",), "T": ("AT&T",), "PG": ("P&G",), "AMD": ("AMD",), "WFC": ("Wells Fargo",), "BA": ("Boeing",),
-    "AMZN": ("Amazon",), "TSLA": ("Tesla",), "MSFT": ("Microsoft",), "NFLX": ("Netflix",), "DIS": ("Disney",),
-}  # fmt: skip
-# Well known though no member of the index: their one-word names are taken as those of its members are.
-_KNOWN = {"GAP", "SNAP", "SHOP", "SPOT", "ROKU", "LYFT", "PINS", "AMC", "GME", "RIVN", "LCID", "BABA",
-    "TM", "NVO", "ASML", "ARM",
-}  # fmt: skip
 _SHORTEST_NAME = 3
+_FEWEST_TRUSTED = 3
+"""A name of fewer characters needs evidence, whosever it is."""
+
 _GENERIC = 5
 """A word in so many issuers' names (Bancorp, Pacific) names none of them."""
+
+
+class _Gone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A company that is listed no more; the first of its names is the one to show."""
+
+    id: str
+    names: tuple[str, ...]
+    tickers: tuple[str, ...]
+
+
+class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """names.yaml, which explains its keys."""
+
+    also: dict[str, tuple[str, ...]]
+    known: frozenset[str]
+    short: frozenset[str]
+    tokens: frozenset[str]
+    evidence: frozenset[str]
+    uncut: dict[str, str]
+    gone: tuple[_Gone, ...]
 
 
 @dataclass
@@ -78,14 +93,23 @@ class _Issuer:
 
 
 def main(folder: Path, texts: list[Path]) -> None:
+    facts = msgspec.convert(read_yaml(Path(__file__).with_name("names.yaml")), _Facts)
+    issuers = [*_listed(folder, facts), *_gone(facts)]
+    _write(issuers, facts, _lower_case_counts(texts))
+
+
+def _listed(folder: Path, facts: _Facts) -> Iterable[_Issuer]:
+    """The issuers of the lists, each once, with the names in daily use."""
     issuers: dict[str, _Issuer] = {}
     by_ticker: dict[str, _Issuer] = {}
     for ticker, security, large in _securities(folder):
-        name = _issuer_name(security)
+        name = _issuer_name(facts.uncut.get(ticker, security))
+        if ticker in by_ticker and by_ticker[ticker].name.startswith(f"{name}-"):
+            continue  # cut off at its hyphen
         if len(name) < _SHORTEST_NAME:
             continue
         issuer = by_ticker.get(ticker) or issuers.setdefault(
-            _key(name), _Issuer(ticker, name, large or ticker in _KNOWN)
+            _key(name), _Issuer(ticker, name, large or ticker in facts.known)
         )
         by_ticker[ticker] = issuer
         if ticker not in issuer.tickers:
@@ -93,10 +117,15 @@ def main(folder: Path, texts: list[Path]) -> None:
         short = _short_name(name)
         if short != issuer.name and len(short) >= _SHORTEST_NAME:
             issuer.aliases.add(short)
-    for ticker, names in _ALSO.items():
+    for ticker, names in facts.also.items():
         if ticker in by_ticker:
             by_ticker[ticker].aliases |= set(names) - {by_ticker[ticker].name}
-    _write(issuers.values(), _lower_case_counts(texts))
+    return issuers.values()
+
+
+def _gone(facts: _Facts) -> Iterable[_Issuer]:
+    for one in facts.gone:
+        yield _Issuer(one.id, one.names[0], True, set(one.names[1:]), list(one.tickers))
 
 
 def _securities(folder: Path) -> Iterator[tuple[str, str, bool]]:
@@ -147,35 +176,41 @@ def _lower_case_counts(paths: Iterable[Path]) -> Counter[str]:
     return counts
 
 
-def _needs_evidence(name: str, issuer: _Issuer, counts: Counter[str]) -> bool:
+def _needs_evidence(name: str, issuer: _Issuer, facts: _Facts, counts: Counter[str]) -> bool:
     """A name that stands in lower case is a word; a single word is taken on trust for a large company alone."""
-    if counts[name.casefold()]:
+    if name in facts.short:
+        return False
+    if counts[name.casefold()] or name in facts.evidence or len(name) < _FEWEST_TRUSTED:
         return True
-    if " " in name or name.isupper():
+    if " " in name or "-" in name or name.isupper():
         return len(name) <= _SHORTEST_NAME and not issuer.large
     return not issuer.large or len(name) <= _SHORTEST_NAME
 
 
-def _names(issuer: _Issuer, counts: Counter[str], generic: set[str]) -> list[str]:
-    """The short name first; a small company's is left out when it is one common word, which proves nothing."""
+def _names(issuer: _Issuer, facts: _Facts, counts: Counter[str], generic: set[str]) -> list[str]:
+    """The short name first; it is left out when it is a token, or one common word for a small company: it proves
+    nothing.
+    """
     name = _short_name(issuer.name)
-    rest = sorted((issuer.aliases | {issuer.name}) - {name})
+    rest = sorted((issuer.aliases | {issuer.name}) - {name} - facts.tokens)
+    if name in facts.tokens:
+        return sorted(rest, key=lambda one: one != issuer.name) or [f"{name} {issuer.ticker}"]
     proves_nothing = name in generic or (not issuer.large and counts[name.casefold()] > 0)
     if " " not in name and proves_nothing:
         return [one for one in rest if one not in generic] or [f"{name} {issuer.ticker}"]
     return [name, *rest]
 
 
-def _write(issuers: Iterable[_Issuer], counts: Counter[str]) -> None:
+def _write(issuers: Iterable[_Issuer], facts: _Facts, counts: Counter[str]) -> None:
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(["id", "name", "aliases", "tickers", "needs_evidence"])
     issuers = sorted(issuers, key=lambda one: one.ticker)
     shared = Counter(word for issuer in issuers for word in set(issuer.name.split()))
     generic = {word for word, count in shared.items() if count >= _GENERIC}
     for issuer in issuers:
-        names = _names(issuer, counts, generic)
+        names = _names(issuer, facts, counts, generic)
         name = names[0]
-        unsure = [one for one in names if _needs_evidence(one, issuer, counts)]
+        unsure = [one for one in names if _needs_evidence(one, issuer, facts, counts)]
         out.writerow([issuer.ticker, name, "|".join(names[1:]), "|".join(issuer.tickers), "|".join(unsure)])
 
 

@@ -141,6 +141,13 @@ NEEDS = (
         elsewhere="https://go.dev/dl or `brew install go`",
     ),
     Need(
+        name="strace (shows that nothing leaves the machine)",
+        wanted_by="tests/loopback.py",
+        find=lambda: shutil.which("strace"),
+        debian=("strace",),
+        elsewhere="Linux alone has it; its tests need the right to make a network namespace too",
+    ),
+    Need(
         name="Chromium (opens the live page)",
         wanted_by="tests/browser/test_*.py",
         find=find_chromium,

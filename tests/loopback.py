@@ -69,7 +69,8 @@ class Alone:
         self.cache.mkdir(parents=True, exist_ok=True)
         homes = {"HOME": str(self.folder / "home"), "XDG_CACHE_HOME": str(self.cache)}
         data = {"MOODWIRE_DATA_DIR": str(self.folder / "data"), "MOODWIRE_THREADS": "1"}
-        tracer: list[str | Path] = ["strace", "-f", "-qq", "-e", "trace=socket,connect,bind", "-e", "signal=none", "-o", self.trace]
+        what = ["-f", "-qq", "-e", "trace=socket,connect,bind", "-e", "signal=none"]
+        tracer: list[str | Path] = ["strace", *what, "-o", self.trace]
         return subprocess.Popen(
             [*_namespace(), *tracer, *words], cwd=self.folder, env=_plain_environment() | homes | data,
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.archive.elastic.address import without_user
 from streams.archive.elastic.options import ElasticOptions
 from streams.errors import SettingsError
+from streams.net.networks import parse_networks
+from streams.net.options import NetOptions, checked_proxy
 from streams.topics import Topics
 from streams.transport.broker import check_url
 from streams.transport.kafka.options import KafkaOptions, is_kafka
@@ -107,6 +109,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(5.0, gt=0, le=300, description="time that runs in hand get to finish at SIGTERM")
     http_host: str = Field("127.0.0.1", description="address of /health, /ready and /metrics of `run`")
     http_port: int | None = Field(None, ge=0, le=65535, description="their port; 0: none; unset: 8710 if it is free")
+    allowed_networks: str = Field(
+        "", description="private networks that redirects of feeds may lead into, such as 10.0.0.0/8,fd00::/8"
+    )
+    proxy: SecretStr | None = Field(
+        None, description="HTTP proxy of feeds, webhook and watchdog; HTTP_PROXY and its like are not read"
+    )
     otel_endpoint: str = Field("", description="OTLP/HTTP collector for traces, http://host:4318; needs moodwire[otel]")
     watchdog_url: SecretStr | None = Field(None, description="pinged by POST while all is well (dead man's switch)")
     watchdog_seconds: float = Field(60.0, ge=1, description="time between two pings")
@@ -209,6 +217,12 @@ class Settings(BaseSettings):
             request_seconds=self.archive_seconds,
         )
 
+    @property
+    def net(self) -> NetOptions:
+        """How to reach feeds, webhooks and the watchdog; raises SettingsError."""
+        proxy = checked_proxy(self.proxy.get_secret_value()) if self.proxy else None
+        return NetOptions(parse_networks(self.allowed_networks, "MOODWIRE_ALLOWED_NETWORKS"), proxy)
+
     def changed(self, **changes: object) -> Settings:
         return self.model_copy(update=changes)
 
@@ -259,6 +273,7 @@ def load_settings(**overrides: object) -> Settings:
         )
         raise SettingsError(f"settings are not usable: {problems}") from error
     _check_broker(settings)
+    _ = settings.net
     return settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -64,9 +65,9 @@ class FeedServer:
 
 
 @asynccontextmanager
-async def running_feed_server() -> AsyncIterator[FeedServer]:
+async def running_feed_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FeedServer]:
     made = FeedServer(0)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     async with server:
         yield made

@@ -5,7 +5,7 @@ feeds:
     name: Example News              # the source that its items name; by default the URL's host
     interval_seconds: 300
     language: en                    # when the feed names none
-    headers: {Authorization: Bearer …}   # sent to this feed's own host only
+    headers: {Authorization: Bearer …}   # sent to this feed's own host only; Cookie too, as none are kept
 """
 
 from __future__ import annotations
@@ -102,11 +102,7 @@ def _interval(value: Any, where: str) -> float:
 
 def _headers(value: Any, where: str) -> Mapping[str, str]:
     if isinstance(value, dict) and all(
-        isinstance(name, str)
-        and isinstance(text, str)
-        and name.isascii()
-        and text.isascii()
-        and "\n" not in name + text
+        isinstance(name, str) and isinstance(text, str) and (name + text).isascii() and (name + text).isprintable()
         for name, text in value.items()
     ):
         return value

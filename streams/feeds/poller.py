@@ -1,8 +1,8 @@
 """One feed's poller: fetch, parse, publish what is new, remember.
 
-fetch (conditional GET) ── rss.parse_document ── to_news ── new ones ── Publisher, with the feed's state
-  │ 304                        │ Reject             │ Reject
-  └─ nothing                   └──────── rejects ◄──┘
+fetch (conditional GET) ── DocumentParser ── to_news ── new ones ── Publisher, with the feed's state
+  │ 304                      │ Reject           │ Reject
+  └─ nothing                 └────── rejects ◄──┘
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ from typing import Any
 
 import httpx
 import msgspec
+import structlog
 
 from streams.engine.ports import Send
-from streams.errors import Reject
+from streams.errors import MoodwireError, Reject
+from streams.feeds.documents.document import Document
+from streams.feeds.documents.pool import DocumentParser, ParserUnavailable
 from streams.feeds.feedlist import Feed
 from streams.feeds.fetch import BODY_LIMIT, Fetched, FetchFailed, fetch
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.feeds.progress import COUNTED_UNTIL
 from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
-from streams.feeds.rss import Document, parse_document
 from streams.feeds.schedule import FeedState, after_failure, after_success, state_key
 from streams.limits import check_records
 from streams.records import News
 from streams.text.signature import partition_key
 
 __all__ = ["FeedPoller", "Poll", "PollOutcome", "PollTopics"]
+
+log = structlog.get_logger(__name__)
 
 _FEWEST_REMEMBERED = 2_000  # entries of a feed; at least twice what its document holds
 
@@ -48,13 +52,17 @@ class PollOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One poll of one feed: its outcome, what was published, and when the feed is due again (None: never)."""
+    """One poll of one feed: its outcome, what was published, and when the feed is due again (None: never).
+
+    `dropped` counts entries beyond the most that one document may have.
+    """
 
     outcome: PollOutcome
     published: int = 0
     rejected: int = 0
     due_ms: int | None = None
     error: str = ""
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class PollTopics:
 
 
 class FeedPoller:
-    """Polls one feed. `now_ms` is passed in; publishing and parsing run in threads."""
+    """Polls one feed. `now_ms` is passed in; publishing runs in a thread, parsing where `parser` has it."""
 
     def __init__(
         self,
@@ -74,12 +82,13 @@ class FeedPoller:
         publisher: Publisher,
         client: httpx.AsyncClient,
         topics: PollTopics,
+        parser: DocumentParser,
         *,
         timeout_seconds: float = 60.0,
         body_limit: int = BODY_LIMIT,
     ) -> None:
         self.feed = feed
-        self._publisher, self._client, self._topics = publisher, client, topics
+        self._publisher, self._client, self._topics, self._parser = publisher, client, topics, parser
         self._timeout_seconds, self._body_limit = timeout_seconds, body_limit
         self._fieldmap = FieldMap.default().with_source(feed.name)
         self._key = state_key(feed.url)
@@ -88,7 +97,19 @@ class FeedPoller:
         self.state = FeedState() if note is None else msgspec.json.decode(note, type=FeedState)
 
     async def poll(self, now_ms: int) -> Poll:
-        """Asks the feed once, publishes what is new in it, and remembers; raises only what the publisher raises."""
+        """Asks the feed once, publishes what is new in it, and remembers; raises only what the publisher raises.
+
+        Whatever else goes wrong is a failed poll, with its reason and a longer wait.
+        """
+        try:
+            return await self._poll(now_ms)
+        except MoodwireError:
+            raise
+        except Exception as error:  # a defect of ours, shown by what this feed sent
+            log.exception("feed_poll_broke", feed=self.feed.name)
+            return await self._failed(FetchFailed(f"moodwire could not process it: {error!r}"), now_ms)
+
+    async def _poll(self, now_ms: int) -> Poll:
         try:
             fetched = await self._fetch(now_ms)
         except FetchFailed as failure:
@@ -96,9 +117,11 @@ class FeedPoller:
         if fetched.body is None or _hash(fetched.body) == self.state.body_hash:
             return await self._unchanged(fetched, now_ms)
         try:
-            document = await asyncio.to_thread(parse_document, fetched.body, fetched.headers)
+            document = await self._parser.parse(fetched.body, fetched.headers, fetched.url)
         except Reject as reject:
             return await self._unreadable(fetched, reject, now_ms)
+        except ParserUnavailable as failure:
+            return await self._failed(FetchFailed(str(failure)), now_ms)
         return await self._publish(fetched, document, now_ms)
 
     async def _fetch(self, now_ms: int) -> Fetched:
@@ -155,7 +178,8 @@ class FeedPoller:
                 published += send.topic == self._topics.news
         state = self._succeeded(fetched, now_ms, _hash(fetched.body), self._remembered(keys))
         await self._keep(state, sends, {COUNTED_UNTIL: str(now_ms)} if published else {})
-        return Poll(PollOutcome.UPDATED, published, len(sends) - published, state.due_ms, document.flaw)
+        rejected = len(sends) - published
+        return Poll(PollOutcome.UPDATED, published, rejected, state.due_ms, document.flaw, document.dropped)
 
     def _entry(self, record: Mapping[str, Any], now_ms: int) -> tuple[str, Send]:
         """What is remembered of an entry, so that a correction is new, and its record for `news` or `rejects`."""

@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-import httpx
 import structlog
 
 from streams.errors import MoodwireError
-from streams.feeds.feedlist import load_feeds
+from streams.feeds.documents.pool import ParserPool
+from streams.feeds.feedlist import Feed
 from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
-from streams.feeds.publisher import open_publisher
+from streams.feeds.publisher import Publisher, open_publisher
+from streams.net.client import open_client
 from streams.settings import Settings
+from streams.supervision import Beat
+from streams.transport.asking import ask
 
 __all__ = ["follow_feeds", "poll_feeds"]
 
@@ -42,19 +46,26 @@ OnPoll = Callable[[str, Poll, int], None]
 def _nobody(feed: str, poll: Poll, now_ms: int) -> None: ...
 
 
-async def poll_feeds(settings: Settings, stop: asyncio.Event, on_poll: OnPoll = _nobody) -> None:
-    """Polls the feeds that `settings.feeds` lists until `stop` is set; raises `SettingsError` for a wrong list."""
-    if settings.feeds is None:
-        return
-    feeds = load_feeds(settings.feeds)
-    topics = PollTopics(settings.topics.news, settings.topics.rejects)
-    publisher = open_publisher(settings.broker, progress_topic=settings.topics.progress, kafka=settings.kafka)
+async def poll_feeds(
+    settings: Settings, feeds: Sequence[Feed], stop: asyncio.Event, on_poll: OnPoll, beat: Beat
+) -> None:
+    """Polls `feeds` until `stop` is set, and beats when it begins; raises when the broker cannot be reached."""
+    publisher = await ask(lambda: _publisher(settings), "feeds")
     try:
-        timeout = httpx.Timeout(30.0, connect=10.0)
-        async with httpx.AsyncClient(timeout=timeout) as client:
-            await follow_feeds([FeedPoller(feed, publisher, client, topics) for feed in feeds], stop, on_poll=on_poll)
+        async with ParserPool() as parser, open_client([feed.url for feed in feeds], settings.net) as client:
+            topics = PollTopics(settings.topics.news, settings.topics.rejects)
+            pollers = await ask(
+                lambda: [FeedPoller(feed, publisher, client, topics, parser) for feed in feeds], "feeds"
+            )
+            beat()
+            await follow_feeds(pollers, stop, on_poll=on_poll)
     finally:
-        publisher.close()
+        await asyncio.to_thread(publisher.close)
+
+
+def _publisher(settings: Settings) -> Publisher:
+    """Asked in a thread: on Kafka it reads the notes of progress, and waits for a broker that is away."""
+    return open_publisher(settings.broker, progress_topic=settings.topics.progress, kafka=settings.kafka)
 
 
 async def follow_feeds(
@@ -63,15 +74,29 @@ async def follow_feeds(
     clock: Callable[[], int] = _wall_ms,
     on_poll: OnPoll = _nobody,
 ) -> None:
-    """Polls each feed when it is due until `stop` is set; `clock` gives UTC epoch milliseconds."""
+    """Polls each feed when it is due until `stop` is set; `clock` gives UTC epoch milliseconds.
+
+    Raises what ends the task of a feed, which is a defect: `_poll` keeps all that a feed may do.
+    """
     slots = asyncio.Semaphore(_MOST_AT_ONCE)
     following = [asyncio.ensure_future(_follow(poller, slots, stop, clock, on_poll)) for poller in pollers]
+    stopped = asyncio.ensure_future(stop.wait())
     try:
-        await stop.wait()
+        await _first_failure(following, stopped)
     finally:
+        stopped.cancel()
         for task in following:
             task.cancel()  # a fetch is given up, what is being published is finished
         await asyncio.gather(*following, return_exceptions=True)
+
+
+async def _first_failure(following: Iterable[asyncio.Future[None]], stopped: asyncio.Future[Any]) -> None:
+    """Waits until `stopped`; raises the error of a task that ends with one before."""
+    waiting: set[asyncio.Future[Any]] = {stopped, *following}
+    while not stopped.done():
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # a feed that is gone for good has none
 
 
 async def _follow(
@@ -97,12 +122,13 @@ async def _poll(poller: FeedPoller, clock: Callable[[], int], on_poll: OnPoll) -
     name = poller.feed.name
     try:
         poll = await poller.poll(clock())
-    except MoodwireError as error:  # the broker
-        log.warning("feed_not_published", feed=name, error=str(error))
-        return clock() + _AFTER_ERROR_MS
-    except Exception:
-        log.exception("feed_poll_broke", feed=name)
-        return clock() + int(poller.feed.interval_seconds * 1000)
+    except Exception as error:  # what was not published stays due
+        due_ms = clock() + _AFTER_ERROR_MS
+        known = isinstance(error, MoodwireError)  # the broker
+        log.warning("feed_not_published", feed=name, error=str(error), exc_info=None if known else error)
+        poll = Poll(PollOutcome.FAILED, due_ms=due_ms, error=f"not published: {error}")
+        on_poll(name, poll, clock())
+        return due_ms
     on_poll(name, poll, clock())
     if poll.outcome in (PollOutcome.FAILED, PollOutcome.GONE):
         log.warning("feed_failed", feed=name, outcome=poll.outcome.value, error=poll.error)

@@ -6,96 +6,21 @@ import asyncio
 import gzip
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-import msgspec
 import pytest
 
-from streams.engine.ports import Send
 from streams.errors import SettingsError, TransportError
 from streams.feeds.feedlist import Feed, load_feeds
-from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
+from streams.feeds.poller import FeedPoller, Poll, PollOutcome
 from streams.feeds.polling import follow_feeds
 from streams.feeds.publisher import EmbeddedPublisher
-from streams.feeds.rejects import RejectRecord
 from streams.feeds.schedule import after_failure
-from streams.records import News
-from streams.transport.sqlite.store import Store
-from tests.feeds.feed_server import Answer, Asked, FeedServer, running_feed_server
+from tests.feeds.desk import NOW_MS, TOPICS, Desk, rss
+from tests.feeds.feed_server import Answer, Asked
 
-NOW_MS = 1_780_000_000_000
 HOUR_MS = 3_600_000
-TOPICS = PollTopics("live.news", "live.rejects")
-
-
-def rss(*titles: str, first: int = 1, dates: bool = True) -> bytes:
-    """Newest first, as feeds are; item n is n minutes old."""
-    items = "".join(
-        f"<item><guid>{n}</guid><title>{title}</title>"
-        + (f"<pubDate>Tue, 17 Feb 2026 07:{59 - n:02d}:00 GMT</pubDate>" if dates else "")
-        + "</item>"
-        for n, title in enumerate(titles, start=first)
-    )
-    return f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>".encode()
-
-
-class Announcing(EmbeddedPublisher):
-    """Tells the event loop of everything that was published or noted."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._loop = asyncio.get_running_loop()
-        self._changed = asyncio.Condition()
-
-    def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
-        super().publish(sends, progress)
-        asyncio.run_coroutine_threadsafe(self._tell(), self._loop)
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20), self._changed:
-            await self._changed.wait_for(condition)
-
-
-class Desk:
-    """A server, a broker and pollers between them."""
-
-    def __init__(self, server: FeedServer, path: Path, client: httpx.AsyncClient) -> None:
-        self.server, self.client = server, client
-        self.store = Store.open(path)
-        self.store.create_topic(TOPICS.news, 1)
-        self.store.create_topic(TOPICS.rejects, 1, compacted=True)
-        self.publisher = Announcing(self.store)
-
-    def poller(self, path: str = "/rss", **options: Any) -> FeedPoller:
-        limits = {key: options.pop(key) for key in ("timeout_seconds", "body_limit") if key in options}
-        feed = Feed(**{"url": self.server.url(path), "name": path, **options})
-        return FeedPoller(feed, self.publisher, self.client, TOPICS, **limits)
-
-    def news(self) -> list[News]:
-        records = self.store.read(TOPICS.news, 0, 0, 10_000)
-        return [msgspec.json.decode(record.value or b"", type=News) for record in records]
-
-    def titles(self) -> list[str]:
-        return [news.title for news in self.news()]
-
-    def rejects(self) -> list[RejectRecord]:
-        records = self.store.read(TOPICS.rejects, 0, 0, 10_000)
-        return [msgspec.json.decode(record.value or b"", type=RejectRecord) for record in records]
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with running_feed_server() as server, httpx.AsyncClient(trust_env=False) as client:
-        made = Desk(server, tmp_path / "broker.db", client)
-        yield made
-        made.publisher.close()
 
 
 async def test_a_poll_publishes_oldest_first_and_stamps_seen(desk: Desk) -> None:
@@ -282,7 +207,7 @@ async def test_one_bad_feed_never_stops_the_others(desk: Desk) -> None:
         async def poll(self, now_ms: int) -> Poll:
             raise RuntimeError("a defect in a poller")
 
-    pollers.insert(0, Broken(Feed("http://127.0.0.1:1/", "broken"), desk.publisher, desk.client, TOPICS))
+    pollers.insert(0, Broken(Feed("http://127.0.0.1:1/", "broken"), desk.publisher, desk.client, TOPICS, desk.parser))
     following = asyncio.ensure_future(follow_feeds(pollers, stop, lambda: NOW_MS))
     await desk.publisher.until(lambda: bool(desk.titles()))
     stop.set()
@@ -297,7 +222,7 @@ async def test_what_the_broker_refused_is_published_at_the_next_poll(desk: Desk)
 
     desk.server.answers["/rss"] = Answer(body=rss("a"))
     feed = Feed(desk.server.url("/rss"), "/rss")
-    poller = FeedPoller(feed, Refusing(desk.store), desk.client, TOPICS)
+    poller = FeedPoller(feed, Refusing(desk.store), desk.client, TOPICS, desk.parser)
     with pytest.raises(TransportError):
         await poller.poll(NOW_MS)
     assert poller.state.recent == ()

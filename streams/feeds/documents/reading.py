@@ -1,0 +1,91 @@
+"""One RSS or Atom document -> its entries.
+
+    bytes ── no entity declarations ──┬── well_formed ──┬── Document, oldest first
+                                      └── feedparser ───┴── Reject: unsafe_xml, bad_feed
+
+feedparser removes the document type before it parses; declarations of entities are refused here nevertheless, as no
+feed needs them and every XML bomb does.
+"""
+
+from __future__ import annotations
+
+import calendar
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from streams.errors import Reject
+from streams.feeds.dates import parse_date
+from streams.feeds.documents.document import MOST_ENTRIES, Document, RawEntry, RawFeed, finished
+from streams.feeds.documents.well_formed import read_well_formed
+
+__all__ = ["parse_document", "read_any"]
+
+# NULs are taken out before the search, so that UTF-16 and UTF-32 read the same; the second is EBCDIC.
+_ENTITY = re.compile(rb"<!\s*ENTITY|\+ADwAIQ?-?\s*ENTITY|" + re.escape("<!ENTITY".encode("cp037")), re.IGNORECASE)
+_BOUND = 300  # characters of a message
+
+
+def parse_document(
+    body: bytes, headers: Mapping[str, str], url: str = "", *, most_entries: int = MOST_ENTRIES
+) -> Document:
+    """Parses a whole document that came from `url`; `headers` are the response's, names in lower case.
+
+    CPU work of seconds, and on a hostile document of hours: call it where it can be killed. Raises `Reject`:
+    ``unsafe_xml`` for declarations of entities, ``bad_feed`` for what is no feed, broke before its first entry, or
+    broke the parser.
+    """
+    if _ENTITY.search(body.replace(b"\0", b"")):
+        raise Reject("unsafe_xml", "the document declares entities; a feed needs none")
+    try:
+        raw = read_well_formed(body, headers) or read_any(body, headers)
+    except (Reject, MemoryError):
+        raise
+    except Exception as error:  # the boundary of a parser that reads anything: its defects are the document's
+        raise Reject("bad_feed", f"cannot be parsed: {error!r}"[:_BOUND]) from None
+    return finished(raw, url, most_entries)
+
+
+def read_any(body: bytes, headers: Mapping[str, str]) -> RawFeed:
+    """Reads well-formed and broken documents alike, by feedparser; raises `Reject` and whatever feedparser raises.
+
+    Markup inside texts is left as it is: cleaning takes it out later, and feedparser's own sanitiser is quadratic.
+    """
+    import feedparser  # most feeds are read without it
+
+    kept = {name: value for name, value in headers.items() if name == "content-type"}
+    parsed = feedparser.parse(io.BytesIO(body), response_headers=kept, resolve_relative_uris=False, sanitize_html=False)
+    flaw = str(parsed.get("bozo_exception", "")) if parsed.get("bozo") else ""
+    if not parsed.entries and (flaw or not parsed.get("version")):
+        raise Reject("bad_feed", (flaw or "neither RSS nor Atom")[:_BOUND])
+    language = parsed.feed.get("language")
+    return RawFeed([_entry(entry, language) for entry in parsed.entries], str(parsed.feed.get("title", "")), flaw)
+
+
+def _entry(entry: dict[str, Any], language: Any) -> RawEntry:
+    content = entry.get("content")
+    full = next((part.get("value") for part in content or () if part.get("value")), None)
+    title = entry.get("title_detail", {})
+    identity = entry.get("id")
+    return RawEntry(
+        id=None if identity is None else str(identity),
+        title=str(entry.get("title") or ""),
+        text=str(entry.get("summary") or full or ""),
+        link=str(entry.get("link") or ""),
+        published_ms=_published_ms(entry),
+        language=title.get("language") or language or None,
+    )
+
+
+def _published_ms(entry: dict[str, Any]) -> int | None:
+    """The entry's date: as we read it everywhere, else as feedparser does, which knows more forms."""
+    for name in ("published", "updated", "created"):
+        # feedparser's own get() answers for absent names with others, and warns.
+        ours = parse_date(dict.get(entry, name))
+        read = dict.get(entry, f"{name}_parsed")
+        if ours is not None:
+            return ours
+        if read is not None:
+            return calendar.timegm(read) * 1000
+    return None

@@ -24,6 +24,7 @@ from streams.learning.shadow import ShadowDesk
 from streams.learning.shelf import OpenModel, Shelf
 from streams.learning.swap import FixedVersions, SwappedVersions
 from streams.namespaces import Kind, declare
+from streams.net.client import open_client
 from streams.observe.operations import Operations
 from streams.parking import RejectsParking
 from streams.process import settle_interpreter
@@ -73,7 +74,8 @@ def channels_of(settings: Settings) -> list[Channel]:
         channels.append(FileChannel(settings.alerts_file))
     if settings.webhook_url is not None:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
-        channels.append(WebhookChannel(settings.webhook_url.get_secret_value(), secret=secret))
+        url = settings.webhook_url.get_secret_value()
+        channels.append(WebhookChannel(url, secret=secret, client=open_client([url], settings.net)))
     return channels
 
 
@@ -219,6 +221,7 @@ class Pipeline:
                 every_seconds=self.settings.control_seconds,
                 listeners=(desk,),
                 on_trouble=self._model_trouble,
+                supervisor=self.operations.tasks if self.operations is not None else None,
             )
         )
         return SwappedVersions(shelf, FaustState(app, "models", partitions=self._news.partitions))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,6 +14,7 @@ from streams.app import STAGES, Pipeline, channels_of
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
 from streams.errors import SettingsError
+from streams.feeds.feedlist import Feed, load_feeds
 from streams.feeds.polling import poll_feeds
 from streams.namespaces import Kind
 from streams.observe.jobs import JobState
@@ -36,13 +40,14 @@ def run(
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
     kind = Kind.REPLAY if replay else Kind.LIVE
     stages = _chosen(stage or [FEEDS, *STAGES], settings, kind, asked=bool(stage))
+    feeds = load_feeds(settings.feeds) if FEEDS in stages and settings.feeds else ()
     console.print(
         f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/]"
         f" ({foreign(shown(settings.broker))}); Ctrl-C stops it.",
         highlight=False,
         soft_wrap=True,
     )
-    asyncio.run(_run(settings, stages, kind))
+    asyncio.run(_run(settings, stages, feeds, kind))
     console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
 
 
@@ -62,18 +67,16 @@ def _chosen(names: list[str], settings: Settings, kind: Kind, *, asked: bool) ->
     return names
 
 
-async def _run(settings: Settings, names: list[str], kind: Kind) -> None:
+async def _run(settings: Settings, names: list[str], feeds: Sequence[Feed], kind: Kind) -> None:
     stop = asyncio.Event()
     stages = [name for name in names if name in STAGES]
     async with (
         Operations(settings, channels_of(settings), kind=kind) as operations,
         Pipeline(settings, stages, operations=operations, kind=kind) as pipeline,
         operations.following(dict(zip(stages, map(JobState, pipeline.jobs), strict=True)), pipeline.broker),
+        AsyncExitStack() as stack,
     ):
-        polling = asyncio.ensure_future(poll_feeds(settings, stop, operations.feeds.polled)) if FEEDS in names else None
-        try:
-            await run_stages(pipeline.jobs, until=stop)
-        finally:
-            stop.set()
-            if polling is not None:
-                await polling
+        if feeds:
+            polling = partial(poll_feeds, settings, feeds, stop, operations.feeds.polled)
+            await stack.enter_async_context(operations.running(FEEDS, polling))
+        await run_stages(pipeline.jobs, until=stop)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -18,6 +17,7 @@ from streams.errors import MoodwireError
 from streams.learning.control import Control
 from streams.learning.shelf import Shelf
 from streams.learning.versions import Lineup
+from streams.supervision import Beat, Supervisor
 from streams.transport.asking import ask
 
 __all__ = ["Follower", "lineup_of"]
@@ -46,8 +46,8 @@ class Follower:
     """An async context manager: on entering, what stands in `control` is wanted already, or the error is raised.
 
     `read` reads the topic, in a thread. `on_trouble` hears why a promoted model cannot be loaded, and None when that is
-    over. Later, when a promoted model cannot be loaded, the one before goes on, and
-    loading is tried again at every look.
+    over. `supervisor` keeps the following alive. Later, when a promoted model cannot be loaded, the one before goes on,
+    and loading is tried again at every look.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Follower:
         every_seconds: float,
         listeners: tuple[Listener, ...] = (),
         on_trouble: Callable[[str | None], None] = lambda _: None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._read = read
         self._shelf = shelf
@@ -66,14 +67,14 @@ class Follower:
         self._every_seconds = every_seconds
         self._listeners = listeners
         self._on_trouble = on_trouble
-        self._task: asyncio.Task[None] | None = None
+        self._supervisor = supervisor or Supervisor()
         self._told = ""
 
     async def __aenter__(self) -> Self:
         control = await ask(self._follow_once, "control")
         if control.unreadable:
             self._pass_over(control)
-        self._task = asyncio.create_task(self._follow(), name="control")
+        self._supervisor.start("control", self._follow)
         return self
 
     async def look(self) -> None:
@@ -110,15 +111,13 @@ class Follower:
             listener.heard(control)
         return control
 
-    async def _follow(self) -> None:
+    async def _follow(self, beat: Beat) -> None:
         while True:
+            beat()
             await asyncio.sleep(self._every_seconds)
             await self.look()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._supervisor.stop("control")

@@ -42,6 +42,7 @@ class Health:
     """What is known of the process. Stages register before they start; the monitor notes what servers answered.
 
     `broker_problem` and `archive_problem` are empty after an answer; before the first check they say so.
+    `tasks` are the background tasks: what is wrong with each, or nothing.
     `stall_ms` is how long a stage that owns partitions may take without finishing a run or finding all read.
     """
 
@@ -50,6 +51,7 @@ class Health:
     stall_ms: int = 120_000
     states: dict[str, StageState] = field(default_factory=dict)
     stages: dict[str, ObservedStage] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
     broker_problem: str = "not asked yet"
     archive_problem: str = "not asked yet"
 
@@ -69,6 +71,7 @@ class Health:
             found.append(f"broker: {self.broker_problem}")
         if self.archive_problem:
             found.append(f"archive: {self.archive_problem}")
+        found += [f"task {name}: {problem}" for name, problem in self.tasks.items() if problem]
         return found
 
     def ready(self) -> Answer:

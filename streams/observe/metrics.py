@@ -154,10 +154,16 @@ class Metrics:
         self.lateness = self._gauge("lateness_seconds", "Disorder that windows wait for.")
         self.hop = self._gauge("hop_seconds", "Distance of ticks.")
         self.feed_polls = self._counter("feed_polls_total", "Polls of feeds.", ["result"])
+        self.feeds_failing = self._gauge("feeds_failing", "Feeds whose last poll failed.")
+        self.feed_entries_dropped = self._counter(
+            "feed_entries_dropped_total", "Entries of feeds beyond the most that a document may have."
+        )
 
     def _trouble_figures(self) -> None:
         self.trouble = self._gauge("trouble", "Whether moodwire is in trouble, by reason.", ["reason"])
         self.troubles = self._counter("troubles_total", "Episodes of trouble, by reason.", ["reason"])
+        self.task_up = self._gauge("task_up", "Whether the background task works.", ["task"])
+        self.task_failures = self._counter("task_failures_total", "Failures of background tasks.", ["task"])
         self.watchdog = self._counter("watchdog_pings_total", "The dead man's switch.", ["result"])
 
     # -- engine.observer.StageObserver

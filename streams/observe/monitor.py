@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from streams.errors import MoodwireError
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
@@ -24,12 +22,11 @@ from streams.observe.metrics import Metrics
 from streams.observe.notices import Notices
 from streams.observe.troubles import Troubles
 from streams.observe.watchdog import Watchdog
+from streams.supervision import Beat
 from streams.transport.asking import ask
 from streams.transport.broker import Late
 
 __all__ = ["Limits", "Monitor", "Probes"]
-
-log = structlog.get_logger(__name__)
 
 _ANSWER_SECONDS = 10.0
 _LATE_EVERY_MS = 60_000  # retention is counted in hours, and the question is a dear one
@@ -83,13 +80,11 @@ class Monitor:
     _late_due_ms: int = 0
     _late: set[str] = field(default_factory=set)
 
-    async def run(self) -> None:
-        """Turns until it is cancelled. The boundary: what goes wrong in one turn is logged, and the next comes."""
+    async def run(self, beat: Beat) -> None:
+        """Turns until it is cancelled; raises what breaks a turn, for the supervisor, which starts the next."""
         while True:
-            try:
-                await self.turn()
-            except Exception:
-                log.exception("monitor_turn_broke")
+            await self.turn()
+            beat()
             await asyncio.sleep(self.every_seconds)
 
     def last_lags(self) -> Sequence[GroupLag]:

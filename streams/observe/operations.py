@@ -12,8 +12,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ from models import Classifier
 from streams.archive.protocol import Archive
 from streams.engine.ports import Outbox, Stage
 from streams.namespaces import Kind
+from streams.net.client import open_client
 from streams.observe.archive import ObservedArchive, observed_archive
 from streams.observe.classifier import ObservedClassifier
 from streams.observe.feeds import FeedWatch
@@ -40,6 +41,7 @@ from streams.observe.tracing import NoTracer, RunTracer, open_tracer
 from streams.observe.troubles import Troubles
 from streams.observe.watchdog import Watchdog
 from streams.settings import Settings
+from streams.supervision import Beat, Supervisor
 from streams.transport.broker import Broker
 
 __all__ = ["DEFAULT_PORT", "Operations"]
@@ -85,6 +87,7 @@ class Operations:
         )
         self.health = Health(self.troubles, clock, stall_ms=int(settings.stall_seconds * 1000))
         self.feeds = FeedWatch(self.metrics, int(settings.feed_silent_hours * 3_600_000))
+        self.tasks = Supervisor(self._task_problem)
         self.server: OperatorServer | None = None
         self.monitor: Monitor | None = None
         self._tracer = tracer or NoTracer()
@@ -126,10 +129,21 @@ class Operations:
         self.metrics.lateness.set(config.lateness_ms / 1000)
         self.metrics.hop.set(config.hop_ms / 1000)
 
+    def _task_problem(self, name: str, problem: str | None) -> None:
+        """A background task failed, or works again: /ready, the trouble `task` and the metrics follow."""
+        self.health.tasks[name] = problem or ""
+        self.metrics.task_up.labels(name).set(problem is None)
+        if problem is None:
+            self.troubles.clear("task", name)
+        else:
+            self.metrics.task_failures.labels(name).inc()
+            self.troubles.raise_trouble("task", f"task {name} fails and is started again: {problem}", name)
+
     # -- running
 
     async def __aenter__(self) -> Self:
         self._stack.push_async_callback(self._notices.aclose)
+        await self._stack.enter_async_context(self.tasks)
         if isinstance(self._tracer, NoTracer):
             self._tracer = open_tracer(self.settings.otel_endpoint)
         self._stack.push_async_callback(asyncio.to_thread, self._tracer.close)
@@ -154,6 +168,17 @@ class Operations:
             log.warning("no_http", problem=str(error))
 
     @asynccontextmanager
+    async def running(self, name: str, run: Callable[[Beat], Awaitable[None]]) -> AsyncIterator[None]:
+        """A background task, supervised until this is left; the process is not ready before it has begun its work."""
+        self.health.tasks[name] = "starting"
+        self.tasks.start(name, run)
+        try:
+            yield
+        finally:
+            await self.tasks.stop(name)
+            self.health.tasks.pop(name, None)
+
+    @asynccontextmanager
     async def following(self, states: Mapping[str, StageState], broker: Broker) -> AsyncIterator[None]:
         """The pipeline is made: its stages, its broker and its archive are watched until this is left."""
         settings, topics = self.settings, self.settings.topics
@@ -173,13 +198,11 @@ class Operations:
             every_seconds=self._every_seconds,
         )
         LagCollector(self.monitor.last_lags, self.registry)
-        task = asyncio.create_task(self.monitor.run(), name="monitor")
+        self.tasks.start("monitor", self.monitor.run)
         try:
             yield
         finally:
-            task.cancel()  # it may be waiting for a broker that is away
-            with suppress(asyncio.CancelledError):
-                await task
+            await self.tasks.stop("monitor")  # it may be waiting for a broker that is away
 
     def _probes(self, watch: BrokerWatch) -> Probes:
         archive = self._archive
@@ -203,7 +226,8 @@ class Operations:
         if settings.watchdog_url is None:
             return None
         url = settings.watchdog_url.get_secret_value()
-        watchdog = Watchdog(url, settings.watchdog_seconds, self.health, self.metrics)
+        client = open_client([url], settings.net)
+        watchdog = Watchdog(url, settings.watchdog_seconds, self.health, self.metrics, client)
         self._stack.push_async_callback(watchdog.aclose)
         return watchdog
 

@@ -20,7 +20,20 @@ from streams.observe.metrics import Metrics
 
 __all__ = ["REASONS", "Trouble", "Troubles"]
 
-REASONS = ("archive", "broker", "lag", "retention", "feed_silent", "stage", "watermark", "clock", "model", "parked")
+REASONS = (
+    "archive",
+    "broker",
+    "lag",
+    "retention",
+    "feed_silent",
+    "feeds",
+    "task",
+    "stage",
+    "watermark",
+    "clock",
+    "model",
+    "parked",
+)
 """All reasons, so that a dashboard shows a zero for each."""
 
 

@@ -101,6 +101,8 @@ def test_doctor_is_content_with_a_new_folder(tmp_path: Path) -> None:
         (("score", "x", "--profile", "nonsense"), {}, "nonsense"),
         (("run", "--stage", "skore"), {}, "skore"),
         (("run", "--stage", "feeds"), {}, "MOODWIRE_FEEDS"),
+        (("run",), {"MOODWIRE_FEEDS": "absent.yaml"}, "absent.yaml"),
+        (("run",), {"MOODWIRE_ALLOWED_NETWORKS": "intranet"}, "MOODWIRE_ALLOWED_NETWORKS"),
         (("replay", "absent.ndjson"), {}, "absent.ndjson"),
         (("replay", "absent.ndjson", "--into", "Not Good"), {}, "Not Good"),
     ],
@@ -112,6 +114,7 @@ def test_a_wrong_call_is_one_clear_line(
     assert done.returncode in {1, 2}
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stdout == "", "nothing runs before all is checked"
 
 
 def test_run_stops_in_order_at_sigterm(tmp_path: Path) -> None:

@@ -314,6 +314,18 @@ CASES = (
         (Firing("MoodwireFeedsFailing", "warning", "75% of the polls of feeds fail"),),
     ),
     Case(
+        "a background task fails",
+        {'moodwire_task_up{task="feeds"}': flat(0), 'moodwire_task_up{task="monitor"}': flat(1)},
+        (
+            Firing(
+                "MoodwireTaskFails",
+                "critical",
+                "The background task feeds fails and is started again",
+                (("task", "feeds"),),
+            ),
+        ),
+    ),
+    Case(
         "moodwire says what troubles it",
         {'moodwire_trouble{reason="lag"}': flat(1)},
         (Firing("MoodwireTrouble", "warning", "moodwire reports trouble: lag", (("reason", "lag"),)),),

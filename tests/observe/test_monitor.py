@@ -22,6 +22,7 @@ from streams.observe.monitor import Limits, Monitor, Probes
 from streams.observe.notices import Notices
 from streams.observe.stage import ObservedStage
 from streams.records import Scored
+from streams.supervision import Supervisor
 from streams.transport.asking import ask
 from streams.transport.broker import Late
 from tests.observe.watched import Clock, Listener, State, ToldStage, metrics_of, sample, troubles_of
@@ -268,11 +269,11 @@ async def test_a_turn_that_breaks_does_not_end_the_monitor(monitor: Monitor, wor
     world.broker = ValueError("a bug")
     monitor.probes = replace(monitor.probes, archive=ask)
     monitor.every_seconds = 0.001
-    running = asyncio.create_task(monitor.run())
-    await thrice.wait()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert running.cancelled()
+    problems: list[str | None] = []
+    async with Supervisor(lambda name, problem: problems.append(problem), first_wait_seconds=0.001) as supervisor:
+        supervisor.start("monitor", monitor.run)
+        await thrice.wait()
+    assert problems[0] == "ValueError('a bug')"
 
 
 async def test_lag_is_that_of_the_last_answer(monitor: Monitor, world: World, metrics: Metrics) -> None:

@@ -1,7 +1,11 @@
-"""The operator's HTTP: GET /health, /ready and /metrics. The live page has a server of its own."""
+"""The operator's HTTP: GET /health, /ready and /metrics. The live page has a server of its own.
+
+A connection has 15 s for everything, and there are 64 at most (`connections`); heads have at most 64 fields of 8 KiB.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from types import TracebackType
 from typing import Self
@@ -11,6 +15,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from streams.errors import SettingsError
+from streams.observe.connections import ConnectionLimits, most_connections
 from streams.observe.health import Answer, Health
 from streams.observe.metrics import exposition
 from streams.transport.asking import ask
@@ -18,6 +23,9 @@ from streams.transport.asking import ask
 __all__ = ["OperatorServer", "PortTaken"]
 
 _CLOSE_SECONDS = 1.0
+_CONNECTION_SECONDS = 15.0  # /metrics may wait 10 s for a broker that is away
+_LONGEST_FIELD = 8190
+_MOST_FIELDS = 64
 
 
 class PortTaken(SettingsError):
@@ -25,9 +33,22 @@ class PortTaken(SettingsError):
 
 
 class OperatorServer:
-    """Serves while it is entered. `port` 0 takes any free one; `port` then says which."""
+    """Serves while it is entered. `port` 0 takes any free one; `port` then says which.
 
-    def __init__(self, health: Health, registry: CollectorRegistry, host: str, port: int) -> None:
+    A connection lasts at most `connection_seconds`; of more than `most` (by default what `most_connections` allows) the
+    oldest is closed.
+    """
+
+    def __init__(
+        self,
+        health: Health,
+        registry: CollectorRegistry,
+        host: str,
+        port: int,
+        *,
+        connection_seconds: float = _CONNECTION_SECONDS,
+        most: int | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         self._health = health
@@ -36,18 +57,32 @@ class OperatorServer:
         app.router.add_get("/health", self._answer_health)
         app.router.add_get("/ready", self._answer_ready)
         app.router.add_get("/metrics", self._answer_metrics)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_SECONDS, handle_signals=False)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_CLOSE_SECONDS,
+            max_line_size=_LONGEST_FIELD,
+            max_field_size=_LONGEST_FIELD,
+            max_headers=_MOST_FIELDS,
+        )
+        self._most = most_connections() if most is None else most
+        self._connection_seconds = connection_seconds
+        self._listening: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         """Raises `PortTaken`, or `SettingsError` for an address that cannot be used."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
+        assert self._runner.server is not None
+        limits = ConnectionLimits(self._runner.server, self._most, self._connection_seconds)
         try:
-            await site.start()
+            self._listening = await asyncio.get_running_loop().create_server(
+                limits, self.host, self.port, backlog=self._most
+            )
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
             raise self._explained(error) from error
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
         return self
 
     def _explained(self, error: Exception) -> SettingsError:
@@ -64,6 +99,8 @@ class OperatorServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
 
     async def _answer_health(self, _: web.Request) -> web.Response:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from streams.errors import SettingsError
+from streams.observe.connections import most_connections
 from streams.observe.health import Health
 from streams.observe.http import OperatorServer, PortTaken
 from streams.observe.stage import ObservedStage
@@ -116,3 +119,77 @@ async def test_a_stage_that_owns_partitions_and_stands_still_is_stalled(health: 
     assert health.stalled() == ["score"]  # `deliver` owns nothing: another worker has its partitions
     stages["score"].forget(0)
     assert health.stalled() == []
+
+
+# -- connections that cost more than they should
+
+
+@pytest.fixture
+async def limited(health: Health) -> AsyncIterator[OperatorServer]:
+    registry = health.troubles._metrics.registry
+    async with OperatorServer(health, registry, "127.0.0.1", 0, connection_seconds=0.3, most=8) as server:
+        yield server
+
+
+Dial = Callable[[OperatorServer, bytes], Awaitable[asyncio.StreamReader]]
+
+
+@pytest.fixture
+async def half_open() -> AsyncIterator[Dial]:
+    """Connects, sends the bytes, and keeps the connection open to the test's end."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def dial(server: OperatorServer, sends: bytes) -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writers.append(writer)
+        writer.write(sends)
+        await writer.drain()
+        return reader
+
+    yield dial
+    for writer in writers:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
+    with contextlib.suppress(ConnectionError):
+        return b"HTTP/1.1 200" not in await asyncio.wait_for(reader.read(), 20)
+    return True
+
+
+@pytest.mark.parametrize(
+    "sends",
+    [b"", b"GET /health HTTP/1.1\r\nHost: x\r\nA: ", b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"],
+)
+async def test_a_half_open_connection_is_closed(limited: OperatorServer, half_open: Dial, sends: bytes) -> None:
+    assert await is_closed(await half_open(limited, sends))
+
+
+async def test_a_connection_kept_alive_is_closed_too(limited: OperatorServer, half_open: Dial) -> None:
+    reader = await half_open(limited, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 20)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_flood_of_half_open_connections_delays_no_health_check(health: Health, half_open: Dial) -> None:
+    registry = health.troubles._metrics.registry
+    async with OperatorServer(health, registry, "127.0.0.1", 0, most=8) as server:
+        flood = [await half_open(server, b"GET /health HTTP/1.1\r\n") for _ in range(50)]
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+            assert (await client.get("/health", timeout=20)).status_code == 200
+        closed = [await is_closed(reader) for reader in flood[:40]]
+        assert all(closed)
+
+
+def test_connections_are_few_where_descriptors_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    for soft, most in ((64, 8), (16, 4), (256, 32), (1024, 64), (resource.RLIM_INFINITY, 64)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, resource.RLIM_INFINITY))
+        assert most_connections() == most
+
+
+@pytest.mark.parametrize("head", [b"A: " + b"x" * 9_000, b"\r\n".join(b"X%d: y" % n for n in range(200))])
+async def test_heads_are_bounded(limited: OperatorServer, half_open: Dial, head: bytes) -> None:
+    reader = await half_open(limited, b"GET /health HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.0 400")

@@ -58,7 +58,7 @@ class WebhookChannel:
         self._url = _checked_url(url)
         self._key = decode_secret(secret) if secret is not None else None
         hide_address(url)
-        self._client = client or httpx.AsyncClient()
+        self._client = client or httpx.AsyncClient(trust_env=False)
         self._timeout_seconds = timeout_seconds
 
     def __repr__(self) -> str:

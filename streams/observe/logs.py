@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import structlog
 from pydantic import SecretStr
@@ -30,6 +30,9 @@ _TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode"
 """At INFO these tell of every service that starts and every request; their warnings and, at DEBUG, all is shown."""
 _OF_LINES = frozenset({"exception", "stack"})
 _OURS = ("alerts", "models", "streams")
+_HTTP_CLIENTS = ("httpcore", "httpx")
+_PATH = re.compile(r"""(https?://[^/?\#\s"'<>)\]]+)[^\s"'<>)\]]+""", re.IGNORECASE)
+_HEADERS = re.compile(r"\[\(b'.*\)\]")  # of an answer, as httpcore logs them: redirects and cookies hold secrets
 _REPEATS_SECONDS = 30.0
 _REPEATS_SHOWN = 3
 _KINDS_KEPT = 1_000
@@ -56,6 +59,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
         )
     )
     handler.addFilter(Repeats())
+    handler.addFilter(ShortAddresses(secrets_of(environment)))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -151,6 +155,23 @@ class Repeats(logging.Filter):
         return True
 
 
+class ShortAddresses(logging.Filter):
+    """Cuts addresses to scheme and host in what HTTP clients log: paths and queries of feeds and webhooks hold keys.
+
+    Headers of answers are left out. Secret addresses are masked whole, before they are cut.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._mask = mask(secrets)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] in _HTTP_CLIENTS:
+            shown = _HEADERS.sub("[…]", self._mask(record.getMessage()))
+            record.msg, record.args = _PATH.sub(r"\1/***", shown), ()
+        return True
+
+
 class _Masking:
     """The last processor: takes the finished line."""
 
@@ -184,7 +205,7 @@ def secrets_of(environment: Mapping[str, str]) -> set[str]:
         value = environment.get(f"MOODWIRE_{name.upper()}", "")
         if not value:
             continue
-        parts = urlsplit(value) if "://" in value else None
+        parts = _split(value)
         if "SecretStr" in str(field.annotation) or field.annotation is SecretStr:
             found.add(value)
             if parts is not None:
@@ -192,3 +213,11 @@ def secrets_of(environment: Mapping[str, str]) -> set[str]:
         if parts is not None and parts.password:
             found.add(parts.password)
     return {secret for secret in found if len(secret) >= _LEAST_SECRET}
+
+
+def _split(value: str) -> SplitResult | None:
+    """An address in its parts; None for what is none, or a malformed one, which the settings refuse."""
+    try:
+        return urlsplit(value) if "://" in value else None
+    except ValueError:
+        return None

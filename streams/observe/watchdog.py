@@ -30,14 +30,14 @@ class Watchdog:
     def __init__(
         self, url: str, every_seconds: float, health: Health, metrics: Metrics, client: httpx.AsyncClient | None = None
     ) -> None:
-        if not url.startswith(("http://", "https://")):
+        if not _is_address(url):
             raise SettingsError("MOODWIRE_WATCHDOG_URL must look like https://host/path (its value is not shown here)")
         hide_address(url)
         self._url = url
         self._every_ms = int(every_seconds * 1000)
         self._health = health
         self._metrics = metrics
-        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT_SECONDS)
+        self._client = client or httpx.AsyncClient(trust_env=False)
         self._due_ms = 0
         for result in ("sent", "failed", "withheld"):
             metrics.watchdog.labels(result)
@@ -54,7 +54,9 @@ class Watchdog:
 
     async def _ping(self, now_ms: int) -> bool:
         try:
-            response = await self._client.post(self._url, json={"moodwire": "well", "at_ms": now_ms})
+            response = await self._client.post(
+                self._url, json={"moodwire": "well", "at_ms": now_ms}, timeout=_TIMEOUT_SECONDS
+            )
             problem = "" if response.is_success else f"answered {response.status_code}"
         except httpx.HTTPError as error:
             problem = type(error).__name__
@@ -65,3 +67,12 @@ class Watchdog:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = httpx.URL(url)
+        masked_url(url)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.host)

@@ -21,6 +21,7 @@ from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_
 from streams.archive.protocol import Outcome, StoredAlert
 from streams.errors import SettingsError
 from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+from streams.settings import load_settings
 from tests.archive.test_archive_contract import scored
 
 text = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -132,7 +133,9 @@ def test_the_user_of_an_address_is_unquoted() -> None:
     assert without_user("https://es.example") == ("https://es.example", "", "")
 
 
-@pytest.mark.parametrize("url", ["https://ann:hush@es.example:port", "https://ann:hush@:9200", "https://"])
+@pytest.mark.parametrize(
+    "url", ["https://ann:hush@es.example:port", "https://ann:hush@:9200", "https://", "http://ann:hush@[::1"]
+)
 def test_a_bad_address_is_told_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match="MOODWIRE_ARCHIVE_URL") as error:
         normalised(url)
@@ -214,3 +217,10 @@ def test_an_item_that_was_scored_again_is_known_as_it_was_counted() -> None:
     source["moodwire"]["earlier"] = [first, {"model": "between", "model_version": "1", "scored": 5}]
     assert first_scored_of(source) == item
     assert scored_of(source).model == "newer"
+
+
+def test_a_malformed_archive_address_is_an_error_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODWIRE_ARCHIVE_URL", "http://ann:hush@[::1")
+    with pytest.raises(SettingsError, match="MOODWIRE_ARCHIVE_URL") as error:
+        load_settings()
+    assert "hush" not in str(error.value)

@@ -13,7 +13,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.net.client import open_client
 from streams.observe.logs import Repeats, mask, secrets_of, set_up_logs
+from tests.feeds.feed_server import Answer, running_feed_server
 
 WEBHOOK = "https://user:p4ssw0rd@hooks.example/services/T000/B000/XXXXyyyy?key=abcdef"
 ENVIRONMENT = {
@@ -126,3 +128,25 @@ def test_a_short_value_masks_nothing_else() -> None:
 def test_a_masked_text_holds_no_secret(secret: str, before: str, after: str) -> None:
     masked = mask([secret])(f"{before}{secret}{after}")
     assert secret not in masked or secret in "***@***"
+
+
+@pytest.mark.parametrize("name", ["MOODWIRE_WEBHOOK_URL", "MOODWIRE_ARCHIVE_URL"])
+def test_a_malformed_address_does_not_stop_the_logs(name: str) -> None:
+    set_up_logs(io.StringIO(), {name: "http://[::1/XXXXyyyy"})
+
+
+async def test_addresses_of_feeds_keep_their_keys_at_every_level() -> None:
+    out = io.StringIO()
+    set_up_logs(out, {"MOODWIRE_LOG_LEVEL": "DEBUG"})
+    async with running_feed_server() as server:
+        server.answers["/XXXXyyyy/rss?key=XXXXyyyy"] = Answer(
+            "302 Found", headers={"Location": "/new?key=XXXXyyyy", "Set-Cookie": "id=XXXXyyyy"}
+        )
+        url = server.url("/XXXXyyyy/rss?key=XXXXyyyy")
+        async with open_client([url]) as client:
+            assert (await client.get(url)).status_code == 302
+            logging.getLogger("httpx").warning("no answer from %s", url)
+    written = out.getvalue()
+    assert f"GET http://127.0.0.1:{server.port}/***" in written
+    assert "receive_response_headers.complete" in written
+    assert "XXXXyyyy" not in written

@@ -110,7 +110,11 @@ async def test_a_ping_that_failed_is_tried_again_soon(
     assert sample(metrics, "watchdog_pings_total", result="failed") == 2
 
 
-def test_an_address_that_is_none_is_told_without_being_shown(health: Health, metrics: Metrics) -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["hc.example/s3cret", "http://[::1/s3cret", "http://h:99999/s3cret", "http:///s3cret", "https://h/\x00s3cret"],
+)
+def test_an_address_that_is_none_is_told_without_being_shown(health: Health, metrics: Metrics, url: str) -> None:
     with pytest.raises(SettingsError, match="MOODWIRE_WATCHDOG_URL") as told:
-        Watchdog("hc.example/s3cret", 60, health, metrics)
+        Watchdog(url, 60, health, metrics)
     assert "s3cret" not in str(told.value)

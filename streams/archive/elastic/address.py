@@ -17,11 +17,14 @@ def is_elastic(url: str) -> bool:
 
 
 def without_user(url: str) -> tuple[str, str, str]:
-    """(url, user, password) of an address that may carry both; of several nodes the first that does."""
+    """(url, user, password) of an address that may carry both; of several nodes the first that does.
+
+    Raises `SettingsError`, which shows nothing of it.
+    """
     user = password = ""
     nodes: list[str] = []
     for node in url.split(","):
-        parts = urlsplit(node)
+        parts = _split(node)
         _, at, host = parts.netloc.rpartition("@")
         if at and not user:
             name, _, secret = parts.netloc.rpartition("@")[0].partition(":")
@@ -33,7 +36,18 @@ def without_user(url: str) -> tuple[str, str, str]:
 def normalised(url: str) -> str:
     """The address as the client wants it, for one node or several; raises `SettingsError`, which shows no password."""
     clean, _, _ = without_user(url)
-    return ",".join(_node(urlsplit(node.strip()), clean) for node in clean.split(","))
+    return ",".join(_node(_split(node.strip()), clean) for node in clean.split(","))
+
+
+def _split(node: str) -> SplitResult:
+    """Raises `SettingsError`, which does not show the address: a password may be anywhere in a malformed one."""
+    try:
+        return urlsplit(node)
+    except ValueError:
+        raise SettingsError(
+            "MOODWIRE_ARCHIVE_URL is malformed (its value is not shown here): take https://host:port, an IPv6 address"
+            " in brackets, such as https://[::1]:9200"
+        ) from None
 
 
 def _node(parts: SplitResult, shown: str) -> str:

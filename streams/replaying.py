@@ -7,7 +7,10 @@ the publisher at its line, each stage at what it had committed.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,18 +36,34 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What a namespace holds after a replay: every record read is archived, a duplicate or parked."""
+    """What a namespace holds after a replay: every record read is archived, a duplicate or parked.
+
+    `waiting` records are published and not processed yet: the replay was stopped by the signal `stopped_by`.
+    `unscored` items are archived without a score, by language.
+    """
 
     namespace: str
     progress: ReplayProgress
     archive: ArchiveStats
-    rejects: int
+    rejects: Mapping[str, int]
     alerts: int
+    unscored: Mapping[str, int]
+    waiting: int = 0
+    stopped_by: signal.Signals | None = None
+
+    @property
+    def rejected(self) -> int:
+        return sum(self.rejects.values())
 
     @property
     def archived(self) -> int:
         """Items and their revisions."""
         return self.archive.items + self.archive.revisions
+
+    @property
+    def finished(self) -> bool:
+        """Whether the file was read to its end and every stage has done all."""
+        return self.progress.complete and self.stopped_by is None
 
 
 async def replay_file(
@@ -59,11 +78,20 @@ async def replay_file(
 ) -> ReplayReport:
     """Replay into `settings.namespace`. `on_progress` is called in the publisher's thread, `on_scored` in this loop.
 
-    Raises `ReplayRefused` before anything is published, `StageTaken` when a worker runs in the namespace,
-    `SettingsError` when the namespace is live.
+    Raises `FileUnusable` before anything is made, `ReplayRefused` before anything is published, `StageTaken` when a
+    worker runs in the namespace, `SettingsError` when the namespace is live.
     """
+    _preview(settings, file)
     async with Pipeline(settings, STAGES, classifiers, channels, kind=Kind.REPLAY) as pipeline:
         return await _play(pipeline, file, speed, on_progress, on_scored)
+
+
+def _preview(settings: Settings, file: Path) -> None:
+    if file.exists() and not file.is_file() and not file.is_dir():
+        return  # a pipe can be read once, and standard input too
+    if str(file) != "-":
+        options = ReplayOptions(fieldmap=field_map_of(settings))
+        Replay(file, news_topic=settings.topics.news, rejects_topic=settings.topics.rejects, options=options).preview()
 
 
 async def _play(
@@ -82,14 +110,15 @@ async def _play(
         publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, publisher, on_progress, quit_publishing))
         following = asyncio.ensure_future(_stop_when_drained(settings, broker, publishing, stop, on_scored))
         try:
-            await run_stages(pipeline.jobs, until=stop)
+            stopped_by = await run_stages(pipeline.jobs, until=stop)
             quit_publishing.set()
             progress = await publishing
+            drained = following.done() and following.result()
         finally:
             quit_publishing.set()
             following.cancel()
             await asyncio.gather(publishing, following, return_exceptions=True)
-        return await _report(settings, broker, archive, progress)
+        return await _report(settings, broker, archive, progress, None if drained else stopped_by)
 
 
 def _replay_of(pipeline: Pipeline, file: Path, speed: float, broker: Broker) -> Replay:
@@ -99,6 +128,7 @@ def _replay_of(pipeline: Pipeline, file: Path, speed: float, broker: Broker) -> 
         speed=speed,
         lateness_ms=config.lateness_ms,
         hop_ms=config.hop_ms,
+        inputs=_inputs(pipeline.settings, config.lateness_ms),
         lag=lambda: broker.lag(topics.group("score"), topics.news),
     )
     return Replay(file, news_topic=topics.news, rejects_topic=topics.rejects, options=options)
@@ -110,28 +140,67 @@ async def _stop_when_drained(
     publishing: asyncio.Future[ReplayProgress],
     stop: asyncio.Event,
     on_scored: Callable[[int], None],
-) -> None:
-    """Set `stop` once the file is published and every stage, in the order of the flow, has committed all."""
+) -> bool:
+    """Set `stop` once the file is published and every stage, in the order of the flow, has committed all: True.
+
+    False when publishing failed.
+    """
     topics = settings.topics
     while True:
         done = publishing.done()
         if done and publishing.exception() is not None:
-            break
+            stop.set()
+            return False
         lags = [
             await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()
         ]
         on_scored(lags[0])
         if done and not any(lags):
-            break
+            stop.set()
+            return True
         await asyncio.sleep(_POLL_SECONDS)
-    stop.set()
 
 
-async def _report(settings: Settings, broker: Broker, archive: Archive, progress: ReplayProgress) -> ReplayReport:
-    rejects = await asyncio.to_thread(read_rejects, broker, settings.topics)
+async def _report(
+    settings: Settings,
+    broker: Broker,
+    archive: Archive,
+    progress: ReplayProgress,
+    stopped_by: signal.Signals | None,
+) -> ReplayReport:
+    topics = settings.topics
+    rejects = await asyncio.to_thread(read_rejects, broker, topics)
+    lags = [await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()]
     await archive.refresh()
     alerts = await archive.alerts(limit=10_000)
-    return ReplayReport(settings.namespace, progress, await archive.stats(), len(rejects), len(alerts))
+    return ReplayReport(
+        settings.namespace,
+        progress,
+        await archive.stats(),
+        Counter(reject.reason for reject in rejects),
+        len(alerts),
+        await archive.unscored(),
+        lags[0],
+        stopped_by,
+    )
+
+
+def _inputs(settings: Settings, lateness_ms: int) -> dict[str, str]:
+    """What decides the result besides the file and its map: a replay with another is another one."""
+    profile = Path(settings.profile)
+    return {
+        "profile": _digest(*sorted(profile.glob("*.yaml"))) if profile.is_dir() else settings.profile,
+        "watchlist file": _digest(settings.watchlists),
+        "gazetteer": _digest(settings.gazetteer),
+        "lateness": str(lateness_ms),
+    }
+
+
+def _digest(*paths: Path | None) -> str:
+    digest = hashlib.sha256()
+    for path in filter(None, paths):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def namespace_of(path: Path) -> str:

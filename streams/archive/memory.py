@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from streams.archive.protocol import (
@@ -68,6 +68,9 @@ class MemoryArchive:
     async def stats(self) -> ArchiveStats:
         items = sum(1 for contents in self._contents.values() if contents)
         return ArchiveStats(items, len(self._versions) - items, len(self._sightings))
+
+    async def unscored(self) -> dict[str, int]:
+        return dict(Counter(item.language for item in self._items() if item.sentiment is None))
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return [item for item_id in ids if (item := self._item(item_id)) is not None]

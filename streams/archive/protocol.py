@@ -187,6 +187,9 @@ class Archive(Protocol):
 
     async def stats(self) -> ArchiveStats: ...
 
+    async def unscored(self) -> dict[str, int]:
+        """How many items have no sentiment, since no classifier speaks their language: by language."""
+
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         """The items that exist, in no particular order."""
 

@@ -27,6 +27,7 @@ __all__ = [
     "stories",
     "story",
     "top",
+    "unscored",
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
@@ -39,6 +40,12 @@ def stats(db: sqlite3.Connection) -> ArchiveStats:
         " (SELECT count(*) FROM versions), (SELECT count(*) FROM sightings)"
     ).fetchone()
     return ArchiveStats(items, versions - items, duplicates)
+
+
+def unscored(db: sqlite3.Connection) -> dict[str, int]:
+    """A look at every item: for reports."""
+    sql = "SELECT language, count(*) FROM versions WHERE is_item = 1 AND sentiment = '' GROUP BY language"
+    return dict(db.execute(sql).fetchall())
 
 
 def items_by_id(db: sqlite3.Connection, ids: Sequence[str]) -> list[Scored]:

@@ -53,6 +53,9 @@ class SqliteArchive:
     async def stats(self) -> ArchiveStats:
         return await self._reader.do(queries.stats)
 
+    async def unscored(self) -> dict[str, int]:
+        return await self._reader.do(queries.unscored)
+
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return await self._reader.do(lambda db: queries.items_by_id(db, ids))
 

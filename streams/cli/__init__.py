@@ -1,6 +1,7 @@
 """The command line `moodwire`: one file a command, imported when it is called.
 
-Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wrong; 130 interrupted.
+Exit codes: 0 done; 1 something is wrong and was said; 2 the call's words are wrong; 130 or 143 interrupted by
+Ctrl-C or SIGTERM before it was done; `run`, which is meant to be stopped, ends with 0.
 """
 
 from __future__ import annotations

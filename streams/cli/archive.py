@@ -15,6 +15,7 @@ from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.archive.protocol import Archive
 from streams.classifiers import classifiers_of
+from streams.cli.existing import open_existing, open_existing_archive
 from streams.cli.model_options import control_of, now_ms
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar
@@ -82,7 +83,7 @@ def prune(
     """Delete old items with their revisions and duplicates: whole days at once, the rest one by one."""
     settings = load_settings(namespace=namespace)
     before_ms = now_ms() - int(older_than * DAY_MS)
-    deleted = asyncio.run(_with_archive(settings, lambda archive: archive.prune(before_ms)))
+    deleted = asyncio.run(_with_archive(open_existing_archive(settings), lambda archive: archive.prune(before_ms)))
     day = datetime.fromtimestamp(max(before_ms, 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M")
     _done({"deleted": deleted}, f"{deleted:,} versions of items seen before {day} UTC deleted.", json=json)
 
@@ -134,11 +135,11 @@ def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None
     from streams.rebuilding import rebuild as rebuild_archive
 
     settings = load_settings(namespace=namespace)
-    with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
+    with open_existing(settings) as broker, progress_bar(quiet=json) as bar:
         task = bar.add_task("records", total=None)
         items, states = asyncio.run(
             _with_archive(
-                settings,
+                open_archive(settings.archive, settings.elastic),
                 lambda archive: rebuild_archive(
                     broker, settings.topics, archive, on_progress=lambda done: bar.update(task, completed=done)
                 ),
@@ -160,11 +161,12 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
     from streams.restating import restate as restate_watch
 
     settings = load_settings(namespace=namespace)
+    archive = open_existing_archive(settings)  # the broker may be new: it was lost
     with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
         task = bar.add_task("items", total=None)
         items = asyncio.run(
             _with_archive(
-                settings,
+                archive,
                 lambda archive: restate_watch(
                     broker,
                     settings.topics,
@@ -177,9 +179,7 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
     _done({"items": items}, f"{items:,} items wait for watch: start it, and it counts them.", json=json)
 
 
-async def _with_archive(settings: Settings, job: Callable[[Archive], Awaitable[T]]) -> T:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    archive = open_archive(settings.archive, settings.elastic)
+async def _with_archive(archive: Archive, job: Callable[[Archive], Awaitable[T]]) -> T:
     try:
         return await _patiently(lambda: job(archive))
     finally:

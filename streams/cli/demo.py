@@ -13,7 +13,7 @@ from alerts import AlertEvent
 from streams.archive import open_archive
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json, utc
-from streams.cli.replay import run_replay, show_report
+from streams.cli.replay import leave_unfinished, run_replay, show_report
 from streams.sample import write_sample
 from streams.settings import Settings, load_settings
 
@@ -31,6 +31,7 @@ def demo(json: JsonOption = False) -> None:
             "[bold]moodwire demo[/]: 14 days of invented news from invented publishers; two crises are hidden in it.\n"
         )
     report = run_replay(settings, feed, json=json)
+    leave_unfinished(report)
     events = asyncio.run(_present(settings))
     if json:
         print_json({"alerts": events})

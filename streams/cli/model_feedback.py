@@ -13,7 +13,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from streams.archive import open_archive
+from streams.cli.existing import open_existing, open_existing_archive, records_of
 from streams.cli.model_options import now_ms, open_control
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, errors, foreign, print_json
@@ -97,8 +97,7 @@ def _lines(source: Path) -> Iterator[bytes]:
 
 async def _known(settings: Settings, ids: Iterable[str]) -> dict[str, Scored]:
     """The items that the archive holds."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    archive = open_archive(settings.archive, settings.elastic)
+    archive = open_existing_archive(settings)
     try:
         asked, found = sorted(ids), dict[str, Scored]()
         for start in range(0, len(asked), _PAGE):
@@ -148,5 +147,5 @@ def show_review(namespace: NamespaceOption = None, json: JsonOption = False) -> 
 
 def read_review(settings: Settings) -> Review:
     """The review of all feedback of the namespace."""
-    with open_control(settings) as broker:
-        return review(read_feedback(broker.scan(settings.topics.feedback)))
+    with open_existing(settings) as broker:
+        return review(read_feedback(records_of(broker, settings.topics.feedback)))

@@ -12,6 +12,7 @@ import typer
 from models.artifact import Artifact
 from models.registry import Registry
 from streams.classifiers import shipped_models
+from streams.cli.existing import exists, open_existing, records_of
 from streams.cli.output import errors, foreign
 from streams.learning.control import Control, read_control
 from streams.learning.promoting import in_service
@@ -39,14 +40,19 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; by defa
 
 
 def control_of(settings: Settings) -> Control:
-    """What the namespace's topic `control` says now."""
-    with open_control(settings) as broker:
+    """What the namespace's topic `control` says now; nothing yet in the default one before its first run.
+
+    Raises `SettingsError` for a namespace that somebody named and that does not exist.
+    """
+    if "namespace" not in settings.model_fields_set and not exists(settings):
+        return Control()
+    with open_existing(settings) as broker:
         return control_in(broker, settings)
 
 
 def control_in(broker: Broker, settings: Settings) -> Control:
     """The same, of a broker that is open; a warning for each record that is passed over."""
-    control = read_control(broker.scan(settings.topics.control))
+    control = read_control(records_of(broker, settings.topics.control))
     for problem in control.unreadable:
         errors.print(f"Passed over: {foreign(problem)}", style="yellow", soft_wrap=True)
     return control

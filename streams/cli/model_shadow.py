@@ -8,8 +8,8 @@ from rich.table import Table
 
 from models import OnnxClassifier
 from models.artifact import Artifact
-from streams.archive import open_archive
 from streams.archive.protocol import Query
+from streams.cli.existing import open_existing_archive
 from streams.cli.output import console, foreign, print_json
 from streams.learning.shadow_report import ShadowReport, shadow_report
 from streams.records import Scored
@@ -36,8 +36,7 @@ def show_shadow(settings: Settings, artifact: Artifact, language: str, last: int
 
 
 async def _newest(settings: Settings, language: str, last: int) -> list[Scored]:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    archive = open_archive(settings.archive, settings.elastic)
+    archive = open_existing_archive(settings)
     try:
         return [hit.item for hit in await archive.search(Query(language=language, limit=last))]
     finally:

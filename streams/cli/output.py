@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from streams.terminal import Terminal, foreign, json_line
 
-__all__ = ["console", "errors", "foreign", "print_json", "progress_bar", "utc"]
+__all__ = ["console", "counted", "errors", "foreign", "print_json", "progress_bar", "utc"]
 
 console = Terminal()
 errors = Terminal(stderr=True)
@@ -34,6 +35,12 @@ def progress_bar(*, quiet: bool = False) -> Progress:
         transient=True,
         disable=quiet or not console.is_terminal,
     )
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """`3 bad_json, 1 no_title`: the most frequent first."""
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count:,} {name}" for name, count in ordered)
 
 
 def utc(time_ms: int) -> str:

@@ -9,26 +9,17 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.existing import open_existing
 from streams.cli.options import FieldMapOption, JsonOption, NamespaceOption
-from streams.cli.output import console, foreign, print_json, utc
+from streams.cli.output import console, counted, foreign, print_json, utc
 from streams.feeds.fieldmap import field_map_of
 from streams.feeds.rejects import RejectRecord
 from streams.rejects import read_rejects, retry_rejects
-from streams.settings import Settings, load_settings
-from streams.topics import topic_specs
-from streams.transport.broker import open_broker
+from streams.settings import load_settings
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
 
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those with this reason.")]
-
-
-def _settings(namespace: str | None, **more: object) -> Settings:
-    settings = load_settings(namespace=namespace, **more)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with open_broker(settings.broker, settings.kafka) as broker:
-        broker.ensure_topics(topic_specs(settings))
-    return settings
 
 
 @app.command("list")
@@ -39,18 +30,18 @@ def list_rejects(
     json: JsonOption = False,
 ) -> None:
     """Show what is parked: where it stood, why, and the start of what it was."""
-    settings = _settings(namespace)
-    with open_broker(settings.broker, settings.kafka) as broker:
+    settings = load_settings(namespace=namespace)
+    with open_existing(settings) as broker:
         rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
     if json:
         for row in rows[:limit]:
             print_json(row)
         return
     if not rows:
-        console.print(f"Nothing is parked in [bold]{settings.namespace}[/].")
+        console.print(f"Nothing is parked in [bold]{settings.namespace}[/].", highlight=False)
         return
     show_rows(rows[:limit])
-    counts = ", ".join(f"{count} {foreign(name)}" for name, count in Counter(row.reason for row in rows).most_common())
+    counts = foreign(counted(Counter(row.reason for row in rows)))
     console.print(f"{len(rows)} parked: {counts}. Send them again with [bold]moodwire rejects retry[/].")
 
 
@@ -78,8 +69,8 @@ def retry(
 
     Each counts once, however often it is retried. Mentions stay: `moodwire archive restate` counts their items.
     """
-    settings = _settings(namespace, field_map=field_map)
-    with open_broker(settings.broker, settings.kafka) as broker:
+    settings = load_settings(namespace=namespace, field_map=field_map)
+    with open_existing(settings) as broker:
         rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
         done = retry_rejects(broker, settings.topics, rows, field_map_of(settings), now_ms=time.time_ns() // 1_000_000)
     if json:
@@ -90,7 +81,7 @@ def retry(
     if done.cut:
         console.print(f"{done.cut} are longer than what is kept of a record, and stay.", highlight=False)
     if done.refused:
-        counts = ", ".join(f"{count} {foreign(name)}" for name, count in done.refused.items())
+        counts = foreign(counted(done.refused))
         map_used = foreign(settings.field_map) if settings.field_map else "the default places of fields (--field-map)"
         console.print(
             f"{done.kept - done.cut} still cannot be read with {map_used}, and stay: {counts}.", soft_wrap=True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +12,10 @@ import typer
 
 from alerts.delivery import TerminalChannel
 from streams.app import channels_of
+from streams.cli.existing import places
 from streams.cli.options import FieldMapOption, JsonOption, ProfileOption, WatchlistsOption
-from streams.cli.output import console, foreign, print_json, progress_bar
+from streams.cli.output import console, counted, errors, foreign, print_json, progress_bar
+from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
 from streams.replaying import ReplayReport, namespace_of, replay_file
 from streams.settings import Settings, load_settings
@@ -42,8 +46,17 @@ def replay(
         partitions=partitions,
         lateness_seconds=lateness,
     )
-    report = run_replay(settings, file, speed=speed, json=json)
+    if not json:
+        console.print(f"Data: {foreign(places(settings))}", highlight=False, soft_wrap=True)
+    try:
+        report = run_replay(settings, file, speed=speed, json=json)
+    except FieldsUnknown as unknown:
+        _show_unknown(unknown, file, settings, json=json)
+        raise typer.Exit(1) from None
     show_report(report, file, json=json)
+    leave_unfinished(report)
+    if not report.archived:
+        raise typer.Exit(1)
 
 
 def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool = False) -> ReplayReport:
@@ -67,24 +80,88 @@ def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool
         )
 
 
+def leave_unfinished(report: ReplayReport) -> None:
+    """End with 128 and the signal's number, as a program does that a signal stopped before it was done."""
+    if report.stopped_by is not None:
+        raise typer.Exit(128 + report.stopped_by)
+
+
 def show_report(report: ReplayReport, file: Path, *, json: bool) -> None:
-    stats = report.archive
+    """Print what the namespace holds now, and what of it needs a look."""
     if json:
-        print_json(
-            {
-                "namespace": report.namespace,
-                "items": stats.items,
-                "revisions": stats.revisions,
-                "duplicates": stats.duplicates,
-                "rejects": report.rejects,
-                "alerts": report.alerts,
-            }
-        )
+        print_json(_as_json(report))
         return
-    total = report.archived + stats.duplicates + report.rejects
+    stats, rejects = report.archive, report.rejected
+    total = report.archived + stats.duplicates + rejects
     console.print(
         f"[bold]{foreign(file.name)}[/] in namespace [bold]{report.namespace}[/]: {total:,} records = "
         f"{report.archived:,} archived ({stats.items:,} items, {stats.revisions:,} revisions) + "
-        f"{stats.duplicates:,} duplicates + {report.rejects:,} rejects; {report.alerts:,} alerts.",
+        f"{stats.duplicates:,} duplicates + {rejects:,} rejects; {report.alerts:,} alerts.",
         highlight=False,
+        soft_wrap=True,
+    )
+    for line in _remarks(report):
+        console.print(foreign(line), highlight=False, soft_wrap=True)
+
+
+def _as_json(report: ReplayReport) -> dict[str, object]:
+    stats = report.archive
+    return {
+        "namespace": report.namespace,
+        "finished": report.finished,
+        "lines": report.progress.lines,
+        "items": stats.items,
+        "revisions": stats.revisions,
+        "duplicates": stats.duplicates,
+        "rejects": report.rejected,
+        "reject_reasons": report.rejects,
+        "unscored": report.unscored,
+        "waiting": report.waiting,
+        "alerts": report.alerts,
+    }
+
+
+def _remarks(report: ReplayReport) -> Iterator[str]:
+    if report.rejects:
+        where = f"moodwire rejects list -n {report.namespace}"
+        yield f"Rejects by reason: {counted(report.rejects)}. `{where}` shows them."
+    if report.unscored:
+        yield (
+            f"{sum(report.unscored.values()):,} items are archived and not scored, since no classifier speaks their "
+            f"language: {counted(report.unscored)}."
+        )
+    if report.progress.moved:
+        yield f"{report.progress.moved:,} items have a date far from their neighbours': they are counted at those's."
+    if report.progress.already_complete:
+        yield "The file had been played before with the same settings: nothing was added."
+    if not report.finished:
+        yield (
+            f"Interrupted: {report.progress.lines:,} lines are read, {report.waiting:,} records wait. "
+            "The same command goes on from here."
+        )
+    elif not report.archived:
+        yield "Nothing was archived: the file holds no record that can be used."
+
+
+def _show_unknown(error: FieldsUnknown, file: Path, settings: Settings, *, json: bool) -> None:
+    """What the records hold, and the field map that would read them."""
+    guess = error.guess.yaml()
+    if json:
+        print_json({"finished": False, "error": str(error), "fields": error.fields, "field_map": guess})
+        return
+    errors.print(f"[bold red]error:[/] {foreign(error)}", highlight=False, soft_wrap=True)
+    used = settings.field_map or "the default places (no --field-map)"
+    errors.print(f"Fields were looked for by {foreign(used)}. The records hold:", highlight=False, soft_wrap=True)
+    for path, value in error.fields.items():
+        shown = "" if value is None else foreign(f"{value!s:.60}")
+        errors.print(f"  {foreign(f'{path:<24}')} {shown}", highlight=False, soft_wrap=True)
+    saved = f"{file.name.split('.', 1)[0] or 'news'}.map.yaml"
+    errors.print("A field map that fits, as far as names and values tell:\n", highlight=False)
+    for line in guess.splitlines():
+        errors.print(f"  {foreign(line)}", highlight=False, soft_wrap=True)
+    errors.print(
+        f"\nSave it as {foreign(saved)}, look it over, and call:\n"
+        f"  moodwire replay {foreign(shlex.quote(str(file)))} --field-map {foreign(shlex.quote(saved))}",
+        highlight=False,
+        soft_wrap=True,
     )

@@ -15,6 +15,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -64,14 +65,13 @@ class Entry:
 class Input:
     """An opened file or standard input (path ``-``), decompressed as needed.
 
-    `name` is the file's own name, `fingerprint` the SHA-256 of its bytes as stored (None for standard input):
-    the same file under another name is the same file.
+    `name` is the file's own name, `total_bytes` its size as stored. Standard input and pipes have neither size nor
+    fingerprint, and are read once.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
         self.name = "stdin"
-        self.fingerprint: str | None = None
         self.total_bytes: int | None = None
         if self.path == "-":
             self._file: BinaryIO = sys.stdin.buffer
@@ -87,12 +87,19 @@ class Input:
     def _open(self, path: Path) -> None:
         try:
             self._file = path.open("rb")
-            self.total_bytes = path.stat().st_size
-            self.fingerprint = hashlib.file_digest(self._file, "sha256").hexdigest()
-            self._file.seek(0)
+            if path.is_file():
+                self.total_bytes = path.stat().st_size
         except OSError as error:
             raise SettingsError(f"cannot read {path}: {error.strerror or error}; give a file or '-'") from None
         self.name = path.name
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """The SHA-256 of a file's bytes as stored: the same file under another name is the same file."""
+        if self.total_bytes is None:
+            return None
+        with Path(self.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @property
     def stem(self) -> str:

@@ -116,6 +116,9 @@ class Metrics:
         self.archived = self._counter(
             "archived_items_total", "Items that the archive took; a redo counts again.", ["outcome"]
         )
+        self.unscored = self._counter(
+            "unscored_items_total", "Items whose language no classifier speaks: archived, not counted.", ["language"]
+        )
         self.late_items = self._counter(
             "late_items_total", "Items published too long before they were seen: archived, not counted."
         )

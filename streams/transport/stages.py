@@ -25,14 +25,15 @@ _UPKEEP_SECONDS = 10.0
 _WARN_EVERY = 360  # turns: once an hour
 
 
-async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = None) -> None:
+async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = None) -> signal.Signals | None:
     """Runs until `until` is set, SIGTERM or SIGINT arrives, or one stage's app fails.
 
-    Then every stage finishes the runs in hand within its bound, commits them and stops. Raises StageTaken
-    when another worker has one of the stages, and TransportError when an app failed.
+    Then every stage finishes the runs in hand within its bound, commits them and stops. Returns the signal that
+    arrived, if one did. Raises StageTaken when another worker has one of the stages, and TransportError when an app
+    failed.
     """
     stop = until or asyncio.Event()
-    with _stopped_by_signals(stop):
+    with _stopped_by_signals(stop) as arrived:
         upkeep = None
         try:
             for job in jobs:
@@ -49,19 +50,26 @@ async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = 
     for job in jobs:
         if job.app.crashed:
             raise TransportError(f"Stage {job.name} failed: {job.app.crash_reason!r}") from job.app.crash_reason
+    return arrived[0] if arrived else None
 
 
 @contextmanager
-def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set the event; outside the main thread signals are somebody else's."""
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[list[signal.Signals]]:
+    """SIGTERM and SIGINT set the event and are listed; outside the main thread signals are somebody else's."""
     loop = asyncio.get_running_loop()
-    taken = []
+    taken: list[signal.Signals] = []
+    arrived: list[signal.Signals] = []
+
+    def stop_for(number: signal.Signals) -> None:
+        arrived.append(number)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(ValueError, RuntimeError, NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop_for, number)
             taken.append(number)
     try:
-        yield
+        yield arrived
     finally:
         for number in taken:
             loop.remove_signal_handler(number)

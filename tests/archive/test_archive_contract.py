@@ -323,3 +323,12 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 def test_another_scheme_is_refused() -> None:
     with pytest.raises(SettingsError, match="MOODWIRE_ARCHIVE_URL"):
         open_archive("ftp://somewhere/archive")
+
+
+async def test_items_without_a_score_are_counted_by_language(archive: Archive) -> None:
+    chinese = [
+        msgspec.structs.replace(scored(number, content=content), language="zh", sentiment=None)
+        for number, content in ((1, "a"), (2, "a"), (2, "b"))
+    ]
+    await archive.write_items([scored(0), *chinese, msgspec.structs.replace(scored(3), language="ja", sentiment=None)])
+    assert await archive.unscored() == {"zh": 2, "ja": 1}

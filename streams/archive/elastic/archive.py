@@ -151,6 +151,9 @@ class ElasticArchive:
     async def stats(self) -> ArchiveStats:
         return await self.reader.stats()
 
+    async def unscored(self) -> dict[str, int]:
+        return await self.reader.unscored()
+
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return await self.reader.items_by_id(ids)
 

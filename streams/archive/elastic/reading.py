@@ -47,6 +47,12 @@ class Reader:
         versions = await self._count(names.versions, {"bool": {"must_not": STUB}})
         return ArchiveStats(items, versions - items, await self._count(names.sightings))
 
+    async def unscored(self) -> dict[str, int]:
+        await self.refresh(self._names.days)
+        by_language = {"terms": {"field": "moodwire.language", "size": MOST_NAMES}}
+        body = {"size": 0, "query": {"bool": {"must_not": [EXISTS, STUB]}}, "aggs": {"languages": by_language}}
+        return dict(_buckets(await self._aggregate(body), "languages"))
+
     async def refresh(self, *indices: str) -> None:
         """Let searches see all that was written."""
         await self._session.call("POST", f"/{','.join(indices)}/_refresh", None, LENIENT)

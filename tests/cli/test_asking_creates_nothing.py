@@ -1,0 +1,113 @@
+"""A command that only asks creates nothing: no folder, no file, no topic, whatever it is asked about."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from models.artifact import open_artifact, shipped
+from streams.cli import app
+from streams.errors import MoodwireError
+
+SHIPPED = "finance-en-minilm-int8"
+ASKING: dict[str, tuple[str, ...]] = {
+    "archive prune": ("--older-than", "1", "-n", "typo"),
+    "archive rebuild": ("-n", "typo"),
+    "archive restate": ("-n", "typo"),
+    "archive setup": ("-n", "typo"),
+    "doctor": ("-n", "typo"),
+    "model feedback": ("an-item", "--label", "sentiment=negative", "-n", "typo"),
+    "model list": ("-n", "typo"),
+    "model review": ("-n", "typo"),
+    "model rollback": ("-n", "typo"),
+    "model shadow": (SHIPPED, open_artifact(shipped(SHIPPED)).version, "--report", "-n", "typo"),
+    "rejects list": ("-n", "typo"),
+    "rejects retry": ("-n", "typo"),
+    "score": ("Lender collapses",),
+}
+"""Also those that change what exists, and have nothing to change here."""
+MAKING = {
+    *("archive rescore", "demo", "replay", "run"),  # fill a namespace, or need Elasticsearch
+    *("model add", "model promote"),  # take a decision that the first run will find
+    *("model gate", "model retrain", "model train", "model distil", "model tune", "model export", "model pretrain"),
+    *("model evaluate", "model bench", "model topics add", "model topics list", "model topics remove"),  # no namespace
+}
+
+
+def commands(*above: str) -> Iterator[str]:
+    """Every command, by what the help lists."""
+    _, said = called(*above, "--help")
+    listed = re.findall(r"^│ ([a-z]+)  ", said.partition(" Commands ")[2], re.MULTILINE)
+    for name in listed:
+        yield from commands(*above, name)
+    if not listed:
+        yield " ".join(above)
+
+
+def test_every_command_is_known_to_ask_or_to_make() -> None:
+    assert set(commands()) == {*ASKING, *MAKING}
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in, with the default data folder in it."""
+    for name in [name for name in os.environ if name.startswith("MOODWIRE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def called(*arguments: str) -> tuple[int, str]:
+    """Exit code, and all that was printed or raised as an error of ours."""
+    result = CliRunner().invoke(app, list(arguments))
+    if result.exception is not None and not isinstance(result.exception, SystemExit | MoodwireError):
+        raise result.exception
+    raised = str(result.exception) if isinstance(result.exception, MoodwireError) else ""
+    return result.exit_code, result.output + raised
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_a_command_that_asks_creates_nothing(nowhere: Path, command: str) -> None:
+    code, said = called(*command.split(), *ASKING[command])
+    assert list(nowhere.iterdir()) == []
+    if command not in {"score", "doctor", "archive setup"}:
+        assert code == 1
+        assert "typo" in said
+
+
+@pytest.mark.parametrize("command", [("rejects", "list"), ("model", "list"), ("model", "review")])
+def test_a_namespace_that_does_not_exist_is_answered_with_those_that_do(
+    nowhere: Path, command: tuple[str, ...]
+) -> None:
+    for name in ("demo", "live"):
+        (nowhere / ".moodwire" / name).mkdir(parents=True)
+        (nowhere / ".moodwire" / name / "broker.db").touch()
+    (nowhere / ".moodwire" / "models").mkdir()
+    code, said = called(*command, "-n", "typo")
+    assert code == 1
+    assert f"there is no namespace 'typo' in {nowhere / '.moodwire'}; it has demo, live" in said
+    assert {path.name for path in nowhere.rglob("*")} == {".moodwire", "demo", "live", "models", "broker.db"}
+
+
+def test_data_in_a_folder_further_up_are_pointed_out(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nowhere / ".moodwire" / "live").mkdir(parents=True)
+    (nowhere / ".moodwire" / "live" / "broker.db").touch()
+    below = nowhere / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    code, said = called("rejects", "list")
+    assert code == 1
+    assert f"There are data in {nowhere / '.moodwire'}: call from {nowhere}" in said
+    assert list(below.iterdir()) == []
+
+
+def test_the_models_are_listed_before_the_first_run(nowhere: Path) -> None:
+    code, said = called("model", "list")
+    assert code == 0
+    assert SHIPPED[:7] in said
+    assert list(nowhere.iterdir()) == []

@@ -1,0 +1,150 @@
+"""`moodwire replay` as a newcomer meets it: exit codes, hints, interruptions, and what its last lines say."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_asking_creates_nothing import called, nowhere
+from tests.cli.test_commands import moodwire
+from tests.integration.replays import command, environment
+
+__all__ = ["nowhere"]
+
+START_MS, MINUTE_MS = 1_680_000_000_000, 60_000
+
+
+def item(n: int, **fields: Any) -> dict[str, Any]:
+    return {"id": n, "title": f"Mill number {n} opens its doors", "source": "Post",
+            "published": START_MS + n * MINUTE_MS} | fields  # fmt: skip
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+# -- before anything is made
+
+
+def test_unknown_fields_are_answered_with_the_map_that_fits_and_the_command(nowhere: Path) -> None:
+    file = write(nowhere / "my news.ndjson", *({"head": f"Mill {n} \x1b[31mopens", "when": START_MS} for n in range(9)))
+    code, said = called("replay", str(file))
+    assert code == 1
+    assert "none of the first 9 records can be used: no_title: no text at title, headline" in said
+    assert "  title: head\n  published: when\n" in said
+    assert f"moodwire replay '{file}' --field-map 'my news.map.yaml'" in said
+    assert "\x1b" not in said
+    assert [path.name for path in nowhere.iterdir()] == [file.name]
+    code, said = called("replay", str(file), "--json")
+    told = json.loads(said.splitlines()[-1])
+    assert (code, told["finished"], told["field_map"]) == (1, False, "title: head\npublished: when\n")
+    assert told["fields"].keys() == {"head", "when"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("news.json", b'[{"title": "a"}]', "one JSON array"),
+        ("news.ndjson.gz", b"plain", "not gzip"),
+        ("news.bin", bytes(range(256)) * 9, "binary"),
+        (".", None, "Is a directory"),
+        ("absent.ndjson", None, "No such file"),
+    ],
+)
+def test_a_file_that_cannot_be_played_is_one_clear_error_and_leaves_nothing(
+    nowhere: Path, name: str, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (nowhere / name).write_bytes(content)
+    before = sorted(nowhere.iterdir())
+    code, said = called("replay", name, "--into", "x")
+    assert code == 1
+    assert words in said
+    assert sorted(nowhere.iterdir()) == before
+
+
+# -- whole replays
+
+
+def test_a_replay_that_archives_nothing_ends_with_1(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.ndjson"
+    empty.write_bytes(b"")
+    done = moodwire(tmp_path, "replay", empty)
+    assert done.returncode == 1
+    assert "Nothing was archived" in done.stdout
+    assert f"Data: {tmp_path / 'replay-empty'}" in done.stdout.replace("\n", "")
+
+
+def test_what_was_not_scored_and_not_dated_is_counted_by_language_and_reason(tmp_path: Path) -> None:
+    rows = [item(n) for n in range(3)]
+    rows += [item(n, title=f"银行倒闭引发市场恐慌情绪第{n}次") for n in range(3, 5)]
+    rows += [item(5, published=None), item(6, title=None)]
+    file = write(tmp_path / "mixed.ndjson", *rows)
+    done = moodwire(tmp_path, "replay", file)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    assert "7 records = 5 archived (5 items, 0 revisions) + 0 duplicates + 2 rejects" in said
+    assert "Rejects by reason: 1 no_date, 1 no_title." in said
+    assert "2 items are archived and not scored" in said
+    assert "2 zh" in said
+    again = moodwire(tmp_path, "replay", file, "--json")
+    told = json.loads(again.stdout)
+    assert (told["unscored"], told["reject_reasons"], told["finished"]) == (
+        {"zh": 2}, {"no_date": 1, "no_title": 1}, True
+    )  # fmt: skip
+    other = write(tmp_path / "watch.yaml", {"watchlists": [{"name": "mills", "names": ["Mill"]}]})
+    refused = moodwire(tmp_path, "replay", file, "--watchlists", other)
+    assert refused.returncode == 1
+    assert "with another watchlist file" in refused.stderr.replace("\n", " ")
+
+
+def items(archive: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"file:{archive}?mode=ro", uri=True)) as db:
+            return int(db.execute("SELECT count(*) FROM versions").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_replay_says_so_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+    file = write(tmp_path / "long.ndjson", *(item(n) for n in range(3_000)))
+    arguments = ("replay", file, "--into", "long", "--json", "--speed", "1000")  # three minutes, if nobody stops it
+    process = subprocess.Popen(
+        command(*arguments), env=environment(tmp_path, threads=1), stdout=subprocess.PIPE, text=True
+    )
+    while not items(tmp_path / "long" / "archive.db") and process.poll() is None:
+        time.sleep(0.05)  # another process: there is no event to wait for
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    told = json.loads(printed)
+    assert told["finished"] is False
+    assert 0 < told["items"] <= told["lines"] < 3_000
+    done = moodwire(tmp_path, "replay", file, "--into", "long", "--json", MOODWIRE_TERMINAL="false")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["finished"], told["items"]) == (0, True, 3_000)
+
+
+def test_a_pipe_is_read_once_like_standard_input(tmp_path: Path) -> None:
+    file = write(tmp_path / "news.ndjson", *(item(n) for n in range(5)))
+    reading, writing = os.pipe()
+    os.write(writing, file.read_bytes())
+    os.close(writing)
+    done = subprocess.run(
+        command("replay", f"/dev/fd/{reading}", "--into", "piped", "--json"),
+        env=environment(tmp_path), pass_fds=[reading], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    os.close(reading)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["items"] == 5

@@ -6,18 +6,30 @@
     MODEL_CARD.md    what it was trained on and how well it does; metrics.json has the same for programs
 
 The manifest is checked before anything is loaded: a download that broke off, a file changed by hand or
-a format of tomorrow ends in an `ArtifactError` that names the file, not in odd scores.
+a format of tomorrow ends in an `ArtifactError` that names the file, not in odd scores. Who changes the manifest too is
+found out by its own SHA-256, `Artifact.sha256`, which settings can pin.
 """
 
+import errno
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 from models.calibration import Scaling
 from models.errors import ArtifactError
+from models.manifest import (
+    FORMAT,
+    LARGEST_FILE_BYTES,
+    MANIFEST,
+    NETWORK,
+    TOKENIZER,
+    HeadKind,
+    Manifest,
+    StatedHead,
+    read_manifest,
+    read_plain,
+)
 
 __all__ = [
     "ADDED_TOPIC",
@@ -37,18 +49,8 @@ __all__ = [
     "shipped_names",
 ]
 
-FORMAT = 2
-"""The newest manifest format read here; 1 knew no heads but those of whole texts. A file of a later one is refused."""
-
-HeadKind = Literal["text", "entity", "names"]
-"""What a head judges: a whole text, an entity in it, or each word (the tags O, B and I of names)."""
-
 ADDED_TOPIC = "topic/"
 """What the name of a head begins with that tells one topic, its second label, from everything else."""
-
-MANIFEST = "artifact.json"
-NETWORK = "model.onnx"
-TOKENIZER = "tokenizer.json"
 
 _SHIPPED = Path(__file__).parent / "artifacts"
 
@@ -87,6 +89,8 @@ class Artifact:
     max_tokens: int
     heads: Mapping[str, Head]
     files: Mapping[str, FileSum]
+    sha256: str
+    """Of the manifest, which holds those of all files."""
 
     @property
     def labels(self) -> dict[str, tuple[str, ...]]:
@@ -104,9 +108,10 @@ class Artifact:
         """
         path, stated = self.path / name, self.files[name]
         try:
-            content = path.read_bytes()
+            content = read_plain(path, LARGEST_FILE_BYTES)
         except OSError as error:
-            raise ArtifactError(f"model file {path} cannot be read ({error.strerror}); {_fix(self)}") from error
+            why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+            raise ArtifactError(f"model file {path} cannot be read ({why}); {_fix(self)}") from error
         if len(content) != stated.size_bytes:
             raise ArtifactError(
                 f"model file {path} has {len(content):,} bytes, the manifest says {stated.size_bytes:,}; {_fix(self)}"
@@ -143,7 +148,8 @@ def open_artifact(path: Path) -> Artifact:
     Raises `ArtifactError`, naming the file and the fix, when the manifest is missing, malformed or of a format later
     than `FORMAT`.
     """
-    return _parse(path, _read_manifest(path / MANIFEST))
+    manifest, content = read_manifest(path)
+    return _artifact(path, manifest, hashlib.sha256(content).hexdigest())
 
 
 def load_artifact(path: Path) -> Artifact:
@@ -157,65 +163,23 @@ def load_artifact(path: Path) -> Artifact:
     return artifact
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error.strerror}); name a folder that holds a model with its {MANIFEST}"
-        ) from error
-    except ValueError as error:
-        raise ArtifactError(f"{path} is no JSON ({error}); copy the model's folder again") from error
-    if not isinstance(manifest, dict):
-        raise ArtifactError(f"{path} holds no JSON object; copy the model's folder again")
-    if manifest.get("format") not in range(1, FORMAT + 1):
-        raise ArtifactError(
-            f"{path} has format {manifest.get('format')!r}, this moodwire reads up to {FORMAT}; "
-            "update moodwire or export the model again"
-        )
-    return manifest
+def _artifact(path: Path, manifest: Manifest, sha256: str) -> Artifact:
+    return Artifact(
+        path=path,
+        name=manifest.name,
+        version=manifest.version,
+        language=manifest.language,
+        precision=manifest.precision,
+        max_tokens=manifest.max_tokens,
+        heads={name: _head(stated) for name, stated in manifest.heads.items()},
+        files={name: FileSum(stated.bytes, stated.sha256) for name, stated in manifest.files.items()},
+        sha256=sha256,
+    )
 
 
-def _parse(path: Path, manifest: Mapping[str, Any]) -> Artifact:
-    try:
-        artifact = Artifact(
-            path=path,
-            name=str(manifest["name"]),
-            version=str(manifest["version"]),
-            language=str(manifest["language"]),
-            precision=str(manifest["precision"]),
-            max_tokens=int(manifest["max_tokens"]),
-            heads={name: _head(stated) for name, stated in manifest["heads"].items()},
-            files={
-                name: FileSum(int(stated["bytes"]), str(stated["sha256"])) for name, stated in manifest["files"].items()
-            },
-        )
-    except KeyError as error:
-        raise ArtifactError(f"{path / MANIFEST} lacks {error}; export the model again") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{path / MANIFEST} is malformed ({error}); export the model again") from error
-    for name in (NETWORK, TOKENIZER):
-        if name not in artifact.files:
-            raise ArtifactError(f"{path / MANIFEST} lists no {name}; export the model again")
-    return artifact
-
-
-def _head(stated: Mapping[str, Any]) -> Head:
-    kind = stated.get("kind", "text")
-    if kind not in get_args(HeadKind):
-        raise ValueError(f"a head judges {kind!r}, none of {', '.join(get_args(HeadKind))}")
-    labels = tuple(stated["labels"])
-    return Head(labels, _scaling(stated, len(labels)), kind, float(stated.get("threshold", 0.0)))
-
-
-def _scaling(stated: Mapping[str, Any], labels: int) -> Scaling:
-    smoothing = float(stated.get("smoothing", 0.0))
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"a head undoes a smoothing of {smoothing}, which is not from 0 to less than 1")
-    bias = tuple(float(one) for one in stated.get("bias", ()))
-    if bias and len(bias) != labels:
-        raise ValueError(f"a head has {labels} labels, and a bias for {len(bias)}")
-    return Scaling(float(stated["temperature"]), smoothing, bias)
+def _head(stated: StatedHead) -> Head:
+    scaling = Scaling(stated.temperature, stated.smoothing, stated.bias)
+    return Head(stated.labels, scaling, stated.kind, stated.threshold)
 
 
 def _fix(artifact: Artifact) -> str:

@@ -267,9 +267,15 @@ class OnnxClassifier:
     def _warm_up(self) -> None:
         """Run the smallest and the largest batch, so that the first real one does not pay for allocation."""
         longest = " ".join(["profit"] * self.artifact.max_tokens)
-        count = self._workers * self._token_budget // self.artifact.max_tokens
+        count = max(1, self._workers * self._token_budget // self.artifact.max_tokens)
         distinct = [f"{number} {longest}" for number in range(count)]
-        scores = [self.classify(texts) for texts in (["profit"], distinct)]
+        try:
+            scores = [self.classify(texts) for texts in (["profit"], distinct)]
+        except Exception as error:  # onnxruntime's own exceptions share no other base class
+            raise ArtifactError(
+                f"model in {self.artifact.path} cannot read texts of {self.artifact.max_tokens} tokens ({error}); "
+                "export the model again"
+            ) from error
         if not all(np.isfinite(array).all() for answer in scores for array in answer.values()):
             raise ArtifactError(f"model in {self.artifact.path} answers no finite numbers; export the model again")
 

@@ -7,7 +7,7 @@ A version never changes: what scored an item last year can be asked again today,
 """
 
 import json
-import re
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 from models.artifact import MANIFEST, Artifact, load_artifact, open_artifact, shipped, shipped_names
 from models.errors import ArtifactError
+from models.manifest import is_plain_name, read_plain
 
 __all__ = ["Entry", "Registry"]
 
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 METRICS = "metrics.json"
+_LARGEST_METRICS_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Entry:
     precision: str
     where: Literal["shipped", "added"]
     path: Path
+    sha256: str
     accuracy: Mapping[str, float]
 
 
@@ -46,17 +48,15 @@ class Registry:
     def add(self, path: Path) -> Entry:
         """Copy the artifact in the folder `path`; adding the same again changes nothing.
 
-        Raises `ArtifactError` when it is not whole, when its name or version makes no folder's name, or when that
-        version is there with other content.
+        Raises `ArtifactError` when it is not whole, when it holds anything but plain files, or when that version is
+        there with other content.
         """
+        _check_plain(path)
         artifact = load_artifact(path)
-        for part in (artifact.name, artifact.version):
-            if not _SAFE.fullmatch(part):
-                raise ArtifactError(f"{path}: {part!r} is no name or version for a folder; export the model again")
         known = self._path_of(artifact.name, artifact.version)
         if known is None:
             self._copy(path, self._home(artifact.name, artifact.version))
-        elif load_artifact(known).files != artifact.files:
+        elif load_artifact(known).sha256 != artifact.sha256:
             raise ArtifactError(
                 f"{artifact.name} {artifact.version} is known with other content ({known}), and a version never "
                 "changes: export the model with a new version"
@@ -112,7 +112,7 @@ class Registry:
 
     def _path_of(self, name: str, version: str) -> Path | None:
         home = self._home(name, version)
-        if _SAFE.fullmatch(name) and _SAFE.fullmatch(version) and (home / MANIFEST).is_file():
+        if is_plain_name(name) and is_plain_name(version) and (home / MANIFEST).is_file():
             return home
         if name in shipped_names() and open_artifact(shipped(name)).version == version:
             return shipped(name)
@@ -132,11 +132,24 @@ class Registry:
             home.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".coming-", dir=home.parent) as beside:
                 copy = Path(beside) / "model"
-                shutil.copytree(source, copy)
+                shutil.copytree(source, copy, symlinks=True)  # one that came since the check stays a link
                 load_artifact(copy)
                 copy.rename(home)
         except OSError as error:
             raise ArtifactError(f"the model cannot be copied to {home} ({error}); is the folder writable?") from error
+
+
+def _check_plain(folder: Path) -> None:
+    """Raises `ArtifactError` for a symbolic link, a folder, a pipe: a model is plain files side by side."""
+    try:
+        with os.scandir(folder) as found:
+            strange = sorted(one.name for one in found if not one.is_file(follow_symlinks=False))
+    except OSError as error:
+        raise ArtifactError(f"{folder} cannot be read ({error.strerror}); name a folder that holds a model") from error
+    if strange:
+        raise ArtifactError(
+            f"{folder / strange[0]} is no plain file, and a model's folder holds nothing else: remove links and folders"
+        )
 
 
 def _entry(artifact: Artifact, where: Literal["shipped", "added"]) -> Entry:
@@ -147,6 +160,7 @@ def _entry(artifact: Artifact, where: Literal["shipped", "added"]) -> Entry:
         artifact.precision,
         where,
         artifact.path,
+        artifact.sha256,
         _accuracy(artifact.path / METRICS),
     )
 
@@ -154,14 +168,16 @@ def _entry(artifact: Artifact, where: Literal["shipped", "added"]) -> Entry:
 def _accuracy(path: Path) -> dict[str, float]:
     """The accuracy of each head, from the metrics that lie beside a model; other figures differ from model to model."""
     try:
-        told = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
+        return _stated_accuracy(json.loads(read_plain(path, _LARGEST_METRICS_BYTES)))
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return {}  # the manifest does not vouch for this file: it may hold anything
+
+
+def _stated_accuracy(told: Any) -> dict[str, float]:
     found: dict[str, float] = {}
-    for one in told.get("sets", ()) if isinstance(told, dict) else ():
+    for one in told.get("sets", ()):
         found.setdefault(str(one["head"]), float(one["score"]["accuracy"]))
-    if not found and isinstance(told, dict):
-        for heads in told.get("valid", {}).values():
-            for head, figures in heads.items():
-                found.setdefault(head, float(figures["accuracy"]))
+    for heads in () if found else told.get("valid", {}).values():
+        for head, figures in heads.items():
+            found.setdefault(head, float(figures["accuracy"]))
     return found

@@ -30,10 +30,10 @@ def open_tokenizer(artifact: Artifact) -> Tokenizer:
     content = artifact.read(TOKENIZER)
     try:
         tokenizer = Tokenizer.from_buffer(content)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(artifact.max_tokens)
     except Exception as error:  # the Rust side raises a bare Exception
         raise ArtifactError(f"{artifact.path / TOKENIZER} is no tokenizer ({error}); export the model again") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(artifact.max_tokens)
     return tokenizer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models import Classifier, OnnxClassifier
-from models.artifact import ArtifactError, open_artifact, shipped
+from models.artifact import Artifact, ArtifactError, open_artifact, shipped
 from models.registry import Registry
 from streams.errors import SettingsError
 from streams.learning.control import Control
@@ -23,8 +23,10 @@ def model_opener(settings: Settings) -> OpenModel:
     registry = Registry(settings.models)
 
     def load(name: str, version: str) -> Classifier:
+        path = registry.find(name, version)
+        _check_pinned(open_artifact(path), settings)
         classifier = OnnxClassifier.load(
-            registry.find(name, version),
+            path,
             threads=settings.threads,
             providers=[CUDA] if settings.device == "gpu" else None,
             token_budget=settings.token_budget,
@@ -37,6 +39,15 @@ def model_opener(settings: Settings) -> OpenModel:
         return classifier
 
     return load
+
+
+def _check_pinned(artifact: Artifact, settings: Settings) -> None:
+    pinned = {one.strip().lower() for one in settings.model_sha256.split(",") if one.strip()}
+    if pinned and artifact.sha256 not in pinned:
+        raise ArtifactError(
+            f"model {artifact.name} {artifact.version} in {artifact.path} has the checksum {artifact.sha256}, which "
+            "MOODWIRE_MODEL_SHA256 does not name: it was altered, or add the checksum there"
+        )
 
 
 def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     device: Literal["cpu", "gpu"] = Field("cpu", description="where the classifier runs; gpu needs onnxruntime-gpu")
     models_dir: Path | None = Field(None, description="folder of added models; unset: <data_dir>/models")
     control_seconds: float = Field(5.0, gt=0, le=3600, description="how often workers look for promoted models")
+    model_sha256: str = Field(
+        "", description="checksums of the models that may be loaded (`moodwire model list`), by comma; empty: any"
+    )
     token_budget: int = Field(256, ge=64, description="tokens in a batch of the classifier, padding counted")
     retention_hours: float = Field(168.0, gt=0, description="how long the broker keeps records")
     terminal: bool = Field(True, description="print alerts to the terminal")

@@ -57,6 +57,7 @@ def _row(entry: Entry, control: Control, shipped: Mapping[str, tuple[str, str]])
         "precision": entry.precision,
         "where": entry.where,
         "path": str(entry.path),
+        "sha256": entry.sha256,
         "accuracy": dict(entry.accuracy),
         "now": [*serving, *shadows],
     }

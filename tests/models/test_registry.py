@@ -89,3 +89,31 @@ def test_a_verdict_is_kept_beside_its_version(registry: Registry) -> None:
     registry.keep_verdict("model", "9", {"passed": False})
     assert registry.verdict("model", "9") == {"passed": False}
     assert registry.entries(), "a verdict is no model"
+
+
+def test_a_link_in_the_folder_is_not_followed(registry: Registry, shipped_folder: Path, tmp_path: Path) -> None:
+    source = version_of(shipped_folder, tmp_path, "7.0.0")
+    (tmp_path / "secret").write_text("root:x")
+    (source / "notes").symlink_to(tmp_path / "secret")
+    with pytest.raises(ArtifactError, match="notes is no plain file"):
+        registry.add(source)
+    assert not list(registry.folder.glob("*/*/notes"))
+
+
+def test_a_version_is_known_by_the_checksum_of_its_manifest(
+    registry: Registry, shipped_folder: Path, tmp_path: Path
+) -> None:
+    source = version_of(shipped_folder, tmp_path, "7.0.0")
+    registry.add(source)
+    manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+    manifest["heads"]["sentiment"]["labels"].reverse()
+    (source / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="a version never changes"):
+        registry.add(source)
+
+
+@pytest.mark.parametrize("metrics", ["[]", "7", '{"sets": [1]}', '{"sets": [{}]}', '{"valid": 3}', "[" * 100_000])
+def test_metrics_may_hold_anything(registry: Registry, shipped_folder: Path, tmp_path: Path, metrics: str) -> None:
+    source = version_of(shipped_folder, tmp_path, "7.0.0")
+    (source / "metrics.json").write_text(metrics)
+    assert registry.add(source).accuracy == {}

@@ -14,8 +14,10 @@ from streams.errors import TooLarge, TransportError
 
 __all__ = [
     "BATCH_BYTES",
+    "ENTITIES_PER_ITEM",
     "RECORD_BYTES",
     "ROW_BYTES",
+    "WATCHLISTS_PER_ITEM",
     "check_records",
     "check_rows",
     "needed_bytes",
@@ -30,6 +32,13 @@ ROW_BYTES = 64 << 20
 
 BATCH_BYTES = 512 << 10
 """A batch is sent once it holds so much."""
+
+ENTITIES_PER_ITEM = 128
+"""Most entities of one item: those that its source names, then the most relevant of its text. The mentions and the
+scored record of one item are each a record that cannot be split."""
+
+WATCHLISTS_PER_ITEM = 1_000
+"""Most watchlists that one item counts in, in alphabetical order."""
 
 _AROUND_BYTES = 4 << 10  # what Kafka writes around a batch and a record: 61 and some 30 bytes, and two per header
 

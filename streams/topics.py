@@ -13,13 +13,16 @@ from streams.transport.broker import TopicSpec
 if TYPE_CHECKING:
     from streams.settings import Settings
 
-__all__ = ["BASELINES_HEADER", "CHANGE_HEADER", "END_HEADER", "Topics", "change_of", "topic_specs"]
+__all__ = ["BASELINES_HEADER", "CHANGE_HEADER", "CUT_HEADER", "END_HEADER", "Topics", "change_of", "topic_specs"]
 
 END_HEADER = "moodwire-end"
 """Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
 
 CHANGE_HEADER = "moodwire-change"
 """Header of mentions that a promoted model scored; its value is the promotion's number, in ASCII."""
+
+CUT_HEADER = "moodwire-cut"
+"""Header of a scored record that would have been too large; its value names the fields of `news` that it lacks."""
 
 BASELINES_HEADER = "moodwire-baselines"
 """Header of a record of mentions that holds baselines for a promotion; its value is the number of that, in ASCII."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from streams.archive.protocol import (
     ArchiveStats,
     Claims,
@@ -17,8 +19,10 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
     Unscored,
+    Written,
 )
 from streams.archive.series import negative_in, series_of
+from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import marked, words_of
 from streams.records import Position, Scored
 
@@ -38,10 +42,17 @@ class MemoryArchive:
     async def claim(self, records: Sequence[Unscored]) -> None:
         """Nothing is won by it."""
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:  # noqa: ARG002  # it makes none
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:  # noqa: ARG002  # it makes none
         return [self._write(item) for item in items]
 
-    def _write(self, item: Scored) -> Outcome:
+    def _write(self, item: Scored) -> Written:
+        refusal = unstorable(item)
+        if refusal is not None:
+            return refusal
+        try:
+            msgspec.msgpack.encode(item)
+        except UNENCODABLE as error:
+            return unencodable(error)
         key = (item.news.id, item.news.content)
         stored = self._versions.get(key)
         if stored is None:

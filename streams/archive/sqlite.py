@@ -16,13 +16,13 @@ from streams.archive.protocol import (
     Claims,
     Count,
     Hit,
-    Outcome,
     Query,
     RateBucket,
     RecentStory,
     StoredAlert,
     StoredNotification,
     Unscored,
+    Written,
 )
 from streams.archive.threads import Reader, Writer
 from streams.archive.writer import ItemWriter, remove_members
@@ -47,7 +47,7 @@ class SqliteArchive:
     async def claim(self, records: Sequence[Unscored]) -> None:
         """Nothing is won by it: a batch is one transaction."""
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:  # noqa: ARG002  # it makes none
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:  # noqa: ARG002  # it makes none
         return await self._writer.do(lambda _: self._items.write(items))
 
     async def stats(self) -> ArchiveStats:

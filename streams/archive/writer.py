@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streams.archive.protocol import Outcome
+from streams.archive.protocol import Outcome, Refused, Written
 from streams.archive.series import sentiments_of, series_of
+from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.records import Position, Scored
 
 __all__ = ["ItemWriter", "remove_members"]
@@ -36,7 +37,16 @@ class _Version:
     position: Position
     is_item: bool
     item: Scored | None
-    """Set when it comes from this batch and is not written yet."""
+    body: bytes = b""
+    """Both set when it comes from this batch and is not written yet."""
+
+
+def _body(item: Scored) -> bytes | Refused:
+    """The item as it is kept."""
+    try:
+        return _encoder.encode(item)
+    except UNENCODABLE as error:
+        return unencodable(error)
 
 
 def _outcome(version: _Version, versions: Mapping[str, _Version]) -> Outcome:
@@ -52,19 +62,28 @@ class ItemWriter:
         self._db = connection
         self._series: dict[str, int] = {}
 
-    def write(self, items: Sequence[Scored]) -> list[Outcome]:
+    def write(self, items: Sequence[Scored]) -> list[Written]:
         """One outcome an item; all is written when it returns, and durable when the transaction commits."""
-        known = self._known({item.news.id for item in items})
+        refusals = [unstorable(item) for item in items]
+        known = self._known({item.news.id for item, refusal in zip(items, refusals, strict=True) if refusal is None})
         highest = self._db.execute("SELECT coalesce(max(number), 0) FROM versions").fetchone()[0]
-        outcomes: list[Outcome] = []
+        outcomes: list[Written] = []
         fresh: list[_Version] = []
         sightings: list[tuple[str, int, int, str, str]] = []
-        for item in items:
+        for item, refusal in zip(items, refusals, strict=True):
+            if refusal is not None:
+                outcomes.append(refusal)
+                continue
             news = item.news
             versions = known.setdefault(news.id, {})
             stored = versions.get(news.content)
             if stored is None:
-                version = _Version(highest + len(fresh) + 1, (news.seen_ms, news.content), item.position, False, item)
+                body = _body(item)
+                if isinstance(body, Refused):
+                    outcomes.append(body)
+                    continue
+                order = (news.seen_ms, news.content)
+                version = _Version(highest + len(fresh) + 1, order, item.position, False, item, body)
                 versions[news.content] = version
                 fresh.append(version)
                 outcomes.append(_outcome(version, versions))
@@ -119,7 +138,7 @@ class ItemWriter:
             rows.append(
                 (
                     version.number, news.id, news.content, news.seen_ms, position.epoch, position.partition,
-                    position.offset, int(version.is_item), item.language, label, item.story.id, _encoder.encode(item),
+                    position.offset, int(version.is_item), item.language, label, item.story.id, version.body,
                 )
             )  # fmt: skip
             words.append((version.number, news.title, news.text))

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from streams.errors import Reject
-from streams.feeds.dates import parse_date
+from streams.feeds.dates import LATEST_MS, parse_date
 from streams.feeds.extra import bounded_extra
 from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
@@ -86,7 +86,7 @@ def news_from_record(value: bytes, timestamp_ms: int, fieldmap: FieldMap, now_ms
 
 def _is_sound(news: News) -> bool:
     """Whether a record that looks like ours keeps what ours promise; if not, it is mapped like any other."""
-    title, text = news.title, news.text
+    title, text, published_ms = news.title, news.text, news.published_ms
     return (
         news.version == VERSION
         and 0 < len(title) <= TITLE_LIMIT
@@ -95,8 +95,23 @@ def _is_sound(news: News) -> bool:
         and 0 < len(news.content) <= 64
         and 0 < len(news.source) <= _NAME_LIMIT
         and news.seen_ms >= 0
+        and (published_ms is None or 0 <= published_ms < LATEST_MS)
+        and (news.language is None or len(news.language) <= _LANGUAGE_LIMIT)
         and "\0" not in title
         and "\0" not in text
+        and "\0" not in news.id
+        and "\0" not in news.content
+        and "\0" not in news.source
+        and "\0" not in (news.language or "")
+        and (not news.url or (_link(news.url) == news.url and "\0" not in news.url))
+        and (not news.entities or _are_names(news.entities))
+        and (not news.extra or news.extra == bounded_extra(news.extra, set(), None))
+    )
+
+
+def _are_names(entities: tuple[str, ...]) -> bool:
+    return len(entities) <= _ENTITIES_LIMIT and all(
+        0 < len(name) <= _NAME_LIMIT and "\0" not in name for name in entities
     )
 
 

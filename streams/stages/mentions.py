@@ -9,22 +9,33 @@ stand in one batch, for `watch` takes a position once.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Protocol
 
 import msgspec
 
 from streams.archive.series import sentiments_of
 from streams.engine.ports import Send
+from streams.limits import RECORD_BYTES
 from streams.records import VERSION, MentionBatch, MentionItem, Scored, Sentiment
 from streams.topics import CHANGE_HEADER
 
 __all__ = ["MENTIONS", "mention_sends"]
 
 MENTIONS = 2_000
-"""Most items in one record of the topic mentions: some 300 KB, while brokers take 1 MB."""
+"""Most items in one record of the topic mentions: some 300 KB of ordinary ones. A record that would be larger than
+`limits.RECORD_BYTES` is halved, between items: `watch` takes a position once."""
+
+_HEADER_BYTES = 256
 
 _encoder = msgspec.json.Encoder()
+
+
+class _Encoded(Protocol):
+    """Encodes a batch of items' mentions."""
+
+    def __call__(self, batch: Sequence[list[MentionItem]], *, last: bool) -> bytes: ...
 
 
 def mention_sends(
@@ -52,14 +63,35 @@ def mention_sends(
         for target, of_item in _mentions(item, count).items():
             mentioned[target].append(of_item)
     headers = ((CHANGE_HEADER, str(change).encode()),) if change else ()
-    sends = []
-    for target, of_target in enumerate(mentioned):
-        for start in range(0, max(len(of_target), 1), MENTIONS):
-            last = start + MENTIONS >= len(of_target)
-            batch = tuple(chain.from_iterable(of_target[start : start + MENTIONS]))
-            record = MentionBatch(VERSION, epoch, partition, partitions, progress_ms if last else 0, batch)
-            sends.append(Send(topic, None, _encoder.encode(record), partition=target, headers=headers))
-    return sends
+
+    def encoded(batch: Sequence[list[MentionItem]], *, last: bool) -> bytes:
+        mentions = tuple(chain.from_iterable(batch))
+        return _encoder.encode(
+            MentionBatch(VERSION, epoch, partition, partitions, progress_ms if last else 0, mentions)
+        )
+
+    return [
+        Send(topic, None, value, partition=target, headers=headers)
+        for target, of_target in enumerate(mentioned)
+        for value in _records(of_target, encoded)
+    ]
+
+
+def _records(of_target: Sequence[list[MentionItem]], encoded: _Encoded) -> Iterator[bytes]:
+    """The batches of one partition, each within both limits; only the last is encoded as the last."""
+    for start in range(0, max(len(of_target), 1), MENTIONS):
+        batch = of_target[start : start + MENTIONS]
+        yield from _fitting(batch, encoded, last=start + MENTIONS >= len(of_target))
+
+
+def _fitting(batch: Sequence[list[MentionItem]], encoded: _Encoded, *, last: bool) -> Iterator[bytes]:
+    value = encoded(batch, last=last)
+    if len(value) <= RECORD_BYTES - _HEADER_BYTES or len(batch) < 2:
+        yield value
+        return
+    middle = len(batch) // 2
+    yield from _fitting(batch[:middle], encoded, last=False)
+    yield from _fitting(batch[middle:], encoded, last=last)
 
 
 def _mentions(item: Scored, count: int) -> dict[int, list[MentionItem]]:

@@ -10,6 +10,7 @@ import msgspec
 
 from models import find_span
 from streams.errors import Reject
+from streams.limits import ENTITIES_PER_ITEM, WATCHLISTS_PER_ITEM
 from streams.records import EntityMention, News
 from streams.text.clean import clean_text
 from streams.text.entities import EntityLinker
@@ -70,17 +71,21 @@ class TextReader:
             signature=signature_of(words),
             words=words,
             entities=entities,
-            watchlists=self._watchlists.match(title, text, {entity.id for entity in entities}, news.source),
+            watchlists=self._matched(news, title, text, entities),
         )
 
     def _entities(self, news: News, title: str, text: str) -> tuple[EntityMention, ...]:
         """Those that the feed names itself, then those that the text names."""
         found = self._linker.find(title, text)
         if not news.entities:
-            return found
+            return found[:ENTITIES_PER_ITEM]
         names = dict.fromkeys(name for raw in news.entities if (name := clean_text(raw, 100)))
         given = [EntityMention(name, name, 1.0, _place(title, name)) for name in names]
-        return (*given, *(mention for mention in found if mention.id not in names))
+        return (*given, *(mention for mention in found if mention.id not in names))[:ENTITIES_PER_ITEM]
+
+    def _matched(self, news: News, title: str, text: str, entities: Iterable[EntityMention]) -> tuple[str, ...]:
+        matched = self._watchlists.match(title, text, {entity.id for entity in entities}, news.source)
+        return matched[:WATCHLISTS_PER_ITEM]
 
 
 def _place(title: str, name: str) -> tuple[int, int] | None:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-import msgspec
-
 from models import Classifier
 from streams.archive.protocol import Archive, Claims, Outcome, Refused, Written
 from streams.engine.observer import NoObserver, StageObserver
@@ -29,9 +27,10 @@ from streams.feeds.fieldmap import FieldMap
 from streams.learning.swap import FixedVersions, Part
 from streams.records import Scored
 from streams.stages.classify import Verdict, classify_items
-from streams.stages.drafts import Draft, ReadNews, RecordReader
+from streams.stages.drafts import Draft, RecordReader
 from streams.stages.mentions import mention_sends
 from streams.stages.reader import TextReader
+from streams.stages.scored_records import scored_of, scored_send
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
 from streams.topics import Topics
@@ -40,7 +39,6 @@ __all__ = ["RunVersions", "ScoreOptions", "ScoreStage"]
 
 T = TypeVar("T")
 
-_encoder = msgspec.json.Encoder()
 _STORY_SPAN_MS = 7 * 24 * 3_600_000
 CHUNK = 500
 """Records that are read, classified and written together: enough to sort by length, small enough to overlap."""
@@ -117,6 +115,8 @@ class ScoreStage:
         self._outbox = outbox
         self._observer = observer or NoObserver()
         self._stories: dict[int, StoryIndex] = {}
+        self._published: dict[int, tuple[str, int]] = {}
+        """Where sending failed: the epoch, and the offset up to which all but the mentions is acknowledged."""
 
     async def handle(self, run: Run) -> None:
         try:
@@ -151,9 +151,24 @@ class ScoreStage:
             begun = [one for one in (reading, claiming, writing) if one is not None]
             await asyncio.gather(*begun, return_exceptions=True)
 
-        await self._outbox.send([*results.sends, *self._mentions_of(run, parts, results)])
+        await self._send(run, results.sends, self._mentions_of(run, parts, results))
         self._observer.rejected(results.reasons)
         self._observer.read(run.partition, results.newest_ms, results.newest_source)
+
+    async def _send(self, run: Run, sends: Sequence[Send], mentions: Sequence[Send]) -> None:
+        """All at once. After a failure the mentions go apart, and what was acknowledged before them is not sent again:
+        a partition that refuses mentions for a day gets no item published twice a minute.
+        """
+        known = self._published.get(run.partition)
+        if known is None:
+            self._published[run.partition] = (run.epoch, -1)
+            await self._outbox.send([*sends, *mentions])
+        else:
+            if known[0] != run.epoch or run.last_offset > known[1]:
+                await self._outbox.send(sends)
+                self._published[run.partition] = (run.epoch, run.last_offset)
+            await self._outbox.send(mentions)
+        del self._published[run.partition]
 
     async def _archive_chunk(self, run: Run, draft: Draft, results: _Results) -> None:
         """Archive a chunk; what the topics are to learn of it is sent with the run's other chunks, at once."""
@@ -166,7 +181,7 @@ class ScoreStage:
         topic = self._options.topics.scored
         results.sends += [*draft.rejects, *self._refused(run, draft, outcomes)]
         results.reasons += draft.reasons
-        results.sends += [Send(topic, item.news.id.encode(), _encoder.encode(item)) for item, _ in stored]
+        results.sends += [scored_send(topic, item) for item, _ in stored]
         results.added += [item for item, outcome in stored if outcome is Outcome.ADDED]
         results.progress_ms = max(results.progress_ms, draft.progress_ms)
         if draft.newest_ms > results.newest_ms:
@@ -194,6 +209,7 @@ class ScoreStage:
 
     def forget(self, partition: int) -> None:
         self._stories.pop(partition, None)
+        self._published.pop(partition, None)
         self._versions.forget(partition)
 
     async def _story_index(self, run: Run) -> StoryIndex:
@@ -217,29 +233,9 @@ class ScoreStage:
         for part, reads in _by_part(parts, draft.read, lambda read: read.position.offset):
             verdicts += classify_items(self._profile, part.classifiers, [read.item for read in reads])
         draft.items = [
-            self._scored(read, verdict, draft.now_ms) for read, verdict in zip(draft.read, verdicts, strict=True)
+            scored_of(read, verdict, draft.now_ms, self._options.late_after_ms)
+            for read, verdict in zip(draft.read, verdicts, strict=True)
         ]
-
-    def _scored(self, read: ReadNews, verdict: Verdict, now_ms: int) -> Scored:
-        news, item = read.news, read.item
-        published = news.published_ms
-        news.title, news.text = item.title, item.text
-        return Scored(
-            news=news,
-            position=read.position,
-            scored_ms=now_ms,
-            language=item.language,
-            sentiment=verdict.sentiment,
-            topic=verdict.topic,
-            topics=verdict.topics,
-            entities=verdict.entities,
-            watchlists=item.watchlists,
-            story=read.story,
-            signature=item.signature,
-            model=verdict.model,
-            model_version=verdict.model_version,
-            late=published is not None and news.seen_ms - published > self._options.late_after_ms,
-        )
 
     def _mentions_of(self, run: Run, parts: Sequence[Part], results: _Results) -> list[Send]:
         """Each part's mentions apart, for they name its version; the last ones tell the progress."""

@@ -22,6 +22,7 @@ from streams.archive.protocol import (
     Claims,
     Outcome,
     Query,
+    Refused,
     StoredAlert,
     StoredNotification,
     Written,
@@ -332,3 +333,38 @@ async def test_items_without_a_score_are_counted_by_language(archive: Archive) -
     ]
     await archive.write_items([scored(0), *chinese, msgspec.structs.replace(scored(3), language="ja", sentiment=None)])
     assert await archive.unscored() == {"zh": 2, "ja": 1}
+
+
+UNSTORABLE: dict[str, dict[str, object]] = {
+    "id with a NUL": {"id": "a\0b"},
+    "id of half a character": {"id": "\ud800"},
+    "no id": {"id": ""},
+    "endless id": {"id": "x" * 100_000},
+    "content of half a character": {"content": "\udfff"},
+    "title of half a character": {"title": "\ud800"},
+    "seen beyond 64 bits": {"seen_ms": 10**30},
+    "seen beyond 63 bits": {"seen_ms": 2**63},
+    "seen before 1970": {"seen_ms": -1},
+    "published beyond 64 bits": {"published_ms": -(10**30)},
+    "extra beyond 64 bits": {"extra": {"a": {"b": [10**30]}}},
+    "extra of half a character": {"extra": {"\ud800": 1}},
+    "extra that is no JSON": {"extra": {"a": object()}},
+}
+
+
+@pytest.mark.parametrize("kind", UNSTORABLE)
+async def test_what_cannot_be_stored_comes_back_refused_and_takes_no_neighbour_with_it(
+    archive: Archive, kind: str
+) -> None:
+    bad = scored(2)
+    bad = msgspec.structs.replace(bad, news=msgspec.structs.replace(bad.news, **UNSTORABLE[kind]))
+    batch = [scored(1), bad, scored(3)]
+    for _ in range(2):
+        claims = await archive.claim(batch)
+        first, refused, last = await archive.write_items(batch, claims)
+        assert (first, last) == (Outcome.ADDED, Outcome.ADDED)
+        assert isinstance(refused, Refused)
+        assert refused.reason
+        assert len(refused.detail) < 1_000
+    assert (await archive.stats()) == ArchiveStats(2, 0, 0)
+    assert [item.news.id for item in await archive.items_by_id(["id1"])] == ["id1"]

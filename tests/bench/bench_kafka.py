@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Claims, Outcome
+from streams.archive.protocol import Claims, Outcome, Written
 from streams.process import one_heap
 from streams.records import Scored
 from streams.settings import Settings
@@ -28,7 +28,7 @@ PARTITIONS = 4
 class NoArchive(MemoryArchive):
     """Takes items and keeps none; alerts and notifications are kept."""
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         return [Outcome.ADDED] * len(items)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from models import Classifier, Places, Probabilities
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Claims, Outcome, Unscored
+from streams.archive.protocol import Claims, Unscored, Written
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
@@ -124,7 +124,7 @@ class Worker:
     async def claim(self, _: Sequence[Unscored]) -> None:
         self._world.fuse.burn()
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         self._world.fuse.burn()
         await self.gate.pass_through()
         return await self._world.archive.write_items(items, claims)

@@ -15,7 +15,7 @@ from pathlib import Path
 from models import NullClassifier
 from streams.app import Pipeline
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import Claims, Outcome
+from streams.archive.protocol import Claims, Written
 from streams.observe.jobs import JobState
 from streams.observe.logs import set_up_logs
 from streams.observe.operations import Operations
@@ -33,7 +33,7 @@ class SlowArchive(MemoryArchive):
         super().__init__()
         self.seconds = seconds
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         print("writing", flush=True)
         await asyncio.sleep(self.seconds)
         outcomes = await super().write_items(items, claims)

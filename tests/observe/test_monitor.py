@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import ArchiveError, Claims, Outcome, StoredAlert
+from streams.archive.protocol import ArchiveError, Claims, StoredAlert, Written
 from streams.errors import Retry, TransportError
 from streams.feeds.poller import Poll, PollOutcome
 from streams.observe.archive import observed_archive
@@ -242,7 +242,7 @@ async def test_a_claim_that_succeeds_ends_no_trouble_of_writing(clock: Clock, me
     troubles = troubles_of(metrics, clock)
 
     class Full(MemoryArchive):
-        async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+        async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
             raise Retry("too many shards")
 
     archive, _ = observed_archive(Full(), metrics, troubles, clock)

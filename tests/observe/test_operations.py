@@ -14,7 +14,7 @@ from alerts.delivery import Delivery, Notification
 from models import NullClassifier
 from streams.app import Pipeline
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import ArchiveError, Claims, Outcome
+from streams.archive.protocol import ArchiveError, Claims, Written
 from streams.errors import SettingsError
 from streams.observe import operations as module
 from streams.observe.jobs import JobState
@@ -34,7 +34,7 @@ class Refusing(MemoryArchive):
 
     healed = False
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         if not self.healed:
             raise ArchiveError("the index is read-only: free disk space")
         return await super().write_items(items, claims)

@@ -17,7 +17,7 @@ from tests.stages.test_score_stage import TOPICS, batches, make_stage, news, rec
 class Choosy(MemoryArchive):
     """Refuses what has number 1 in its title."""
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:  # type: ignore[override]
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         good = [item for item in items if "number 1 " not in item.news.title]
         written = iter(await super().write_items(good, claims))
         return [next(written) if item in good else Refused("parse", "failed to parse [x]") for item in items]

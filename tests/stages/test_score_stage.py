@@ -10,7 +10,8 @@ import pytest
 
 from models import NullClassifier
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import ArchiveStats, Claims, Outcome, Unscored
+from streams.archive.protocol import ArchiveStats, Claims, Unscored, Written
+from streams.engine.ports import Outbox
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record, Run
 from streams.feeds.fieldmap import FieldMap
@@ -33,12 +34,12 @@ class FragileArchive(MemoryArchive):
         super().__init__()
         self.fuse = fuse
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         self.fuse.burn()
         return await super().write_items(items, claims)
 
 
-def make_stage(archive: MemoryArchive, outbox: FakeOutbox, *, live: bool = True) -> ScoreStage:
+def make_stage(archive: MemoryArchive, outbox: Outbox, *, live: bool = True) -> ScoreStage:
     options = ScoreOptions(topics=TOPICS, mentions_partitions=2, live=live)
     return ScoreStage(
         options, PROFILE, READER, {"en": CLASSIFIER}, archive, outbox, FieldMap.default(), clock=lambda: NOW_MS
@@ -93,7 +94,7 @@ class ClaimingArchive(MemoryArchive):
         self.claims[id(self.kept[-1])] = [one.news.title for one in records]
         return self.kept[-1]
 
-    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Outcome]:
+    async def write_items(self, items: Sequence[Scored], claims: Claims | None = None) -> list[Written]:
         assert self.claims[id(claims)] == [item.news.title for item in items]
         return await super().write_items(items, claims)
 

@@ -30,6 +30,7 @@ from streams.archive.elastic.registry import Entry, Version, fold, unclaim
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.verdicts import Verdict
 from streams.archive.protocol import Claims, Outcome, Refused, Unscored, Written
+from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.errors import Retry
 from streams.records import Scored
 
@@ -63,12 +64,18 @@ class Settlement(Claims):
     """A batch's records by their id, in order, with what the registry says of each."""
 
     groups: dict[str, _Group] = field(default_factory=dict)
+    refused: dict[int, Refused] = field(default_factory=dict)
+    """By place in the batch, the records that no archive can store."""
 
     @classmethod
     def of(cls, records: Sequence[Unscored]) -> Settlement:
         """The records in groups; nothing is settled yet."""
         made = cls()
         for place, record in enumerate(records):
+            refusal = unstorable(record)
+            if refusal is not None:
+                made.refused[place] = refusal
+                continue
             group = made.groups.setdefault(record.news.id, _Group())
             group.records.append(record)
             group.places.append(place)
@@ -99,14 +106,15 @@ class ItemWriter:
         for group in settled.groups.values():
             for place, outcome in zip(group.places, group.outcomes, strict=True):
                 outcomes[place] = outcome
-        for place, refused in (await self._store(items, settled.groups.values())).items():
-            outcomes[place] = refused
+        refused = await self._store(items, settled.groups.values())
+        for place, refusal in (settled.refused | refused).items():
+            outcomes[place] = refusal
         return outcomes
 
     async def claim(self, records: Sequence[Unscored]) -> Settlement:
         """Settle every id's entry and its records' outcomes: most ids are new and take one request."""
         settlement = Settlement.of(records)
-        if records:
+        if settlement.groups:
             await self._settle(settlement.groups)
         return settlement
 
@@ -163,6 +171,7 @@ class ItemWriter:
         """Documents and sightings; what was refused, by place in the batch."""
         actions: list[Action] = []
         owners: list[tuple[_Group, Scored] | None] = []
+        unstored: list[tuple[_Group, Scored, Refused]] = []
         for group in groups:
             entry = group.settled()
             earliest, seen = entry.item.content, set[str]()
@@ -173,17 +182,20 @@ class ItemWriter:
                     owners.append(None)
                 elif item.news.content not in seen:
                     seen.add(item.news.content)
-                    document = item_document(item, is_item=item.news.content == earliest)
+                    document = _document(item, is_item=item.news.content == earliest)
+                    if isinstance(document, Refused):
+                        unstored.append((group, item, document))
+                        continue
                     actions.append(Action.of("create", *self._place(entry, item), document))
                     owners.append((group, item))
-        results = await self._bulk.send(actions)
-        refused: dict[int, Refused] = {}
+        results = await self._bulk.send(actions) if actions else []
+        refused = await self._refuse_all(unstored)
         standing: list[tuple[_Group, Scored]] = []
         for owner, result in zip(owners, results, strict=True):
             if owner is None:
                 self._stored(result, "sighting")
             elif result.verdict is Verdict.REFUSED:
-                refused |= await self._refuse(*owner, result)
+                refused |= await self._refuse(*owner, Refused(result.kind, result.reason))
             elif self._stored(result, "document") is Verdict.CONFLICT:
                 standing.append(owner)
         await self._fill_stubs(standing)
@@ -243,7 +255,13 @@ class ItemWriter:
         """Whether the version's index is not one that pruning may have dropped: writing would bring it back."""
         return version.day == OVERFLOW or day_of(version.seen_ms, now_ms, self._options.retention_days) != OVERFLOW
 
-    async def _refuse(self, group: _Group, item: Scored, result: Settled) -> dict[int, Refused]:
+    async def _refuse_all(self, unstored: Iterable[tuple[_Group, Scored, Refused]]) -> dict[int, Refused]:
+        refused: dict[int, Refused] = {}
+        for group, item, refusal in unstored:
+            refused |= await self._refuse(group, item, refusal)
+        return refused
+
+    async def _refuse(self, group: _Group, item: Scored, refused: Refused) -> dict[int, Refused]:
         """Give the claim of a refused version back, so that a mended copy of it is no duplicate of nothing."""
         news = item.news
         for _ in range(MOST_SWAPS):
@@ -257,7 +275,6 @@ class ItemWriter:
                 break
         if group.entry is not None:
             await self._promote(news.id, group.entry.item)
-        refused = Refused(result.kind, result.reason)
         same = zip(group.places, group.records, strict=True)
         return {place: refused for place, item in same if item.news.content == news.content}
 
@@ -266,6 +283,13 @@ class ItemWriter:
         index, key = self._names.of_day(version.day), document_id(item_id, version.content)
         body = msgspec.json.encode({"doc": {"moodwire": {"item": True}}})
         await self._bulk.send([Action.of("update", index, key, body, retry_on_conflict=5)])
+
+
+def _document(item: Scored, *, is_item: bool) -> bytes | Refused:
+    try:
+        return item_document(item, is_item=is_item)
+    except UNENCODABLE as error:
+        return unencodable(error)
 
 
 def _swap(index: str, key: str, found: dict[str, Any], document: Entry | bytes | None) -> Action:

@@ -29,7 +29,7 @@ from streams.observe.operations import Operations
 from streams.parking import RejectsParking
 from streams.process import settle_interpreter
 from streams.settings import Settings
-from streams.stages.deliver import DeliverStage
+from streams.stages.deliver import DELIVERIES, DeliverStage
 from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
@@ -37,6 +37,7 @@ from streams.terminal import Terminal
 from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, TopicState, open_broker
+from streams.transport.dispatch import nothing
 from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
@@ -84,9 +85,9 @@ class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
-    not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs` and
-    `config` (the alert rules) are there once it is entered. Entering declares the namespace to be of `kind`, and raises
-    `SettingsError` where it is of the other.
+    not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs`,
+    `config` (the alert rules) and `delivering` (the stage deliver, if it is one of them) are set once it is entered.
+    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other.
     """
 
     settings: Settings
@@ -99,6 +100,7 @@ class Pipeline:
     kind: Kind = Kind.LIVE
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
+    delivering: DeliverStage | None = field(default=None, init=False)
     _news: TopicState = field(init=False)
     _control: Control = field(default_factory=Control, init=False)
     _followers: list[Follower] = field(default_factory=list, init=False)
@@ -123,6 +125,8 @@ class Pipeline:
         self.jobs = [self._job(name) for name in self.stages]
         for follower in self._followers:
             await self._stack.enter_async_context(follower)
+        if self.delivering is not None:
+            await self._stack.enter_async_context(self.delivering)
         settle_interpreter()
         return self
 
@@ -154,7 +158,14 @@ class Pipeline:
         apart = {"score": settings.score_seconds, "watch": settings.watch_seconds}
         apart_seconds = apart.get(name, 0.0) if self._live else 0.0
         source = topics.sources[name]
-        return run_stage(app, source, stage, apart_seconds=apart_seconds, parking=self._parking(app, name, source))
+        return run_stage(
+            app,
+            source,
+            stage,
+            apart_seconds=apart_seconds,
+            parking=self._parking(app, name, source),
+            finish=self.delivering.finish if name == "deliver" and self.delivering is not None else nothing,
+        )
 
     def _parking(self, app: StageApp, name: str, source: str) -> Parking:
         topics = self.settings.topics
@@ -242,9 +253,19 @@ class Pipeline:
         limit = ClockLimit(self._ahead_ms) if self._live else None
         return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms, limit)
 
-    def _deliver(self, app: StageApp) -> Stage:  # noqa: ARG002  # every builder takes the app
+    def _deliver(self, app: StageApp) -> Stage:
         assert self.archive is not None
         channels = list(self.channels) if self.channels is not None else channels_of(self.settings)
         for channel in channels:
             self._stack.push_async_callback(channel.aclose)
-        return DeliverStage(self.archive, channels, observer=self._observer)
+        self.delivering = DeliverStage(
+            self.archive,
+            channels,
+            FaustState(app, DELIVERIES, partitions=self.settings.mentions_partitions, fenced=True),
+            hold=lambda: app.consumer.hold(),
+            observer=self._observer,
+            deadline_ms=round(self.settings.deliver_deadline_hours * 3_600_000),
+        )
+        if self.operations is not None:
+            self.operations.receivers(self.delivering.receivers)
+        return self.delivering

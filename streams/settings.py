@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     alerts_file: Path | None = Field(None, description="NDJSON file that alerts are appended to")
     webhook_url: SecretStr | None = Field(None, description="webhook that alerts are posted to (Standard Webhooks)")
     webhook_secret: SecretStr | None = Field(None, description="signing secret of the webhook, whsec_…")
+    deliver_deadline_hours: float = Field(
+        72.0, gt=0, le=8760, description="how long a notification is tried before it counts as failed"
+    )
     log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING or ERROR")
     log_format: str = Field("text", description="text for people, json for machines; logs go to standard error")
     run_bytes: int = Field(4 << 20, ge=1 << 16, le=1 << 30, description="most bytes of records in a run")

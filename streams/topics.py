@@ -13,7 +13,16 @@ from streams.transport.broker import TopicSpec
 if TYPE_CHECKING:
     from streams.settings import Settings
 
-__all__ = ["BASELINES_HEADER", "CHANGE_HEADER", "CUT_HEADER", "END_HEADER", "Topics", "change_of", "topic_specs"]
+__all__ = [
+    "BASELINES_HEADER",
+    "CHANGE_HEADER",
+    "CUT_HEADER",
+    "END_HEADER",
+    "RESEND_HEADER",
+    "Topics",
+    "change_of",
+    "topic_specs",
+]
 
 END_HEADER = "moodwire-end"
 """Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
@@ -26,6 +35,9 @@ CUT_HEADER = "moodwire-cut"
 
 BASELINES_HEADER = "moodwire-baselines"
 """Header of a record of mentions that holds baselines for a promotion; its value is the number of that, in ASCII."""
+
+RESEND_HEADER = "moodwire-resend"
+"""Header of a record of alerts that asks for a notification again; its value names that, in JSON."""
 
 _LONGEST_CHANGE = 18  # digits; promotions are numbered from 1
 

@@ -5,7 +5,9 @@
                                               ├ FileChannel       NDJSON, each notification once
                                               └ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
 
-Retrying, and remembering what was delivered, is the deliver stage's work.
+    AlertEvent for a receiver ──► Planned ──► Deliveries: which is due, and what an answer makes of it
+
+`planned` and `deliveries` are pure. The deliver stage writes down what they decide, and calls the channels.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from alerts.delivery.channel import (
     RetryLater,
     back_off_seconds,
 )
+from alerts.delivery.deliveries import Deliveries, Receiver, ReceiverState
 from alerts.delivery.file import FileChannel
 from alerts.delivery.notice import Notice
+from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, resent
 from alerts.delivery.rendering import render_plain, render_rich
 from alerts.delivery.terminal import TerminalChannel
 from alerts.delivery.webhook import WebhookChannel
@@ -28,15 +32,24 @@ from alerts.delivery.webhook import WebhookChannel
 __all__ = [
     "Channel",
     "Delivered",
+    "Deliveries",
     "Delivery",
     "FileChannel",
     "GiveUp",
     "Notice",
     "Notification",
+    "Planned",
+    "Receiver",
+    "ReceiverState",
     "RetryLater",
+    "Status",
     "TerminalChannel",
     "WebhookChannel",
+    "attempted",
     "back_off_seconds",
+    "dropped",
+    "expired",
     "render_plain",
     "render_rich",
+    "resent",
 ]

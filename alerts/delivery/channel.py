@@ -41,10 +41,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Not now: try again after so many seconds."""
+    """Not now: try again after so many seconds.
+
+    `down` says that the receiver takes nothing now; without it this notification alone is refused.
+    """
 
     after_seconds: float
     problem: str
+    down: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,10 @@ class Channel(Protocol):
 
 
 def back_off_seconds(notification: Notification) -> float:
-    """5 s, 10 s, … at most an hour, spread by up to 20 % so that a receiver's recovery is not a stampede.
+    """5 s, 10 s, … at most an hour; spread by up to 20 % so that a receiver's recovery is not a stampede.
 
     The spread is taken from the notification's id and attempt: the same in a test and after a restart.
     """
-    wait = min(_FIRST_SECONDS * 2.0 ** (notification.attempt - 1), _LONGEST_SECONDS)
+    wait = min(_FIRST_SECONDS * 2.0 ** min(notification.attempt - 1, 20), _LONGEST_SECONDS)
     spread = zlib.crc32(f"{notification.id}/{notification.attempt}".encode()) / 2**32
     return wait * (1.0 + 0.2 * spread)

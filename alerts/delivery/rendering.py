@@ -24,7 +24,7 @@ from alerts.delivery.notice import Notice
 from alerts.records import NEWS, AlertEvent, TopItem
 from alerts.wording import day_text, evidence_text, time_text, window_text
 
-__all__ = ["heading", "render_notice", "render_plain", "render_rich", "summary"]
+__all__ = ["heading", "one_line", "render_notice", "render_plain", "render_rich", "summary"]
 
 _HEADLINES: Final = 5
 _COLOURS: Final = {"warning": "yellow", "critical": "red", "resolved": "green"}
@@ -36,7 +36,7 @@ def heading(event: AlertEvent) -> str:
     """`CRITICAL`, `WARNING`, `RESOLVED`, `STILL WARNING`, `NOW CRITICAL`, `WARNING AGAIN`."""
     if event.change == "resolved":
         return "RESOLVED"
-    word = _clean(event.severity).upper()
+    word = one_line(event.severity).upper()
     told = {"ongoing": f"STILL {word}", "escalated": f"NOW {word}", "reopened": f"{word} AGAIN"}
     return told.get(event.change, word)
 
@@ -64,10 +64,10 @@ def summary(event: AlertEvent) -> str:
 
 def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> str:
     """Several lines, the last without a line break; an event that pages nobody takes two lines."""
-    first = f"{time_text(event.updated_ms)}  {heading(event)}  {_clean(label(event.series))}"
+    first = f"{time_text(event.updated_ms)}  {heading(event)}  {one_line(label(event.series))}"
     lines = [first, *textwrap.wrap(summary(event), width, initial_indent="  ", subsequent_indent="  ")]
     for item in _shown(event):
-        title = f"{day_text(item.seen_ms)}  {_clean(item.title) or _clean(item.id)}"
+        title = f"{day_text(item.seen_ms)}  {one_line(item.title) or one_line(item.id)}"
         lines += textwrap.wrap(title, width, initial_indent="  - ", subsequent_indent="    ")
         source = "  ".join(part for part in (_publisher(item.publisher), _address(item.url)) if part)
         if source:
@@ -78,7 +78,7 @@ def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> s
 def render_rich(event: AlertEvent, *, label: Label = str) -> RenderableType:
     """A framed alert, or a single line for an update and for the end of an episode."""
     colour = _COLOURS["resolved" if event.change == "resolved" else event.severity]
-    title = Text.assemble((heading(event), f"bold {colour}"), "  ", (_clean(label(event.series)), "bold"))
+    title = Text.assemble((heading(event), f"bold {colour}"), "  ", (one_line(label(event.series)), "bold"))
     if not _shown(event):
         when = Text(f"{time_text(event.updated_ms)}  ", style="dim")
         return Group(when + title, Text(f"  {summary(event)}"))
@@ -96,8 +96,8 @@ def render_rich(event: AlertEvent, *, label: Label = str) -> RenderableType:
 def render_notice(notice: Notice) -> str:
     """Two lines: `2023-03-10 10:14 UTC  MOODWIRE IN TROUBLE  archive`, and what it is."""
     state = "MOODWIRE IS WELL AGAIN" if notice.change == "resolved" else "MOODWIRE IN TROUBLE"
-    about = " ".join(part for part in (_clean(notice.reason), _clean(notice.subject)) if part)
-    return f"{time_text(notice.updated_ms)}  {state}  {about}\n  {_clean(notice.detail)}"
+    about = " ".join(part for part in (one_line(notice.reason), one_line(notice.subject)) if part)
+    return f"{time_text(notice.updated_ms)}  {state}  {about}\n  {one_line(notice.detail)}"
 
 
 def _headlines(event: AlertEvent) -> Table:
@@ -106,7 +106,7 @@ def _headlines(event: AlertEvent) -> Table:
     table.add_column(ratio=1)
     for item in _shown(event):
         address = _address(item.url)
-        title = Text(_clean(item.title) or _clean(item.id), style=Style(link=address or None))
+        title = Text(one_line(item.title) or one_line(item.id), style=Style(link=address or None))
         table.add_row(day_text(item.seen_ms), title)
         source = Text("  ").join(
             Text(part, style=Style(dim=True, link=address or None), overflow="ellipsis", no_wrap=True)
@@ -124,7 +124,7 @@ def _shown(event: AlertEvent) -> tuple[TopItem, ...]:
     return event.top_items[:_HEADLINES] if event.change in NEWS else ()
 
 
-def _clean(text: str) -> str:
+def one_line(text: str) -> str:
     """One line without control, format and line-separating characters (escape sequences, bidi overrides)."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
@@ -135,7 +135,7 @@ def _publisher(source: str) -> str:
         host = urlsplit(source).hostname if _address(source) else None
     except ValueError:  # looks like an address and is none
         host = None
-    return _clean(host.removeprefix("www.") if host else source)
+    return one_line(host.removeprefix("www.") if host else source)
 
 
 def _address(url: str) -> str:

@@ -5,10 +5,13 @@ webhook-timestamp  seconds since the epoch, of this attempt
 webhook-signature  v1,base64(HMAC-SHA256(secret, "id.timestamp.body"))
 
 2xx             delivered
-410, 3xx        give up: the receiver is gone; a redirect could carry the alert elsewhere
-429, 503        wait as long as Retry-After says
-other 4xx       try again, the receiver may be mended; give up after ten attempts
-5xx, silence    try again
+410             give up: the receiver wants no more
+429, 503        wait as long as Retry-After says, at most a day
+3xx             try again; a redirect could carry the alert elsewhere and is not followed
+4xx, 5xx        try again: the receiver may be repaired; whoever plans the notifications ends it at a deadline
+no answer       try again
+
+400, 409, 413, 415, 422 and the like are about one notification; all else means that the receiver is down.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ __all__ = ["WebhookChannel", "decode_secret", "hide_address", "masked_url", "sig
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
-_MOST_ATTEMPTS: Final = 10  # of a request that the receiver calls wrong: with the back-off, about 85 minutes
+_RECEIVER_IS_DOWN: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 425, 429})
+"""Client errors that every notification would get: a wrong address or secret, too much at once."""
 
 
 class WebhookChannel:
@@ -184,11 +188,7 @@ def _answer(response: httpx.Response, notification: Notification, now_ms: int) -
     if status == httpx.codes.GONE:
         return GiveUp("410: the receiver wants no more")
     if response.is_redirect:
-        return GiveUp(f"{status}: redirects are not followed; use the final URL")
+        return RetryLater(back_off_seconds(notification), f"{status}: redirects are not followed; use the final URL")
     wait = retry_after_seconds(response.headers.get("retry-after"), now_ms)
-    if wait is None:
-        wait = back_off_seconds(notification)
-    waits = status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS)
-    if response.is_client_error and not waits and notification.attempt >= _MOST_ATTEMPTS:
-        return GiveUp(f"{status}: refused {notification.attempt} times")
-    return RetryLater(wait, f"answered {status}")
+    down = not response.is_client_error or status in _RECEIVER_IS_DOWN
+    return RetryLater(back_off_seconds(notification) if wait is None else wait, f"answered {status}", down)

@@ -168,12 +168,21 @@ class MemoryArchive:
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         return [alert for (own, _), alert in sorted(self._alerts.items()) if own == alert_id]
 
-    async def notification_status(self, ids: Sequence[str]) -> set[str]:
-        return {one for one in ids if one in self._notifications}
-
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
-        for notification in notifications:
-            self._notifications.setdefault(notification.id, notification)
+        for one in notifications:
+            known = self._notifications.get(one.id)
+            if known is None or known.revision < one.revision:
+                self._notifications[one.id] = one
+
+    async def notifications(
+        self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
+    ) -> list[StoredNotification]:
+        found = [
+            one
+            for one in self._notifications.values()
+            if alert_id in ("", one.alert_id) and channel in ("", one.channel) and state in ("", one.state)
+        ]
+        return sorted(found, key=lambda one: (-one.updated_ms, one.id))[:limit]
 
     async def refresh(self) -> None:
         """What is written is seen at once."""

@@ -149,14 +149,22 @@ class StoredAlert:
 
 @dataclass(frozen=True, slots=True)
 class StoredNotification:
-    """What was sent where; `problem` is empty when it arrived."""
+    """How far a notification of an alert's state for one channel has come; `revision` grows with every change.
+
+    `state` is waiting, sent, failed or dropped. `since_ms` is when it was planned, or asked for again; `problem` is
+    that of the last attempt, empty when it arrived.
+    """
 
     id: str
     alert_id: str
     version: int
     channel: str
-    sent_ms: int
-    problem: str = ""
+    state: str
+    attempts: int
+    since_ms: int
+    updated_ms: int
+    problem: str
+    revision: int
 
 
 class Unscored(Protocol):
@@ -230,11 +238,13 @@ class Archive(Protocol):
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         """Every state of an alert, oldest first."""
 
-    async def notification_status(self, ids: Sequence[str]) -> set[str]:
-        """Which of these notifications are settled."""
-
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
-        """Settles notifications; the first record of an id stands."""
+        """Keeps the latest revision of each."""
+
+    async def notifications(
+        self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
+    ) -> list[StoredNotification]:
+        """Those that changed last first."""
 
     async def refresh(self) -> None:
         """Lets every query see all that was written: for reports and tests, never for the pipeline."""

@@ -9,7 +9,16 @@ from typing import Any
 
 import msgspec
 
-from streams.archive.protocol import ArchiveStats, Count, Hit, Query, RateBucket, RecentStory, StoredAlert
+from streams.archive.protocol import (
+    ArchiveStats,
+    Count,
+    Hit,
+    Query,
+    RateBucket,
+    RecentStory,
+    StoredAlert,
+    StoredNotification,
+)
 from streams.archive.words import marked, words_of
 from streams.records import Scored
 
@@ -17,7 +26,7 @@ __all__ = [
     "alert_history",
     "alerts",
     "items_by_id",
-    "notification_status",
+    "notifications",
     "placed",
     "places",
     "rates",
@@ -172,8 +181,12 @@ def alert_history(db: sqlite3.Connection, alert_id: str) -> list[StoredAlert]:
     return [StoredAlert(*row) for row in rows]
 
 
-def notification_status(db: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+def notifications(
+    db: sqlite3.Connection, alert_id: str, channel: str, state: str, limit: int
+) -> list[StoredNotification]:
     rows = db.execute(
-        "SELECT id FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
+        "SELECT * FROM notifications WHERE ?1 IN ('', alert_id) AND ?2 IN ('', channel) AND ?3 IN ('', state)"
+        " ORDER BY updated_ms DESC, id LIMIT ?4",
+        (alert_id, channel, state, limit),
     )
-    return {row[0] for row in rows}
+    return [StoredNotification(*row) for row in rows]

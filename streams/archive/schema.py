@@ -4,7 +4,7 @@ versions      one row a version (id, content); `is_item` marks the earliest of a
 words         full-text index over title and text, by the version's row number; holds no text itself
 series        names of series      members   which item counts in which series, in order of time
 sightings     duplicates, by their position, so that a redo finds them
-alerts        every state of an alert           notifications   what was sent
+alerts        every state of an alert           notifications   what is to be sent and what was
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from streams.errors import MoodwireError, Retry
 
 __all__ = ["connect", "explain"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_SECONDS = 10.0
 
 _SCHEMA = """
@@ -44,8 +44,10 @@ CREATE TABLE alerts (
     PRIMARY KEY (id, version)) WITHOUT ROWID;
 CREATE INDEX alerts_by_onset ON alerts (onset_ms);
 CREATE TABLE notifications (
-    id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, version INTEGER NOT NULL, channel TEXT NOT NULL,
-    sent_ms INTEGER NOT NULL, problem TEXT NOT NULL) WITHOUT ROWID;
+    id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, version INTEGER NOT NULL, channel TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL, since_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, problem TEXT NOT NULL,
+    revision INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX notifications_by_change ON notifications (updated_ms);
 """
 
 _PASSING = ("locked", "busy", "full", "readonly", "disk i/o")
@@ -86,6 +88,11 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     if version > SCHEMA_VERSION:
         raise ArchiveError(
             f"archive {path} has version {version}, this moodwire knows {SCHEMA_VERSION}: take a newer one"
+        )
+    if 0 < version < SCHEMA_VERSION:
+        raise ArchiveError(
+            f"archive {path} has version {version} and was made before the first release: move it away, this moodwire"
+            f" makes one of version {SCHEMA_VERSION}"
         )
     if read_only:
         connection.execute("PRAGMA query_only = ON")

@@ -30,6 +30,13 @@ from streams.records import Scored
 
 __all__ = ["SqliteArchive"]
 
+_KEEP_LATEST = """
+INSERT INTO notifications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, attempts = excluded.attempts, since_ms = excluded.since_ms,
+    updated_ms = excluded.updated_ms, problem = excluded.problem, revision = excluded.revision
+    WHERE excluded.revision > revision
+"""
+
 _PRUNE_STEP = 1_000
 _decoder = msgspec.msgpack.Decoder(Scored)
 
@@ -99,14 +106,14 @@ class SqliteArchive:
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         return await self._reader.do(lambda db: queries.alert_history(db, alert_id))
 
-    async def notification_status(self, ids: Sequence[str]) -> set[str]:
-        return await self._reader.do(lambda db: queries.notification_status(db, ids))
-
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
         rows = [astuple(notification) for notification in notifications]
-        await self._writer.do(
-            lambda db: db.executemany("INSERT OR IGNORE INTO notifications VALUES (?, ?, ?, ?, ?, ?)", rows)
-        )
+        await self._writer.do(lambda db: db.executemany(_KEEP_LATEST, rows))
+
+    async def notifications(
+        self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
+    ) -> list[StoredNotification]:
+        return await self._reader.do(lambda db: queries.notifications(db, alert_id, channel, state, limit))
 
     async def refresh(self) -> None:
         """What is committed is seen at once."""

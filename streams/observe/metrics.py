@@ -144,6 +144,10 @@ class Metrics:
             self.registry,
         )
         self.notifications = self._counter("notifications_total", "Attempts to notify.", ["channel", "result"])
+        self.waiting = self._gauge("notifications_waiting", "Notifications that wait for a channel.", ["channel"])
+        self.oldest_waiting = self._gauge(
+            "notifications_oldest_waiting_seconds", "Age of the oldest of them; 0 without any.", ["channel"]
+        )
         self.watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which the partition has heard everything.", ["partition"]
         )

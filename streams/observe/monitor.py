@@ -4,6 +4,7 @@ turn ─┬─► broker: lag ───────► /ready, troubles broker, 
       ├─► broker: late ──────► trouble retention
       ├─► archive ───────────► /ready, trouble archive
       ├─► stages, watermark, newest item, feeds ─► troubles stage, watermark, clock, feed_silent
+      ├─► receivers ─────────► trouble channel
       └─► Notices.turn ─► Watchdog.turn
 """
 
@@ -14,12 +15,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from alerts.delivery import ReceiverState
 from streams.errors import MoodwireError
 from streams.observe.feeds import FeedWatch
 from streams.observe.health import Health
 from streams.observe.lag import GroupLag
 from streams.observe.metrics import Metrics
 from streams.observe.notices import Notices
+from streams.observe.receivers import look_at_receivers
 from streams.observe.troubles import Troubles
 from streams.observe.watchdog import Watchdog
 from streams.supervision import Beat
@@ -43,6 +46,7 @@ class Limits:
     watermark_ms: int = 120_000
     ahead_ms: int = 10_000
     archive_write_seconds: float = 60.0
+    channel_ms: int = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Probes:
     watermark_ms: Callable[[], int | None] = lambda: None
     farthest_ms: Callable[[], int | None] = lambda: None
     newest: Callable[[], tuple[int, str]] = lambda: (0, "")
+    receivers: Callable[[], Iterable[ReceiverState]] = tuple
 
 
 @dataclass(slots=True)
@@ -96,6 +101,8 @@ class Monitor:
         self._look_at_stages()
         self._look_at_watermark()
         self._look_ahead()
+        now_ms = self.clock()
+        look_at_receivers(self.probes.receivers(), self.metrics, self.troubles, now_ms, self.limits.channel_ms)
         if self.feeds is not None:
             self.feeds.look(self.troubles, self.clock())
         await self.notices.turn(self.troubles.take_notices(), self.clock())

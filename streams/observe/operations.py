@@ -21,7 +21,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from alerts import AlertConfig
-from alerts.delivery import Channel
+from alerts.delivery import Channel, ReceiverState
 from models import Classifier
 from streams.archive.protocol import Archive
 from streams.engine.ports import Outbox, Stage
@@ -96,6 +96,7 @@ class Operations:
         self._every_seconds = every_seconds
         self._notices = Notices(channels)
         self._archive: ObservedArchive | None = None
+        self._receivers: Callable[[], Sequence[ReceiverState]] = tuple
         self._stack = AsyncExitStack()
 
     # -- what the pipeline wraps with
@@ -138,6 +139,10 @@ class Operations:
         else:
             self.metrics.task_failures.labels(name).inc()
             self.troubles.raise_trouble("task", f"task {name} fails and is started again: {problem}", name)
+
+    def receivers(self, states: Callable[[], Sequence[ReceiverState]]) -> None:
+        """Shows how the channels of `deliver` do."""
+        self._receivers = states
 
     # -- running
 
@@ -219,6 +224,7 @@ class Operations:
             watermark_ms=lambda: self.metrics.watermark_ms if self._live else None,
             farthest_ms=lambda: self.metrics.farthest_ms if self._live else None,
             newest=lambda: self.metrics.newest if self._live else (0, ""),
+            receivers=self._receivers,
         )
 
     def _watchdog(self) -> Watchdog | None:

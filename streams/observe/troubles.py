@@ -33,6 +33,7 @@ REASONS = (
     "clock",
     "model",
     "parked",
+    "channel",
 )
 """All reasons, so that a dashboard shows a zero for each."""
 

@@ -1,108 +1,147 @@
-"""The stage `deliver`: every change of an alert's state goes to every channel, once in effect.
+"""The stage `deliver`: every change of an alert's state goes to every channel, each at its own pace.
 
-A notification's id is the alert's id, its version and the channel, so a redone run finds what was sent in
-the archive. A channel that cannot take it now makes the partition wait; one that never will is recorded.
+    run ─► planned, as rows ─► the offset is committed             deliver_desk, deliver_rows, deliver_book
+              ├─► a sender for each receiver ─► channel ─► rows    deliver_senders
+              └─► a copy of the rows for reading ─► archive        deliver_copier
+
+Planning needs the broker alone, so neither a dead channel nor an archive that is away holds the partition. What is
+planned reaches its channel at least once, under the same id in every attempt; a second time only when the process died
+after the channel had it and before its row was written.
 """
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
 
 import msgspec
-import structlog
 
-from alerts import AlertEvent
-from alerts.delivery import Channel, Delivered, GiveUp, Notification, RetryLater
-from alerts.records import RECORD_VERSION
-from streams.archive.protocol import Archive, StoredNotification
+from alerts.delivery import Channel, Planned, ReceiverState
+from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
-from streams.engine.runs import Record, Run
-from streams.errors import NewerVersion, Reject, Retry
+from streams.engine.ports import StateStore
+from streams.engine.runs import Run
+from streams.stages.deliver_book import Book, wall_ms
+from streams.stages.deliver_copier import Copier
+from streams.stages.deliver_desk import Desk, Step
+from streams.stages.deliver_senders import Hold, Senders
 
-__all__ = ["DeliverStage"]
+__all__ = ["DEADLINE_MS", "DELIVERIES", "DeliverStage"]
 
-log = structlog.get_logger(__name__)
+DELIVERIES: Final = "notifications"
+"""The name of the stage's table."""
 
-MOST_ATTEMPTS = 10
+DEADLINE_MS: Final = 72 * 3_600_000
+
+_WRITE_BYTES = 512 << 10
+_WRITE_PLANS = 500
+
+
+async def _always() -> None:
+    """A stage that shares its partitions with nobody holds them."""
 
 
 class DeliverStage:
-    """Takes runs of alert events. `clock` gives the wall clock in ms."""
+    """Plans runs of alert events; as an async context manager it also sends and copies until it is left.
+
+    `hold` raises unless this worker still owns its partitions; `clock` gives the wall clock in ms; `deadline_ms` is how
+    long a notification is tried.
+    """
 
     def __init__(
         self,
         archive: Archive,
         channels: Sequence[Channel],
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        state: StateStore,
+        *,
+        hold: Hold = _always,
+        clock: Callable[[], int] = wall_ms,
         observer: StageObserver | None = None,
+        deadline_ms: int = DEADLINE_MS,
     ) -> None:
-        self._archive = archive
-        self._channels = tuple(channels)
-        self._clock = clock
-        self._observer = observer or NoObserver()
-        self._attempts: dict[str, int] = {}
+        self.book = Book(state, [channel.name for channel in channels], clock)
+        self.senders = Senders(self.book, channels, hold, observer or NoObserver(), deadline_ms)
+        self.copier = Copier(self.book, archive)
+        self._copying: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.senders.start()
+        self._copying = asyncio.create_task(self.copier.run(), name="copy notifications")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.senders.stop()
+        if self._copying is not None:
+            self._copying.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._copying
+
+    def receivers(self) -> list[ReceiverState]:
+        """How each receiver does, as far as this worker's partitions go."""
+        return self.book.states()
 
     async def handle(self, run: Run) -> None:
-        events = [_event_of(record) for record in run.records if record.value is not None]
-        newest = max((event.schema for event in events), default=RECORD_VERSION)
-        if newest > RECORD_VERSION:
-            raise NewerVersion(f"an alert in {run.topic}[{run.partition}]", newest, RECORD_VERSION)
-        pages = [event for event in events if event.change != "ongoing"]
-        wanted = {self._id(event, channel): (event, channel) for event in pages for channel in self._channels}
-        sent = await self._archive.notification_status(list(wanted))
-        waits = [
-            wait
-            for key, (event, channel) in wanted.items()
-            if key not in sent and (wait := await self._deliver(key, event, channel)) is not None
-        ]
-        if waits:
-            raise Retry("a channel cannot take notifications now", min(waits))
+        desk = await self._open(run.partition)
+        base, receivers = desk.begun(run.epoch).base(run.epoch), list(self.book.receivers)
+        part = _Part()
+        for record in run.records:
+            step = desk.step(record, base, receivers, self.book.clock())
+            if step is not None and part.ends_before(step):
+                await self._write(desk, run.epoch, part)
+                part = _Part()
+                step = desk.step(record, base, receivers, self.book.clock())  # now with what was written
+            if step is not None:
+                part.add(step)
+        await self._write(desk, run.epoch, part)
 
-    @staticmethod
-    def _id(event: AlertEvent, channel: Channel) -> str:
-        return f"{event.id}.{event.version}.{channel.name}"
+    async def _write(self, desk: Desk, epoch: str, part: _Part) -> None:
+        if part.own_offset is not None:
+            row = msgspec.structs.replace(desk.begun(epoch), own_offset=part.own_offset)
+            await self.book.write(desk, part.plans, events=part.events, row=row)
 
-    async def _deliver(self, key: str, event: AlertEvent, channel: Channel) -> float | None:
-        """Send one notification; the seconds to wait before the next attempt, or None when it is settled."""
-        attempt = self._attempts.get(key, 0) + 1
-        result = await channel.notify(Notification(event, attempt), self._clock())
-        if isinstance(result, RetryLater) and attempt < MOST_ATTEMPTS:
-            self._attempts[key] = attempt
-            self._observer.notified(channel.name, "retry")
-            log.warning("delivery.retry", channel=channel.name, alert=event.id, problem=result.problem, attempt=attempt)
-            return result.after_seconds
-        self._attempts.pop(key, None)
-        await self._archive.record_notifications([self._record(key, event, channel, result)])
-        self._observer.notified(channel.name, "delivered" if isinstance(result, Delivered) else "failed")
-        return None
+    async def idle(self, partition: int, now_ms: int) -> None:  # noqa: ARG002  # senders look at the clock themselves
+        """After a restart what waits goes on, also when no alert comes."""
+        await self._open(partition)
 
-    def _record(
-        self, key: str, event: AlertEvent, channel: Channel, result: Delivered | RetryLater | GiveUp
-    ) -> StoredNotification:
-        problem = ""
-        if not isinstance(result, Delivered):
-            problem = result.reason if isinstance(result, GiveUp) else result.problem
-            log.error("delivery.failed", channel=channel.name, alert=event.id, problem=problem)
-        return StoredNotification(
-            id=key,
-            alert_id=event.id,
-            version=event.version,
-            channel=channel.name,
-            sent_ms=self._clock(),
-            problem=problem,
-        )
+    async def _open(self, partition: int) -> Desk:
+        desk = self.book.desks.get(partition)
+        if desk is None:
+            desk = await self.book.open(partition)
+            self.senders.resume()
+        return desk
 
-    async def idle(self, partition: int, now_ms: int) -> None:
-        """Nothing happens without a record."""
+    async def finish(self, within_seconds: float) -> None:
+        """Before partitions are given up or the process ends: attempts in flight get so long, no other begins."""
+        await self.senders.pause(within_seconds)
 
-    def forget(self, partition: int) -> None:  # noqa: ARG002  # attempts are counted by notification
-        self._attempts.clear()
+    def forget(self, partition: int) -> None:
+        self.book.close(partition)
 
 
-def _event_of(record: Record) -> AlertEvent:
-    """Raises `Reject` for a record that is no alert: anybody may write to a topic."""
-    try:
-        return AlertEvent.from_json(record.value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Reject("bad_alert", f"no alert: {error}", record.offset) from error
+class _Part:
+    """Steps that are written together."""
+
+    def __init__(self) -> None:
+        self.own_offset: int | None = None
+        self.plans: list[Planned] = []
+        self.events: dict[str, bytes] = {}
+        self._names: set[str] = set()
+        self._size_bytes = 0
+
+    def ends_before(self, step: Step) -> bool:
+        """Whether the part is to be written first: it is large, or the step is about one of its notifications."""
+        full = self._size_bytes >= _WRITE_BYTES or len(self.plans) >= _WRITE_PLANS
+        return full or step.notification in self._names
+
+    def add(self, step: Step) -> None:
+        self.own_offset = step.own_offset
+        self.plans += step.plans
+        self._names.add(step.notification)
+        if step.body is not None:
+            self.events[step.notification] = step.body
+            self._size_bytes += len(step.body)

@@ -16,7 +16,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from streams.engine.ports import Parking, Stage
 from streams.engine.runs import Run
 from streams.errors import LeaseLost, MoodwireError, Retry
 
-__all__ = ["CURRENT", "Dispatcher", "RunSource", "backoff_seconds"]
+__all__ = ["CURRENT", "Dispatcher", "Finish", "RunSource", "backoff_seconds", "nothing"]
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,17 @@ class RunSource(Protocol):
         """The run waits for a later record of its partition: hand out one run more than usual."""
 
 
+Finish = Callable[[float], Awaitable[None]]
+"""Ends, within so many seconds, what a stage does beside its runs."""
+
+
+async def nothing(within_seconds: float) -> None:
+    """Of a stage that works on runs alone."""
+
+
 class Dispatcher:
-    """The lanes of one stage; made before its app starts, closed before it stops.
+    """The lanes of one stage; made before its app starts, closed before it stops. `finish` is called before partitions
+    are given up, and at the end.
 
     `parking` takes the records that the stage cannot handle; without it a run that fails is tried again as it is.
 
@@ -96,6 +105,7 @@ class Dispatcher:
         *,
         idle_seconds: float = 1.0,
         apart_seconds: float = 0.0,
+        finish: Finish = nothing,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         parking: Parking | None = None,
         lone_seconds: float = LONE_SECONDS,
@@ -107,6 +117,7 @@ class Dispatcher:
         self.source = source
         self.idle_seconds = idle_seconds
         self.apart_seconds = apart_seconds
+        self._finish = finish
         self.now_ms = now_ms
         self.closing = asyncio.Event()
         self._lanes: dict[tuple[str, int], _Lane] = {}
@@ -137,10 +148,17 @@ class Dispatcher:
             lane.cancel()
             self.stage.forget(partition)
 
+    async def finish(self, within_seconds: float) -> None:
+        """What the stage does beside its runs has ended when this returns; it goes on at the next run or idle tick."""
+        await self._finish(within_seconds)
+
     async def close(self, within_seconds: float) -> None:
         """Takes nothing more; finishes the runs in hand within the bound and cancels what is left."""
         self.closing.set()
         self.drop_waiting()
+        await asyncio.gather(self._end_lanes(within_seconds), self._finish(within_seconds))
+
+    async def _end_lanes(self, within_seconds: float) -> None:
         tasks = [lane.task for lane in self._lanes.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within_seconds)

@@ -26,7 +26,7 @@ from yarl import URL
 from streams.engine.ports import Parking, Stage
 from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
 from streams.transport.broker import TopicSpec, open_broker
-from streams.transport.dispatch import Dispatcher
+from streams.transport.dispatch import Dispatcher, Finish, nothing
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
 from streams.transport.runs import RunLimits, RunSchema
 from streams.transport.sqlite.broker import broker_path
@@ -186,17 +186,21 @@ def run_stage(
     idle_seconds: float = 1.0,
     apart_seconds: float = 0.0,
     parking: Parking | None = None,
+    finish: Finish = nothing,
 ) -> StageJob:
     """Makes the agent that feeds the stage with the topic's runs. To be called before the app starts.
 
-    `parking` takes the records that the stage cannot handle.
+    `parking` takes the records that the stage cannot handle; `finish` ends what it does beside its runs, within so many
+    seconds.
     """
     name = app.conf.id
 
     def source() -> Any:
         return app.consumer
 
-    dispatcher = Dispatcher(stage, source, idle_seconds=idle_seconds, apart_seconds=apart_seconds, parking=parking)
+    dispatcher = Dispatcher(
+        stage, source, idle_seconds=idle_seconds, apart_seconds=apart_seconds, parking=parking, finish=finish
+    )
     app.lanes = dispatcher
     channel = app.topic(topic, schema=RunSchema(), internal=False)
 

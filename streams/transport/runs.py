@@ -48,6 +48,9 @@ class Lanes(Protocol):
     def drop_waiting(self) -> None:
         """Drops the runs that no stage has begun."""
 
+    async def finish(self, within_seconds: float) -> None:
+        """Ends what goes on beside the runs."""
+
     def forget(self, topic: str, partition: int) -> None:
         """The partition was revoked."""
 
@@ -295,6 +298,8 @@ class RunConsumer(Consumer):
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
         await self.wait_empty()
+        if self.lanes is not None:
+            await self.lanes.finish(self.app.bound_seconds)
         for tp in revoked:
             self._forget_handed(tp)
             self._next.pop(tp, None)

@@ -7,7 +7,8 @@ shows Faust only the last record, from which it knows that it has come to the en
 
 Where several workers share a stage, each row carries the position of the run that wrote it. A worker that was
 paused past its session may write after its successor did; of two rows of one key, recovery keeps the one with the
-later position, wherever it stands in the log.
+later position, wherever it stands in the log. A stage that also writes outside of runs has a fenced table: its rows
+carry a term instead, which is higher for each worker that takes the partition over.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from streams.transport.outbox import append
 __all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header"]
 
 POSITION_HEADER = "at"
-"""Header of a row: 8 bytes of the last offset of the run that wrote it, then its topic's epoch."""
+"""Header of a row: 8 bytes of the last offset of the run that wrote it, then its topic's epoch; or a term's 8 bytes."""
 
 _OFFSET = struct.Struct(">q")
 
@@ -48,6 +49,13 @@ class Rows:
     values: dict[bytes, bytes] = field(default_factory=dict)
     at: dict[bytes, int] = field(default_factory=dict)
     epochs: list[bytes] = field(default_factory=list)
+    _term: int | None = None
+
+    def term(self) -> int:
+        """Higher than every term in the rows that were restored; the same for as long as these rows are kept."""
+        if self._term is None:
+            self._term = max(self.at.values(), default=0) + 1
+        return self._term
 
     def take(self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()) -> None:
         """Takes a row (None deletes), unless one with a later position is known."""
@@ -107,15 +115,19 @@ class FaustState:
     A row of partition `p` and key `k` is the table's row `b"p|k"` and stands in changelog partition `p`: the
     partition of the source topic, so that rows travel with it. `name` is part of the changelog topic's name;
     `partitions` is the source topic's number of partitions. To be made before the app starts.
+
+    `fenced` is for a stage that also writes outside of runs. It writes a row of each partition that it takes over
+    before it acts on the others: from then on rows that an earlier owner writes late are stale.
     """
 
-    def __init__(self, app: Any, name: str, *, partitions: int) -> None:
+    def __init__(self, app: Any, name: str, *, partitions: int, fenced: bool = False) -> None:
         table = RowTable(
             app, name=name, key_type=bytes, value_type=bytes, partitions=partitions, beacon=app.tables.beacon
         )
         self._table = app.tables.add(table)
         self._app = app
         self._tell_position: bool = app.transport.rows_tell_position
+        self._fenced = fenced
 
     @property
     def changelog_topic(self) -> str:
@@ -142,7 +154,7 @@ class FaustState:
         if not rows:
             return
         keyed = {_row_key(partition, key): value for key, value in rows.items()}
-        topic, headers = self.changelog_topic, self._headers()
+        topic, headers = self.changelog_topic, self._headers(partition)
         sends = [Send(topic, key, value, partition, headers) for key, value in keyed.items()]
         check_rows(sends)
         await append(self._app, sends)
@@ -150,7 +162,9 @@ class FaustState:
         for key, value in keyed.items():
             take(key, value, headers)
 
-    def _headers(self) -> tuple[tuple[str, bytes], ...]:
+    def _headers(self, partition: int) -> tuple[tuple[str, bytes], ...]:
+        if self._fenced and self._tell_position:
+            return ((POSITION_HEADER, _OFFSET.pack(self._table.of(partition).term())),)
         event = CURRENT.get() if self._tell_position else None
         return () if event is None else (position_header(event.value),)
 

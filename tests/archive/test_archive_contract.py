@@ -242,11 +242,22 @@ async def test_an_older_state_never_replaces_a_newer_one(archive: Archive) -> No
     assert await archive.alerts(since_ms=2_000) == []
 
 
-async def test_a_notification_is_settled_once(archive: Archive) -> None:
-    first = StoredNotification("n1", "x", 1, "terminal", 5)
-    await archive.record_notifications([first])
-    await archive.record_notifications([StoredNotification("n1", "x", 1, "terminal", 9, "late")])
-    assert await archive.notification_status(["n1", "n2"]) == {"n1"}
+def notification(name: str, revision: int, state: str = "waiting", alert_id: str = "x") -> StoredNotification:
+    problem = "" if state == "sent" else "answered 503"
+    return StoredNotification(name, alert_id, 1, "terminal", state, revision, 5, revision, problem, revision)
+
+
+async def test_the_latest_revision_of_a_notification_stays(archive: Archive) -> None:
+    await archive.record_notifications([])
+    await archive.record_notifications([notification("n1", 3, "sent"), notification("n2", 4, alert_id="y")])
+    await archive.record_notifications([notification("n1", 2), notification("n1", 3), notification("n2", 4)])
+    await archive.refresh()
+    assert await archive.notifications() == [notification("n2", 4, alert_id="y"), notification("n1", 3, "sent")]
+    await archive.record_notifications([notification("n2", 5, "failed", alert_id="y")])
+    await archive.refresh()
+    assert await archive.notifications(state="failed") == [notification("n2", 5, "failed", alert_id="y")]
+    assert await archive.notifications(alert_id="x", channel="terminal", limit=1) == [notification("n1", 3, "sent")]
+    assert await archive.notifications(channel="file") == []
 
 
 async def test_prune_takes_an_item_with_all_that_belongs_to_it(archive: Archive) -> None:

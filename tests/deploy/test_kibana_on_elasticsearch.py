@@ -66,8 +66,8 @@ def alert(number: int, state: str, severity: str) -> StoredAlert:
 ALERTS = (alert(0, "firing", "warning"), alert(1, "escalated", "critical"), alert(2, "resolved", "warning"))
 
 NOTIFICATIONS = (
-    StoredNotification("n-0", "alert-0", 1, "webhook", NOW_MS),
-    StoredNotification("n-1", "alert-1", 1, "webhook", NOW_MS, "refused: 410 Gone"),
+    StoredNotification("n-0", "alert-0", 1, "webhook", "sent", 1, NOW_MS, NOW_MS, "", 1),
+    StoredNotification("n-1", "alert-1", 1, "webhook", "failed", 1, NOW_MS, NOW_MS, "refused: 410 Gone", 1),
 )
 
 

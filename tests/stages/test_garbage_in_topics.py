@@ -142,9 +142,10 @@ async def test_garbage_among_alerts_is_parked_and_reported(value: bytes) -> None
     channel, losses = _Channel(), []
     good = delivery_event("a").to_json()
     records = [Record(0, b"s", value, 5), Record(1, b"s", good, 5)]
-    stage = DeliverStage(MemoryArchive(), [channel], clock=lambda: START_MS)
+    stage = DeliverStage(MemoryArchive(), [channel], FakeState(Fuse()), clock=lambda: START_MS)
     reject = await handled(stage, "alerts", records, lambda *told: losses.append(told))
     assert (reject.reason, reject.position) == ("bad_alert", f"alerts:0:0:{EPOCH}")
+    await stage.senders.turn(channel.name)
     assert channel.sent == ["a"]
     [(subject, detail)] = losses
     assert subject == "alerts/0"

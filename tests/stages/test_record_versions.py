@@ -19,6 +19,7 @@ from streams.records import VERSION, Position, Scored
 from streams.stages.deliver import DeliverStage
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
+from tests.engine.positions_harness import FakeState, Fuse
 
 NEWS_1 = (
     b'{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","content":"cccccccccccccccccccccccccccccccc","title":"Lender in talks",'
@@ -172,7 +173,7 @@ def test_newer_rows_are_refused_before_anything_is_counted() -> None:
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:
     newer = ALERT_1.replace(b'"schema":1', b'"schema":2')
-    stage = DeliverStage(MemoryArchive(), ())
+    stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()))
     with pytest.raises(NewerVersion, match=r"alerts\[0\]"):
         await stage.handle(Run("alerts", 0, 1, "e", [record(ALERT_1, 0), record(newer, 1)], 2))
 

@@ -138,9 +138,21 @@ class ElasticArchive:
         await self._write_all(actions)
 
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
+        """By external version: a late writer changes nothing."""
         await self._ready()
-        index = self.names.notifications
-        await self._write_all([Action.of("create", index, one.id, notification_document(one)) for one in notifications])
+        await self._write_all(
+            [
+                Action.of(
+                    "index",
+                    self.names.notifications,
+                    one.id,
+                    notification_document(one),
+                    version=one.revision,
+                    version_type="external",
+                )
+                for one in notifications
+            ]
+        )
 
     async def _write_all(self, actions: Sequence[Action]) -> None:
         """Documents of our own making: none of them may be refused, so a refusal is trouble."""
@@ -193,8 +205,10 @@ class ElasticArchive:
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         return await self.reader.alert_history(alert_id)
 
-    async def notification_status(self, ids: Sequence[str]) -> set[str]:
-        return await self.reader.notification_status(ids)
+    async def notifications(
+        self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
+    ) -> list[StoredNotification]:
+        return await self.reader.notifications(alert_id, channel, state, limit)
 
     async def refresh(self) -> None:
         """Let searches see all that was written: for tests and reports, never for the pipeline."""

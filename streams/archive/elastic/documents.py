@@ -26,6 +26,7 @@ __all__ = [
     "first_scored_of",
     "item_document",
     "notification_document",
+    "notification_of",
     "scored_of",
     "scores_of",
     "stub_document",
@@ -281,23 +282,36 @@ def alert_of(source: Mapping[str, Any]) -> StoredAlert:
 
 
 def notification_document(notification: StoredNotification) -> bytes:
+    kind = "alert" if notification.problem else "event"
+    told = notification.state + (f": {notification.problem}" if notification.problem else "")
     return _encoder.encode(
         {
-            "@timestamp": notification.sent_ms,
+            "@timestamp": notification.updated_ms,
             "ecs": Ecs(),
-            "event": Event(notification.id, "moodwire.notifications", notification.channel, "event", "moodwire")
-            if not notification.problem
-            else Event(notification.id, "moodwire.notifications", notification.channel, "alert", "moodwire"),
-            "message": f"{notification.channel}: {notification.problem or 'sent'}",
+            "event": Event(notification.id, "moodwire.notifications", notification.channel, kind, "moodwire"),
+            "message": f"{notification.channel}: {told}",
             "moodwire": {
                 "notification": {
                     "id": notification.id,
                     "alert_id": notification.alert_id,
                     "version": notification.version,
                     "channel": notification.channel,
-                    "sent": notification.sent_ms,
+                    "state": notification.state,
+                    "attempts": notification.attempts,
+                    "since": notification.since_ms,
+                    "updated": notification.updated_ms,
                     "problem": notification.problem,
+                    "revision": notification.revision,
                 }
             },
         }
     )
+
+
+def notification_of(source: Mapping[str, Any]) -> StoredNotification:
+    """The notification back."""
+    own = source["moodwire"]["notification"]
+    return StoredNotification(
+        own["id"], own["alert_id"], own["version"], own["channel"], own["state"], own["attempts"], own["since"],
+        own["updated"], own["problem"], own["revision"],
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """Reading: searches and aggregations over the aliases, and documents by their keys in real time.
 
 What is found by a search was refreshed: it is up to five seconds old (our templates' `refresh_interval`). What is
-asked by id, and what a stage needs to be exact (`items_by_id`, `stories`, `stats`, notifications), is not behind.
+asked by id, and what a stage needs to be exact (`items_by_id`, `stories`, `stats`), is not behind.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from typing import Any
 
 import msgspec
 
-from streams.archive.elastic.documents import alert_of, document_id, first_scored_of, scored_of
+from streams.archive.elastic.documents import alert_of, document_id, first_scored_of, notification_of, scored_of
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.registry import Entry
 from streams.archive.elastic.session import Session
-from streams.archive.protocol import ArchiveStats, Count, Hit, Query, RateBucket, RecentStory, StoredAlert
+from streams.archive.protocol import (
+    ArchiveStats,
+    Count,
+    Hit,
+    Query,
+    RateBucket,
+    RecentStory,
+    StoredAlert,
+    StoredNotification,
+)
 from streams.archive.words import marked, words_of
 from streams.records import Scored
 
@@ -233,9 +242,12 @@ class Reader:
         body = {"query": query, "sort": [{"moodwire.alert.version": "asc"}], "size": MOST_HITS}
         return [alert_of(hit["_source"]) for hit in await self._search(self._names.alert_states, body)]
 
-    async def notification_status(self, ids: Sequence[str]) -> set[str]:
-        found = await self._session.documents([{"_index": self._names.notifications, "_id": one} for one in ids])
-        return {one["_id"] for one in found if one.get("found")}
+    async def notifications(self, alert_id: str, channel: str, state: str, limit: int) -> list[StoredNotification]:
+        asked = {"alert_id": alert_id, "channel": channel, "state": state}
+        filters = [{"term": {f"moodwire.notification.{field}": value}} for field, value in asked.items() if value]
+        order = [{"moodwire.notification.updated": "desc"}, {"moodwire.notification.id": "asc"}]
+        body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
+        return [notification_of(hit["_source"]) for hit in await self._search(self._names.notifications, body)]
 
 
 def _recent(source: dict[str, Any]) -> RecentStory:

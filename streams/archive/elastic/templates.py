@@ -13,7 +13,7 @@ from streams.archive.elastic.options import ElasticOptions
 
 __all__ = ["FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
 
-TEMPLATE_VERSION = 4
+TEMPLATE_VERSION = 5
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -110,7 +110,18 @@ ALERT = _ecs() | {
 
 NOTIFICATION = _ecs() | {
     "moodwire": _object(
-        notification=_object(id=KEYWORD, alert_id=KEYWORD, version=LONG, channel=KEYWORD, sent=DATE, problem=_text())
+        notification=_object(
+            id=KEYWORD,
+            alert_id=KEYWORD,
+            version=LONG,
+            channel=KEYWORD,
+            state=KEYWORD,
+            attempts=LONG,
+            since=DATE,
+            updated=DATE,
+            problem=_text(),
+            revision=LONG,
+        )
     )
 }
 

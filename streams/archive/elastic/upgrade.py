@@ -6,7 +6,7 @@ from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.reading import LENIENT
 from streams.archive.elastic.session import Session
-from streams.archive.elastic.templates import ITEM, writing_out
+from streams.archive.elastic.templates import ITEM, NOTIFICATION, writing_out
 
 __all__ = ["upgrade"]
 
@@ -31,6 +31,7 @@ async def upgrade(session: Session, names: Names, options: ElasticOptions) -> No
         keeping = {"preserve_existing": "true", **LENIENT}
         await session.call("PUT", f"/{indices}/_settings", {"index": settings}, keeping)
     await session.call("PUT", f"/{names.days}/_mapping", {"properties": ITEM}, LENIENT)
+    await session.call("PUT", f"/{names.notifications}/_mapping", {"properties": NOTIFICATION}, LENIENT)
     job = {"query": _BEFORE_NEGATIVE_IN, "script": {"source": _NEGATIVE_EVERYWHERE}}
     behind = {"conflicts": "proceed", "wait_for_completion": "false", **LENIENT}
     await session.call("POST", f"/{names.days}/_update_by_query", job, behind)

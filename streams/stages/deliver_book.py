@@ -1,0 +1,147 @@
+"""The partitions of `deliver` that this worker has, with their rows: all that it writes down goes through here.
+
+put, acknowledged ─► memory follows ─► senders and copier are woken
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from alerts import AlertEvent
+from alerts.delivery import Planned, Receiver, ReceiverState
+from streams.engine.ports import StateStore
+from streams.stages.deliver_desk import Desk
+from streams.stages.deliver_rows import (
+    EVENT_PREFIX,
+    PARTITION_KEY,
+    PartitionRow,
+    encoded_plan,
+    event_key,
+    plan_key,
+)
+
+__all__ = ["Book", "wall_ms"]
+
+log = structlog.get_logger(__name__)
+
+
+def wall_ms() -> int:
+    """The wall clock, in ms."""
+    return time.time_ns() // 1_000_000
+
+
+class Book:
+    """Desks by partition, and what is known of the receivers. `clock` gives the wall clock in ms."""
+
+    def __init__(self, state: StateStore, receivers: Sequence[str], clock: Callable[[], int] = wall_ms) -> None:
+        self._state = state
+        self.clock = clock
+        self.receivers = {name: Receiver(name) for name in receivers}
+        self.desks: dict[int, Desk] = {}
+        self._wakers: list[asyncio.Event] = []
+
+    def waker(self) -> asyncio.Event:
+        """An event that is set whenever something has changed."""
+        event = asyncio.Event()
+        self._wakers.append(event)
+        return event
+
+    def wake(self) -> None:
+        for event in self._wakers:
+            event.set()
+
+    async def open(self, partition: int) -> Desk:
+        """The partition's desk. The first time its rows are read, what waits for receivers that are gone is dropped,
+        and the partition's row is written: from then on rows of a worker that had the partition before are stale.
+        """
+        desk = self.desks.get(partition)
+        if desk is not None:
+            return desk
+        desk = Desk.restored(partition, self._state.items(partition))
+        gone = desk.without_receivers(list(self.receivers), self.clock())
+        for name in sorted({plan.receiver for plan in gone}):
+            count = sum(1 for plan in gone if plan.receiver == name)
+            log.warning("delivery.dropped", channel=name, notifications=count, partition=partition)
+        await self.write(desk, gone, row=desk.row)
+        for plan in desk.deliveries:
+            if (receiver := self.receivers.get(plan.receiver)) is not None:
+                receiver.restore(plan)
+        self.desks[partition] = desk
+        self.wake()
+        return desk
+
+    def close(self, partition: int) -> None:
+        """The partition is another worker's now."""
+        self.desks.pop(partition, None)
+
+    def has(self, desk: Desk) -> bool:
+        return self.desks.get(desk.number) is desk
+
+    async def write(
+        self,
+        desk: Desk,
+        plans: Iterable[Planned],
+        *,
+        events: Mapping[str, bytes] | None = None,
+        row: PartitionRow | None = None,
+    ) -> None:
+        """Writes events, notifications and the partition's row, in this order; memory follows. Raises as `put` does,
+        then nothing has changed in memory.
+        """
+        async with desk.lock:
+            first = desk.deliveries.next_revision(self.clock())
+            changed = [msgspec.structs.replace(plan, revision=first + n) for n, plan in enumerate(plans)]
+            rows: dict[str, bytes | None] = {event_key(name): body for name, body in (events or {}).items()}
+            rows |= {plan_key(plan): encoded_plan(plan) for plan in changed}
+            if row is not None:
+                rows[PARTITION_KEY] = row.encoded()
+            await self._state.put(desk.number, rows)
+            desk.row = row or desk.row
+            for plan in changed:
+                desk.take(plan)
+        self.wake()
+
+    def event(self, desk: Desk, plan: Planned) -> AlertEvent | None:
+        """The event of a notification; None when it is not kept any more."""
+        body = self._state.get(desk.number, event_key(plan.notification))
+        return AlertEvent.from_json(body) if body is not None else None
+
+    async def prune(self, desk: Desk) -> None:
+        """Deletes what need not be kept, and writes down how far the archive's copy is."""
+        async with desk.lock:
+            keys = [key for key, _ in self._state.items(desk.number)]
+            bodies = {key.removeprefix(EVENT_PREFIX) for key in keys if key.startswith(EVENT_PREFIX)}
+            events, plans = desk.spent(bodies, self.clock())
+            lost = sum(1 for plan in plans if (plan.receiver, plan.notification) in desk.dirty)
+            forgotten_ms = max([desk.row.forgotten_ms, *(plan.at_ms for plan in plans)])
+            row = msgspec.structs.replace(desk.row, copied=desk.copied_up_to, forgotten_ms=forgotten_ms)
+            deleted: dict[str, bytes | None] = dict.fromkeys([*map(event_key, events), *map(plan_key, plans)])
+            if row != desk.row:
+                deleted[PARTITION_KEY] = row.encoded()
+            await self._state.put(desk.number, deleted)
+            desk.row = row
+            desk.forget(plans)
+        if lost:
+            log.error("delivery.copy_lost", partition=desk.number, notifications=lost)
+
+    def states(self) -> list[ReceiverState]:
+        """How each receiver does, over the partitions here."""
+        return [self._state_of(receiver) for receiver in self.receivers.values()]
+
+    def _state_of(self, receiver: Receiver) -> ReceiverState:
+        waiting = [plan for desk in self.desks.values() for plan in desk.deliveries.waiting_for(receiver.name)]
+        failing = [plan.failing_ms for plan in waiting if plan.failing_ms]
+        since = [at for at in (receiver.failing_ms, receiver.begun_ms, *failing) if at]
+        problem = receiver.problem or next((plan.problem for plan in waiting if plan.problem), "")
+        return ReceiverState(
+            receiver.name,
+            len(waiting),
+            min((plan.since_ms for plan in waiting), default=None),
+            min(since, default=None),
+            problem or ("an attempt hangs" if receiver.begun_ms else ""),
+        )

@@ -1,0 +1,102 @@
+"""The archive's copy of what `deliver` has planned and sent: for reading, and never in the way of sending.
+
+    rows that the archive has not ─► record_notifications ─► known as copied
+                                        └─ refused: again, after a while
+
+The rows are what is copied, so nothing is queued while the archive is away, and a restart goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import islice
+
+import structlog
+
+from alerts.delivery import Planned
+from streams.archive.protocol import Archive, StoredNotification
+from streams.errors import Retry
+from streams.stages.deliver_book import Book
+from streams.stages.deliver_desk import Desk
+
+__all__ = ["Copier", "stored_notification"]
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 200
+_LONGEST_WAIT_SECONDS = 60.0
+_PRUNE_EVERY_MS = 60_000
+
+
+class Copier:
+    """Copies what has changed, oldest first, and deletes the rows that nobody needs any more."""
+
+    def __init__(self, book: Book, archive: Archive) -> None:
+        self._book = book
+        self._archive = archive
+        self._failures = 0
+        self._woken = book.waker()
+
+    @property
+    def behind(self) -> bool:
+        """Whether the archive lacks something that it may take now."""
+        return not self._failures and any(desk.dirty for desk in self._book.desks.values())
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        while True:
+            self._woken.clear()
+            wait = await self.turn()
+            if self._failures:
+                await asyncio.sleep(wait)
+            elif wait:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
+
+    async def turn(self) -> float:
+        """Copies a batch of each partition; the seconds until the next look, 0 when there is more to do."""
+        try:
+            more = [await self._copy(desk) for desk in list(self._book.desks.values())]
+            for desk in list(self._book.desks.values()):
+                await self._prune(desk)
+        except Exception as error:  # the boundary: the copy waits, whatever the archive or the broker says
+            self._failures += 1
+            asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
+            wait = min(max(asked, 2.0 ** min(self._failures - 1, 6)), _LONGEST_WAIT_SECONDS)
+            log.warning("delivery.not_copied", problem=str(error) or type(error).__name__, again_in_seconds=wait)
+            return wait
+        self._failures = 0
+        return 0.0 if any(more) else _LONGEST_WAIT_SECONDS
+
+    async def _copy(self, desk: Desk) -> bool:
+        """Copies some of the partition's notifications; returns whether more of them wait."""
+        plans = [plan for key in islice(desk.dirty, _AT_ONCE) if (plan := desk.deliveries.get(*key)) is not None]
+        if not plans:
+            return False
+        await self._archive.record_notifications([stored_notification(plan) for plan in plans])
+        desk.copied(plans)
+        return bool(desk.dirty)
+
+    async def _prune(self, desk: Desk) -> None:
+        now_ms = self._book.clock()
+        if self._book.has(desk) and abs(now_ms - desk.pruned_ms) >= _PRUNE_EVERY_MS:
+            desk.pruned_ms = now_ms
+            await self._book.prune(desk)
+
+
+def stored_notification(plan: Planned) -> StoredNotification:
+    """A notification as the archive keeps it."""
+    return StoredNotification(
+        id=plan.id,
+        alert_id=plan.alert,
+        version=plan.version,
+        channel=plan.receiver,
+        state=plan.status.value,
+        attempts=plan.attempts,
+        since_ms=plan.since_ms,
+        updated_ms=plan.updated_ms,
+        problem=plan.problem,
+        revision=plan.revision,
+    )

@@ -1,0 +1,340 @@
+"""`deliver`: every channel at its own pace, whatever the others and the archive do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from alerts import AlertEvent
+from alerts.delivery import Delivered, Delivery, GiveUp, Notification, RetryLater
+from streams.engine.runs import Record, Run
+from streams.errors import LeaseLost, Retry
+from streams.stages.deliver import DeliverStage
+from streams.stages.deliver_desk import KEPT_EVENTS, Resend
+from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX
+from streams.topics import RESEND_HEADER
+from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.engine.positions_harness import FakeState, Fuse
+from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, World, down
+
+
+def later(event: AlertEvent, minutes: int, change: str = "opened") -> AlertEvent:
+    return msgspec.structs.replace(event, updated_ms=NOW_MS + minutes * 60_000, change=change)
+
+
+def alerts(count: int, first: int = 0) -> list[AlertEvent]:
+    return [later(delivery_event(f"a{number}"), number) for number in range(first, first + count)]
+
+
+def asked(receiver: str, notification: str, request: str, body: bytes | None = None, offset: int = 500) -> Run:
+    header = msgspec.json.encode(Resend(request=request, receiver=receiver, notification=notification, by="me"))
+    return Run("alerts", 0, 1, "e1", [Record(offset, None, body, 0, ((RESEND_HEADER, header),))], offset + 1)
+
+
+async def test_a_dead_channel_delays_no_other_and_loses_nothing_for_days() -> None:
+    dead, works = FakeReceiver("webhook", answer=down), FakeReceiver("file")
+    world = World([dead, works])
+    for hour in range(70):
+        await world.plan(*alerts(2, 2 * hour), first=2 * hour)
+        for _ in range(60):
+            await world.send()
+            world.wall.now_ms += 60_000
+        if hour % 10 == 0:
+            world.stage = None  # and it survives restarts
+    assert len(works.taken) == 140
+    assert len(dead.attempts) <= 70 + 14, "one notification probes a receiver that is down"
+    assert {name for name, _, _ in dead.attempts} == {"a0.1"}
+    dead.answer = lambda notification, now_ms: Delivered()
+    world.wall.now_ms += HOUR_MS * 3 // 2
+    await world.send(rounds=1_000)
+    assert dead.taken == works.taken
+
+
+async def test_after_its_deadline_a_notification_has_failed_and_says_why() -> None:
+    dead = FakeReceiver("webhook", answer=down)
+    world = World([dead], deadline_ms=10 * HOUR_MS)
+    await world.plan(*alerts(5))
+    for _ in range(13):
+        await world.send()
+        world.wall.now_ms += HOUR_MS
+    assert world.statuses("webhook") == {"failed": 5}
+    await world.copy()
+    (problem,) = {one.problem for one in await world.archive.notifications(state="failed")}
+    assert problem == "not delivered within 10 h: no connection"
+
+
+async def test_what_waited_past_its_deadline_while_no_worker_ran_is_tried_once_more() -> None:
+    receiver = FakeReceiver("webhook", answer=down)
+    world = World([receiver], deadline_ms=10 * HOUR_MS)
+    await world.plan(*alerts(3))
+    await world.send()
+    world.stage, world.wall.now_ms = None, NOW_MS + 100 * HOUR_MS
+    receiver.answer = lambda notification, now_ms: Delivered()
+    await world.send()
+    assert receiver.taken == ["a0.1", "a1.1", "a2.1"]
+
+
+async def test_a_refused_notification_holds_back_its_own_alert_alone() -> None:
+    def fussy(notification: Notification, now_ms: int) -> Delivery:
+        refused = notification.id == "a0.1" and now_ms < NOW_MS + HOUR_MS
+        return RetryLater(5, "answered 413", down=False) if refused else Delivered()
+
+    receiver = FakeReceiver("webhook", answer=fussy)
+    world = World([receiver])
+    opened, escalated = alerts(1)[0], later(delivery_event("a0", 2), 1, "escalated")
+    await world.plan(opened, escalated, *alerts(2, 1))
+    await world.send()
+    assert receiver.taken == ["a1.1", "a2.1"]
+    world.wall.now_ms += 2 * HOUR_MS
+    await world.send()
+    assert receiver.taken == ["a1.1", "a2.1", "a0.1", "a0.2"]
+
+
+async def test_a_receiver_that_says_no_for_good_is_asked_once() -> None:
+    receiver = FakeReceiver("webhook", answer=lambda notification, now_ms: GiveUp("410: the receiver wants no more"))
+    world = World([receiver])
+    await world.plan(*alerts(2))
+    await world.send()
+    assert [attempt for _, attempt, _ in receiver.attempts] == [1, 1]
+    assert world.statuses("webhook") == {"failed": 2}
+
+
+async def test_a_channel_that_raises_costs_a_notification_and_not_the_stage() -> None:
+    def broken(notification: Notification, now_ms: int) -> Delivery:
+        if notification.id == "a0.1":
+            raise UnicodeEncodeError("ascii", "é", 0, 1, "no")
+        return Delivered()
+
+    receiver = FakeReceiver("webhook", answer=broken)
+    world = World([receiver], deadline_ms=HOUR_MS)
+    await world.plan(*alerts(2))
+    for _ in range(100):
+        await world.send()
+        world.wall.now_ms += 60_000
+    assert receiver.taken == ["a1.1"]
+    assert world.statuses("webhook") == {"sent": 1, "failed": 1}
+
+
+async def test_alerts_go_out_while_the_archive_is_away_and_its_copy_is_complete_in_the_end() -> None:
+    receiver = FakeReceiver("file")
+    world = World([receiver])
+    world.archive.away = True
+    for number in range(30):
+        await world.plan(*alerts(10, 10 * number), first=10 * number)
+        await world.send()
+        await world.copy()
+        if number % 7 == 0:
+            world.stage = None
+    assert len(receiver.taken) == 300
+    assert await world.copied("file") == {}
+    world.archive.away = False
+    await world.copy()
+    assert await world.copied("file") == {"sent": 300}
+
+
+async def test_a_restart_copies_only_what_the_archive_lacks() -> None:
+    world = World([FakeReceiver("file")])
+    await world.plan(*alerts(10))
+    await world.send()
+    await world.copy()
+    world.stage = None
+    await world.plan(*alerts(1, 10), first=10)
+    assert len(world.worker().book.desks[0].dirty) == 1
+
+
+async def test_a_worker_that_may_have_lost_its_partitions_sends_nothing() -> None:
+    receiver, state = FakeReceiver("webhook"), FakeState(Fuse())
+    owned = False
+
+    async def hold() -> None:
+        if not owned:
+            raise LeaseLost("another worker has it")
+
+    world = World([receiver])
+    world.stage = DeliverStage(world.archive, [receiver], state, hold=hold, clock=world.wall)
+    await world.plan(*alerts(2))
+    await world.send()
+    assert receiver.attempts == []
+    owned = True
+    await world.send()
+    assert len(receiver.taken) == 2
+    world.stage.forget(0)
+    assert world.stage.receivers()[0].waiting == 0
+
+
+async def test_what_a_removed_receiver_waited_for_is_dropped_and_a_new_one_gets_new_alerts_only() -> None:
+    old, file = FakeReceiver("webhook old", answer=down), FakeReceiver("file")
+    world = World([old, file])
+    await world.plan(*alerts(3))
+    await world.send()
+    new = FakeReceiver("webhook new")
+    world.stage, world.receivers = None, [new, file]
+    await world.plan(*alerts(1, 3), first=3)
+    await world.send()
+    await world.copy()
+    assert new.taken == ["a3.1"]
+    assert await world.copied("webhook old") == {"dropped": 3}
+    assert {one.problem for one in await world.archive.notifications(channel="webhook old")} == {
+        "the receiver is no longer in the settings"
+    }
+
+
+async def test_a_notification_is_sent_again_when_somebody_asks_and_once_for_each_request() -> None:
+    receiver = FakeReceiver("webhook")
+    world = World([receiver])
+    await world.plan(*alerts(2))
+    await world.send()
+    for offset in (500, 500, 501):  # the same record is done again after a crash
+        await world.worker().handle(asked("webhook", "a1.1", f"request {offset}", offset=offset))
+        await world.send()
+        world.stage = None if offset == 500 else world.stage
+    assert receiver.taken == ["a0.1", "a1.1", "a1.1", "a1.1"]
+    plan = world.worker().book.desks[0].deliveries.get("webhook", "a1.1")
+    assert plan is not None
+    assert (plan.request, plan.status.value) == ("request 501", "sent")
+
+
+async def test_one_that_failed_is_sent_at_once_when_asked_for_and_what_is_unknown_changes_nothing() -> None:
+    receiver = FakeReceiver("webhook", answer=down)
+    world = World([receiver], deadline_ms=10 * HOUR_MS)
+    await world.plan(*alerts(2))
+    for _ in range(13):
+        await world.send()
+        world.wall.now_ms += HOUR_MS
+    receiver.answer = lambda notification, now_ms: Delivered()
+    await world.worker().handle(asked("webhook", "zz.1", "r1"))
+    await world.worker().handle(asked("webhook gone", "a0.1", "r2", offset=501))
+    await world.worker().handle(asked("webhook", "a1.1", "r3", offset=502))
+    await world.send()
+    assert receiver.taken == ["a1.1"]
+    assert world.statuses("webhook") == {"failed": 1, "sent": 1}
+
+
+async def test_one_that_is_known_no_longer_is_sent_from_the_event_in_the_request() -> None:
+    receiver = FakeReceiver("webhook")
+    world = World([receiver])
+    await world.worker().handle(asked("webhook", "a9.1", "r1", alerts(1, 9)[0].to_json()))
+    await world.send()
+    assert receiver.taken == ["a9.1"]
+
+
+async def test_settled_notifications_are_forgotten_and_never_planned_again() -> None:
+    receiver = FakeReceiver("file")
+    world = World([receiver])
+    count = KEPT_EVENTS + 300
+    for first in range(0, count, 100):
+        await world.plan(*alerts(100, first), first=first)
+        await world.send(rounds=1_000)
+        await world.copy()
+        world.wall.now_ms += 61_000
+    for _ in range(2):  # first the events, then the notifications
+        world.wall.now_ms += 48 * HOUR_MS
+        await world.copy()
+    keys = [key for _, key in world.state.rows]
+    assert sum(key.startswith(EVENT_PREFIX) for key in keys) == 0
+    assert sum(key.startswith(PLAN_PREFIX) for key in keys) == KEPT_EVENTS
+    world.stage = None
+    await world.plan(*alerts(count), first=10_000)  # `watch` counts everything again
+    await world.send(rounds=10_000)
+    assert len(receiver.taken) == count
+
+
+async def test_a_topic_made_again_starts_from_offset_0_and_its_alerts_are_new() -> None:
+    receiver = FakeReceiver("file")
+    world = World([receiver])
+    await world.plan(*alerts(3), first=100)
+    await world.plan(*alerts(3, 3), epoch="e2")
+    await world.plan(*alerts(3, 3), epoch="e2")
+    await world.send()
+    assert receiver.taken == [f"a{number}.1" for number in range(6)]
+
+
+async def test_attempts_in_flight_finish_at_a_stop_and_their_result_is_written() -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeReceiver):
+        async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+            begun.set()
+            await goes_on.wait()
+            return await super().notify(notification, now_ms)
+
+    receiver = Slow("webhook")
+    world = World([receiver])
+    async with world.worker() as stage:
+        await world.plan(*alerts(2))
+        await begun.wait()
+        finishing = asyncio.ensure_future(stage.finish(60))
+        await asyncio.sleep(0)
+        goes_on.set()
+        await finishing
+        assert receiver.taken == ["a0.1"]
+        assert world.statuses("webhook") == {"sent": 1, "waiting": 1}
+    world.stage = None
+    await world.send()
+    assert receiver.taken == ["a0.1", "a1.1"]
+
+
+async def test_an_attempt_that_hangs_at_a_stop_is_cut_off_within_the_bound() -> None:
+    class Hanging(FakeReceiver):
+        async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    world = World([Hanging("webhook"), FakeReceiver("file")])
+    async with asyncio.timeout(30), world.worker() as stage:
+        await world.plan(*alerts(2))
+        while len(world.receivers[1].taken) < 2:  # noqa: ASYNC110  # the sender's own task tells nobody
+            await asyncio.sleep(0.01)
+        await stage.finish(0.05)
+    assert world.statuses("webhook") == {"waiting": 2}
+
+
+async def test_senders_go_on_by_themselves_after_a_restart_without_new_alerts() -> None:
+    receiver = FakeReceiver("webhook", answer=down)
+    world = World([receiver])
+    await world.plan(*alerts(2))
+    await world.send()
+    world.stage, world.wall.now_ms = None, NOW_MS + HOUR_MS
+    receiver.answer = lambda notification, now_ms: Delivered()
+    async with asyncio.timeout(30), world.worker() as stage:
+        await stage.idle(0, world.wall())
+        while len(receiver.taken) < 2 or await world.copied("webhook") != {"sent": 2}:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_result_that_cannot_be_written_is_written_later_and_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.stages.deliver_senders._WRITE_AGAIN_SECONDS", 0.0)
+    receiver = FakeReceiver("webhook")
+    world = World([receiver])
+    await world.plan(*alerts(1))
+    put, refusals = world.state.put, iter(range(3))
+
+    async def refusing(partition: int, rows: dict[str, bytes | None]) -> None:
+        if next(refusals, None) is not None:
+            raise Retry("no broker", 1)
+        await put(partition, rows)
+
+    monkeypatch.setattr(world.state, "put", refusing)
+    await world.send()
+    assert receiver.taken == ["a0.1"]
+    assert world.statuses("webhook") == {"sent": 1}
+
+
+def test_states_say_what_waits_since_when_and_why() -> None:
+    async def scene() -> None:
+        world = World([FakeReceiver("webhook", answer=down), FakeReceiver("file")])
+        await world.plan(*alerts(3))
+        await world.send()
+        world.wall.now_ms += HOUR_MS
+        dead, works = world.worker().receivers()
+        assert (dead.waiting, dead.oldest_ms, dead.failing_ms, dead.problem) == (3, NOW_MS, NOW_MS, "no connection")
+        assert (works.waiting, works.oldest_ms, works.failing_ms) == (0, None, None)
+        world.stage = None
+        await world.worker().idle(0, world.wall())
+        assert world.worker().receivers()[0].failing_ms == NOW_MS
+
+    asyncio.run(scene())

@@ -108,7 +108,7 @@ async def _play(
     with open_broker(settings.broker, settings.kafka) as broker, closing(publisher):
         replay = _replay_of(pipeline, file, speed, broker)
         publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, publisher, on_progress, quit_publishing))
-        following = asyncio.ensure_future(_stop_when_drained(settings, broker, publishing, stop, on_scored))
+        following = asyncio.ensure_future(_stop_when_drained(pipeline, broker, publishing, stop, on_scored))
         try:
             stopped_by = await run_stages(pipeline.jobs, until=stop)
             quit_publishing.set()
@@ -135,7 +135,7 @@ def _replay_of(pipeline: Pipeline, file: Path, speed: float, broker: Broker) -> 
 
 
 async def _stop_when_drained(
-    settings: Settings,
+    pipeline: Pipeline,
     broker: Broker,
     publishing: asyncio.Future[ReplayProgress],
     stop: asyncio.Event,
@@ -143,9 +143,10 @@ async def _stop_when_drained(
 ) -> bool:
     """Set `stop` once the file is published and every stage, in the order of the flow, has committed all: True.
 
-    False when publishing failed.
+    False when publishing failed. Notifications of a channel that fails, or copies for an archive that does, are not
+    waited for: a worker of the namespace goes on with them.
     """
-    topics = settings.topics
+    topics, delivering = pipeline.settings.topics, pipeline.delivering
     while True:
         done = publishing.done()
         if done and publishing.exception() is not None:
@@ -155,7 +156,7 @@ async def _stop_when_drained(
             await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()
         ]
         on_scored(lags[0])
-        if done and not any(lags):
+        if done and not any(lags) and (delivering is None or delivering.is_done):
             stop.set()
             return True
         await asyncio.sleep(_POLL_SECONDS)

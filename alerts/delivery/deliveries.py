@@ -23,7 +23,7 @@ __all__ = ["Deliveries", "Receiver", "ReceiverState"]
 @dataclass(frozen=True, slots=True)
 class ReceiverState:
     """How a receiver does, for people: `oldest_ms` is when the oldest waiting notification was planned (None without
-    one), `failing_ms` since when attempts fail or hang (None while they do not), `problem` why.
+    one), `failing_ms` since when attempts fail or one hangs (None while they do not), `problem` why they fail.
     """
 
     name: str

@@ -23,7 +23,8 @@ def look_at_receivers(
             minutes = (now_ms - state.failing_ms) // 60_000
             troubles.raise_trouble(
                 "channel",
-                f"{state.name} has not taken notifications for {minutes} min, {state.waiting:,} wait: {state.problem}; "
+                f"{state.name} has not taken notifications for {minutes} min, {state.waiting:,} wait: "
+                f"{state.problem or 'an attempt hangs'}; "
                 "look at `moodwire deliver list`",
                 state.name,
             )

@@ -85,6 +85,11 @@ class DeliverStage:
         """How each receiver does, as far as this worker's partitions go."""
         return self.book.states()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is to be sent or copied now: what waits is for a receiver or an archive that refuses it."""
+        return not self.copier.behind and not any(map(self.senders.busy, self.book.receivers))
+
     async def handle(self, run: Run) -> None:
         desk = await self._open(run.partition)
         base, receivers = desk.begun(run.epoch).base(run.epoch), list(self.book.receivers)

@@ -143,5 +143,5 @@ class Book:
             len(waiting),
             min((plan.since_ms for plan in waiting), default=None),
             min(since, default=None),
-            problem or ("an attempt hangs" if receiver.begun_ms else ""),
+            problem,
         )

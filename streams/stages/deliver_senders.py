@@ -119,6 +119,14 @@ class Senders:
         await self._unharmed(self._attempt(desk, plan, receiver))
         return 0.0
 
+    def busy(self, name: str) -> bool:
+        """Whether an attempt is under way, or due now."""
+        receiver, now_ms = self._book.receivers[name], self._book.clock()
+        if receiver.begun_ms:
+            return True
+        found = self._first(name, now_ms)
+        return found is not None and not receiver.rests(now_ms) and _is_due(found[1], now_ms)
+
     async def _unharmed(self, work: Awaitable[None]) -> None:
         """Does the work in a task that `pause` can wait for."""
         task = asyncio.ensure_future(work)

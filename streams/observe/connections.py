@@ -1,14 +1,15 @@
 """A server's connections, few and short-lived: a half-open or idle one costs a descriptor that scoring may need.
 
-Each may last some seconds, whatever its client sends or leaves out. When there are too many, the oldest is closed for
-the newest: a flood of half-open connections delays no health check.
+Each may last some seconds, whatever its client sends or leaves out. When there are too many, the oldest that waits for
+its client is closed for the newest: a flood of half-open connections delays no health check.
 """
 
 from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 __all__ = ["ConnectionLimits", "most_connections"]
 
@@ -30,22 +31,31 @@ class ConnectionLimits:
 
     def __init__(self, make: Callable[[], asyncio.Protocol], most: int, seconds: float) -> None:
         self._make, self.most, self._seconds = make, most, seconds
-        self._open: dict[_Limited, None] = {}  # the oldest first
+        self._open: dict[asyncio.Protocol, _Limited] = {}  # by the server's own protocol, the oldest first
+        self._answering: set[asyncio.Protocol] = set()
 
     def __call__(self) -> asyncio.BaseProtocol:
         return _Limited(self._make(), self)
 
-    def opened(self, connection: _Limited) -> float:
-        """Makes room for it; returns how many seconds it has."""
-        while len(self._open) >= self.most:
-            oldest = next(iter(self._open))
-            del self._open[oldest]
-            oldest.abort()
-        self._open[connection] = None
+    @contextmanager
+    def answering(self, protocol: asyncio.Protocol) -> Iterator[None]:
+        """While this is entered, the connection is not closed for another one."""
+        self._answering.add(protocol)
+        try:
+            yield
+        finally:
+            self._answering.discard(protocol)
+
+    def opened(self, protocol: asyncio.Protocol, connection: _Limited) -> float:
+        """Makes room for it, or closes it if every other one is being answered; returns how many seconds it has."""
+        self._open[protocol] = connection
+        if len(self._open) > self.most:
+            oldest = next(known for known in self._open if known not in self._answering)
+            self._open.pop(oldest).abort()
         return self._seconds
 
-    def closed(self, connection: _Limited) -> None:
-        self._open.pop(connection, None)
+    def closed(self, protocol: asyncio.Protocol) -> None:
+        self._open.pop(protocol, None)
 
 
 class _Limited(asyncio.Protocol):
@@ -59,8 +69,8 @@ class _Limited(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._end = asyncio.get_running_loop().call_later(self._limits.opened(self), self.abort)
         self._inner.connection_made(transport)
+        self._end = asyncio.get_running_loop().call_later(self._limits.opened(self._inner, self), self.abort)
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -69,7 +79,7 @@ class _Limited(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._end is not None:
             self._end.cancel()
-        self._limits.closed(self)
+        self._limits.closed(self._inner)
         self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import Self
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from streams.errors import SettingsError
@@ -53,7 +54,7 @@ class OperatorServer:
         self.port = port
         self._health = health
         self._registry = registry
-        app = web.Application()
+        app = web.Application(middlewares=[self._answering])
         app.router.add_get("/health", self._answer_health)
         app.router.add_get("/ready", self._answer_ready)
         app.router.add_get("/metrics", self._answer_metrics)
@@ -69,15 +70,16 @@ class OperatorServer:
         self._most = most_connections() if most is None else most
         self._connection_seconds = connection_seconds
         self._listening: asyncio.Server | None = None
+        self._limits: ConnectionLimits | None = None
 
     async def __aenter__(self) -> Self:
         """Raises `PortTaken`, or `SettingsError` for an address that cannot be used."""
         await self._runner.setup()
         assert self._runner.server is not None
-        limits = ConnectionLimits(self._runner.server, self._most, self._connection_seconds)
+        self._limits = ConnectionLimits(self._runner.server, self._most, self._connection_seconds)
         try:
             self._listening = await asyncio.get_running_loop().create_server(
-                limits, self.host, self.port, backlog=self._most
+                self._limits, self.host, self.port, backlog=self._most
             )
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
@@ -102,6 +104,12 @@ class OperatorServer:
         if self._listening is not None:
             self._listening.close()
         await self._runner.cleanup()
+
+    @web.middleware
+    async def _answering(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert self._limits is not None
+        with self._limits.answering(request.protocol):
+            return await handler(request)
 
     async def _answer_health(self, _: web.Request) -> web.Response:
         return _json(self._health.health())

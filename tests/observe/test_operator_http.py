@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from streams.errors import SettingsError
 from streams.observe.connections import most_connections
@@ -181,6 +185,28 @@ async def test_a_flood_of_half_open_connections_delays_no_health_check(health: H
             assert (await client.get("/health", timeout=20)).status_code == 200
         closed = [await is_closed(reader) for reader in flood[:40]]
         assert all(closed)
+
+
+async def test_what_is_being_answered_is_not_closed_for_another(health: Health, half_open: Dial) -> None:
+    asked, goes_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow(Collector):
+        def collect(self) -> Iterator[Metric]:
+            loop.call_soon_threadsafe(asked.set)
+            goes_on.wait()
+            return iter(())
+
+    registry = CollectorRegistry()
+    async with OperatorServer(health, registry, "127.0.0.1", 0, most=4) as server:
+        registry.register(Slow())
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=20) as client:
+            asking = asyncio.ensure_future(client.get("/metrics"))
+            await asked.wait()
+            flood = [await half_open(server, b"GET ") for _ in range(20)]
+            assert all([await is_closed(reader) for reader in flood[:15]])
+            goes_on.set()
+            assert (await asking).status_code == 200
 
 
 def test_connections_are_few_where_descriptors_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,52 @@ def test_atom() -> None:
     assert entry["url"] == "https://muehle.example/1"
 
 
+WHERE = "https://mill.example/news/rss?key=1"
+
+
+@pytest.mark.parametrize(
+    ("item", "url"),
+    [
+        ("<link>/a</link>", "https://mill.example/a"),
+        ("<link>../a?b=1&amp;c=2</link>", "https://mill.example/a?b=1&c=2"),
+        ("<link>//cdn.example/a</link>", "https://cdn.example/a"),
+        ("<link>https://other.example/a</link>", "https://other.example/a"),
+        ("<link xml:base='https://base.example/x/'>a</link>", "https://base.example/x/a"),
+        ("<guid>https://mill.example/7</guid>", "https://mill.example/7"),
+        ("<guid>7</guid>", "7"),
+        ("<link>http://[bad</link>", "http://[bad"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("ending", ["</item></channel></rss>", "</item></channel>&"], ids=["sound", "broken"])
+def test_links_are_resolved_where_the_document_was_and_ids_are_not(item: str, url: str, ending: str) -> None:
+    body = f"<rss version='2.0'><channel><item><title>a</title>{item}{ending}"
+    (entry,) = parse_document(body.encode(), {}, WHERE).entries
+    assert entry["url"] in {url, ""} if "[bad" in url else entry["url"] == url
+    assert entry["id"] == (item[6:-7] if "guid" in item else None)
+
+
+def test_a_relative_base_of_atom_is_resolved_too() -> None:
+    body = ATOM.replace("<feed ", "<feed xml:base='/deep/' ").replace("https://muehle.example/1", "1")
+    (entry,) = parse_document(body.encode(), {}, "https://muehle.example/feed").entries
+    assert entry["url"] == "https://muehle.example/deep/1"
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("&lt;p&gt;Acme falls&lt;/p&gt;", "Acme falls"),
+        ("word " * 60, "word " * 23 + "word…"),
+        ("x" * 500, "x" * 120 + "…"),
+        ("&lt;img src='a'&gt;", ""),
+    ],
+)
+def test_an_entry_with_text_alone_gets_a_title(text: str, title: str) -> None:
+    body = f"<rss version='2.0'><channel><item><guid>1</guid><description>{text}</description></item></channel></rss>"
+    (entry,) = parsed(body).entries
+    assert entry["title"] == title
+
+
 def test_what_breaks_off_gives_what_came_before() -> None:
     whole = RSS.format(encoding="utf-8")
     document = parsed(whole[: whole.index("<item><title>First")])

@@ -76,8 +76,9 @@ def _record(entry: RawEntry, url: str) -> dict[str, str | int | None]:
 
 def _title_of(text: str) -> str:
     """The beginning of a text, for an entry without a title, which RSS allows."""
-    title = clean_text(text, _TITLE_CHARACTERS + 1)
-    return title if len(title) <= _TITLE_CHARACTERS else clean_text(title, _TITLE_CHARACTERS) + "…"
+    beginning = clean_text(text, 2 * _TITLE_CHARACTERS)
+    title = clean_text(beginning, _TITLE_CHARACTERS)
+    return title if title == beginning else f"{title}…"
 
 
 def _absolute(entry: RawEntry, url: str) -> str:

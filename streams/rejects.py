@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerts import AlertEvent
+from alerts.records import AlertEvent
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject

@@ -33,7 +33,7 @@ for _name, _help in {
     "archive": "Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
     "rejects": "Records that could not be processed: look at them, send them again.",
     "model": "Train models, prove them, and put them to work.",
-    "doctor": "Check settings, processor, classifier, profile, broker and archive: what is wrong, and how to fix it.",
+    "doctor": "Try what the settings name: folders, files, feeds, servers. Each problem with its fix, within 10 s.",
 }.items():
     add_lazy(app, f"streams.cli.{_name}", _name, _help)
 

@@ -13,7 +13,7 @@ from streams.transport.kafka.client import KafkaBroker
 
 __all__ = ["KAFKA_CHECKS"]
 
-_TIMEOUT_SECONDS = 5.0  # a cluster that does not answer is a finding
+_TIMEOUT_SECONDS = 4.0  # a cluster that does not answer is a finding
 
 
 def _asking(ask: Callable[[Settings, KafkaBroker], str]) -> Callable[[Settings], str]:

@@ -12,6 +12,7 @@ import pytest
 from streams.archive import open_elastic
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.protocol import ArchiveStats
+from streams.archive.schema import connect
 from streams.sample import generate
 from tests.integration.replays import command, environment
 
@@ -71,6 +72,8 @@ async def test_the_archive_s_life(tmp_path: Path, elastic_url: str, elastic_pref
 
 def test_the_embedded_archive_needs_no_setup_and_is_not_rescored(tmp_path: Path) -> None:
     assert said(moodwire(tmp_path, "archive", "setup", "--json")) == {"templates": [], "objects": 0}
+    (tmp_path / "live").mkdir()
+    connect(tmp_path / "live" / "archive.db").close()
     assert said(moodwire(tmp_path, "archive", "prune", "--older-than", "1", "--json")) == {"deleted": 0}
     refused = moodwire(tmp_path, "archive", "rescore")
     assert refused.returncode == 1

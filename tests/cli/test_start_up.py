@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from streams.archive.schema import connect as sqlite_connect
 from streams.cli import app
+from streams.transport.broker import TopicSpec, open_broker
 
 ROOT = Path(__file__).resolve().parents[2]
 MOODWIRE = Path(sys.executable).with_name("moodwire")
@@ -37,6 +39,15 @@ except SystemExit as end:
         raise
 sys.stderr.write("\\n" + " ".join(sys.modules))
 """
+
+
+def make_namespace(folder: Path, name: str) -> None:
+    """As a first run leaves it, with nothing in it."""
+    with open_broker(f"sqlite:///{folder / name / 'broker.db'}") as broker:
+        broker.ensure_topics(
+            [TopicSpec(f"moodwire.{name}.{topic}", compacted=True) for topic in ("rejects", "feedback")]
+        )
+    sqlite_connect(folder / name / "archive.db").close()
 
 
 def modules_after(words: Sequence[str], folder: Path) -> set[str]:
@@ -76,6 +87,7 @@ def test_help_imports_no_part_of_the_pipeline(words: list[str], tmp_path: Path) 
     ids=lambda one: " ".join(one[:2]) if isinstance(one, list) else "",
 )
 def test_a_command_imports_what_it_needs(words: list[str], needed: set[str], tmp_path: Path) -> None:
+    make_namespace(tmp_path, "live")
     assert modules_after(words, tmp_path) & (HEAVY | FOR_A_MODEL) <= needed | {"numpy", "tokenizers"}
 
 
@@ -130,6 +142,7 @@ def test_faust_reads_no_words_of_ours(words: list[str]) -> None:
 
 
 def test_a_correction_with_a_label_needs_no_event_loop_of_that_name(tmp_path: Path) -> None:
+    make_namespace(tmp_path, "demo")
     words = ["model", "feedback", "some-item", "-L", "sentiment=negative", "--namespace", "demo"]
     done = subprocess.run(
         [MOODWIRE, *words],

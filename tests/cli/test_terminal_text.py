@@ -21,7 +21,8 @@ from rich.table import Table
 from alerts.delivery import Notice, Notification, TerminalChannel
 from alerts.delivery.rendering import render_notice
 from streams.cli import output, rejects, score
-from streams.cli.doctor import Finding, _show_findings
+from streams.cli.doctor import _show_findings
+from streams.cli.doctor_checks import Finding
 from streams.feeds.rejects import RejectRecord
 from streams.observe.logs import set_up_logs
 from streams.terminal import Terminal, foreign, json_line, visible

@@ -1,0 +1,162 @@
+"""What `moodwire doctor` tries on this machine: the processor, folders and files. Nothing that it makes stays."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models import load_artifact, processor_report, shipped
+from models.registry import Registry
+from streams.app import alert_config
+from streams.cli.doctor_checks import WARNING, Check
+from streams.cli.existing import exists, known_namespaces
+from streams.errors import SettingsError
+from streams.feeds.fieldspec import load_fieldmap
+from streams.settings import Settings
+from streams.text.gazetteer import load_gazetteer
+from streams.text.profile import load_profile
+from streams.text.watchlists import load_watchlists
+
+__all__ = ["FILE_CHECKS"]
+
+_LEAST_FREE_BYTES = 100 << 20  # below, SQLite's logs soon fail
+_LITTLE_FREE_BYTES = 1 << 30  # about a million items
+
+
+def _processor(settings: Settings) -> str:
+    artifact = next(iter(load_profile(settings.profile).classifiers.values()))
+    report = processor_report(load_artifact(shipped(artifact)))
+    if report["missing"]:
+        raise SettingsError(report["missing"])
+    return (
+        f"{report['processor']}, {report['cores']} cores, {' '.join(report['instructions'])}; "
+        f"onnxruntime {report['onnxruntime']}; {report['right_here']}"
+    )
+
+
+def _classifier(settings: Settings) -> str:
+    artifacts = sorted(set(load_profile(settings.profile).classifiers.values()))
+    return ", ".join(f"{name} {load_artifact(shipped(name)).version}" for name in artifacts)
+
+
+def _profile(settings: Settings) -> str:
+    profile = load_profile(settings.profile)
+    config = alert_config(settings, profile)
+    return f"{profile.name}, hop {config.hop_ms // 1000} s, lateness {config.lateness_ms // 1000} s"
+
+
+def _watchlists(settings: Settings) -> str:
+    if settings.watchlists is None:
+        return "none (MOODWIRE_WATCHLISTS)"
+    return f"{len(load_watchlists(settings.watchlists))} in {settings.watchlists}"
+
+
+def _gazetteer(settings: Settings) -> str:
+    if settings.gazetteer is None:
+        return "the profile's alone"
+    return f"{len(load_gazetteer(settings.gazetteer))} entities in {settings.gazetteer}, over the profile's"
+
+
+def _field_map(settings: Settings) -> str:
+    if settings.field_map is None:
+        return "the default places of fields"
+    load_fieldmap(settings.field_map)
+    return str(settings.field_map)
+
+
+def _data_folder(settings: Settings) -> str:
+    home = settings.home
+    with _made(home), tempfile.TemporaryFile(dir=home) as file:
+        file.write(b"moodwire")
+        file.flush()
+        os.fsync(file.fileno())
+        free = shutil.disk_usage(home).free
+    if free < _LEAST_FREE_BYTES:
+        raise SettingsError(f"{home}: {free >> 20} MB are free on its disk")
+    little = f"{WARNING}only {free >> 20} MB are free on its disk" if free < _LITTLE_FREE_BYTES else ""
+    return f"{home}: can be written, {free / 2**30:.1f} GB are free{little}"
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder exists within the block; whatever had to be made for it is removed again."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    made: list[Path] = []
+    try:
+        for path in reversed(missing):
+            path.mkdir()
+            made.append(path)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        yield
+    finally:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):  # a command that runs beside has put something into it
+                path.rmdir()
+
+
+def _namespace(settings: Settings) -> str:
+    if settings.on_kafka or exists(settings):
+        return settings.namespace
+    others = [name for name in known_namespaces(settings) if name != settings.namespace]
+    warning = f"{WARNING}{', '.join(others)} exist in {settings.data_dir.absolute()}" if others else ""
+    return f"{settings.namespace} does not exist yet, the first run makes it{warning}"
+
+
+def _models(settings: Settings) -> str:
+    added = [entry for entry in Registry(settings.models).entries() if entry.where == "added"]
+    names = ", ".join(f"{entry.name} {entry.version}" for entry in added)
+    return f"{len(added)} added in {settings.models}{': ' if names else ''}{names}"
+
+
+def _alerts_file(settings: Settings) -> str:
+    path = settings.alerts_file
+    if path is None:
+        return "none (MOODWIRE_ALERTS_FILE)"
+    path = path.absolute()
+    if path.exists():
+        with path.open("ab"):
+            return f"{path}: can be written"
+    with _made(path.parent), tempfile.TemporaryFile(dir=path.parent):
+        return f"{path}: can be made"
+
+
+def _http(settings: Settings) -> str:
+    if settings.http_port == 0:
+        return "off"
+    port = settings.http_port or 8710
+    where = f"{settings.http_host}:{port}"
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.http_host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return f"{where}{WARNING}in use: moodwire runs already, or another program listens there"
+    return f"{where}: free"
+
+
+FILE_CHECKS = (
+    Check("data folder", _data_folder, "name a folder that this user may write: MOODWIRE_DATA_DIR, or free some space"),
+    Check("namespace", _namespace, "-n NAME or MOODWIRE_NAMESPACE takes another"),
+    Check("processor", _processor, "see Requirements in the README, or set MOODWIRE_DEVICE=gpu where there is one"),
+    Check("classifier", _classifier, "install moodwire again: a file of the model is missing or damaged"),
+    Check("models", _models, "add the version again: moodwire model add FOLDER"),
+    Check("profile", _profile, "MOODWIRE_PROFILE is a shipped name or a folder with profile.yaml"),
+    Check("gazetteer", _gazetteer, "correct the file, or unset MOODWIRE_GAZETTEER"),
+    Check("watchlists", _watchlists, "correct the file, or unset MOODWIRE_WATCHLISTS"),
+    Check("field map", _field_map, "correct the file, or unset MOODWIRE_FIELD_MAP"),
+    Check("alerts file", _alerts_file, "name a file that this user may write: MOODWIRE_ALERTS_FILE"),
+    Check(
+        "http", _http, "set MOODWIRE_HTTP_HOST and MOODWIRE_HTTP_PORT to an address of this machine, or the port to 0"
+    ),
+)

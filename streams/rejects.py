@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerts.records import AlertEvent
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
@@ -126,6 +125,8 @@ def retry_rejects(
 def _is_alert(reject: RejectRecord, refused: Counter[str]) -> bool:
     """Whether the record can be read now; what cannot is counted in `refused`."""
     try:
+        from alerts.records import AlertEvent  # with it comes scipy, which listing needs not
+
         AlertEvent.from_json(reject.raw_bytes())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         refused["bad_alert"] += 1

@@ -68,12 +68,18 @@ class _Source:
     progress_ms: int = 0
 
     async def take(self, archive: Archive, page: int) -> tuple[str, list[Scored]]:
-        """The next items by offset, of one epoch, with what follows them fetched."""
+        """The next items by offset, of one epoch, with what follows them fetched.
+
+        They tell no more progress than what follows allows: one whose clock was ahead makes nothing late.
+        """
         epoch, items = self.ahead.pop(0)
-        self.progress_ms = max(self.progress_ms, max(item.news.seen_ms for item in items))
         more = await _page(archive, page, epoch, self.partition, items[-1].position.offset)
         if more:
             self.ahead.insert(0, (epoch, more))
+        newest_ms = max(item.news.seen_ms for item in items)
+        if self.ahead:
+            newest_ms = min(newest_ms, min(item.news.seen_ms for item in self.ahead[0][1]))
+        self.progress_ms = max(self.progress_ms, newest_ms)
         return epoch, items
 
 

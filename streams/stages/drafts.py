@@ -57,8 +57,9 @@ class Draft:
 class RecordReader:
     """Maps, checks and reads records; those that cannot be read go to the topic `rejects`. `clock` gives ms.
 
-    `limit` bounds event time while the stream is live. None is a replay: time follows the records alone, and a record
-    with the header `END_HEADER` ends it.
+    `limit` bounds event time while the stream is live: an item that claims to be seen later says nothing of how far the
+    partition has come, but where it is read to its end that is known. None is a replay: time follows the records alone,
+    and a record with the header `END_HEADER` ends it.
     """
 
     reader: TextReader
@@ -70,10 +71,11 @@ class RecordReader:
     def draft(self, run: Run, records: Sequence[Record], stories: StoryIndex) -> Draft:
         """Read `records` of a run; takes long, so it is for a worker thread, one chunk after the other."""
         draft = Draft(now_ms=self.clock())
+        latest_ms = LATEST_MS if self.limit is None else self.limit.latest_ms()
         for record in records:
             end_ms = _end_of_replay(record) if record.headers and self.limit is None else None
             if end_ms is not None:
-                draft.newest_ms = max(draft.newest_ms, end_ms)
+                draft.progress_ms = max(draft.progress_ms, end_ms)
                 continue
             try:
                 news = news_from_record(record.value or b"", record.timestamp_ms, self.field_map, draft.now_ms)
@@ -84,11 +86,12 @@ class RecordReader:
                 continue
             if news.seen_ms > draft.newest_ms:
                 draft.newest_ms, draft.newest_source = news.seen_ms, news.source
+            if news.seen_ms <= latest_ms:
+                draft.progress_ms = max(draft.progress_ms, news.seen_ms)
             position = Position(run.epoch, run.partition, record.offset)
             draft.read.append(ReadNews(news, item, position, stories.assign(news.id, item.words, news.seen_ms)))
-        draft.progress_ms = draft.newest_ms
-        if self.limit is not None:
-            draft.progress_ms = min(draft.progress_ms, self.limit.latest_ms())
+        if run.reaches_end and records[-1].offset == run.last_offset:
+            draft.progress_ms = max(draft.progress_ms, min(draft.newest_ms, latest_ms))
         return draft
 
     def first_seen_ms(self, run: Run) -> int:

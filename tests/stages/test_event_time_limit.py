@@ -79,6 +79,15 @@ async def test_an_item_from_a_clock_that_is_ahead_keeps_its_time_and_moves_none(
     assert [one.news.seen_ms for one in archived] == [NOW_MS + ahead_ms, NOW_MS]
 
 
+async def test_what_waits_behind_an_item_that_is_ahead_is_not_late() -> None:
+    """After an outage a backlog is read: the item says nothing of how far that has come."""
+    outbox = FakeOutbox(Fuse())
+    old, ahead = Record(0, None, item(1), NOW_MS - 2 * DAY_MS), Record(1, None, item(2), NOW_MS + 23 * HOUR_MS)
+    await score(MemoryArchive(), outbox, Clock()).handle(Run(TOPICS.news, 0, 1, "e", [old, ahead], 9))
+    await score(MemoryArchive(), outbox, Clock()).handle(Run(TOPICS.news, 0, 1, "e", [ahead], 9))
+    assert [batch.progress_ms for batch in batches(outbox)] == [NOW_MS - 2 * DAY_MS, 0]
+
+
 async def test_in_a_replay_time_follows_the_records_alone() -> None:
     outbox = FakeOutbox(Fuse())
     stage = score(MemoryArchive(), outbox, Clock(), live=False)

@@ -89,6 +89,15 @@ async def test_every_item_is_fresh_once_and_the_watermark_follows(page: int) -> 
     assert all(ends[number] >= START_MS for number in (0, 1, 3))
 
 
+async def test_an_item_whose_clock_was_ahead_makes_nothing_late() -> None:
+    items = [scored(number, "e", 0) for number in range(40)]
+    items[20].news.seen_ms += 23 * 3_600_000
+    told = await batches(await filled(items), Layout("mentions", 1, "e", 1, 5), {})
+    for position, batch in enumerate(told):
+        following = [item.seen_ms for later in told[position + 1 :] for item in later.items]
+        assert all(batch.progress_ms <= seen_ms for seen_ms in following)
+
+
 async def test_what_was_redone_later_is_not_counted_again() -> None:
     archive = await filled([scored(number, "e", 0) for number in range(10)])
     told = await batches(archive, Layout("mentions", 1, "e", 1), {})

@@ -11,6 +11,7 @@ import structlog
 
 from alerts.delivery.webhook import hide_address, masked_url
 from streams.errors import SettingsError
+from streams.net.client import open_client
 from streams.observe.health import Health
 from streams.observe.metrics import Metrics
 
@@ -37,7 +38,7 @@ class Watchdog:
         self._every_ms = int(every_seconds * 1000)
         self._health = health
         self._metrics = metrics
-        self._client = client or httpx.AsyncClient(trust_env=False)
+        self._client = client or open_client([url])
         self._due_ms = 0
         for result in ("sent", "failed", "withheld"):
             metrics.watchdog.labels(result)

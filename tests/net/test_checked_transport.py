@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import httpx
 import pytest
 
+import streams
 from streams.net.client import open_client
 from streams.net.networks import parse_networks
 from streams.net.options import NetOptions
@@ -118,3 +121,13 @@ async def test_cookies_are_not_kept(server: FeedServer) -> None:
 def test_certificates_are_verified() -> None:
     context = httpx.create_ssl_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_no_other_module_opens_an_http_client() -> None:
+    """What arrives from elsewhere must not be fetched by a client that checks nothing."""
+    opens = re.compile(
+        r"httpx\.(Async)?Client\(|httpx\.(get|post|request|stream)\(|ClientSession\(|urlopen\(|\brequests\.(get|post|Session)"
+    )
+    root = Path(streams.__file__).parent
+    found = {str(path.relative_to(root)) for path in root.rglob("*.py") if opens.search(path.read_text())}
+    assert found == {"net/client.py", "archive/elastic/kibana.py"}  # Kibana's address is the operator's

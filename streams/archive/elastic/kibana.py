@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,14 +46,17 @@ def import_dashboards(url: str, files: Sequence[Path], options: ElasticOptions) 
     if authorization := options.authorization():
         headers["authorization"] = authorization
     try:
-        with httpx.Client(verify=_trust(options), headers=headers, timeout=_SECONDS) as client:
+        with httpx.Client(verify=_trust(options), headers=headers, timeout=_SECONDS, trust_env=False) as client:
             return sum(_import(client, shown, path, options.prefix) for path in files)
     except httpx.HTTPError as error:
         raise ArchiveError(f"Kibana at {shown} cannot be reached: {error}; is it started and ready?") from error
 
 
-def _trust(options: ElasticOptions) -> str | bool:
-    return str(options.ca) if options.ca and options.verify else options.verify
+def _trust(options: ElasticOptions) -> ssl.SSLContext | bool:
+    """Without a certificate authority of the settings SSL_CERT_FILE counts; proxies of the environment never do."""
+    if not options.verify:
+        return False
+    return ssl.create_default_context(cafile=options.ca) if options.ca else httpx.create_ssl_context()
 
 
 def _import(client: httpx.Client, url: str, path: Path, prefix: str) -> int:

@@ -1,11 +1,12 @@
 """Windows in, alerts and notifications out. Knows no broker, no archive and no classifier.
 
-    mentions ──► StreamState (all series of a partition) ──┐
-        └──────► SeriesState (one series) ── close_tick ───┴──► AlertEvent ──► delivery
+    mentions ──► StreamState (all series of a partition) ───────────┐
+        └──────► Copies ──► SeriesState (one series) ── close_tick ─┴──► AlertEvent ──► delivery
 
     config     the rules of a profile, checked           clock      ticks, hours of the week, forgetting
     sections   their keys and defaults                   checks     what must fit together
-    memory     copies of a story count once              series     panes and buffered mentions, one row each
+    memory     a mention, and the keys of copies         series     panes and episodes, one row each
+    copies     copies of a story count once (copies_rows, copies_index: how they are kept)
     stream     pooled history per kind, one row          profile    rhythm, level and tests of a kind
     baseline   what a series expects of itself           detectors  exact tails
     rules      evidence and judgement, with reasons      episode    firing, escalated, resolved
@@ -19,9 +20,10 @@ from __future__ import annotations
 
 from alerts.clock import tick_of
 from alerts.config import AlertConfig
+from alerts.copies import Copies
 from alerts.errors import AlertsError, ConfigError, DeliveryError, StateError
 from alerts.evaluate import Finding, close_tick, explain
-from alerts.memory import Mention
+from alerts.memory import Heard, Mention
 from alerts.records import AlertEvent, Headline, TopItem
 from alerts.rules import Evidence, Reason
 from alerts.series import SeriesState
@@ -32,10 +34,12 @@ __all__ = [
     "AlertEvent",
     "AlertsError",
     "ConfigError",
+    "Copies",
     "DeliveryError",
     "Evidence",
     "Finding",
     "Headline",
+    "Heard",
     "Mention",
     "Reason",
     "SeriesState",

@@ -9,6 +9,7 @@ close_tick ──► apply mentions ──► screened? ──no──► []
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -27,6 +28,7 @@ from alerts.episode import (
     update_due,
     updated,
 )
+from alerts.memory import Mention
 from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, rounded
 from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
 from alerts.sections import SHARE, VOLUME
@@ -50,21 +52,27 @@ class Finding:
 
 
 def close_tick(
-    series: str, kind: str, state: SeriesState, stream: StreamState, tick_ms: int, config: AlertConfig
+    series: str,
+    kind: str,
+    state: SeriesState,
+    stream: StreamState,
+    tick_ms: int,
+    config: AlertConfig,
+    mentions: Sequence[Mention] = (),
 ) -> list[AlertEvent]:
-    """Counts the mentions of a tick and answers with the changes of state of the series' alerts.
+    """Counts the mentions that a tick closes and answers with the changes of state of the series' alerts.
 
     Call it in increasing order of ticks, after ``stream.close_tick(tick_ms, config)``, for every series
-    that has mentions pending at this tick or is due (`SeriesState.next_due`). A tick closed before changes
+    that has mentions at this tick (`Copies.counted`) or is due (`SeriesState.next_due`). A tick closed before changes
     nothing; one more call than needed changes nothing either. The answer depends on the three states and
-    the tick alone.
+    the mentions alone.
     """
     if tick_ms <= state.tick_ms:
         return []
     if kind not in config.kinds:
         state.discard(tick_ms)
         return []
-    counted, negatives = state.apply(tick_ms, config)
+    counted, negatives = state.apply(tick_ms, mentions, config)
     if state.is_open:
         if not counted and tick_ms % config.check_ms:
             return []

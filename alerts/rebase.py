@@ -1,7 +1,7 @@
 """Counts of another classifier in place of those that were made: for a model that is promoted.
 
     prepared   the history scored again: what would have been counted before `cut`
-    live       what was counted; from `cut` on it stays, and so do episodes, copies and what is buffered
+    live       what was counted; from `cut` on it stays, and so do episodes
              └─► the series (or stream) as if the new classifier had scored all before `cut`
 
 A new classifier calls more or fewer items negative. Against baselines of the old one its first day would be a surge, or
@@ -32,7 +32,6 @@ def rebased_series(live: SeriesState, prepared: SeriesState | None, cut_ms: int,
     merged = SeriesState()
     merged.tick_ms, merged.late = live.tick_ms, live.late
     merged.hour = max(live.hour, base.hour)
-    merged._buffer = [mention for mention in live._buffer if mention.seen_ms >= cut_ms]
     merged._lengths = config.lengths
     merged._panes = [
         _spliced(old, new, window.pane_ms, cut_ms)
@@ -42,7 +41,6 @@ def rebased_series(live: SeriesState, prepared: SeriesState | None, cut_ms: int,
         _spliced(base.sight.hours, live.sight.hours, HOUR_MS, cut_ms),
         _spliced(base.sight.quarters, live.sight.quarters, _QUARTER_MS, cut_ms),
     )
-    merged.memory = live.memory
     recent = [one for one in base.recent if one[0] < cut_ms] + [one for one in live.recent if one[0] >= cut_ms]
     merged.recent = recent[-RECENT_KEPT:]
     merged.history = _history(base.history, live.history, cut_ms)

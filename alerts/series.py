@@ -1,7 +1,7 @@
-"""One series' own state: buffered mentions, panes, memory of copies, baseline and episodes.
+"""One series' own state: panes, baseline and episodes.
 
-    add ──► buffer ──(tick)──► copies collapsed ──► panes per window ──(24 h later)──► History ──► Expectation
-                                       └─► latest negative stories                       Episode per rule
+    what a tick counts (`alerts.copies`) ──► panes per window ──(24 h later)──► History ──► Expectation
+                          └─► latest negative stories                             Episode per rule
 
 Everything here follows from the mentions counted and the ticks closed. Nothing decays by being looked at,
 so a series that is silent for a month costs nothing and comes back with the same numbers.
@@ -9,25 +9,31 @@ so a series that is silent for a month costs nothing and comes back with the sam
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from alerts.baseline import Expectation
-from alerts.clock import HOUR_MS, tick_of
+from alerts.clock import DAY_MS, HOUR_MS
 from alerts.config import AlertConfig
 from alerts.episode import Episode
 from alerts.history import NEGATIVE, TOTAL_MASK, History, HistoryRow, Sight
-from alerts.memory import Mention, admit, forget_expired
+from alerts.memory import Mention
 from alerts.rows import decoded
 from alerts.rules import Count
 from alerts.sections import HORIZON_HOURS, MOST_PANES
 from alerts.stream import KindView
 
-__all__ = ["RECENT_KEPT", "SeriesState"]
+__all__ = ["NEVER_MS", "RECENT_KEPT", "SeriesState"]
 
-SERIES_VERSION: Final = 1
+SERIES_VERSION: Final = 2
 RECENT_KEPT: Final = 12
+FORGOTTEN_ITEMS: Final = 1 / 64
+"""So much of an item's weight is left when a series is forgotten: of one item after six half-lives, 84 days."""
+
+NEVER_MS: Final = 1 << 62
 _QUARTER_MS: Final = HOUR_MS // 4
 _MOST_PANES: Final = 3 * MOST_PANES  # stale panes are dropped when a window is looked at, or beyond this
 
@@ -41,12 +47,10 @@ class _Row(msgspec.Struct, array_like=True):
     tick_ms: int
     hour: int
     late: int
-    buffer: list[Mention]
     lengths: tuple[int, ...]
     panes: list[dict[int, int]]
     hours: dict[int, int]
     quarters: dict[int, int]
-    memory: dict[int, int]
     recent: list[Recent]
     history: HistoryRow
     episodes: dict[str, Episode]
@@ -59,18 +63,14 @@ class SeriesState:
     """
 
     __slots__ = (
-        "_buffer",
         "_expectation",
-        "_in_order",
         "_lengths",
-        "_packed",
         "_panes",
         "episodes",
         "history",
         "hour",
         "is_open",
         "late",
-        "memory",
         "recent",
         "sight",
         "tick_ms",
@@ -81,27 +81,13 @@ class SeriesState:
         self.hour = 0
         self.is_open = False
         self.late = 0
-        self._buffer: list[Mention] = []
-        self._in_order = False  # the buffer, latest first, so that the next to count is taken off its end
         self._lengths: tuple[int, ...] = ()
         self._panes: list[dict[int, int]] = []
         self.sight = Sight()
-        self.memory: dict[int, int] = {}
         self.recent: list[Recent] = []
         self.history = History()
         self.episodes: dict[str, Episode] = {}
         self._expectation: Expectation | None = None  # a cache: never packed
-        self._packed: list[msgspec.Raw] | None = None  # a cache: what only a tick changes, as it stands in the row
-
-    def add(self, mention: Mention) -> None:
-        """Buffers a mention until its tick is closed; the order of adds does not matter."""
-        self._buffer.append(mention)
-        self._in_order = False
-
-    def pending_ticks(self, config: AlertConfig) -> tuple[int, ...]:
-        """The ticks that close buffered mentions, in order; none is a tick already closed."""
-        open_tick = self.tick_ms + config.hop_ms
-        return tuple(sorted({max(tick_of(m.seen_ms, config.hop_ms), open_tick) for m in self._buffer}))
 
     def next_due(self, config: AlertConfig) -> int | None:
         """The next tick at which to look even without mentions: while an alert is open, else None."""
@@ -111,62 +97,46 @@ class SeriesState:
 
     def keep(self, rule: str, episode: Episode) -> None:
         """Stores the next state of a rule's episode."""
-        self._packed = None
         self.episodes[rule] = episode
         self.is_open = any(kept.is_open for kept in self.episodes.values())
 
     def discard(self, tick_ms: int) -> None:
-        """Closes a tick of a series that nobody watches: its mentions are dropped."""
-        self._take(tick_ms)
+        """Closes a tick of a series that is not watched: its mentions are dropped."""
         self.tick_ms = tick_ms
 
-    def apply(self, tick_ms: int, config: AlertConfig) -> tuple[int, int]:
-        """Counts the mentions seen before the tick; returns (how many counted, how many were negative)."""
-        self._packed = None
-        due = self._take(tick_ms)
+    def apply(self, tick_ms: int, mentions: Sequence[Mention], config: AlertConfig) -> tuple[int, int]:
+        """Counts the mentions that the tick closes, in order; returns (how many counted, how many were negative)."""
         self.tick_ms = tick_ms
         if self._lengths is not config.lengths:
             self._align(config)
         hour = (tick_ms - 1) // HOUR_MS
         if hour != self.hour:
-            self._turn_hour(hour, tick_ms, config)
+            self._turn_hour(hour, config)
         counted = negatives = 0
         first_hour = hour - HORIZON_HOURS + 1
         grain_ms, grain, packed = config.grain_ms, 0, 0
-        for mention in due:
+        for mention in mentions:
             if mention.seen_ms // HOUR_MS < first_hour:
                 self.late += 1
-            elif admit(self.memory, mention, config.collapse):
-                if packed and mention.seen_ms // grain_ms != grain:
-                    self._count(grain * grain_ms, packed, config)
-                    packed = 0
-                grain = mention.seen_ms // grain_ms
-                counted += 1
-                packed += 1
-                if mention.negative:
-                    negatives += 1
-                    packed += NEGATIVE
-                    self._note(mention)
+                continue
+            if packed and mention.seen_ms // grain_ms != grain:
+                self._count(grain * grain_ms, packed, config)
+                packed = 0
+            grain = mention.seen_ms // grain_ms
+            counted += 1
+            packed += 1
+            if mention.negative:
+                negatives += 1
+                packed += NEGATIVE
+                self._note(mention)
         if packed:
             self._count(grain * grain_ms, packed, config)
         return counted, negatives
 
-    def _take(self, tick_ms: int) -> list[Mention]:
-        """The buffered mentions seen before the tick, in order."""
-        buffer = self._buffer
-        if not self._in_order:
-            buffer.sort(reverse=True)
-            self._in_order = True
-        due = []
-        while buffer and buffer[-1].seen_ms < tick_ms:
-            due.append(buffer.pop())
-        return due
-
-    def _turn_hour(self, hour: int, tick_ms: int, config: AlertConfig) -> None:
+    def _turn_hour(self, hour: int, config: AlertConfig) -> None:
         """Moves the hours that have left the horizon into the history."""
         self.hour = hour
         self.history.settle(self.sight, hour - HORIZON_HOURS + 1, config)
-        forget_expired(self.memory, tick_ms // 1000)
 
     def _align(self, config: AlertConfig) -> None:
         """Windows may have been changed in the settings since the row was written: a new one starts empty."""
@@ -232,20 +202,35 @@ class SeriesState:
         return sorted((kept for kept in self.recent if kept[0] >= start_ms), reverse=True)
 
     def to_bytes(self) -> bytes:
-        """The row. Between two ticks mentions are added and nothing else changes: the rest is packed once."""
-        if self._packed is None:
-            settled = (
+        """The row."""
+        return _encode(
+            _Row(
+                SERIES_VERSION,
+                self.tick_ms,
+                self.hour,
+                self.late,
                 self._lengths,
                 self._panes,
                 self.sight.hours,
                 self.sight.quarters,
-                self.memory,
                 self.recent,
                 self.history.row(),
                 self.episodes,
             )
-            self._packed = [msgspec.Raw(_encode(part)) for part in settled]
-        return _encode((SERIES_VERSION, self.tick_ms, self.hour, self.late, self._buffer, *self._packed))
+        )
+
+    def forgotten_ms(self, config: AlertConfig) -> int:
+        """The tick from which on the series is as good as new: so little of its past is left.
+
+        While an alert is open that is never. It follows from the state alone, which does not change while the
+        series is silent, so it is the same for whoever asks and whenever.
+        """
+        if self.is_open:
+            return NEVER_MS
+        kept = sum(self.history.total.values()) * self.history.factor(self.tick_ms // DAY_MS, config.forgetting)
+        items = max(kept + sum(hour & TOTAL_MASK for hour in self.sight.hours.values()), 1.0)
+        days = math.log(items / FORGOTTEN_ITEMS) / -math.log(config.forgetting)
+        return self.tick_ms + math.ceil(days) * DAY_MS
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SeriesState:
@@ -253,9 +238,9 @@ class SeriesState:
         row = decoded(data, _Row, SERIES_VERSION, "a series")
         state = cls()
         state.tick_ms, state.hour, state.late = row.tick_ms, row.hour, row.late
-        state._buffer, state._lengths, state._panes = row.buffer, row.lengths, row.panes
+        state._lengths, state._panes = row.lengths, row.panes
         state.sight = Sight(row.hours, row.quarters)
-        state.memory, state.recent = row.memory, row.recent
+        state.recent = row.recent
         state.history = History.from_row(row.history)
         state.episodes = row.episodes
         state.is_open = any(kept.is_open for kept in row.episodes.values())

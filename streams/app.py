@@ -250,8 +250,11 @@ class Pipeline:
         state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
         hold_ms = round(self.settings.hold_hours * 3_600_000) if self._live else None
+        most = self.settings.hold_items if self._live else None
         limit = ClockLimit(self._ahead_ms) if self._live else None
-        return WatchStage(self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms, limit)
+        return WatchStage(
+            self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms, limit, most
+        )
 
     def _deliver(self, app: StageApp) -> Stage:
         assert self.archive is not None

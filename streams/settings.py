@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     hold_hours: float = Field(
         24.0, gt=0, description="live, longest that one silent partition of news holds back the time of windows"
     )
+    hold_items: int = Field(
+        4_000_000, ge=10_000, description="live, most mentions that wait for a silent partition; a million takes 60 MB"
+    )
     clock_ahead_seconds: float = Field(
         1.0, ge=0, le=3600, description="live, how far event time may go beyond the clock of the worker"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 __all__ = ["ClockLimit", "Schedule", "watermark_ms"]
@@ -59,16 +59,18 @@ class Schedule:
             self._known.add(entry)
             heapq.heappush(self._heap, entry)
 
-    def due(self, until_ms: int) -> Iterator[tuple[int, list[str]]]:
-        """Take out, tick by tick, what falls due up to and including `until_ms`; more may be added meanwhile."""
-        while self._heap and self._heap[0][0] <= until_ms:
-            tick_ms = self._heap[0][0]
-            names = []
-            while self._heap and self._heap[0][0] == tick_ms:
-                entry = heapq.heappop(self._heap)
-                self._known.discard(entry)
-                names.append(entry[1])
-            yield tick_ms, names
+    def first(self) -> int | None:
+        """The earliest tick at which something falls due."""
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, tick_ms: int) -> list[str]:
+        """Take out what falls due up to and including `tick_ms`."""
+        names = []
+        while self._heap and self._heap[0][0] <= tick_ms:
+            entry = heapq.heappop(self._heap)
+            self._known.discard(entry)
+            names.append(entry[1])
+        return names
 
     def __len__(self) -> int:
         return len(self._heap)

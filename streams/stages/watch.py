@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from alerts import AlertConfig, AlertEvent, Headline
 from alerts.records import NEWS
@@ -19,7 +19,6 @@ from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.runs import Run
 from streams.engine.ticks import ClockLimit
-from streams.learning.prepared import BASELINES_PREFIX
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
 
@@ -42,10 +41,12 @@ class WatchStage:
         observer: StageObserver | None = None,
         longest_hold_ms: int | None = None,
         limit: ClockLimit | None = None,
+        most_waiting: int | None = None,
     ) -> None:
         self._config = config
         self._longest_hold_ms = longest_hold_ms
         self._limit = limit
+        self._most_waiting = most_waiting
         self._archive = archive
         self._outbox = outbox
         self._state = state
@@ -61,11 +62,11 @@ class WatchStage:
             raise
 
     async def _handle(self, run: Run) -> None:
-        partition = self.partition(run.partition)
+        partition = await self.partition(run.partition)
         if partition.begin(run.epoch):
             await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
-        events: list[AlertEvent] = []
         turn = _Turn()
+        events: list[AlertEvent] = []
         for record in run.records:
             for caused in partition.applying(record):
                 events += caused
@@ -81,8 +82,11 @@ class WatchStage:
         for key, row in partition.taking_rows():
             rows[key] = row
             await turn.over()
-        spent = dict.fromkeys(partition.take_spent())
-        await self._state.put(run.partition, rows | {PARTITION_KEY: partition.partition_row()} | spent)
+        await self._state.put(run.partition, rows | {PARTITION_KEY: partition.partition_row()})
+        # Only now: were the run done again in parts, the partition row would speak for rows that are written anew.
+        await self._state.put(run.partition, dict.fromkeys(partition.take_spent()))
+        for _ in partition.settle():
+            await turn.over()
         self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
 
     async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
@@ -94,18 +98,22 @@ class WatchStage:
         }
         return [event.with_headlines(headlines) for event in events]
 
-    def partition(self, number: int) -> WatchPartition:
+    async def partition(self, number: int) -> WatchPartition:
+        """The partition as its rows have it, read in steps: there may be hundreds of thousands."""
         partition = self._partitions.get(number)
         if partition is None:
-            rows = [
-                (key.removeprefix(SERIES_PREFIX), data)
-                for key, data in self._state.items(number)
-                if key.startswith(SERIES_PREFIX)
-            ]
-            waiting = [data for key, data in self._state.items(number) if key.startswith(BASELINES_PREFIX)]
-            row = self._state.get(number, PARTITION_KEY)
-            made = WatchPartition(self._config, row, rows, self._longest_hold_ms, waiting, self._limit)
-            partition = self._partitions[number] = made
+            partition = WatchPartition(
+                self._config,
+                self._state.get(number, PARTITION_KEY),
+                longest_hold_ms=self._longest_hold_ms,
+                limit=self._limit,
+                stored=_StoredSeries(self._state, number),
+                most_waiting=self._most_waiting,
+            )
+            turn = _Turn()
+            for _ in partition.restoring(self._state.items(number)):
+                await turn.over()
+            self._partitions[number] = partition
         return partition
 
     async def idle(self, partition: int, now_ms: int) -> None:
@@ -114,6 +122,22 @@ class WatchStage:
     def forget(self, partition: int) -> None:
         if self._partitions.pop(partition, None) is not None:
             self._observer.forgot(partition)
+
+
+class _StoredSeries:
+    """The rows of series in a state store."""
+
+    def __init__(self, state: StateStore, partition: int) -> None:
+        self._state = state
+        self._partition = partition
+
+    def get(self, name: str) -> bytes | None:
+        return self._state.get(self._partition, SERIES_PREFIX + name)
+
+    def names(self) -> Iterator[str]:
+        for key, _ in self._state.items(self._partition):
+            if key.startswith(SERIES_PREFIX):
+                yield key.removeprefix(SERIES_PREFIX)
 
 
 class _Turn:

@@ -1,6 +1,6 @@
 """One mentions partition of the stage `watch`, in memory and pure: records in, alert events and changed rows out.
 
-    record ─► partition rule ─► row rule ─► SeriesState.add ─► watermark ─► ticks ─► close_tick ─► alert events
+    record ─► partition rule ─► Waiting ─► watermark ─► a tick closes ─► Copies ─► close_tick by series ─► alert events
 
 A batch that names a promotion not heard of before finds the baselines that were prepared for it, and the partition
 goes over to them before it counts the batch (`streams.learning.baselines`).
@@ -11,16 +11,18 @@ crash redid them or how many workers share the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from alerts import AlertConfig, AlertEvent, Mention, StreamState, close_tick, kind_of, tick_of
+from alerts import AlertConfig, AlertEvent, Copies, Heard, StreamState, close_tick, kind_of, tick_of
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
-from streams.learning.prepared import Prepared, is_baselines
+from streams.learning.prepared import BASELINES_PREFIX, Baselines, Prepared, is_baselines
 from streams.records import MentionBatch
 from streams.stages.mention_records import read_mentions, take_baselines
-from streams.stages.watch_rows import SERIES_PREFIX, PartitionRow, Series
+from streams.stages.waiting import WAITING_PREFIX, Waiting
+from streams.stages.watch_rows import COPIES_PREFIX, SERIES_PREFIX, PartitionRow
+from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
 
 __all__ = ["WatchPartition"]
 
@@ -31,56 +33,87 @@ EPOCH_SHIFT = 44
 class WatchPartition:
     """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused.
 
-    `longest_hold_ms` is how far a source partition that has fallen silent holds the watermark back; None: for ever.
-    `baselines` are those that wait for a promotion. `limit` bounds event time while the stream is live.
+    `row` is that of key `PARTITION_KEY`, `rows` all others, by key. `stored` has those of series, now and later: one
+    that has been silent for hours is read from it again; without it all series stay in memory. `longest_hold_ms` is
+    how far a source partition that has fallen silent holds the watermark back, `most_waiting` how many mentions wait
+    for it at most; None: for ever, and any number. `limit` bounds event time while the stream is live.
     """
 
     def __init__(
         self,
         config: AlertConfig,
-        row: bytes | None,
-        series: Iterable[tuple[str, bytes]],
+        row: bytes | None = None,
+        rows: Iterable[tuple[str, bytes]] = (),
         longest_hold_ms: int | None = None,
-        baselines: Iterable[bytes] = (),
         limit: ClockLimit | None = None,
+        *,
+        stored: SeriesRows | None = None,
+        most_waiting: int | None = None,
     ) -> None:
         self._config = config
-        self._prepared = Prepared(baselines)
+        self._prepared = Prepared()
         self._longest_hold_ms = longest_hold_ms
+        self._most_waiting = most_waiting
         self._limit = limit
         self._row = PartitionRow.restored(row)
-        self._prepared.spend(self._row.change)  # a crash may have come before they were deleted
         self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
-        self._series: dict[str, Series] = {}
-        self._schedule = Schedule()
-        self._dirty: dict[str, Series] = {}
+        self._waiting = Waiting()
+        self._copies = Copies()
+        self._looks = Schedule()
         self._base = 0
-        for name, data in series:
-            self._restore(name, data)
+        rows = list(rows)
+        self._series = SeriesShelf(config, stored or (_Rows(rows) if rows else NoRows()))
+        for _ in self.restoring(rows):
+            pass
+
+    def restoring(self, rows: Iterable[tuple[str, bytes]]) -> Iterator[None]:
+        """Takes all rows but the partition's own, in steps. To be done before the first record."""
+        waiting: dict[str, bytes] = {}
+        parts: dict[int, bytes] = {}
+        baselines: list[bytes] = []
+        for key, data in rows:
+            if key.startswith(SERIES_PREFIX):
+                self._restore(key.removeprefix(SERIES_PREFIX), data)
+            elif key.startswith(WAITING_PREFIX):
+                waiting[key] = data
+            elif key.startswith(COPIES_PREFIX):
+                parts[int(key.removeprefix(COPIES_PREFIX))] = data
+            elif key.startswith(BASELINES_PREFIX):
+                baselines.append(data)
+            yield
+        if baselines:
+            self._prepared = Prepared(baselines)
+            self._prepared.spend(self._row.change)  # a crash may have come before they were deleted
+        yield from self._waiting.restore(waiting, self._row.own_offset, self._row.tick_ms)
+        yield from self._copies.restore(parts, self._row.copies_part, self._row.tick_ms)
 
     def _restore(self, name: str, data: bytes) -> None:
-        entry = self._series[name] = Series.restored(name, data)
-        for tick_ms in entry.state.pending_ticks(self._config):
-            self._plan(name, tick_ms)
-        self._plan_next_look(name, entry)
+        """The series of open alerts alone are needed before they speak."""
+        entry = self._series.restore(name, data, self._row.tick_ms)
+        if entry is not None:
+            self._plan_next_look(name, entry.state.next_due(self._config))
 
-    def _plan(self, name: str, tick_ms: int) -> None:
-        """The series needs a look at that tick, or at the first one that is still open."""
-        self._schedule.add(max(tick_ms, self._row.tick_ms + self._config.hop_ms), name)
-
-    def _plan_next_look(self, name: str, entry: Series) -> None:
-        """An open alert is looked at now and then without new mentions too."""
-        due_ms = entry.state.next_due(self._config)
+    def _plan_next_look(self, name: str, due_ms: int | None) -> None:
+        """An open alert is looked at now and then without new mentions too; never at a tick that is closed."""
         if due_ms is not None:
-            self._plan(name, due_ms)
+            self._looks.add(max(due_ms, self._row.tick_ms + self._config.hop_ms), name)
 
     @property
     def watermark(self) -> int | None:
+        """The time up to which all has been heard, or past which no more can wait."""
         row = self._row
-        return watermark_ms(row.progress, row.partitions, self._config.lateness_ms, self._longest_hold_ms)
+        heard_ms = watermark_ms(row.progress, row.partitions, self._config.lateness_ms, self._longest_hold_ms)
+        full_ms = None if self._most_waiting is None else self._waiting.tick_that_leaves(self._most_waiting)
+        return heard_ms if full_ms is None else max(full_ms, heard_ms or 0)
+
+    @property
+    def waiting_count(self) -> int:
+        """Mentions that wait for the watermark."""
+        return len(self._waiting)
 
     @property
     def series_count(self) -> int:
+        """Series in memory."""
         return len(self._series)
 
     @property
@@ -117,94 +150,123 @@ class WatchPartition:
             self._row.own_offset = own
             return
         batch, change = read_mentions(record)
-        touched: dict[str, Series] = {}
         if change > self._row.change:
-            yield from self._go_over(change, own, touched)
-        self._count(batch, own, touched)
+            yield from self._go_over(change)
+        self._count(batch, own)
         self._row.hear(batch, self._limit.latest_ms() if self._limit else None)
-        yield from self._close_due(own, touched)
-        for entry in touched.values():
-            entry.own_offset = own
-        self._dirty.update(touched)
+        yield from self._close_due()
         self._row.own_offset = own
 
-    def _go_over(self, change: int, own: int, touched: dict[str, Series]) -> Iterator[list[AlertEvent]]:
+    def _go_over(self, change: int) -> Iterator[list[AlertEvent]]:
         """Take the baselines of a promotion, in steps, one a series; without any what was counted goes on."""
-        found = self._prepared.complete(change)
+        before, found = self._row.change, self._prepared.complete(change)
         self._row.change = change
         self._prepared.spend(change)
         if found is None:
             return
         self._row.cut_ms = found.cut_ms
         self._stream = rebased_stream(self._stream, found.stream, found.cut_ms, self._config)
-        for name in sorted({*self._series, *found.series}):
-            entry = self._known_or_new(name)
-            if entry.own_offset < own:
-                entry.state = rebased_series(entry.state, found.of(name), found.cut_ms, self._config)
-                touched[name] = entry
-                yield []
+        for name in sorted({*self._series.names(), *found.series}):
+            self._rebase(name, before, change, found)
+            yield []
 
-    def _count(self, batch: MentionBatch, own: int, touched: dict[str, Series]) -> None:
-        kinds = self._config.kinds
-        for item in self._row.positions.fresh(batch):
-            if item.seen_ms < self._row.cut_ms:
+    def _rebase(self, name: str, before: int, change: int, found: Baselines) -> None:
+        """A row that is ahead has the baselines already."""
+        was_awake = self._series.is_awake(name)
+        entry = self._series.of(name, self._row.tick_ms, before)
+        prepared = found.of(name)
+        if entry.change < change and (prepared is not None or entry.state.tick_ms):
+            entry.state = rebased_series(entry.state, prepared, found.cut_ms, self._config)
+            entry.change = change
+            self._series.touch(name, entry)
+        if not was_awake:
+            self._series.put_away(name)
+
+    def _count(self, batch: MentionBatch, own: int) -> None:
+        """Which tick counts a mention is settled here, so that it follows from the log alone."""
+        row, kinds, hop_ms = self._row, self._config.kinds, self._config.hop_ms
+        earliest_ms = row.tick_ms + hop_ms
+        for item in row.positions.fresh(batch):
+            seen_ms = item.seen_ms
+            if seen_ms < row.cut_ms:
                 continue  # it is in the baselines
-            mention = Mention(item.seen_ms, item.id, item.signature, item.negative, item.weight)
-            tick_ms = tick_of(item.seen_ms, self._config.hop_ms)
-            for name in item.series:
-                if kind_of(name) not in kinds:
-                    continue
-                self._stream.add(name, item.seen_ms, item.negative)
-                entry = self._known_or_new(name)
-                if entry.own_offset < own:
-                    entry.state.add(mention)
-                    touched[name] = entry
-                    self._plan(name, tick_ms)
-        self._row.positions.advance(batch)
+            names = tuple([name for name in item.series if kind_of(name) in kinds])
+            if not names:
+                continue
+            for name in names:
+                self._stream.add(name, seen_ms, item.negative)
+            heard = Heard(seen_ms, item.id, item.signature, item.negative, item.weight, names, own, item.offset)
+            self._waiting.add(max(tick_of(seen_ms, hop_ms), earliest_ms), heard)
+        row.positions.advance(batch)
 
-    def _known_or_new(self, name: str) -> Series:
-        entry = self._series.get(name)
-        if entry is None:
-            entry = self._series[name] = Series.new(name)
-        return entry
-
-    def _close_due(self, own: int, touched: dict[str, Series]) -> Iterator[list[AlertEvent]]:
+    def _close_due(self) -> Iterator[list[AlertEvent]]:
         watermark = self.watermark
         if watermark is None:
             return
         until_ms = watermark // self._config.hop_ms * self._config.hop_ms
-        for tick_ms, names in self._schedule.due(until_ms):
+        while (tick_ms := self._next_tick()) is not None and tick_ms <= until_ms:
             self._stream.close_tick(tick_ms, self._config)
             self._row.tick_ms = max(self._row.tick_ms, tick_ms)
-            for name in names:
-                entry = self._series[name]
-                if entry.own_offset >= own:  # a crash came after this row was written: the tick is in it already
-                    self._schedule.add(until_ms + self._config.hop_ms, name)  # what it still buffers is looked at later
-                    continue
-                touched[name] = entry
-                yield close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config)
-                self._plan_next_look(name, entry)
+            heard = [one for one in self._waiting.pop(tick_ms) if one.seen_ms >= self._row.cut_ms]
+            yield from self._close(tick_ms, heard, self._looks.take(tick_ms))
         self._row.tick_ms = max(self._row.tick_ms, until_ms)
 
+    def _next_tick(self) -> int | None:
+        """The earliest tick at which there is something to do."""
+        waiting, look = self._waiting.first(), self._looks.first()
+        return waiting if look is None else look if waiting is None else min(waiting, look)
+
+    def _close(self, tick_ms: int, heard: Sequence[Heard], looks: Iterable[str]) -> Iterator[list[AlertEvent]]:
+        """Close a tick, in steps, one a series."""
+        counted = self._copies.counted(tick_ms, heard, self._config) if heard else {}
+        for name in sorted({*counted, *looks}):
+            entry = self._series.of(name, tick_ms, self._row.change)
+            if tick_ms <= entry.state.tick_ms:
+                continue  # a crash came after this row was written: the tick is in it already
+            mentions = counted.get(name, ())
+            yield close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config, mentions)
+            self._series.touch(name, entry)
+            self._plan_next_look(name, entry.state.next_due(self._config))
+
     def take_rows(self) -> dict[str, bytes]:
-        """The series rows changed since the last call."""
+        """The rows changed since the last call, but for the partition's own."""
         return dict(self.taking_rows())
 
     def taking_rows(self) -> Iterator[tuple[str, bytes]]:
         """`take_rows` in steps, one a row."""
         yield from self._prepared.take_rows()
-        dirty, self._dirty = self._dirty, {}
-        for name, entry in dirty.items():
-            yield SERIES_PREFIX + name, entry.encoded()
+        yield from self._waiting.taking_rows()
+        for number, row in self._copies.taking_rows():
+            yield f"{COPIES_PREFIX}{number}", row
+        yield from self._series.taking_rows()
 
     def take_spent(self) -> list[str]:
         """The rows that no one needs once the partition row is written."""
-        return self._prepared.take_spent()
+        copies = [f"{COPIES_PREFIX}{number}" for number in self._copies.take_spent()]
+        return [*self._prepared.take_spent(), *self._waiting.take_spent(), *copies, *self._series.take_spent()]
+
+    def settle(self) -> Iterator[None]:
+        """All that was taken is written down, the partition row too: what is quiet leaves memory, in steps."""
+        return self._series.settle(self._row.tick_ms)
 
     def states(self) -> tuple[bytes, dict[str, bytes]]:
         """What all series share, and each series, as rows hold them."""
-        return self._stream.to_bytes(), {name: entry.state.to_bytes() for name, entry in self._series.items()}
+        return self._stream.to_bytes(), self._series.states()
 
     def partition_row(self) -> bytes:
         self._row.stream = self._stream.to_bytes()
+        self._row.copies_part = self._copies.open_part
         return self._row.encoded()
+
+
+class _Rows:
+    """Rows of series that are given and never written."""
+
+    def __init__(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        self._rows = {key.removeprefix(SERIES_PREFIX): row for key, row in rows if key.startswith(SERIES_PREFIX)}
+
+    def get(self, name: str) -> bytes | None:
+        return self._rows.get(name)
+
+    def names(self) -> Iterable[str]:
+        return self._rows

@@ -1,29 +1,35 @@
 """What `watch` writes down of a mentions partition: rows that it goes on from after a crash or on another worker.
 
     "p"              positions, progress and what all series share; written last, so it speaks for the rows before it
-    "s/SERIES"       a series' state, and the own offset up to which it counts
+    "s/SERIES"       a series' state at the last tick that was closed for it
+    "w/TICK/PART"    mentions that wait for their tick (`streams.stages.waiting`)
+    "c/PART"         what was counted within 24 hours, so that copies are told apart (`alerts.copies`)
     "b/CHANGE/PART"  baselines that wait for a promotion (`streams.learning.prepared`)
 
-An own offset is that of the record of the topic `mentions`, counted on from incarnation to incarnation of it.
+A crash leaves rows that are ahead of the partition row, and each of them is exact all the same: a series' row says up
+to which tick it has counted, and a tick is closed for a series once; waiting mentions carry their own offset, what was
+counted its tick. An own offset is that of the record of the topic `mentions`, counted on from incarnation to
+incarnation of it. No row grows with the time that the watermark is held, nor with how busy a series is.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
-from alerts import SeriesState, kind_of
+from alerts import AlertConfig, SeriesState, kind_of
 from streams.engine.positions import SourcePositions
 from streams.errors import NewerVersion
 from streams.records import MentionBatch
 
-__all__ = ["PARTITION_KEY", "SERIES_PREFIX", "PartitionRow", "Series", "progress_of"]
+__all__ = ["COPIES_PREFIX", "PARTITION_KEY", "SERIES_PREFIX", "PartitionRow", "Series", "SeriesRow", "progress_of"]
 
 PARTITION_KEY = "p"
 SERIES_PREFIX = "s/"
+COPIES_PREFIX = "c/"
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 
 
 class PartitionRow(msgspec.Struct):
@@ -39,6 +45,7 @@ class PartitionRow(msgspec.Struct):
     epochs: list[str] = msgspec.field(default_factory=list)  # of the own topic, in the order first seen
     change: int = 0  # the latest promotion whose mentions came
     cut_ms: int = 0  # up to here all is in the baselines that were prepared for it
+    copies_part: int = 0  # the one of the parts "c/…" that grows
 
     @classmethod
     def restored(cls, row: bytes | None) -> Self:
@@ -68,12 +75,28 @@ class PartitionRow(msgspec.Struct):
         return _encoder.encode(self)
 
 
-class _SeriesRow(msgspec.Struct, array_like=True):
-    own_offset: int
-    state: bytes
+class SeriesRow(msgspec.Struct, array_like=True):
+    """A series' row. What must be known of all series at a restart stands before the state, which is read later.
+
+    `change` is the promotion whose baselines it has; from the tick `forgotten_ms` on the series is as good as new.
+    """
+
+    version: int
+    change: int
+    forgotten_ms: int
+    is_open: bool
+    state: msgspec.Raw
+
+    @classmethod
+    def of(cls, row: bytes) -> Self:
+        """Raises `NewerVersion` or `msgspec.DecodeError`."""
+        found: Self = _series.decode(row)
+        if found.version > ROW_VERSION:
+            raise NewerVersion("the state of a series", found.version, ROW_VERSION)
+        return found
 
 
-_series = msgspec.msgpack.Decoder(_SeriesRow)
+_series: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(SeriesRow)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -83,25 +106,28 @@ def progress_of(row: bytes) -> dict[int, int]:
 
 
 class Series:
-    """A series in memory: its state, and the own offset up to which it is applied."""
+    """A series in memory: its state, and the promotion whose baselines it has."""
 
-    __slots__ = ("kind", "own_offset", "state")
+    __slots__ = ("change", "kind", "state")
 
-    def __init__(self, kind: str, own_offset: int, state: SeriesState) -> None:
+    def __init__(self, kind: str, change: int, state: SeriesState) -> None:
         self.kind = kind
-        self.own_offset = own_offset
+        self.change = change
         self.state = state
 
     @classmethod
-    def new(cls, name: str) -> Self:
+    def new(cls, name: str, change: int) -> Self:
         """A series of which nothing was heard yet."""
-        return cls(kind_of(name), -1, SeriesState())
+        return cls(kind_of(name), change, SeriesState())
 
     @classmethod
-    def restored(cls, name: str, row: bytes) -> Self:
-        """From the row of key `SERIES_PREFIX` and the name; raises `msgspec.DecodeError` or `alerts.StateError`."""
-        found = _series.decode(row)
-        return cls(kind_of(name), found.own_offset, SeriesState.from_bytes(found.state))
+    def restored(cls, name: str, row: SeriesRow) -> Self:
+        """Raises `alerts.StateError`."""
+        return cls(kind_of(name), row.change, SeriesState.from_bytes(bytes(row.state)))
 
-    def encoded(self) -> bytes:
-        return _encoder.encode(_SeriesRow(self.own_offset, self.state.to_bytes()))
+    def encoded(self, config: AlertConfig) -> bytes:
+        state = self.state
+        row = SeriesRow(
+            ROW_VERSION, self.change, state.forgotten_ms(config), state.is_open, msgspec.Raw(state.to_bytes())
+        )
+        return _encoder.encode(row)

@@ -8,13 +8,16 @@ shows Faust only the last record, from which it knows that it has come to the en
 Where several workers share a stage, each row carries the position of the run that wrote it. A worker that was
 paused past its session may write after its successor did; of two rows of one key, recovery keeps the one with the
 later position, wherever it stands in the log. A stage that also writes outside of runs has a fenced table: its rows
-carry a term instead, which is higher for each worker that takes the partition over.
+carry a term instead, which is higher for each worker that takes the partition over. The position of a deleted row is
+kept for as long as the broker keeps the tombstone at least (`kafka_compaction_lag_hours`).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,11 +47,14 @@ def position_header(run: Run) -> tuple[str, bytes]:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one partition. `at` holds their positions, also of deleted ones; rows without one have none."""
+    """The rows of one partition. `at` holds their positions, those of deleted ones too until they are purged; rows
+    without one have none. `deleted` are the keys of deleted rows, each with the time (ms), oldest first.
+    """
 
     values: dict[bytes, bytes] = field(default_factory=dict)
     at: dict[bytes, int] = field(default_factory=dict)
     epochs: list[bytes] = field(default_factory=list)
+    deleted: deque[tuple[int, bytes]] = field(default_factory=deque)
     _term: int | None = None
 
     def term(self) -> int:
@@ -57,17 +63,28 @@ class Rows:
             self._term = max(self.at.values(), default=0) + 1
         return self._term
 
-    def take(self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()) -> None:
-        """Takes a row (None deletes), unless one with a later position is known."""
+    def take(
+        self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = (), *, at_ms: int = 0
+    ) -> None:
+        """Takes a row (None deletes) that was written at `at_ms`, unless one with a later position is known."""
         position = self._position(headers)
         if position is not None:
             if position < self.at.get(key, -1):
                 return
             self.at[key] = position
-        if value is None:
-            self.values.pop(key, None)
-        else:
+        if value is not None:
             self.values[key] = value
+            return
+        self.values.pop(key, None)
+        if position is not None:
+            self.deleted.append((at_ms, key))
+
+    def purge(self, before_ms: int) -> None:
+        """Forgets the positions of rows that were deleted before: no writer has been paused for so long."""
+        while self.deleted and self.deleted[0][0] < before_ms:
+            _, key = self.deleted.popleft()
+            if key not in self.values:
+                self.at.pop(key, None)
 
     def _position(self, headers: Iterable[tuple[str, bytes]]) -> int | None:
         for name, told in headers:
@@ -99,7 +116,7 @@ class RowTable(faust.Table[bytes, bytes]):
         take = self.of(partition).take
         for record in records:
             if record.key is not None:
-                take(record.key, record.value, record.headers)
+                take(record.key, record.value, record.headers, at_ms=record.timestamp_ms)
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any, generation_id: int = 0) -> None:
         """Forgets the rows of partitions that are another worker's, or were meanwhile: they are restored anew."""
@@ -128,6 +145,7 @@ class FaustState:
         self._app = app
         self._tell_position: bool = app.transport.rows_tell_position
         self._fenced = fenced
+        self._keep_ms: int = app.kafka.compaction_lag_ms
 
     @property
     def changelog_topic(self) -> str:
@@ -140,10 +158,11 @@ class FaustState:
         value: bytes | None = self._table.of(partition).values.get(_row_key(partition, key))
         return value
 
-    def items(self, partition: int) -> Iterable[tuple[str, bytes]]:
-        """All rows of the partition."""
+    def items(self, partition: int) -> Iterator[tuple[str, bytes]]:
+        """All rows of the partition, as they are now; there may be many, so not all at once."""
         start = len(_row_key(partition, ""))
-        return [(key[start:].decode(), value) for key, value in self._table.of(partition).values.items()]
+        for key, value in list(self._table.of(partition).values.items()):
+            yield key[start:].decode(), value
 
     async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
         """Writes rows in the order of `rows` (None deletes); returns when the changelog has them.
@@ -158,9 +177,10 @@ class FaustState:
         sends = [Send(topic, key, value, partition, headers) for key, value in keyed.items()]
         check_rows(sends)
         await append(self._app, sends)
-        take = self._table.of(partition).take
+        kept, now_ms = self._table.of(partition), time.time_ns() // 1_000_000
         for key, value in keyed.items():
-            take(key, value, headers)
+            kept.take(key, value, headers, at_ms=now_ms)
+        kept.purge(now_ms - self._keep_ms)
 
     def _headers(self, partition: int) -> tuple[tuple[str, bytes], ...]:
         if self._fenced and self._tell_position:

@@ -8,7 +8,19 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import settings
 
-from alerts import AlertConfig, AlertEvent, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
+from alerts import (
+    AlertConfig,
+    AlertEvent,
+    Copies,
+    Heard,
+    Mention,
+    SeriesState,
+    StreamState,
+    close_tick,
+    kind_of,
+    tick_of,
+)
+from tests.alerts.one_series import heard_by
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
@@ -21,23 +33,33 @@ class Played:
     config: AlertConfig
     stream: StreamState = field(default_factory=StreamState)
     states: dict[str, SeriesState] = field(default_factory=dict)
+    copies: Copies = field(default_factory=Copies)
+    waiting: dict[int, list[Heard]] = field(default_factory=dict)
     schedule: dict[int, set[str]] = field(default_factory=dict)
     events: list[AlertEvent] = field(default_factory=list)
+    _added: int = 0
 
     def add(self, mention: Mention, series: Iterable[str]) -> None:
+        series = tuple(series)
         for name in series:
             self.stream.add(name, mention.seen_ms, mention.negative)
-            self.states.setdefault(name, SeriesState()).add(mention)
-            self.schedule.setdefault(tick_of(mention.seen_ms, self.config.hop_ms), set()).add(name)
+            self.states.setdefault(name, SeriesState())
+        self._added += 1
+        heard = heard_by(mention, series, self._added)
+        tick_ms = tick_of(mention.seen_ms, self.config.hop_ms)
+        self.waiting.setdefault(tick_ms, []).append(heard)
+        self.schedule.setdefault(tick_ms, set())
 
     def close(self, until_ms: int) -> None:
         """Closes every tick up to `until_ms`, in order; an open alert schedules its own checks."""
         while due := [tick_ms for tick_ms in self.schedule if tick_ms <= until_ms]:
             tick_ms = min(due)
             self.stream.close_tick(tick_ms, self.config)
-            for name in sorted(self.schedule.pop(tick_ms)):
+            counted = self.copies.counted(tick_ms, sorted(self.waiting.pop(tick_ms, [])), self.config)
+            for name in sorted({*self.schedule.pop(tick_ms), *counted}):
                 state = self.states[name]
-                found = close_tick(name, kind_of(name), state, self.stream, tick_ms, self.config)
+                mentions = counted.get(name, ())
+                found = close_tick(name, kind_of(name), state, self.stream, tick_ms, self.config, mentions)
                 self.events.extend(found)
                 next_ms = state.next_due(self.config)
                 if next_ms is not None:

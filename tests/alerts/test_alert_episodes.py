@@ -19,7 +19,6 @@ from alerts import (
     Reason,
     SeriesState,
     StreamState,
-    close_tick,
     explain,
     tick_of,
 )
@@ -28,6 +27,7 @@ from alerts.episode import IDLE, calm, close_if_calm, cooling, opened, reopened,
 from alerts.records import alert_id
 from alerts.rules import Count, judge, screen
 from alerts.sections import VOLUME, RuleConfig, Window
+from tests.alerts.one_series import OneSeries
 
 Play = Callable[..., Any]
 
@@ -340,7 +340,7 @@ def test_a_rise_of_the_share_alone_opens_a_share_alert_which_the_volume_would_co
 @settings(max_examples=10, deadline=None)
 def test_routine_negative_items_never_fire(per_day: int, clump: int) -> None:
     """The same few negative items every day are this series' normal, alone or together."""
-    state, stream = SeriesState(), StreamState()
+    state, stream = OneSeries("entity/a", CONFIG), StreamState()
     number = 0
     for day in range(30):
         for part in range(per_day):
@@ -351,4 +351,4 @@ def test_routine_negative_items_never_fire(per_day: int, clump: int) -> None:
             state.add(item)
             tick_ms = tick_of(item.seen_ms, CONFIG.hop_ms)
             stream.close_tick(tick_ms, CONFIG)
-            assert close_tick("entity/a", "entity", state, stream, tick_ms, CONFIG) == []
+            assert state.close(stream, tick_ms) == []

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import AlertConfig, AlertEvent, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
+from alerts import (
+    AlertConfig,
+    AlertEvent,
+    Copies,
+    Heard,
+    Mention,
+    SeriesState,
+    StreamState,
+    close_tick,
+    kind_of,
+    tick_of,
+)
+from tests.alerts.one_series import heard_by
 
 START_MS = 1_735_516_800_000
 HOUR_MS = 3_600_000
@@ -26,6 +39,15 @@ Item = tuple[Mention, list[str]]
 Rows = dict[str, bytes]
 
 
+@dataclass
+class Partition:
+    """What the partition row says: the stream, the part of copies that grows, the last tick closed."""
+
+    stream: bytes = b""
+    copies_part: int = 0
+    tick_ms: int = 0
+
+
 def items(seed: int) -> list[Item]:
     draw = random.Random(seed)
     found: list[Item] = []
@@ -40,27 +62,35 @@ def items(seed: int) -> list[Item]:
     return found
 
 
-def work(part: list[Item], rows: Rows, partition: bytes, until_ms: int) -> tuple[list[AlertEvent], Rows, bytes]:
-    """One run: add its mentions, close what is due until `until_ms`; rows that know the mentions already skip them."""
-    stream = StreamState.from_bytes(partition) if partition else StreamState()
+def work(
+    part: list[Item], rows: Rows, parts: dict[int, bytes], partition: Partition, until_ms: int
+) -> tuple[list[AlertEvent], Rows, Partition]:
+    """One run: what comes is counted in its tick, unless the series' row has closed it; until `until_ms`."""
+    stream = StreamState.from_bytes(partition.stream) if partition.stream else StreamState()
     states = {name: SeriesState.from_bytes(row) for name, row in rows.items()}
-    for mention, names in part:
+    copies = Copies()
+    for _ in copies.restore(parts, partition.copies_part, partition.tick_ms):
+        pass
+    waiting: dict[int, list[Heard]] = {}
+    for number, (mention, names) in enumerate(part):
         for name in names:
             stream.add(name, mention.seen_ms, mention.negative)
-            states.setdefault(name, SeriesState()).add(mention)
+            states.setdefault(name, SeriesState())
+        heard = heard_by(mention, tuple(names), number)
+        waiting.setdefault(tick_of(mention.seen_ms, CONFIG.hop_ms), []).append(heard)
     events: list[AlertEvent] = []
     while True:
-        due: dict[int, list[str]] = {}
-        for name, state in sorted(states.items()):
-            ticks = [*state.pending_ticks(CONFIG), *filter(None, [state.next_due(CONFIG)])]
-            if ticks and min(ticks) <= until_ms:
-                due.setdefault(min(ticks), []).append(name)
-        if not due:
-            return events, {name: state.to_bytes() for name, state in states.items()}, stream.to_bytes()
-        tick_ms = min(due)
+        looks = {name: due for name, state in states.items() if (due := state.next_due(CONFIG)) is not None}
+        tick_ms = min([*waiting, *looks.values()], default=until_ms + 1)
+        if tick_ms > until_ms:
+            parts |= dict(copies.taking_rows())
+            after = Partition(stream.to_bytes(), copies.open_part, until_ms)
+            return events, {name: state.to_bytes() for name, state in states.items()}, after
         stream.close_tick(tick_ms, CONFIG)
-        for name in due[tick_ms]:
-            events += close_tick(name, kind_of(name), states[name], stream, tick_ms, CONFIG)
+        counted = copies.counted(tick_ms, sorted(waiting.pop(tick_ms, [])), CONFIG)
+        for name in sorted({*counted, *(name for name, due in looks.items() if due == tick_ms)}):
+            mentions = counted.get(name, ())
+            events += close_tick(name, kind_of(name), states[name], stream, tick_ms, CONFIG, mentions)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4))
@@ -70,25 +100,23 @@ def test_a_redo_with_rows_ahead_gives_the_same_alerts(seed: int, runs: int) -> N
     feed = items(seed)
     cuts = [0, *sorted(draw.sample(range(1, len(feed)), runs)), len(feed)]
     rows: Rows = {}
-    partition, unbroken, broken = b"", [], []
+    parts: dict[int, bytes] = {}
+    partition, unbroken, broken = Partition(), [], []
     for start, end in itertools.pairwise(cuts):
         part = feed[start:end]
         until_ms = tick_of(part[-1][0].seen_ms, CONFIG.hop_ms)
-        events, after, partition_after = work(part, rows, partition, until_ms)
+        before = dict(parts)
+        events, after, partition_after = work(part, rows, parts, partition, until_ms)
         unbroken += events
-        # the crash: some series rows were written, the partition row was not
+        # the crash: some rows were written, the partition row was not
         ahead = {name for name in after if draw.random() < 0.5}
-        again = [(mention, [name for name in names if name not in ahead]) for mention, names in part]
-        seen_by_stream = StreamState.from_bytes(partition) if partition else StreamState()
-        for mention, names in part:
-            for name in names:
-                if name in ahead:
-                    seen_by_stream.add(name, mention.seen_ms, mention.negative)
         torn = {name: after[name] if name in ahead else rows[name] for name in after if name in ahead or name in rows}
-        redone, final, partition_redone = work(again, torn, seen_by_stream.to_bytes(), until_ms)
+        torn_parts = {number: row for number, row in parts.items() if number in before or draw.random() < 0.5}
+        torn_parts |= {number: row for number, row in before.items() if draw.random() < 0.5}
+        redone, final, partition_redone = work(part, torn, torn_parts, partition, until_ms)
         broken += [event for event in events if event.series in ahead] + redone
         assert final == after
+        assert partition_redone == partition_after
         rows, partition = after, partition_after
-        assert StreamState.from_bytes(partition_redone).to_bytes() == partition_redone
     key = sorted(unbroken, key=lambda event: (event.updated_ms, event.id, event.version))
     assert sorted(broken, key=lambda event: (event.updated_ms, event.id, event.version)) == key

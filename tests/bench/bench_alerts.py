@@ -10,7 +10,8 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 
-from alerts import AlertConfig, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
+from alerts import AlertConfig, Copies, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
+from tests.alerts.one_series import heard_by
 
 HOUR_MS = 3_600_000
 START_MS = 1_735_516_800_000  # a Monday, 00:00 UTC
@@ -27,15 +28,15 @@ def _mentions(count: int, per_day: float, negative: float, seed: int = 7) -> Ite
 
 def _play(series: str, mentions: Iterable[Mention], config: AlertConfig) -> tuple[SeriesState, StreamState, float]:
     """One series through add and close_tick; returns the states and the microseconds per mention."""
-    state, stream, kind = SeriesState(), StreamState(), kind_of(series)
-    ready = list(mentions)
+    state, stream, copies, kind = SeriesState(), StreamState(), Copies(), kind_of(series)
+    ready = [heard_by(one, (series,), at) for at, one in enumerate(mentions)]
     begun = time.process_time()
     for mention in ready:
         tick_ms = tick_of(mention.seen_ms, config.hop_ms)
         stream.add(series, mention.seen_ms, mention.negative)
-        state.add(mention)
         stream.close_tick(tick_ms, config)
-        close_tick(series, kind, state, stream, tick_ms, config)
+        counted = copies.counted(tick_ms, [mention], config).get(series, ())
+        close_tick(series, kind, state, stream, tick_ms, config, counted)
     spent = time.process_time() - begun
     return state, stream, spent / len(ready) * 1e6
 

@@ -105,7 +105,7 @@ def _rows(settings: Settings, broker: Broker) -> dict[str, bytes]:
         for key, value in folded.values.items():
             _, _, name = key.decode().partition("|")
             if name.startswith("s/"):
-                rows[name.removeprefix("s/")] = msgspec.msgpack.decode(value)[1]
+                rows[name.removeprefix("s/")] = msgspec.msgpack.decode(value)[-1]
     return rows
 
 

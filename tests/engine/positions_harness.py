@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerts import AlertConfig, AlertEvent
+from alerts import AlertConfig, AlertEvent, StreamState
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
 from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.watch import WatchStage
+from streams.stages.watch_rows import PARTITION_KEY
 
 EPOCH = "e1"
 START_MS = 1_700_000_000_000 // 30_000 * 30_000
@@ -256,9 +257,9 @@ def _score_partition(
 
 @dataclass
 class Outcome:
-    """The end: rows of series (state bytes) and alert events by id and version."""
+    """The end: rows of series and what they share, unpacked, and alert events by id and version."""
 
-    rows: dict[str, bytes]
+    rows: dict[str, object]
     alerts: dict[tuple[str, int], bytes]
 
 
@@ -273,16 +274,26 @@ async def run_watch(
     state, outbox = FakeState(fuse, at=rng.choice([None, 0]), keeps_order=keeps_order), FakeOutbox(fuse)
     for target, log in plan.logs.items():
         await _consume(rng, target, log, state, outbox, config, crashes)
-    rows: dict[str, bytes] = {}
-    for (_, key), row in state.rows.items():
+    rows: dict[str, object] = {}
+    for (target, key), row in state.rows.items():
+        assert not key.startswith("w/"), "all ticks are closed, and a mention still waits"
         if key.startswith("s/"):
-            rows[key] = msgspec.msgpack.decode(row)[1]
+            rows[key] = msgspec.msgpack.decode(row)[-1]
+        elif key == PARTITION_KEY:
+            rows[f"{target}|{key}"] = _pooled(msgspec.msgpack.decode(row)["stream"], config)
     alerts: dict[tuple[str, int], bytes] = {}
     for send in outbox.sent:
         assert send.value is not None
         event = AlertEvent.from_json(send.value)
         assert alerts.setdefault((event.id, event.version), send.value) == send.value, "one event, two contents"
     return Outcome(rows, alerts)
+
+
+def _pooled(stream: bytes, config: AlertConfig) -> object:
+    """What all series share once all of it has settled."""
+    state = StreamState.from_bytes(stream)
+    state.close_tick(START_MS + 30 * 24 * 3_600_000, config)
+    return msgspec.msgpack.decode(state.to_bytes(), strict=False)
 
 
 async def _consume(

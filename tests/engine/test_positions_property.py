@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from alerts import AlertConfig
+from alerts.copies_rows import Part
 from streams.engine.positions import SourcePositions
 from streams.records import MentionBatch, MentionItem
-from streams.stages import watch_partition
-from streams.stages.watch_rows import Series
+from streams.stages import watch_partition, watch_series
+from streams.stages.waiting import Waiting
+from streams.stages.watch_rows import Series, SeriesRow
 from tests.engine.positions_harness import Outcome, reference_plan, run_watch, schedule
 
 SCHEDULES = 120
 ALERTS = Path(watch_partition.__file__).parents[1] / "profiles" / "finance" / "alerts.yaml"
 
 
-def eager_config() -> AlertConfig:
+def eager_config(*, collapse: bool = True) -> AlertConfig:
     """The shipped rules without the warm-up, so that a short schedule raises alerts too."""
     rules = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
-    return AlertConfig.from_mapping(rules | {"warm_up_days": 0}, name="test")
+    return AlertConfig.from_mapping(rules | {"warm_up_days": 0, "collapse": collapse}, name="test")
 
 
 async def outcomes(
@@ -35,10 +38,11 @@ async def outcomes(
     return got, want
 
 
-async def test_counts_and_alerts_equal_the_reference() -> None:
-    config = eager_config()
+@pytest.mark.parametrize(("collapse", "schedules"), [(True, SCHEDULES), (False, SCHEDULES // 3)])
+async def test_counts_and_alerts_equal_the_reference(collapse: bool, schedules: int) -> None:
+    config = eager_config(collapse=collapse)
     alerts = 0
-    for seed in range(SCHEDULES):
+    for seed in range(schedules):
         got, want = await outcomes(seed, config)
         assert got.alerts == want.alerts, f"seed {seed}"
         assert got.rows == want.rows, f"seed {seed}"
@@ -56,26 +60,37 @@ def batch_end_rule(self: SourcePositions, batch: MentionBatch) -> tuple[MentionI
 
 
 class _ForgetfulSeries(Series):
-    """Breaks the row rule: the row does not remember its own offset."""
+    """Breaks the row rule: the row does not remember the tick up to which it counts."""
 
     __slots__ = ()
 
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, -1 if name == "own_offset" else value)
+    @classmethod
+    def restored(cls, name: str, row: SeriesRow) -> Series:  # type: ignore[override]
+        entry = Series.restored(name, row)
+        entry.state.tick_ms = 0
+        return entry
 
 
-@pytest.mark.parametrize(
-    "rule",
-    ["no partition rule", "batch end", "no row rule", "batches land behind a refused", "rows land behind a refused"],
-)
+def all_that_waits(self: Waiting, rows: dict[str, bytes], own_offset: int, closed_ms: int) -> Iterator[None]:
+    return restore_waiting(self, rows, 1 << 62, closed_ms)
+
+
+restore_waiting = Waiting.restore
+
+WEAKENED: dict[str, tuple[object, str, object]] = {
+    "no partition rule": (SourcePositions, "fresh", no_partition_rule),
+    "batch end": (SourcePositions, "fresh", batch_end_rule),
+    "no row rule": (watch_series, "Series", _ForgetfulSeries),
+    "what waits is not cut back": (Waiting, "restore", all_that_waits),
+    "copies are not cut back": (Part, "until", lambda self, _: self),
+}
+
+
+@pytest.mark.parametrize("rule", [*WEAKENED, "batches land behind a refused", "rows land behind a refused"])
 async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if rule == "no row rule":
-        monkeypatch.setattr(watch_partition, "Series", _ForgetfulSeries)
-    elif not rule.endswith("refused"):
-        monkeypatch.setattr(
-            SourcePositions, "fresh", no_partition_rule if rule == "no partition rule" else batch_end_rule
-        )
-    config = eager_config()
+    if rule in WEAKENED:
+        monkeypatch.setattr(*WEAKENED[rule])
+    config = eager_config(collapse=rule != "what waits is not cut back")  # else a copy of itself does not count
     for seed in range(SCHEDULES):
         try:
             got, want = await outcomes(

@@ -18,10 +18,10 @@ from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
 from streams.learning.prepared import BASELINES_PREFIX, Prepared, baseline_sends
 from streams.records import VERSION, MentionBatch, MentionItem
-from streams.stages import watch_partition
+from streams.stages import watch_series
 from streams.stages.watch import WatchStage
 from streams.stages.watch_partition import WatchPartition
-from streams.stages.watch_rows import Series
+from streams.stages.watch_rows import Series, SeriesRow
 from streams.topics import CHANGE_HEADER
 from tests.engine.positions_harness import START_MS, Crash, FakeOutbox, FakeState, Fuse, batches_of, make_items
 from tests.engine.test_positions_property import eager_config
@@ -111,7 +111,7 @@ async def outcome(
     for send in outbox.sent:
         event = AlertEvent.from_json(send.value or b"")
         assert alerts.setdefault((event.id, event.version), send.value or b"") == send.value, "one event, two contents"
-    rows = {key: msgspec.msgpack.decode(row)[1] for (_, key), row in state.rows.items() if key.startswith("s/")}
+    rows = {key: msgspec.msgpack.decode(row)[-1] for (_, key), row in state.rows.items() if key.startswith("s/")}
     return rows, alerts
 
 
@@ -133,16 +133,19 @@ async def test_rows_and_alerts_equal_those_without_a_crash() -> None:
 
 
 class _ForgetfulSeries(Series):
-    """Breaks the row rule: the row does not remember its own offset, so a redo rebases and counts again."""
+    """Breaks the row rule: the row does not remember its promotion and its tick, so a redo counts again."""
 
     __slots__ = ()
 
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, -1 if name == "own_offset" else value)
+    @classmethod
+    def restored(cls, name: str, row: SeriesRow) -> Series:  # type: ignore[override]
+        entry = Series.restored(name, row)
+        entry.change = entry.state.tick_ms = 0
+        return entry
 
 
 async def test_a_weakened_rule_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_partition, "Series", _ForgetfulSeries)
+    monkeypatch.setattr(watch_series, "Series", _ForgetfulSeries)
     config = eager_config()
     for seed in range(SCHEDULES):
         try:
@@ -159,13 +162,13 @@ def test_what_was_counted_before_the_cut_is_the_new_models_and_after_it_what_was
     live, prepared = SeriesState(), SeriesState()
     cut_ms = START_MS // HOUR_MS * HOUR_MS
     for number, state in ((3, live), (1, prepared)):
+        mentions = []
         for offset in range(number):
             seen_ms = cut_ms - HOUR_MS // 2 + offset
-            state.add(Mention(seen_ms, f"a{offset}", 0, 1, 0.9))
-        state.apply(cut_ms, config)
-    for offset in range(2):
-        live.add(Mention(cut_ms + offset, f"b{offset}", 0, 1, 0.9))
-    live.apply(cut_ms + config.hop_ms, config)
+            mentions.append(Mention(seen_ms, f"a{offset}", 0, 1, 0.9))
+        state.apply(cut_ms, mentions, config)
+    after = [Mention(cut_ms + offset, f"b{offset}", 0, 1, 0.9) for offset in range(2)]
+    live.apply(cut_ms + config.hop_ms, after, config)
     merged = rebased_series(live, prepared, cut_ms, config)
     assert [count.negative for count in merged.counts(config)][1:] == [3, 3]
     assert merged.horizon_negative() == 3

@@ -116,7 +116,7 @@ async def test_garbage_among_mentions_is_parked_and_its_neighbours_count(garbage
     assert (reject.position, reject.key_bytes()) == (f"mentions:0:1:{EPOCH}", b"k")
     assert reject.reason in ("bad_mentions", "bad_baselines")
     assert reject.raw_bytes() == value
-    again = WatchStage(eager_config(), MemoryArchive(), FakeOutbox(Fuse()), state, "alerts").partition(0)
+    again = await WatchStage(eager_config(), MemoryArchive(), FakeOutbox(Fuse()), state, "alerts").partition(0)
     assert again._row.own_offset == 2
     assert again._row.positions.last == {0: (0, 2)}
     assert state.get(0, PARTITION_KEY)

@@ -1,4 +1,4 @@
-"""Records and rows as version 1 wrote them, byte for byte, are read; those of a version to come are never misread.
+"""Records and rows as they were first written, byte for byte, are read; those of a version to come are never misread.
 
 The bytes below are what stands in people's topics, changelogs and archives. A change that cannot read them
 needs a new version and a way from the old one; a test here is never "updated".
@@ -59,21 +59,41 @@ REJECT_1 = (
     b'{"position":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news",'
     b'"version":1}'
 )
-PARTITION_ROW_1 = (  # before it said its version: none means 1
-    b"\x86\xaaown_offset\x05\xa9positions\x82\xa6epochs\x91\xa2e1\xa4last\x81\x00\x92\x00)\xa8progress\x81\x00\xcf\x00"
-    b"\x00\x01\x97t \xdc\x00\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t \xb4\xf0\xa6stream\xc4\x00"
+PARTITION_ROW_2 = (
+    b"\x8b\xaaown_offset\x05\xa9positions\x82\xa6epochs\x91\xa2e1\xa4last\x81\x00\x92\x00)\xa8progress\x81\x00\xcf\x00"
+    b"\x00\x01\x97t \xb4\xf0\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t ?\xc0\xa6stream\xc4\x00\xa7version\x02"
+    b"\xa6epochs\x90\xa6change\x00\xa6cut_ms\x00\xabcopies_part\x00"
 )
-PARTITION_ROW_1_TOLD = (
-    b"\x87\xaaown_offset\x05\xa9positions\x82\xa6epochs\x91\xa2e1\xa4last\x81\x00\x92\x00)\xa8progress\x81\x00\xcf\x00"
-    b"\x00\x01\x97t \xdc\x00\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t \xb4\xf0\xa6stream\xc4\x00\xa7"
-    b"version\x01"
+SERIES_ROW_2 = (
+    b"\x95\x02\x00\xcf\x00\x00\x01\x99$\xb6o\xc0\xc2\x9b\x02\xcf\x00\x00\x01\x97t ?\xc0\xce\x00\x07j\xdf"
+    b"\x00\x93\xce\x00\r"
+    b"\xbb\xa0\xce\x00m\xdd\x00\xce\x05&\\\x00\x93\x81\xce\x03z\x18\x93\xcf\x00\x00\x00\x01\x00\x00\x00"
+    b"\x01\x81\xce\x00Y\x02u"
+    b"\xcf\x00\x00\x00\x01\x00\x00\x00\x01\x81\xce\x00\x07j\xdf\xcf\x00\x00\x00\x01\x00\x00\x00\x01\x81"
+    b"\xce\x00\x07j\xdf\xcf"
+    b"\x00\x00\x00\x01\x00\x00\x00\x01\x81\xce\x00\x1d\xab|\x01\x91\x94\xcf\x00\x00\x01\x97t\x1f\xf1\xa0"
+    b"\xd9 99999999999999"
+    b"999999999999999999L\xcb?\xe6ffffff\x9c\x00\x80\x80\x80\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcb\x00"
+    b"\x00\x00\x00\x00"
+    b"\x00\x00\x00\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00"
+    b"\x00\x00\x00\x00"
+    b"\x00\x93\x00\x00\x00\xce\x00\x07j\xc8\x90\x80"
 )
-SERIES_ROW_1 = (
-    b"\x92\x05\xc4|\x9d\x01\x00\x00\x00\x91\x95\xcf\x00\x00\x01\x97t \xdc\x00\xd9 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaM\x01"
-    b"\xcb?\xe6ffffff\x90\x90\x80\x80\x80\x90\x9c\x00\x80\x80\x80\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00"
-    b"\x00\x00\x00\x00\x00\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00\x00"
-    b"\x00\x00\x00\x00\x93\x00\x00\x00\x00\x90\x80"
+WAITING_ROW_1 = (
+    b"\x9a\x01\x91\x05\x91-\x92\x00\xcf\x00\x00\x01\x97t \xdc\x00\xc4\x10\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa"
+    b"\xaa\xaa\xaa\xaa\xaa"
+    b"\xaa\xaa\xaa\xc4\x08M\x00\x00\x00\x00\x00\x00\x00\x91\x01\xc4\x08ffffff\xe6?\x91\xaaentity/LND\x91\x91\x00"
 )
+COPIES_ROW_1 = (
+    b"\x01\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00X\xe1NhD\xe1Nh\x00\x00\x00\x00\x99\x99\x99\x99\x99\x99\x99\x99"
+    b"\xf5\x7fe\xfd\x1b\\a\x04\x00\x00\x00\x00"
+)
+WAITING = "w/1750000020000/0"
+ROWS = [
+    ("s/entity/LND", SERIES_ROW_2),
+    (WAITING, WAITING_ROW_1),
+    ("c/0", COPIES_ROW_1),
+]
 NOW_MS = 1_750_000_100_000
 CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
 
@@ -82,8 +102,8 @@ def record(value: bytes, offset: int = 6) -> Record:
     return Record(offset, None, value, NOW_MS)
 
 
-def restored(row: bytes | None = PARTITION_ROW_1) -> WatchPartition:
-    return WatchPartition(CONFIG, row, [("entity/LND", SERIES_ROW_1)])
+def restored(row: bytes | None = PARTITION_ROW_2) -> WatchPartition:
+    return WatchPartition(CONFIG, row, ROWS)
 
 
 # -- version 1
@@ -113,16 +133,21 @@ def test_alerts_and_rejects_say_what_they_said() -> None:
     assert (reject.reason, reject.raw_bytes()) == ("bad_json", b"{")
 
 
-@pytest.mark.parametrize("row", [PARTITION_ROW_1, PARTITION_ROW_1_TOLD])
-def test_rows_are_restored_and_counted_on(row: bytes) -> None:
-    partition = restored(row)
+def test_rows_are_restored_and_counted_on() -> None:
+    partition = restored()
     assert partition.apply(record(MENTIONS_1, offset=5)) == []  # applied before the row was written
     assert partition.take_rows() == {}
-    partition.apply(record(MENTIONS_1))
-    (name,) = rows = partition.take_rows()
-    assert name == "s/entity/LND"
-    assert b"a" * 32 in rows[name]  # the mention that waited in the row of version 1
-    assert b"b" * 32 in rows[name]
+    copy = MENTIONS_1.replace(b"[42,", b"[43,").replace(b"bbbb", b"cccc").replace(b",78,", b",76,")
+    end = b'[1,"e1",0,1,1750000095000]'
+    for offset, value in enumerate((MENTIONS_1, copy, end), 6):
+        partition.apply(record(value, offset))
+    rows = partition.take_rows()
+    assert sorted(rows) == ["c/0", "s/entity/LND"]
+    assert b"9" * 32 in rows["s/entity/LND"]
+    assert b"a" * 32 in rows["s/entity/LND"]  # the mention that waited
+    assert b"b" * 32 in rows["s/entity/LND"]
+    assert b"c" * 32 not in rows["s/entity/LND"]  # of a story that was counted
+    assert partition.take_spent() == [WAITING]
 
 
 @pytest.mark.parametrize("value", [NEWS_1, SCORED_1, ALERT_1, REJECT_1])
@@ -143,7 +168,7 @@ def test_all_that_is_written_says_its_version() -> None:
     assert b'"schema":1' in ALERT_1
     assert MENTIONS_1.startswith(b"[1,")
     assert VERSION == 1, "a new version needs fixtures of its own beside those of 1"
-    assert b"\xa7version\x01" in restored().partition_row()
+    assert b"\xa7version\x02" in restored().partition_row()
 
 
 def test_newer_news_is_parked_with_the_way_back() -> None:
@@ -160,15 +185,21 @@ def test_newer_mentions_wait_and_change_nothing() -> None:
             partition.apply(record(newer))
     assert partition.take_rows() == {}
     partition.apply(record(MENTIONS_1))
-    assert list(partition.take_rows()) == ["s/entity/LND"]
+    assert list(partition.take_rows()) == [WAITING]
 
 
 def test_newer_rows_are_refused_before_anything_is_counted() -> None:
     with pytest.raises(NewerVersion, match="upgrade this worker"):
-        restored(PARTITION_ROW_1_TOLD.replace(b"\xa7version\x01", b"\xa7version\x02"))
-    newer = SERIES_ROW_1.replace(b"\x9d\x01", b"\x9d\x02")
+        restored(PARTITION_ROW_2.replace(b"\xa7version\x02", b"\xa7version\x03"))
+    for key, row in {"s/entity/LND": b"\x95\x03" + SERIES_ROW_2[2:], WAITING: b"\x9a\x02" + WAITING_ROW_1[2:]}.items():
+        with pytest.raises(NewerVersion, match="upgrade this worker"):
+            WatchPartition(CONFIG, PARTITION_ROW_2, [(key, row)])
     with pytest.raises(StateError, match="version 2"):
-        WatchPartition(CONFIG, PARTITION_ROW_1, [("entity/LND", newer)])
+        WatchPartition(CONFIG, PARTITION_ROW_2, [("c/0", b"\x02" + COPIES_ROW_1[1:])])
+    state = SERIES_ROW_2.replace(b"\x9b\x02", b"\x9b\x03")
+    partition = WatchPartition(CONFIG, PARTITION_ROW_2, [("s/entity/LND", state), (WAITING, WAITING_ROW_1)])
+    with pytest.raises(StateError, match="version 3"):
+        partition.apply(record(b'[1,"e1",0,1,1750000095000]'))
 
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:

@@ -8,7 +8,6 @@ from alerts import AlertConfig
 from streams.engine.runs import Record
 from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.watch_partition import WatchPartition
-from streams.stages.watch_rows import SERIES_PREFIX
 from streams.text.profile import load_profile
 
 CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
@@ -26,9 +25,9 @@ def mention(number: int, own_offset: int) -> Record:
 
 def restored(partition: WatchPartition, rows: dict[str, bytes]) -> WatchPartition:
     rows |= partition.take_rows()
-    return WatchPartition(
-        CONFIG, partition.partition_row(), [(key.removeprefix(SERIES_PREFIX), row) for key, row in rows.items()]
-    )
+    for key in partition.take_spent():
+        rows.pop(key, None)
+    return WatchPartition(CONFIG, partition.partition_row(), list(rows.items()))
 
 
 def test_its_records_count_after_those_of_its_predecessor_and_once() -> None:

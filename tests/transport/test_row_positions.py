@@ -48,6 +48,19 @@ def test_rows_without_a_position_count_in_the_order_of_the_log() -> None:
     assert rows.values == {}
 
 
+def test_the_position_of_a_deleted_row_is_kept_for_as_long_as_a_writer_may_be_paused() -> None:
+    rows = Rows()
+    for number in range(1_000):
+        rows.take(b"%d" % number, b"row", header(number))
+        rows.take(b"%d" % number, None, header(number), at_ms=number)
+    rows.take(b"7", b"again", header(2_000))
+    rows.purge(before_ms=990)
+    rows.take(b"995", b"paused", header(3))
+    assert rows.values == {b"7": b"again"}
+    assert len(rows.at) == 11
+    assert len(rows.deleted) == 10
+
+
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 50)), max_size=30), st.randoms())
 def test_any_order_of_the_log_gives_the_same_rows(written: list[tuple[bytes, int]], chance: random.Random) -> None:
     shuffled = list(written)

@@ -1,0 +1,162 @@
+"""Copies of a story are counted once: what a partition remembers of the last 24 hours, for all its series.
+
+    heard in a tick, by (seen, id) ─► id known? ─► per series: signature known? ─► what each series counts
+
+An item whose id was counted within the horizon is a revision, and counts in no series. In a series a mention is a copy
+when its signature (equal for copies of a title) was counted there within the horizon. Mentions come sorted by (seen,
+id), so the smallest of the copies is the one that counts.
+
+The memory holds every key for 24 hours, however many there are. It is written down as numbered parts: one grows, and
+once it is full it never changes again. Parts are a function of the mentions and ticks alone, so rows of any attempt
+may stand beside each other: a part that is ahead of the tick to go on from is cut back to it (`alerts.copies_rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Final
+
+from alerts.clock import HOUR_MS
+from alerts.config import AlertConfig
+from alerts.copies_index import KeyIndex
+from alerts.copies_rows import Part, packed, unpacked
+from alerts.memory import Heard, id_key, story_key
+from alerts.sections import HORIZON_HOURS
+
+__all__ = ["Copies"]
+
+PART_KEYS: Final = 8_192
+"""Keys of a full part: 82 KB. The part that grows is written at each tick, so it must not be large."""
+
+_PART_SPAN_MS: Final = 12 * HOUR_MS
+_HORIZON_SECONDS: Final = HORIZON_HOURS * 3_600
+
+
+class Copies:
+    """What was counted within the last 24 hours, to the second. `open_part` is the number of the part that grows."""
+
+    __slots__ = ("_dirty", "_full", "_index", "_newest", "_part", "_spent", "open_part")
+
+    def __init__(self) -> None:
+        self.open_part = 0
+        self._part = Part()
+        self._index = KeyIndex()
+        self._newest: dict[int, int] = {}  # of the parts that are full: the second of the newest key
+        self._full: dict[int, bytes] = {}  # not taken yet
+        self._dirty = False
+        self._spent: list[int] = []
+
+    def restore(self, rows: Mapping[int, bytes], open_part: int, tick_ms: int) -> Iterator[None]:
+        """Becomes what it was when the tick was closed, from the existing rows, in steps. Raises `StateError`."""
+        self.open_part = open_part
+        for number, row in sorted(rows.items()):
+            if number <= open_part:
+                part = unpacked(row)
+                if number < open_part:
+                    self._keep(number, part)
+                else:
+                    self._part = part.until(tick_ms)
+            yield
+        self._expire(tick_ms)
+
+    def counted(self, tick_ms: int, heard: Sequence[Heard], config: AlertConfig) -> dict[str, list[Heard]]:
+        """What each series counts of the mentions that this tick closes, which are sorted; remembers them.
+
+        Mentions that are too late to count are in it too: the series counts them as late.
+        """
+        self._expire(tick_ms)
+        if self._part.opened_ms and tick_ms - self._part.opened_ms > _PART_SPAN_MS:
+            self._fill()
+        keys = [_keys(one, config.collapse) for one in heard]
+        old = self._index.found(keys)
+        earliest_ms = ((tick_ms - 1) // HOUR_MS - HORIZON_HOURS + 1) * HOUR_MS
+        found: dict[str, list[Heard]] = {}
+        owner: tuple[int, int] | None = None
+        for one, (item_key, *story_keys) in zip(heard, keys, strict=True):
+            second = one.seen_ms // 1000
+            if one.seen_ms >= earliest_ms and owner != (one.source, one.offset):
+                if self._is_known(item_key, second, old):
+                    continue
+                owner = (one.source, one.offset)
+                self._remember(item_key, one.seen_ms, tick_ms, config)
+            for name, key in zip(one.series, story_keys, strict=True):
+                if key and one.seen_ms >= earliest_ms:
+                    if self._is_known(key, second, old):
+                        continue
+                    self._remember(key, one.seen_ms, tick_ms, config)
+                if name in found:
+                    found[name].append(one)
+                else:
+                    found[name] = [one]
+        return found
+
+    def _is_known(self, key: int, second: int, old: Mapping[int, int]) -> bool:
+        expired = second - _HORIZON_SECONDS
+        first = self._part.seconds.get(key)
+        if first is not None and first > expired:
+            return True
+        first = self._index.recent.get(key)
+        if first is not None and first > expired:
+            return True
+        return bool(old) and old.get(key, expired) > expired
+
+    def _remember(self, key: int, seen_ms: int, tick_ms: int, config: AlertConfig) -> None:
+        if key in self._part.seconds:
+            self._fill()  # it has left the horizon since; a part that is cut back must still know it
+        part = self._part
+        part.add(key, seen_ms // 1000, tick_ms, is_late=seen_ms < tick_ms - config.hop_ms)
+        self._dirty = True
+        if len(part.seconds) >= PART_KEYS:
+            self._fill()
+
+    def _fill(self) -> None:
+        """The part that grows is full: the next one begins."""
+        part, number = self._part, self.open_part
+        self._full[number] = packed(part)
+        self._keep(number, part)
+        self._part, self.open_part, self._dirty = Part(), number + 1, False
+
+    def _keep(self, number: int, part: Part) -> None:
+        if part.seconds:
+            self._newest[number] = part.newest
+            self._index.add(part.seconds, part.newest)
+        else:
+            self._spent.append(number)
+
+    def _expire(self, tick_ms: int) -> None:
+        """Drops the parts that have left the horizon."""
+        if not self._newest:
+            return
+        expired = tick_ms // 1000 - _HORIZON_SECONDS
+        gone = list(takewhile(lambda number: self._newest[number] <= expired, self._newest))
+        for number in gone:
+            del self._newest[number]
+            self._full.pop(number, None)
+        if gone:
+            self._spent += gone
+            self._index.expire(expired)
+
+    def taking_rows(self) -> Iterator[tuple[int, bytes]]:
+        """The parts that have changed since the last call, by number."""
+        full, self._full = self._full, {}
+        yield from full.items()
+        if self._dirty:
+            self._dirty = False
+            yield self.open_part, packed(self._part)
+
+    def take_spent(self) -> list[int]:
+        """The parts that no one needs since the last call."""
+        spent, self._spent = self._spent, []
+        return spent
+
+    def __len__(self) -> int:
+        """Keys held."""
+        return len(self._part.seconds) + len(self._index)
+
+
+def _keys(one: Heard, collapse: bool) -> list[int]:
+    """The item's key, then one for each series; 0 where copies do not collapse."""
+    signature = one.signature if collapse else 0
+    stories: Iterable[int] = (story_key(signature, name) if signature else 0 for name in one.series)
+    return [id_key(one.id), *stories]

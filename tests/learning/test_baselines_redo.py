@@ -175,7 +175,7 @@ def test_what_was_counted_before_the_cut_is_the_new_models_and_after_it_what_was
 
 
 def test_baselines_that_are_not_whole_are_not_taken() -> None:
-    series = {f"entity/{number}": bytes(300_000) for number in range(5)}
+    series = {f"entity/{number}": msgspec.msgpack.encode(bytes(300_000)) for number in range(5)}
     sends = baseline_sends("mentions", 0, 7, 0, WatchPartition(eager_config(), None, []).states()[0], series)
     assert len(sends) == 5
     prepared = Prepared()

@@ -27,6 +27,7 @@ from streams.namespaces import Kind, declare
 from streams.net.client import open_client
 from streams.observe.operations import Operations
 from streams.parking import RejectsParking
+from streams.private_files import private_folder
 from streams.process import settle_interpreter
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
@@ -108,7 +109,7 @@ class Pipeline:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
     async def __aenter__(self) -> Pipeline:
-        self.settings.home.mkdir(parents=True, exist_ok=True)
+        private_folder(self.settings.home)
         self._profile = load_profile(self.settings.profile)
         self.config = alert_config(self.settings, self._profile)
         with open_broker(self.settings.broker, self.settings.kafka) as broker:

@@ -6,6 +6,7 @@ MoodwireError
 │   └── TooLarge         what would be sent for this record is larger than a broker is asked to take
 ├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
 ├── TransportError       the broker refused or is damaged
+│   ├── BrokerDamaged    the embedded broker's file is damaged: no retry helps (so is `Damaged`)
 │   ├── StageTaken       another worker already runs this stage on this embedded broker
 │   └── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
 ├── ReplayRefused        the file starts before what its namespace has already counted
@@ -67,6 +68,14 @@ class Retry(MoodwireError):
 
 class TransportError(MoodwireError):
     """The broker refused, is unreachable or its file is damaged."""
+
+
+class Damaged(MoodwireError):
+    """The file of a database is damaged: waiting does not help. The text names the file and the way out."""
+
+
+class BrokerDamaged(TransportError, Damaged):
+    """The embedded broker's file is damaged."""
 
 
 class StageTaken(TransportError):

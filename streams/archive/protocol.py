@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from streams.errors import MoodwireError
+from streams.errors import Damaged, MoodwireError
 from streams.records import News, Position, Scored
 
 __all__ = [
     "Archive",
+    "ArchiveDamaged",
     "ArchiveError",
     "ArchiveStats",
     "Claims",
@@ -41,6 +42,10 @@ OnTrouble = Callable[[str | None], None]
 
 class ArchiveError(MoodwireError):
     """The archive cannot be used: damaged, of a newer version, not writable. Names the file and the fix."""
+
+
+class ArchiveDamaged(ArchiveError, Damaged):
+    """The embedded archive's file is damaged."""
 
 
 class Outcome(Enum):

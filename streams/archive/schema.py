@@ -12,8 +12,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from streams.archive.protocol import ArchiveError
+from streams.archive.protocol import ArchiveDamaged, ArchiveError
 from streams.errors import MoodwireError, Retry
+from streams.private_files import private_database, tighten
 
 __all__ = ["connect", "explain"]
 
@@ -57,11 +58,16 @@ _PASSING = ("locked", "busy", "full", "readonly", "disk i/o")
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection to the archive at `path`, which is made if need be. Raises `ArchiveError` or `Retry`."""
     try:
+        private_database(path)
+    except OSError as error:
+        raise ArchiveError(f"archive {path} cannot be made: {error}; is its folder writable?") from error
+    try:
         connection = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
             _prepare(connection, path, read_only=read_only)
+            tighten(path)
         except BaseException:
             connection.close()
             raise
@@ -101,6 +107,12 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
 def explain(error: sqlite3.Error, path: Path) -> MoodwireError:
     """The error as an operator needs it: `Retry` for what may pass, `ArchiveError` for what will not."""
     text = str(error)
+    if (getattr(error, "sqlite_errorname", "") or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return ArchiveDamaged(
+            f"archive {path} is damaged, or is none ({text}): stop moodwire and restore it from a backup "
+            "(`moodwire backup`), or move it away together with its -wal and -shm files and run `moodwire archive "
+            "rebuild`"
+        )
     if isinstance(error, sqlite3.OperationalError) and any(word in text.lower() for word in _PASSING):
         return Retry(f"archive {path} cannot be used now: {text}", 2.0)
     return ArchiveError(f"archive {path}: {text}; is it an archive of moodwire, and is its folder writable?")

@@ -45,7 +45,6 @@ class SqliteArchive:
     """The archive in the file `path`. Raises `ArchiveError` when the file is none of ours."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = Writer(path)
         self._reader = Reader(path)
         self._items = ItemWriter(self._writer._db)

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from streams.engine.isolation import Fault, Isolation, fault_of
 from streams.engine.ports import Parking, Stage
 from streams.engine.runs import Run
-from streams.errors import LeaseLost, MoodwireError, Retry
+from streams.errors import Damaged, LeaseLost, MoodwireError, Retry
 
 __all__ = ["CURRENT", "Dispatcher", "Finish", "RunSource", "backoff_seconds", "nothing"]
 
@@ -109,7 +109,9 @@ class Dispatcher:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         parking: Parking | None = None,
         lone_seconds: float = LONE_SECONDS,
+        on_damage: Callable[[Damaged], Awaitable[None]] | None = None,
     ) -> None:
+        self.on_damage = on_damage or _nothing
         self.parking = parking
         self.lone_seconds = lone_seconds
         self.succeeded_at: float | None = None
@@ -121,6 +123,12 @@ class Dispatcher:
         self.now_ms = now_ms
         self.closing = asyncio.Event()
         self._lanes: dict[tuple[str, int], _Lane] = {}
+
+    async def give_up(self, error: Damaged) -> None:
+        """No retry helps: ends the whole stage, which says why. What is not done is done after the next start."""
+        if not self.closing.is_set():
+            self.closing.set()
+            await self.on_damage(error)
 
     def own(self, topic: str, partition: int) -> None:
         """The partition is assigned to this worker: it gets idle ticks from now on, also before any run."""
@@ -165,6 +173,10 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _nothing(_: Damaged) -> None:
+    """What a dispatcher without an app does with the error: its lanes have stopped."""
 
 
 class _Lane:
@@ -232,6 +244,8 @@ class _Lane:
             return
         try:
             await owner.stage.idle(self._partition, owner.now_ms())
+        except Damaged as error:
+            await owner.give_up(error)
         except MoodwireError as error:
             log.warning("%s/%d: idle tick failed, the next comes in a second: %s", self._topic, self._partition, error)
         except Exception:
@@ -262,6 +276,9 @@ class _Lane:
             except LeaseLost as error:
                 run = search.run
                 log.warning("%s/%d: run dropped, another worker has it: %s", run.topic, run.partition, error)
+                return False
+            except Damaged as error:
+                await self._owner.give_up(error)
                 return False
             except Exception as error:
                 await self._wait_after(error, search, attempt)

@@ -25,6 +25,7 @@ from yarl import URL
 
 from streams.engine.ports import Parking, Stage
 from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
+from streams.private_files import private_folder
 from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.dispatch import Dispatcher, Finish, nothing
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
@@ -85,7 +86,7 @@ def make_app(
     options = kafka or KafkaOptions()
     specific = _kafka_settings(broker_url, group, options) if is_kafka(broker_url) else _sqlite_settings(broker_url)
     folder = data_dir / "faust" / stage_name
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     app = StageApp(
         group,
         datadir=folder,
@@ -199,7 +200,13 @@ def run_stage(
         return app.consumer
 
     dispatcher = Dispatcher(
-        stage, source, idle_seconds=idle_seconds, apart_seconds=apart_seconds, parking=parking, finish=finish
+        stage,
+        source,
+        idle_seconds=idle_seconds,
+        apart_seconds=apart_seconds,
+        parking=parking,
+        finish=finish,
+        on_damage=app.crash,
     )
     app.lanes = dispatcher
     channel = app.topic(topic, schema=RunSchema(), internal=False)

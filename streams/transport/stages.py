@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
 
-from streams.errors import Retry, TransportError
+from streams.errors import Damaged, MoodwireError, TransportError
 from streams.transport.asking import ask
 from streams.transport.broker import Late, open_broker
 from streams.transport.faust_app import StageJob
@@ -44,13 +44,18 @@ async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = 
         finally:
             if upkeep is not None:
                 upkeep.cancel()
-                with suppress(asyncio.CancelledError):
-                    await upkeep
+                await asyncio.gather(upkeep, return_exceptions=True)  # whatever it ended with, the stages stop well
             await asyncio.gather(*(job.stop() for job in jobs))
     for job in jobs:
         if job.app.crashed:
-            raise TransportError(f"Stage {job.name} failed: {job.app.crash_reason!r}") from job.app.crash_reason
+            raise TransportError(f"Stage {job.name} failed: {_reason(job)}") from job.app.crash_reason
     return arrived[0] if arrived else None
+
+
+def _reason(job: StageJob) -> str:
+    """Why it crashed: our own errors say it in words."""
+    reason = job.app.crash_reason
+    return str(reason) if isinstance(reason, MoodwireError) else repr(reason)
 
 
 @contextmanager
@@ -99,8 +104,12 @@ async def _upkeep(jobs: Sequence[StageJob]) -> None:
                 await asyncio.to_thread(transport.tidy, now_ms)
                 if turn % _WARN_EVERY == 0:
                     _warn_of_the_late(await ask(partial(transport.late, now_ms, mine), "late"))
-            except (TransportError, Retry) as error:
+            except Damaged as error:
+                await jobs[0].app.crash(error)
+            except MoodwireError as error:
                 log.warning("Upkeep of the broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
+            except Exception:  # one turn's failure, whatever it is, must not end upkeep for good
+                log.exception("Upkeep of the broker failed, again in %.0f s", _UPKEEP_SECONDS)
 
 
 def _warn_of_the_late(found: Sequence[Late]) -> None:

@@ -85,3 +85,14 @@ async def test_a_process_opens_a_file_once_and_the_last_user_closes_it(tmp_path:
 def test_a_wrong_url_is_named(url: str) -> None:
     with pytest.raises(SettingsError, match="broker"):
         broker_path(url)
+
+
+async def test_a_record_that_no_file_can_hold_fails_alone_and_the_writer_goes_on(broker: Broker) -> None:
+    with broker.store.hub.write_lock:
+        good = broker.writer.send([Send("t", None, b"1", 0)])
+        bad = broker.writer.send([Send("t", None, b"2", 0, timestamp_ms=2**63)])
+    assert await good == [(0, 0)]
+    with pytest.raises(OverflowError):
+        await bad
+    async with asyncio.timeout(30):
+        assert await broker.writer.send([Send("t", None, b"3", 0)]) == [(0, 1)]

@@ -12,7 +12,7 @@ from faust.transport.consumer import Consumer as BaseConsumer
 from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record
-from streams.errors import TransportError
+from streams.errors import BrokerDamaged, TransportError
 from streams.transport.runs import RunConsumer
 from streams.transport.sqlite.store import Commit, Store
 
@@ -224,6 +224,8 @@ class LogConsumer(BaseConsumer):
         while True:
             try:
                 await self.transport.broker.writer.commit(commit)
+            except BrokerDamaged:
+                raise  # no later attempt can succeed
             except TransportError as error:
                 log.error("Offsets of stage %s are not committed: %s", self.group, error)
             else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from streams.errors import StageTaken
+from streams.private_files import private_folder
 
 __all__ = ["GroupLock"]
 
@@ -17,7 +18,7 @@ class GroupLock:
 
     def __init__(self, broker: Path, group: str) -> None:
         folder = broker.parent / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self._group = group
         self._broker = broker
         self._pid = folder / f"{group}.pid"

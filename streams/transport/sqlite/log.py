@@ -20,13 +20,17 @@ from streams.errors import TransportError
 from streams.transport.partitioner import partition_for
 from streams.transport.sqlite.schema import OFFSET_BITS, OFFSET_MASK
 
-__all__ = ["Log", "TopicInfo"]
+__all__ = ["Log", "TopicGone", "TopicInfo"]
 
 #: How coarsely the age of records is kept: one row a minute and partition.
 AGE_STEP_MS = 60_000
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode
+
+
+class TopicGone(TransportError):
+    """Another process deleted the topic between two statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ class Log:
 
     def _start_append(self, tp_id: int, now_ms: int) -> int:
         """The partition's next offset; about once a minute also notes that all below it is older than now."""
-        offset: int = self._db.execute("SELECT next_offset FROM part WHERE tp_id = ?", (tp_id,)).fetchone()[0]
+        _, offset, _ = self.offsets(tp_id)
         if now_ms - self._aged.get(tp_id, 0) >= AGE_STEP_MS:
             self.note_age(tp_id, now_ms, offset)
         return offset
@@ -202,8 +206,18 @@ class Log:
 
     def bounds(self, tp_id: int) -> tuple[int, int]:
         """(first offset that retention has left, offset of the next append)."""
-        first, end = self._db.execute("SELECT first_offset, next_offset FROM part WHERE tp_id = ?", (tp_id,)).fetchone()
+        first, end, _ = self.offsets(tp_id)
         return first, end
+
+    def offsets(self, tp_id: int) -> tuple[int, int, int]:
+        """(first, next, the one up to which it was compacted); raises `TopicGone`."""
+        row = self._db.execute(
+            "SELECT first_offset, next_offset, clean_offset FROM part WHERE tp_id = ?", (tp_id,)
+        ).fetchone()
+        if row is None:
+            raise TopicGone("The topic was deleted meanwhile.")
+        first, end, clean = row
+        return first, end, clean
 
     # -- committed offsets
 

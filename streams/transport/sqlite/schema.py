@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streams.errors import TransportError
+from streams.errors import BrokerDamaged, TransportError
 
-__all__ = ["OFFSET_BITS", "OFFSET_MASK", "connect", "explained", "prepare", "transaction"]
+__all__ = ["OFFSET_BITS", "OFFSET_MASK", "connect", "explained", "is_damage", "prepare", "transaction"]
 
 #: A record's row id is its partition's id and its offset in one integer: rows of a partition lie together in
 #: the order of their offsets, and the table needs no second index. 2^40 offsets, 2^23 partitions.
@@ -136,9 +136,25 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise TransportError(_explain(path, error)) from error
+        raise _explained(path, error) from error
     except OSError as error:
-        raise TransportError(f"Cannot make the folder of the broker's file {path}: {error}.") from error
+        raise TransportError(f"Cannot make the broker's file {path}: {error}.") from error
+
+
+def _explained(path: Path, error: sqlite3.Error) -> TransportError:
+    if is_damage(error):
+        what = "is not a broker's file, or its head is damaged" if "NOTADB" in error.sqlite_errorname else "is damaged"
+        return BrokerDamaged(
+            f"{path} {what} ({error}): stop moodwire and restore it from a backup (`moodwire backup`), or move it away "
+            "together with its -wal and -shm files and publish the news again."
+        )
+    return TransportError(_explain(path, error))
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file's content is broken."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
@@ -149,13 +165,6 @@ def _explain(path: Path, error: sqlite3.Error) -> str:
         return (
             f"Another program has kept the broker's file {path} locked for {_BUSY_TIMEOUT_SECONDS:.0f} s: "
             "end it; moodwire goes on by itself."
-        )
-    if name.startswith("SQLITE_NOTADB"):
-        return f"{path} is not a broker's file: move it away, or name another data directory."
-    if name.startswith("SQLITE_CORRUPT"):
-        return (
-            f"The broker's file {path} is damaged ({error}): stop moodwire and restore it from a backup, or "
-            "move it away together with its -wal and -shm files and replay the feeds."
         )
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
         return f"Cannot open the broker's file {path} for writing ({error}): check the folder and its permissions."

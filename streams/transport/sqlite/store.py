@@ -13,6 +13,7 @@ from typing import Self
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
+from streams.private_files import private_database, tighten
 from streams.transport.sqlite.log import Log, TopicInfo
 from streams.transport.sqlite.schema import connect, explained, prepare, transaction
 from streams.transport.sqlite.upkeep import Held, Upkeep
@@ -52,6 +53,7 @@ class Store:
             self._write_db = opened.enter_context(closing(connect(path)))
             with self.hub.write_lock:
                 prepare(self._write_db, path)
+            tighten(path)
             self._read_db = opened.enter_context(closing(connect(path)))
             opened.pop_all()
         self._write_log = Log(self._write_db)
@@ -65,7 +67,7 @@ class Store:
         """
         path = path.expanduser().resolve()
         with explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_database(path)
         return cls(path)
 
     def close(self) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from streams.transport.sqlite.log import AGE_STEP_MS, Log
+from streams.transport.sqlite.log import AGE_STEP_MS, Log, TopicGone
 from streams.transport.sqlite.schema import OFFSET_BITS
 
 __all__ = ["Held", "Upkeep"]
@@ -62,8 +62,9 @@ class Upkeep:
         for info in list(self._log.topics().values()):
             if info.retention_ms is None or info.compacted:
                 continue
-            for tp_id in info.tp_ids:
-                removed += self._retain(tp_id, now_ms, now_ms - info.retention_ms)
+            with suppress(TopicGone):
+                for tp_id in info.tp_ids:
+                    removed += self._retain(tp_id, now_ms, now_ms - info.retention_ms)
         return removed
 
     def _retain(self, tp_id: int, now_ms: int, before_ms: int) -> int:
@@ -125,13 +126,15 @@ class Upkeep:
         """Removes superseded records of compacted topics where enough was appended since the last time."""
         removed = 0
         for info in list(self._log.topics().values()):
-            if info.compacted:
+            if not info.compacted:
+                continue
+            with suppress(TopicGone):
                 for tp_id in info.tp_ids:
                     removed += self._compact(tp_id, now_ms, force)
         return removed
 
     def _compact(self, tp_id: int, now_ms: int, force: bool) -> int:
-        clean, end = self._db.execute("SELECT clean_offset, next_offset FROM part WHERE tp_id = ?", (tp_id,)).fetchone()
+        _, end, clean = self._log.offsets(tp_id)
         dirty = end - clean
         if not force and (dirty < _DIRTY_AT_LEAST or dirty < self._held(tp_id, clean)):
             return 0

@@ -42,7 +42,10 @@ class Writer:
         self._thread.start()
 
     def send(self, sends: Sequence[Send]) -> asyncio.Future[Placed]:
-        """Queues an append; the future gives (partition, offset) of each, or raises TransportError."""
+        """Queues an append; the future gives (partition, offset) of each, or raises TransportError.
+
+        A record that the file cannot hold at all (a timestamp beyond 64 bits) raises what SQLite's driver says of it.
+        """
         return self._put(sends, ())
 
     def commit(self, commit: Commit) -> asyncio.Future[Placed]:
@@ -93,17 +96,17 @@ class Writer:
         commits = [commit for job in jobs for commit in job.commits]
         try:
             placed = self._store.write(sends, commits=commits) if sends or commits else []
-        except TransportError as error:
+        except Exception as error:  # whoever awaits the job gets it; the thread serves all and goes on
             self._write_singly(jobs, error)
             return
         at = 0
-        answers: list[tuple[_Job, Placed | TransportError]] = []
+        answers: list[tuple[_Job, Placed | Exception]] = []
         for job in jobs:
             answers.append((job, placed[at : at + len(job.sends)]))
             at += len(job.sends)
         _answer(answers)
 
-    def _write_singly(self, jobs: list[_Job], error: TransportError) -> None:
+    def _write_singly(self, jobs: list[_Job], error: Exception) -> None:
         """One job of several was refused (an unknown topic, say): the others must not fail with it."""
         if len(jobs) == 1:
             _answer([(jobs[0], error)])
@@ -112,9 +115,9 @@ class Writer:
             self._write([job])
 
 
-def _answer(answers: Sequence[tuple[_Job, Placed | TransportError]]) -> None:
+def _answer(answers: Sequence[tuple[_Job, Placed | Exception]]) -> None:
     """Resolves each future in its own event loop: one wake-up per loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Placed | TransportError]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Placed | Exception]]] = {}
     for job, answer in answers:
         by_loop.setdefault(job.done.get_loop(), []).append((job, answer))
     for loop, pairs in by_loop.items():
@@ -122,11 +125,11 @@ def _answer(answers: Sequence[tuple[_Job, Placed | TransportError]]) -> None:
             loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _resolve(answers: Sequence[tuple[_Job, Placed | TransportError]]) -> None:
+def _resolve(answers: Sequence[tuple[_Job, Placed | Exception]]) -> None:
     for job, answer in answers:
         if job.done.done():
             continue
-        if isinstance(answer, TransportError):
+        if isinstance(answer, Exception):
             job.done.set_exception(answer)
         else:
             job.done.set_result(answer)

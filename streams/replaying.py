@@ -11,8 +11,8 @@ import hashlib
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from alerts.delivery import Channel
 from models import Classifier
 from streams.app import STAGES, Pipeline
 from streams.archive.protocol import Archive, ArchiveStats
+from streams.errors import ReplayRefused, StageTaken
 from streams.feeds.fieldmap import field_map_of
-from streams.feeds.publisher import open_publisher
+from streams.feeds.publisher import CheckedPublisher, open_publisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.namespaces import Kind
 from streams.rejects import read_rejects
@@ -78,8 +79,8 @@ async def replay_file(
 ) -> ReplayReport:
     """Replay into `settings.namespace`. `on_progress` is called in the publisher's thread, `on_scored` in this loop.
 
-    Raises `FileUnusable` before anything is made, `ReplayRefused` before anything is published, `StageTaken` when a
-    worker runs in the namespace, `SettingsError` when the namespace is live.
+    Raises `FileUnusable` before anything is made, `ReplayRefused` before anything is published, also when another
+    replay runs into the namespace, `StageTaken` when a worker runs in it, `SettingsError` when it is live.
     """
     _preview(settings, file)
     async with Pipeline(settings, STAGES, classifiers, channels, kind=Kind.REPLAY) as pipeline:
@@ -105,9 +106,10 @@ async def _play(
     assert archive is not None
     stop, quit_publishing = asyncio.Event(), threading.Event()
     publisher = open_publisher(settings.broker, progress_topic=settings.topics.progress, kafka=settings.kafka)
-    with open_broker(settings.broker, settings.kafka) as broker, closing(publisher):
-        replay = _replay_of(pipeline, file, speed, broker)
-        publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, publisher, on_progress, quit_publishing))
+    with open_broker(settings.broker, settings.kafka) as broker, closing(publisher), ExitStack() as claimed:
+        check = await asyncio.to_thread(claimed.enter_context, _sole_replay(settings, broker))
+        replay, checked = _replay_of(pipeline, file, speed, broker), CheckedPublisher(publisher, check)
+        publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, checked, on_progress, quit_publishing))
         following = asyncio.ensure_future(_stop_when_drained(pipeline, broker, publishing, stop, on_scored))
         try:
             stopped_by = await run_stages(pipeline.jobs, until=stop)
@@ -119,6 +121,22 @@ async def _play(
             following.cancel()
             await asyncio.gather(publishing, following, return_exceptions=True)
         return await _report(settings, broker, archive, progress, None if drained else stopped_by)
+
+
+@contextmanager
+def _sole_replay(settings: Settings, broker: Broker) -> Iterator[Callable[[], None]]:
+    """Keeps other replays out of the namespace; raises ReplayRefused when one is in it."""
+    topics = settings.topics
+    with ExitStack() as held:
+        try:
+            check = held.enter_context(broker.claim(topics.group("replay"), topics.control))
+        except StageTaken as taken:
+            raise ReplayRefused(
+                f"another replay runs into namespace {settings.namespace}: wait until it has ended, or replay into a "
+                "namespace of its own (without --into, or with another name). On Kafka a killed one is forgotten "
+                f"after {settings.kafka.session_seconds:g} s (MOODWIRE_KAFKA_SESSION_SECONDS)"
+            ) from taken
+        yield check
 
 
 def _replay_of(pipeline: Pipeline, file: Path, speed: float, broker: Broker) -> Replay:

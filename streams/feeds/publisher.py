@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from streams.engine.ports import Send
@@ -13,7 +13,7 @@ from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.store import Store
 
-__all__ = ["EmbeddedPublisher", "Publisher", "open_publisher"]
+__all__ = ["CheckedPublisher", "EmbeddedPublisher", "Publisher", "open_publisher"]
 
 
 class Publisher(Protocol):
@@ -59,6 +59,27 @@ class EmbeddedPublisher:
 
     def close(self) -> None:
         self._store.close()
+
+
+class CheckedPublisher(Publisher):
+    """Another publisher, that asks before each publication whether it still may."""
+
+    def __init__(self, publisher: Publisher, check: Callable[[], None]) -> None:
+        self._publisher, self._check = publisher, check
+
+    def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
+        """Also raises what `check` raises; then nothing is published."""
+        self._check()
+        self._publisher.publish(sends, progress)
+
+    def progress(self, key: str) -> str | None:
+        return self._publisher.progress(key)
+
+    def partitions(self, topic: str) -> int:
+        return self._publisher.partitions(topic)
+
+    def close(self) -> None:
+        self._publisher.close()
 
 
 def open_publisher(broker_url: str, *, progress_topic: str = "", kafka: KafkaOptions | None = None) -> Publisher:

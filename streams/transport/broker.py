@@ -6,7 +6,7 @@ kafka://host:port[,host:port…]      a cluster                          streams
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -87,6 +87,13 @@ class Broker(Protocol):
     def held(self, groups: Iterable[str]) -> AbstractContextManager[None]:
         """Raises StageTaken while a worker of one of the groups runs. The embedded broker keeps them out until the
         end of the block; Kafka cannot."""
+
+    def claim(self, name: str, topic: str) -> AbstractContextManager[Callable[[], None]]:
+        """A right that one process has at a time, until the end of the block; `topic` exists and takes part in it.
+
+        Raises StageTaken when another process has it. The block gets a check to call before each write: it raises
+        LeaseLost when another process may have had the right since, as after a pause longer than the session.
+        """
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         """Which of the (group, topic) retention has nearly reached, worst first."""

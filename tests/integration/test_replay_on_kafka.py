@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from streams.sample import write_sample
+from streams.settings import Settings
+from streams.topics import topic_specs
+from streams.transport.broker import open_broker
 from tests.integration.replays import Outcome, outcome, replay, replay_killed
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -71,3 +74,19 @@ def test_it_leaves_the_same_and_a_second_replay_changes_nothing(
 def test_two_kills_change_nothing(feed: Path, reference: Outcome, kafka: dict[str, Any], tmp_path: Path) -> None:
     assert replay_killed(tmp_path, feed, "start", (0.1, 0.4), **kafka) == 2
     same(outcome(tmp_path, "start", **kafka), reference)
+
+
+@pytest.mark.parametrize("where", ["kafka", "embedded"])
+def test_a_second_replay_into_a_namespace_is_refused_while_the_first_runs(
+    where: str, request: pytest.FixtureRequest, feed: Path, tmp_path: Path
+) -> None:
+    more = request.getfixturevalue("kafka") if where == "kafka" else {}
+    settings = Settings(data_dir=tmp_path, namespace="start", **more)
+    with open_broker(settings.broker, settings.kafka) as broker:
+        broker.ensure_topics(topic_specs(settings))
+        with broker.claim(settings.topics.group("replay"), settings.topics.control):
+            refused = replay(tmp_path, feed, "start", check=False, **more)
+        assert refused["exit"] != 0
+        assert "another replay runs into namespace start" in " ".join(refused["stderr"].split())
+        assert list(broker.scan(settings.topics.news)) == []
+    assert replay(tmp_path, feed, "start", **more)["items"] > 500

@@ -50,6 +50,7 @@ class Cluster:
     made: list[Producer] = field(default_factory=list)
     away: bool = False
     overlapped: bool = False
+    unknown: set[int] = field(default_factory=set)  # partitions of which the first producer learns nothing
 
     def producer(self) -> Producer:
         self.made.append(Producer(self))
@@ -80,6 +81,8 @@ class Producer:
     async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[None]:
         if self.closed:
             raise ProducerClosed
+        if partition in self.cluster.unknown and self is self.cluster.made[0]:
+            await asyncio.Event().wait()  # as aiokafka does once its client is closed
         before = self.under_way.get(partition)
         self.cluster.overlapped |= before is not None and not before.done()
         answer = self.under_way[partition] = asyncio.get_running_loop().create_future()
@@ -198,6 +201,22 @@ async def test_a_lane_whose_producer_is_closed_under_it_gets_an_error(monkeypatc
         with pytest.raises(Retry, match="ProducerClosed"):
             await waiting
     await sends.close(0.1)
+
+
+async def test_a_lane_that_waits_for_metadata_of_a_closed_producer_goes_on_with_the_next() -> None:
+    cluster = Cluster(lambda partition, _: MessageSizeTooLargeError() if partition == 1 else None, unknown={0})
+    sends = OrderedSends(cluster.producer, cluster.partitions)
+    await sends.open()
+    waiting = asyncio.ensure_future(sends.send([Send(TOPIC, b"0", b"0", 0)]))
+    await asyncio.sleep(0)
+    with pytest.raises(TransportError):
+        await sends.send([Send(TOPIC, b"1", b"1", 1)])
+    async with asyncio.timeout(10):
+        with pytest.raises(Retry, match="ProducerClosed"):
+            await waiting
+        await sends.send([Send(TOPIC, b"0", b"0", 0)])
+    assert values(cluster, 0, 0) == [0]
+    await sends.close(1.0)
 
 
 async def test_a_cancelled_sender_leaves_its_batch_to_the_next_one() -> None:

@@ -7,6 +7,7 @@ cluster    topics, offsets, lag, a look over a topic       (kafka-python, synchr
 ordered    records of a partition in order, or not at all  (aiokafka; one way to send, for stages and for threads)
   └─ sender    for threads: publishers and commands
 lease      does this worker still own its partitions
+claim      a right that one process of a cluster has        (two replays of one namespace keep apart by it)
 transport, consumer, producer   Faust's driver             (aiokafka underneath; runs through `streams.transport.runs`)
              └─ consumer_thread   what runs beside aiokafka: fetching, positions, the group
 """

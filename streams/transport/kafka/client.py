@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -137,6 +137,17 @@ class KafkaBroker(Broker):
                     "that was killed is forgotten after MOODWIRE_KAFKA_SESSION_SECONDS."
                 )
         yield
+
+    @contextmanager
+    def claim(self, name: str, topic: str) -> Iterator[Callable[[], None]]:
+        from streams.transport.kafka.claim import Claim  # aiokafka's consumer, which few commands need
+
+        held = Claim(self.cluster, name, topic)
+        held.acquire()
+        try:
+            yield held.check
+        finally:
+            held.release()
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         found = [late for group, topic in groups for late in self._late(now_ms, group, topic)]

@@ -74,6 +74,7 @@ class OrderedSends:
 
     def __init__(self, new_producer: Callable[[], Any], partitions: Callable[[str], Awaitable[int]]) -> None:
         self.producer: Any = None
+        self._given_up: asyncio.Future[None]  # of the producer, once it takes no more batches
         self._closed = False
         self._new_producer = new_producer
         self._count = partitions
@@ -105,9 +106,15 @@ class OrderedSends:
     async def close(self, bound_seconds: float) -> None:
         """Gives what was sent so long to be acknowledged; the senders that still wait then get an error."""
         self._closed = True
+        if (producer := self._give_up()) is not None:
+            await close_producer(producer, bound_seconds)
+
+    def _give_up(self) -> Any:
+        """Takes no more batches with the producer, and returns it; those that are under way may finish."""
         producer, self.producer = self.producer, None
         if producer is not None:
-            await close_producer(producer, bound_seconds)
+            self._given_up.set_result(None)
+        return producer
 
     async def partitions(self, topic: str) -> int:
         """The topic's number of partitions, remembered until a send fails."""
@@ -141,10 +148,17 @@ class OrderedSends:
     async def _submit(self, place: Place, batch: Any) -> None:
         topic, partition = place
         producer = await self.open()
+        submitting = asyncio.ensure_future(producer.send_batch(batch, topic, partition=partition))
         try:
-            self._in_flight[place] = producer, await producer.send_batch(batch, topic, partition=partition)
+            # aiokafka's waits for the topic's metadata, and for ever once its producer is closed.
+            await asyncio.wait({submitting, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
+            if not submitting.done():
+                raise ProducerClosed
+            self._in_flight[place] = producer, submitting.result()
         except KafkaError as error:
             raise await self._failed(producer, place, error) from error
+        finally:
+            submitting.cancel()
 
     async def _settled(self, place: Place, *, heard: bool = True) -> None:
         """Returns when the partition's batch under way is acknowledged; raises its error if the caller is to hear."""
@@ -190,13 +204,13 @@ class OrderedSends:
         except BaseException:
             await close_producer(fresh, _CUT_SECONDS)
             raise
-        self.producer = fresh
+        self.producer, self._given_up = fresh, asyncio.get_running_loop().create_future()
 
     async def _replace(self, broken: Any) -> None:
         """Opens a producer in place of `broken`, unless another sender has done so."""
         async with self._opening:
             if self.producer is broken:
-                self.producer = None
+                self._give_up()
                 try:
                     if not self._closed:
                         await self._start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
@@ -77,6 +77,11 @@ class EmbeddedBroker(Broker):
                 lock.acquire()
                 stack.callback(lock.release)
             yield
+
+    @contextmanager
+    def claim(self, name: str, topic: str) -> Iterator[Callable[[], None]]:  # noqa: ARG002  # Kafka's way needs one
+        with self.held([name]):
+            yield lambda: None  # the lock lives as long as its process
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         wanted = set(groups)

@@ -146,19 +146,22 @@ class OrderedSends:
             await self._settled(place)
 
     async def _submit(self, place: Place, batch: Any) -> None:
-        topic, partition = place
         producer = await self.open()
-        submitting = asyncio.ensure_future(producer.send_batch(batch, topic, partition=partition))
+        submitting = asyncio.ensure_future(self._hand_over(producer, place, batch))
         try:
             # aiokafka's waits for the topic's metadata, and for ever once its producer is closed.
             await asyncio.wait({submitting, self._given_up}, return_when=asyncio.FIRST_COMPLETED)
             if not submitting.done():
                 raise ProducerClosed
-            self._in_flight[place] = producer, submitting.result()
+            submitting.result()
         except KafkaError as error:
             raise await self._failed(producer, place, error) from error
         finally:
             submitting.cancel()
+
+    async def _hand_over(self, producer: Any, place: Place, batch: Any) -> None:
+        topic, partition = place
+        self._in_flight[place] = producer, await producer.send_batch(batch, topic, partition=partition)
 
     async def _settled(self, place: Place, *, heard: bool = True) -> None:
         """Returns when the partition's batch under way is acknowledged; raises its error if the caller is to hear."""

@@ -32,6 +32,7 @@ for _name, _help in {
     "score": "Score a text, or with [bold]-[/] every line of standard input: sentiment, topic, entities, watchlists.",
     "archive": "Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
     "rejects": "Records that could not be processed: look at them, send them again.",
+    "deliver": "Notifications: which wait, failed or were sent; send them again.",
     "model": "Train models, prove them, and put them to work.",
     "doctor": "Try what the settings name: folders, files, feeds, servers. Each problem with its fix, within 10 s.",
 }.items():

@@ -20,6 +20,8 @@ ASKING: dict[str, tuple[str, ...]] = {
     "archive rebuild": ("-n", "typo"),
     "archive restate": ("-n", "typo"),
     "archive setup": ("-n", "typo"),
+    "deliver list": ("-n", "typo"),
+    "deliver resend": ("--failed", "-n", "typo"),
     "doctor": ("-n", "typo"),
     "model feedback": ("an-item", "--label", "sentiment=negative", "-n", "typo"),
     "model list": ("-n", "typo"),

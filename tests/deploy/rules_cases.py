@@ -60,6 +60,7 @@ HEALTHY: dict[str, str] = {
     'moodwire_notifications_total{channel="webhook",result="delivered"}': rising(2),
     'moodwire_notifications_total{channel="webhook",result="failed"}': flat(1),
     'moodwire_notifications_total{channel="webhook",result="retry"}': flat(9),
+    'moodwire_notifications_oldest_waiting_seconds{channel="webhook"}': flat(0),
     'moodwire_watchdog_pings_total{result="sent"}': rising(1),
     'moodwire_watchdog_pings_total{result="failed"}': rising(0.05),
     'moodwire_drift_psi{model="small",head="sentiment",against="usual"}': flat(0.02),
@@ -406,6 +407,18 @@ CASES = (
                 "MoodwireNotificationsDelayed",
                 "warning",
                 "Channel webhook has not taken notifications at the first try for 10 minutes",
+                (("channel", "webhook"),),
+            ),
+        ),
+    ),
+    Case(
+        "a channel is down",
+        {'moodwire_notifications_oldest_waiting_seconds{channel="webhook"}': flat(1_000)},
+        (
+            Firing(
+                "MoodwireNotificationsWaiting",
+                "critical",
+                "Channel webhook has not taken a notification for 16m 40s",
                 (("channel", "webhook"),),
             ),
         ),

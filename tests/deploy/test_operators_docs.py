@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.deliveries import changelog_of
 from streams.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.exported import asked_for, exported_names, recorded_names
@@ -54,7 +55,7 @@ def test_topics_and_groups_are_those_of_the_default_settings(text: str) -> None:
         topics.feedback,
     }
     known |= {topics.group(stage) for stage in topics.sources}
-    known.add(f"{topics.group('watch')}-series-changelog")
+    known |= {f"{topics.group('watch')}-series-changelog", changelog_of(topics)}
     assert set(re.findall(r"moodwire\.live\.[a-z-]+", text)) <= known
 
 

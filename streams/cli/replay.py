@@ -125,6 +125,9 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
     if report.rejects:
         where = f"moodwire rejects list -n {report.namespace}"
         yield f"Rejects by reason: {counted(report.rejects)}. `{where}` shows them."
+        if report.rejected > report.archived > 0:
+            again = f"moodwire rejects retry -n {report.namespace} --field-map FILE"
+            yield f"Most records could not be used: `{again}` reads them with another field map."
     if report.unscored:
         yield (
             f"{sum(report.unscored.values()):,} items are archived and not scored, since no classifier speaks their "
@@ -133,7 +136,7 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
     if report.progress.moved:
         yield f"{report.progress.moved:,} items have a date far from their neighbours': they are counted at those's."
     if report.progress.already_complete:
-        yield "The file had been played before with the same settings: nothing was added."
+        yield "The file had been played before with the same settings: nothing of it was published again."
     if not report.finished:
         yield (
             f"Interrupted: {report.progress.lines:,} lines are read, {report.waiting:,} records wait. "

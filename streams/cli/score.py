@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ import typer
 
 from streams.classifiers import classifiers_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
-from streams.cli.output import console, errors, foreign, print_json
+from streams.cli.output import console, counted, errors, foreign, print_json
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.settings import load_settings
@@ -36,6 +37,8 @@ def score(
     reader = TextReader.build(chosen, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
     classifiers = classifiers_of(settings, chosen)
     failed = False
+    unscored: Counter[str] = Counter()
+    texts = 0
     lines: Iterable[str] = _standard_input() if text == "-" else [text]
     for chunk in _chunks(lines):
         items: list[ReadItem] = []
@@ -45,7 +48,10 @@ def score(
             except Reject as reject:
                 errors.print(f"[red]rejected[/] {foreign(reject)}: {foreign(repr(line[:60]))}", highlight=False)
                 failed = True
+        texts += len(items)
         for item, verdict in zip(items, classify_items(chosen, classifiers, items), strict=True):
+            if verdict.sentiment is None:
+                unscored[item.language] += 1
             record = {
                 "title": item.title,
                 "language": item.language,
@@ -60,6 +66,9 @@ def score(
                 print_json(record)
             else:
                 _show(msgspec.to_builtins(record))
+    if unscored and texts > 1:
+        said = f"{sum(unscored.values()):,} of {texts:,} texts have no score, since no classifier speaks their language"
+        errors.print(f"{said}: {foreign(counted(unscored))}", highlight=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 

@@ -135,10 +135,11 @@ def _opened(source: Input, options: ReplayOptions) -> Iterator[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """An entry with its `seen`."""
+    """An entry with its `seen`, and whether it names a date at all."""
 
     entry: Entry
     seen_ms: int
+    dated: bool
 
 
 class _Playing:
@@ -182,7 +183,7 @@ class _Playing:
         for seen_ms, (entry, date) in zip(stamps, dated, strict=True):
             self._counts.read(entry, seen_ms, moved=date not in (None, seen_ms))
             if entry.last_line > self._kept.line:
-                yield _Timed(entry, seen_ms)
+                yield _Timed(entry, seen_ms, date is not None)
 
     def _date(self, entry: Entry) -> int | None:
         return None if isinstance(entry.record, Reject) else published_ms(entry.record, self._fieldmap)
@@ -248,7 +249,8 @@ class _Playing:
         record = timed.entry.record
         if isinstance(record, Reject):
             raise record
-        dated_ms(record, self._fieldmap)
+        if not timed.dated:
+            dated_ms(record, self._fieldmap)  # raises: what is undated would take the time of its neighbours
         return to_news(record, self._fieldmap, seen_ms=timed.seen_ms, now_ms=self._now_ms)
 
     def _news(self, item: News) -> Send:

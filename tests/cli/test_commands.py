@@ -78,6 +78,13 @@ def test_score_reads_lines_and_speaks_json(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+def test_texts_in_a_language_without_a_classifier_are_counted(tmp_path: Path) -> None:
+    done = moodwire(tmp_path, "score", "-", text="银行倒闭引发市场恐慌情绪\nGood news\n银行倒闭引发恐慌\n")
+    assert done.returncode == 0
+    assert "2 of 3 texts have no score" in done.stderr
+    assert "2 zh" in done.stderr
+
+
 def test_a_text_that_cannot_be_scored_is_told(tmp_path: Path) -> None:
     done = moodwire(tmp_path, "score", "-", text="<p></p>\nGood news\n")
     assert done.returncode == 1

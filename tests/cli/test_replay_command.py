@@ -148,3 +148,22 @@ def test_a_pipe_is_read_once_like_standard_input(tmp_path: Path) -> None:
     os.close(reading)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["items"] == 5
+
+
+def test_records_that_are_retried_with_the_right_map_are_counted_at_their_own_dates(tmp_path: Path) -> None:
+    usual = [item(n) for n in range(3)]
+    other = [
+        {"head": f"Mill number {n} closes", "source": "Post", "when": START_MS + n * MINUTE_MS} for n in range(3, 9)
+    ]
+    file = write(tmp_path / "mixed.ndjson", *usual, *other)
+    (tmp_path / "map.yaml").write_text("title: head\npublished: when\n")
+    played = moodwire(tmp_path, "replay", file)
+    assert "Most records could not be used: `moodwire rejects retry -n replay-mixed --field-map FILE`" in played.stdout
+    retry = ("rejects", "retry", "-n", "replay-mixed")
+    assert "6 still cannot be read with the default places" in moodwire(tmp_path, *retry).stdout
+    assert "6 records sent again" in moodwire(tmp_path, *retry, "--field-map", tmp_path / "map.yaml").stdout
+    told = json.loads(moodwire(tmp_path, "replay", file, "--json").stdout)
+    assert (told["items"], told["rejects"]) == (9, 0)
+    with closing(sqlite3.connect(tmp_path / "replay-mixed" / "archive.db")) as db:
+        seen = sorted(row[0] for row in db.execute("SELECT seen_ms FROM versions"))
+    assert seen == [START_MS + n * MINUTE_MS for n in range(9)]

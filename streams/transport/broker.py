@@ -16,7 +16,11 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
 
-__all__ = ["Broker", "Late", "TopicSpec", "TopicState", "check_url", "open_broker"]
+__all__ = ["WARN_AT", "Broker", "Late", "TopicSpec", "TopicState", "check_url", "open_broker"]
+
+
+WARN_AT = 0.8
+"""Share of the retention from which on a record that was not read is in danger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class TopicState:
 class Late:
     """A group whose next record of a partition is as old as retention allows, or nearly.
 
-    `records` are those waiting that are in danger; `lost` says that retention has passed some already.
+    `records` are those waiting that are in danger; `lost` says that retention has passed some already. A group that
+    has not read yet stands at offset 0.
     """
 
     group: str

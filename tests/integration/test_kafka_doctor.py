@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from kafka import TopicPartition
 
 from streams.engine.ports import Send
 from streams.errors import TransportError
@@ -117,8 +118,21 @@ def test_a_stage_that_retention_is_about_to_pass_is_named(broker: KafkaBroker, s
         checks.check_retention(broker, [(group, news)], now_ms + 3_000_000)
 
 
+def test_a_stage_that_has_not_read_yet_is_named_as_well(broker: KafkaBroker, specs: list[TopicSpec]) -> None:
+    news = specs[0].name
+    broker.append([Send(news, b"k", b"%d" % n, 0) for n in range(10)])
+    groups, now_ms = [(f"{news}.score", news)], time.time_ns() // 1_000_000
+    assert broker.late(now_ms, groups) == []
+    [late] = broker.late(now_ms + 3_000_000, groups)
+    assert (late.partition, late.records, late.lost) == (0, 10, False)
+    broker.cluster.admin(lambda admin: admin.delete_records({TopicPartition(news, 0): 4}))
+    [late] = broker.late(now_ms, groups)
+    assert (late.partition, late.records, late.lost) == (0, 4, True)
+    with pytest.raises(TransportError, match=r"lost 4 records"):
+        checks.check_retention(broker, groups, now_ms)
+
+
 def _offsets(topic: str, offset: int) -> dict[object, object]:
-    from kafka import TopicPartition
     from kafka.structs import OffsetAndMetadata
 
     return {TopicPartition(topic, 0): OffsetAndMetadata(offset, "", -1)}

@@ -144,6 +144,24 @@ def test_a_group_that_is_late_is_named_and_can_be_given_up(store: Store) -> None
     assert store.enforce_retention(later + 2000) == 3
 
 
+def test_what_retention_takes_from_a_group_that_has_not_joined_is_named(store: Store) -> None:
+    store.create_topic("t", 1, retention_ms=1_000_000)
+    store.append([Send("t", None, b"v") for _ in range(5)], now_ms=NOW_MS)
+    absent = [("g", "t"), ("g", "no-topic")]
+    found = {}
+    for passed_ms in (70_000, 700_000, 900_000, 1_200_000):
+        store.enforce_retention(NOW_MS + passed_ms)
+        found[passed_ms] = store.held_back(NOW_MS + passed_ms, absent)
+    assert found == {
+        70_000: [],
+        700_000: [],
+        900_000: [Held("g", "t", 0, 5)],
+        1_200_000: [Held("g", "t", 0, 5, lost=True)],
+    }
+    store.join("g", ["t"])
+    assert store.held_back(NOW_MS + 1_200_000, absent) == []
+
+
 def test_a_deletion_mark_stays_an_hour_for_those_who_are_reading(store: Store) -> None:
     store.create_topic("kept", 1, compacted=True)
     store.append([Send("kept", b"a", b"1"), Send("kept", b"a", None), Send("kept", b"z", b"1")], now_ms=NOW_MS)

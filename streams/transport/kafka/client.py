@@ -14,7 +14,7 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import StageTaken, TransportError
 from streams.limits import RECORD_BYTES, ROW_BYTES, needed_bytes
-from streams.transport.broker import Broker, Late, TopicSpec, TopicState
+from streams.transport.broker import WARN_AT, Broker, Late, TopicSpec, TopicState
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
 from streams.transport.kafka.sender import Sender
@@ -23,8 +23,6 @@ __all__ = ["KafkaBroker", "require_size", "size_problem", "topic_settings"]
 
 _TOPIC_BYTES = 4 << 20
 """What our topics take: foreign producers may send larger batches to `news` than we do."""
-
-_WARN_AT = 0.8  # of the retention
 
 
 def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
@@ -162,8 +160,9 @@ class KafkaBroker(Broker):
         done = self.cluster.committed(group, places)
         starts = self.cluster.offsets(places, OffsetSpec.EARLIEST)
         ends = self.cluster.offsets(places)
-        young = self.cluster.offsets(places, now_ms - int(_WARN_AT * retention_ms))
-        for place, offset in done.items():
+        young = self.cluster.offsets(places, now_ms - int(WARN_AT * retention_ms))
+        for place in places:
+            offset = done.get(place, 0)  # of a stage that has not read yet nothing is committed
             if offset < starts[place]:
                 yield Late(group, topic, place.partition, starts[place] - offset, lost=True)
                 continue

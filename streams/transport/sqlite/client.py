@@ -86,8 +86,8 @@ class EmbeddedBroker(Broker):
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
         wanted = set(groups)
         return [
-            Late(held.group, held.topic, held.partition, held.records)
-            for held in self.store.held_back(now_ms)
+            Late(held.group, held.topic, held.partition, held.records, held.lost)
+            for held in self.store.held_back(now_ms, wanted)
             if (held.group, held.topic) in wanted
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,10 +237,13 @@ class Store:
         with self._upkeep() as upkeep:
             return upkeep.retain(now_ms)
 
-    def held_back(self, now_ms: int) -> list[Held]:
-        """Where a group is so far behind that retention must keep records past their age, worst first."""
+    def held_back(self, now_ms: int, absent: Iterable[tuple[str, str]] = ()) -> list[Held]:
+        """Where a group is so far behind that retention must keep records past their age, worst first.
+
+        Of the (group, topic) pairs `absent` also those that have not joined yet and for which nothing is kept.
+        """
         with self._upkeep() as upkeep:
-            return upkeep.held_back(now_ms)
+            return upkeep.held_back(now_ms, absent)
 
     def compact(self, now_ms: int | None = None, *, force: bool = False) -> int:
         """Removes superseded records of compacted topics where that pays (`force`: everywhere); returns how many."""

@@ -56,10 +56,10 @@ class Transport(base.Transport):
         self.broker.store.compact(now_ms)
 
     def late(self, now_ms: int, groups: Sequence[tuple[str, str]]) -> list[Late]:
-        """Which of the (group, topic) hold records back that are past their age."""
+        """Which of the (group, topic) hold back records past their age, or lose them because they have not joined."""
         return [
-            Late(held.group, held.topic, held.partition, held.records)
-            for held in self.broker.store.held_back(now_ms)
+            Late(held.group, held.topic, held.partition, held.records, held.lost)
+            for held in self.broker.store.held_back(now_ms, groups)
             if (held.group, held.topic) in groups
         ]
 

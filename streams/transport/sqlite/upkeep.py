@@ -9,11 +9,12 @@ reader that waits for the end finds it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from streams.transport.broker import WARN_AT
 from streams.transport.sqlite.log import AGE_STEP_MS, Log, TopicGone
 from streams.transport.sqlite.schema import OFFSET_BITS
 
@@ -32,12 +33,16 @@ MARK_STAYS_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Records of a partition that are past their age and kept only because `group` has not read them."""
+    """Records of a partition that are past their age and kept only because `group` has not read them.
+
+    Of a group that has not joined yet: records that nothing keeps for it; with `lost` they are gone.
+    """
 
     group: str
     topic: str
     partition: int
     records: int
+    lost: bool = False
 
 
 class Transactions(Protocol):
@@ -84,9 +89,13 @@ class Upkeep:
             self._forget_ages(tp_id, before_ms)
         return max(0, keep_from - first)
 
-    def held_back(self, now_ms: int) -> list[Held]:
-        """Where a group is so far behind that records stay past their age, worst first."""
-        found = []
+    def held_back(self, now_ms: int, absent: Iterable[tuple[str, str]] = ()) -> list[Held]:
+        """Where a group is so far behind that records stay past their age, worst first.
+
+        `absent` are (group, topic) pairs that are to be read: those that have not joined yet are at offset 0, and are
+        named when retention has passed that, or comes near.
+        """
+        found = [held for group, topic in absent for held in self._absent(now_ms, group, topic)]
         rows = self._db.execute(
             "SELECT grp, name, partition, tp_id, committed.next_offset, retention_ms FROM committed"
             " JOIN part USING (tp_id) JOIN topic USING (topic_id) WHERE retention_ms IS NOT NULL AND NOT compacted"
@@ -95,7 +104,20 @@ class Upkeep:
             records = self._older_than(tp_id, now_ms - retention_ms) - offset
             if records > 0:
                 found.append(Held(group, topic, partition, records))
-        return sorted(found, key=lambda held: -held.records)
+        return sorted(found, key=lambda held: (not held.lost, -held.records))
+
+    def _absent(self, now_ms: int, group: str, topic: str) -> Iterator[Held]:
+        info = self._log.topics().get(topic)
+        if info is None or info.retention_ms is None or info.compacted:
+            return
+        joined = self._log.committed(group)
+        for partition, tp_id in enumerate(info.tp_ids):
+            if (topic, partition) in joined:
+                continue
+            first = self._log.bounds(tp_id)[0]
+            old = self._older_than(tp_id, now_ms - int(WARN_AT * info.retention_ms))
+            if first or old:
+                yield Held(group, topic, partition, first or old, lost=first > 0)
 
     def _note_age(self, tp_id: int, now_ms: int) -> None:
         """A partition to which nothing more is appended ages too."""

@@ -94,7 +94,7 @@ class Topics:
 
     @property
     def control(self) -> str:
-        """What people decided, the last word of each key: promotions, shadows."""
+        """What people decided, the last word of each key: promotions, shadows; and what the namespace is for."""
         return self.name("control")
 
     @property

@@ -77,6 +77,7 @@ class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     also: dict[str, tuple[str, ...]]
     known: frozenset[str]
     short: frozenset[str]
+    trusted: frozenset[str]
     tokens: frozenset[str]
     evidence: frozenset[str]
     uncut: dict[str, str]
@@ -178,7 +179,7 @@ def _lower_case_counts(paths: Iterable[Path]) -> Counter[str]:
 
 def _needs_evidence(name: str, issuer: _Issuer, facts: _Facts, counts: Counter[str]) -> bool:
     """A name that stands in lower case is a word; a single word is taken on trust for a large company alone."""
-    if name in facts.short:
+    if name in facts.short or name in facts.trusted:
         return False
     if counts[name.casefold()] or name in facts.evidence or len(name) < _FEWEST_TRUSTED:
         return True

@@ -1,9 +1,9 @@
 """A worker of the whole pipeline in a process of its own, to be killed, paused and terminated.
 
-    python -m tests.chaos.worker [STAGE …]
+    python -m tests.chaos.worker [--live] [STAGE …]
 
-Settings come from the environment. Scores are the null classifier's; prints a line for each run of a stage that is
-finished: "done STAGE PARTITION FIRST LAST EPOCH".
+Settings come from the environment. The namespace is a replay's, unless it is said to be live. Scores are the null
+classifier's; prints a line for each run of a stage that is finished: "done STAGE PARTITION FIRST LAST EPOCH".
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from streams.namespaces import Kind
 from streams.settings import load_settings
 from streams.transport.stages import run_stages
 from tests.chaos.feed import null_classifiers
+
+LIVE = "--live"
 
 
 class TalkingStage:
@@ -40,10 +42,10 @@ class TalkingStage:
         self._stage.forget(partition)
 
 
-async def main(stages: Sequence[str]) -> None:
+async def main(stages: Sequence[str], kind: Kind) -> None:
     settings = load_settings()
     classifiers = null_classifiers(settings.profile)
-    async with Pipeline(settings, stages, classifiers, channels_of(settings), kind=Kind.REPLAY) as pipeline:
+    async with Pipeline(settings, stages, classifiers, channels_of(settings), kind=kind) as pipeline:
         for name, job in zip(stages, pipeline.jobs, strict=True):
             job.dispatcher.stage = TalkingStage(name, job.dispatcher.stage)
         await run_stages(pipeline.jobs)
@@ -51,4 +53,5 @@ async def main(stages: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    asyncio.run(main(sys.argv[1:] or STAGES))
+    asked = [word for word in sys.argv[1:] if word != LIVE]
+    asyncio.run(main(asked or STAGES, Kind.LIVE if LIVE in sys.argv else Kind.REPLAY))

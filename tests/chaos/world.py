@@ -16,6 +16,7 @@ import msgspec
 
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
+from streams.restating import progress_by_partition
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
@@ -107,8 +108,8 @@ class World:
                 hurry.set()
             working.result()
 
-    def start(self, name: str, root: Path = ROOT, **more: str) -> Worker:
-        """A worker that runs the code in `root`; alerts go to a file of its own."""
+    def start(self, name: str, root: Path = ROOT, *, live: bool = False, **more: str) -> Worker:
+        """A worker that runs the code in `root`; alerts go to a file of its own. `live`: not as in a replay."""
         environment = {
             "DATA_DIR": str(self.folder / name),
             "NAMESPACE": "chaos",
@@ -128,7 +129,8 @@ class World:
             **more,
         }
         settings = {f"MOODWIRE_{key}": value for key, value in environment.items()}
-        self.workers.append(Worker(name, self.folder, settings, root=root))
+        words = ["--live"] if live else []
+        self.workers.append(Worker(name, self.folder, settings, words, root))
         return self.workers[-1]
 
     def _file(self, name: str) -> Path:
@@ -186,6 +188,15 @@ class World:
             worker.kill()
         self.broker.close()
 
+    def progress_ms(self) -> int:
+        """The farthest that any source partition has come, as the rows of `watch` say."""
+        found = progress_by_partition(self.broker, [self.changelog()])
+        return max((ms for progress in found.values() for ms in progress.values()), default=0)
+
+    def files(self) -> list[Path]:
+        """Those that alerts were written to."""
+        return [self._file(worker.name) for worker in self.workers]
+
     # -- the judgement
 
     def judge(self, *earlier: tuple[str, list[Any]]) -> Figures:
@@ -193,7 +204,7 @@ class World:
         seconds = time.monotonic() - self.began
         logs = [*earlier, news_log(self.broker, self.settings)]
         wanted = asyncio.run(reference(self.settings, logs))
-        files = [self._file(worker.name) for worker in self.workers]
+        files = self.files()
         left = found(self.settings, self.direct_url, self.broker, logs, files)
         times = times_done(self.workers)
         figures = Figures(

@@ -53,7 +53,8 @@ def load_feeds(path: str | Path) -> tuple[Feed, ...]:
     for what, values in (("url", [feed.url for feed in feeds]), ("name", [feed.name for feed in feeds])):
         value, count = next(iter(Counter(values).most_common(1)), ("", 0))
         if count > 1:
-            raise SettingsError(f"feeds {path}: {what} {value!r} stands there {count} times; give each its own name")
+            shown = value.partition("?")[0]  # a query may hold a key
+            raise SettingsError(f"feeds {path}: {what} {shown!r} stands there {count} times; give each its own name")
     return feeds
 
 

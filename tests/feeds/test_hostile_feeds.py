@@ -175,6 +175,28 @@ async def test_relative_links_are_resolved_where_the_document_was(desk: Desk) ->
     assert desk.news()[0].url == desk.server.url("/a?b=1")
 
 
+@pytest.mark.parametrize(
+    "head", [f"<language>{'x' * 100_000}</language>", f"<title>{'x' * 100_000}</title><link>{'y' * 100_000}</link>"]
+)
+async def test_what_every_entry_repeats_is_cut(desk: Desk, head: str) -> None:
+    items = "<item><title>t</title><link>a</link></item>" * 3_000
+    body = f"<rss version='2.0'><channel>{head}{items}</channel></rss>".encode()
+    document = await desk.parser.parse(body, {}, "https://x.example/")
+    assert len(document.entries) == 2_000
+    assert all(len(str(entry["language"])) <= 100 for entry in document.entries)
+
+
+async def test_a_base_that_makes_every_link_huge_costs_the_feed_alone(desk: Desk) -> None:
+    items = "<item><title>t</title><link>a</link></item>" * 3_000
+    base = "https://x.example/" + "y" * 400_000 + "/"
+    desk.server.answers |= {
+        "/rss": Answer(body=f"<rss version='2.0' xml:base='{base}'><channel>{items}</channel></rss>".encode()),
+        "/good": Answer(body=rss("good")),
+    }
+    assert (await desk.poller().poll(NOW_MS)).outcome is PollOutcome.FAILED
+    assert (await desk.poller("/good").poll(NOW_MS)).published == 1
+
+
 # -- where redirects lead
 
 

@@ -49,6 +49,19 @@ async def test_what_the_operator_wrote_is_reached_as_written(server: FeedServer)
             await client.get(server.url("/other"))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://News.Example:80/RSS", "https://news.example:443", "http://b\xfccher.example/caf\xe9?q=\xe4 b", "http://x.example/a/../b",
+        "http://u:p@x.example/%7Ea#part", "http://[::1]:80/", "http://x.example?a=1",
+    ],
+)  # fmt: skip
+async def test_a_request_for_a_written_address_is_known_again(url: str) -> None:
+    async with open_client([url]) as client:
+        assert isinstance(client._transport, CheckedTransport)
+        assert str(client.build_request("GET", url).url) in client._transport._written
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
 async def test_a_foreign_address_is_refused_in_every_spelling(server: FeedServer, host: str) -> None:
     async with open_client([]) as client:

@@ -16,6 +16,7 @@ _TITLE_CHARACTERS = 120  # of a title that is made of the text
 _MOST_TITLE = 4_000  # twice what the mapper keeps
 _MOST_TEXT = 200_000
 _MOST_OTHER = 20_000
+_MOST_LANGUAGE = 100  # of each entry, though the document has it once
 _FLAW_CHARACTERS = 300
 
 
@@ -70,7 +71,7 @@ def _record(entry: RawEntry, url: str) -> dict[str, str | int | None]:
         "text": entry.text[:_MOST_TEXT],
         "url": _absolute(entry, url)[:_MOST_OTHER],
         "published": entry.published_ms,
-        "language": entry.language,
+        "language": entry.language and entry.language[:_MOST_LANGUAGE],
     }
 
 

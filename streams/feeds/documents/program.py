@@ -9,6 +9,7 @@ it is in C code. It ends with its standard input, so it outlives no parent.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import struct
@@ -51,7 +52,8 @@ def frame(data: bytes) -> bytes:
 def main(memory_bytes: int) -> None:
     """Serves until standard input ends, or until a document needs more memory than there is."""
     for kind, limit in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0)):
-        resource.setrlimit(kind, (limit, limit))
+        with contextlib.suppress(ValueError, OSError):  # a lower limit is in force already, or macOS has none
+            resource.setrlimit(kind, (limit, limit))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes our input
     serve(sys.stdin.buffer, sys.stdout.buffer)
 

@@ -60,7 +60,7 @@ async def test_a_process_that_hangs_is_killed() -> None:
 
 
 async def test_a_document_that_takes_too_much_memory_is_refused_and_the_next_is_read() -> None:
-    async with ParserPool(ParserLimits(memory_bytes=120 << 20)) as parser:
+    async with ParserPool(ParserLimits(memory_bytes=80 << 20)) as parser:
         with pytest.raises(Reject, match="costly_feed"):
             await parser.parse(GREEDY, {}, URL)
         assert titles(await parser.parse(rss("a"), {}, URL)) == ["a"]

@@ -38,13 +38,14 @@ def test_batches_are_refused(world: World, report: Report, long: bool) -> None:
     feed = world.feed()
     world.publish([*feed.records, *feed.end])
     worker = world.start("only")
-    worker.wait_for_runs(2, "watch")
+    worker.wait_for_runs(2, "watch", at_most_seconds=240)
     for topic in (world.settings.topics.mentions, world.changelog()):
         seen = worker.errors.count(f"refused a batch for {topic}")
         _limit(world, [topic], SMALL_BYTES)
         wait_until(
             lambda topic=topic, seen=seen: worker.errors.count(f"refused a batch for {topic}") > seen,  # type: ignore[misc]
             f"a batch for {topic} is refused",
+            at_most_seconds=240,
         )
         time.sleep(refused_seconds)  # how long it lasts is the scenario
         _limit(world, [topic], TAKING_BYTES)

@@ -9,6 +9,7 @@ MoodwireError
 │   ├── BrokerDamaged    the embedded broker's file is damaged: no retry helps (so is `Damaged`)
 │   ├── StageTaken       another worker already runs this stage on this embedded broker
 │   └── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
+├── BackupFailed         a backup or restore was not done: names the file and the reason
 ├── ReplayRefused        the file starts before what its namespace has already counted
 └── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
 """
@@ -76,6 +77,10 @@ class Damaged(MoodwireError):
 
 class BrokerDamaged(TransportError, Damaged):
     """The embedded broker's file is damaged."""
+
+
+class BackupFailed(MoodwireError):
+    """A backup or a restore was not done; the text names the file and the reason."""
 
 
 class StageTaken(TransportError):

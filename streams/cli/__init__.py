@@ -37,6 +37,8 @@ for _name, _help in {
     "doctor": "Try what the settings name: folders, files, feeds, servers. Each problem with its fix, within 10 s.",
 }.items():
     add_lazy(app, f"streams.cli.{_name}", _name, _help)
+add_lazy(app, "streams.cli.backup", "backup", "Copy the embedded broker and archive as of one moment; workers may run.")
+add_lazy(app, "streams.cli.backup", "restore", "Put a backup where the settings say; no worker may run.")
 
 
 def _show_version(asked: bool) -> None:

@@ -50,6 +50,7 @@ cluster.routing.allocation.disk.threshold_enabled: false
 action.destructive_requires_name: false
 path.data: {folder}/data
 path.logs: {folder}/logs
+path.repo: {folder}/snapshots
 """
 
 
@@ -228,7 +229,7 @@ def _configure(folder: Path, home: Path) -> int:
     """Write the server's configuration; the port it will answer on."""
     port, transport = free_ports(2)
     shutil.copytree(home / "config", folder / "config")
-    for name in ("data", "logs", "tmp"):
+    for name in ("data", "logs", "tmp", "snapshots"):
         (folder / name).mkdir()
     (folder / "config" / "elasticsearch.yml").write_text(
         CONFIGURATION.format(port=port, transport=transport, folder=folder)

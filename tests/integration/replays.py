@@ -23,7 +23,7 @@ from streams.rejects import read_rejects
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 
-__all__ = ["Outcome", "command", "outcome", "replay", "replay_killed", "shuffled"]
+__all__ = ["Outcome", "archived", "command", "environment", "outcome", "replay", "replay_killed", "shuffled"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def replay_killed(
 
     `kills` are shares of the file's items, ascending; returns how often it was killed while it worked.
     """
-    archived = Settings(data_dir=folder, namespace=namespace)
+    begun = Settings(data_dir=folder, namespace=namespace)
     total = sum(1 for line in file.read_bytes().splitlines() if line.strip())
     killed = 0
     for share in kills:
@@ -80,7 +80,7 @@ def replay_killed(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while process.poll() is None and _archived(archived) < share * total:
+        while process.poll() is None and archived(begun) < share * total:
             time.sleep(0.02)  # another process: there is no event to wait for
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -90,8 +90,10 @@ def replay_killed(
     return killed
 
 
-def _archived(settings: Settings) -> int:
-    return _stats(settings).items if (settings.home / "archive.db").exists() else 0
+def archived(settings: Settings) -> int:
+    """How many items the archive holds by now; 0 while nobody has made it."""
+    made = bool(settings.archive_url) or (settings.home / "archive.db").exists()
+    return _stats(settings).items if made else 0
 
 
 def _stats(settings: Settings) -> ArchiveStats:

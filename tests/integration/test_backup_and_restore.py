@@ -191,3 +191,16 @@ def test_a_lost_elasticsearch_is_made_again_from_kafka_alone(
     got = outcome(tmp_path, NAMESPACE, **servers)
     assert (got.items, got.alerts) == (undisturbed.items, undisturbed.alerts)
     assert (got.stats.items, got.stats.revisions) == (undisturbed.stats.items, undisturbed.stats.revisions)
+
+
+def test_a_lost_embedded_archive_is_made_again_from_the_topics(
+    feed: Path, undisturbed: Outcome, tmp_path: Path
+) -> None:
+    replay(tmp_path, feed, NAMESPACE)
+    for file in (tmp_path / NAMESPACE).glob("archive.db*"):
+        file.rename(tmp_path / file.name)
+    done = moodwire(tmp_path, "archive", "rebuild", "-n", NAMESPACE)
+    assert done.returncode == 0, done.stderr
+    got = outcome(tmp_path, NAMESPACE)
+    assert (got.items, got.rows, got.alerts) == (undisturbed.items, undisturbed.rows, undisturbed.alerts)
+    assert (got.stats.items, got.stats.revisions) == (undisturbed.stats.items, undisturbed.stats.revisions)

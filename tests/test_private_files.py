@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from streams.archive.sqlite import SqliteArchive
+from streams.cli.doctor_files import FILE_CHECKS
 from streams.engine.ports import Send
 from streams.private_files import private_folder, read_by_others
+from streams.settings import Settings
 from streams.transport.sqlite.lock import GroupLock
 from streams.transport.sqlite.store import Store
 
@@ -63,3 +65,13 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     private_folder(tmp_path / "a" / "b")
     assert [mode(tmp_path / path) for path in (".", "a", "a/b")] == [0o755, 0o700, 0o700]
+
+
+def test_doctor_names_databases_that_others_may_read(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, namespace="live")
+    settings.home.mkdir()
+    (settings.home / "archive.db").touch(0o644)
+    (data_folder,) = (check for check in FILE_CHECKS if check.name == "data folder")
+    assert f"others may read {settings.home / 'archive.db'}: chmod 600" in data_folder.ask(settings)
+    (settings.home / "archive.db").chmod(0o600)
+    assert "others may read" not in data_folder.ask(settings)

@@ -19,6 +19,7 @@ from streams.cli.doctor_checks import WARNING, Check
 from streams.cli.existing import exists, known_namespaces
 from streams.errors import SettingsError
 from streams.feeds.fieldspec import load_fieldmap
+from streams.private_files import read_by_others
 from streams.settings import Settings
 from streams.text.gazetteer import load_gazetteer
 from streams.text.profile import load_profile
@@ -81,7 +82,13 @@ def _data_folder(settings: Settings) -> str:
     if free < _LEAST_FREE_BYTES:
         raise SettingsError(f"{home}: {free >> 20} MB are free on its disk")
     little = f"{WARNING}only {free >> 20} MB are free on its disk" if free < _LITTLE_FREE_BYTES else ""
-    return f"{home}: can be written, {free / 2**30:.1f} GB are free{little}"
+    return f"{home}: can be written, {free / 2**30:.1f} GB are free{little}{_open_to_others(home)}"
+
+
+def _open_to_others(home: Path) -> str:
+    """Databases are made for their owner alone, and made so again when he opens them: these are of another owner."""
+    found = [str(file) for name in ("broker.db", "archive.db") for file in read_by_others(home / name)]
+    return f"{WARNING}others may read {', '.join(found)}: chmod 600" if found else ""
 
 
 @contextmanager

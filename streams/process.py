@@ -5,11 +5,25 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import time
 from contextlib import suppress
 
-__all__ = ["one_heap", "settle_interpreter"]
+__all__ = ["note_start", "one_heap", "seconds_since_start", "settle_interpreter"]
 
 _M_ARENA_MAX = -8  # malloc.h
+
+
+_started: list[float] = []
+
+
+def note_start() -> None:
+    """This process runs one command, which began now."""
+    _started[:] = [time.monotonic()]
+
+
+def seconds_since_start() -> float:
+    """How long the command of this process has run; 0 where commands are only called."""
+    return time.monotonic() - _started[0] if _started else 0.0
 
 
 def one_heap() -> None:

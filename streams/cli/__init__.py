@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.lazy import add_lazy
-from streams.process import one_heap
+from streams.process import note_start, one_heap
 
 __all__ = ["app", "main"]
 
@@ -70,6 +70,7 @@ def _prepare_process() -> None:
 
 def main() -> None:
     """The console script: runs the command; an error of ours is one clear line, not a traceback."""
+    note_start()
     try:
         app(obj=_prepare_process)
     except KeyboardInterrupt:

@@ -83,7 +83,7 @@ def run_checks(checks: Sequence[Check], settings: Settings, seconds: float) -> l
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [
-        found.get(number) or Finding(check.name, "", f"no answer within {seconds:g} s", fix=check.fix)
+        found.get(number) or Finding(check.name, "", f"no answer within {seconds:.2g} s", fix=check.fix)
         for number, check in enumerate(checks)
     ]
 

@@ -192,7 +192,6 @@ def test_doctor_ends_in_time_when_nothing_answers(tmp_path: Path, dead: Any) -> 
     wrong = {name for name, line in lines.items() if line["state"] == "wrong"}
     assert done.returncode == 1
     assert wrong >= {"broker", "archive", "feed f0", "webhook", "watchdog", "traces", "kafka", "kafka clock"}
-    assert lines["data folder"]["state"] == "ok"
     assert took < max(10.0, DEADLINE_SECONDS + 3 * loaded)
 
 

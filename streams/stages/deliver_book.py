@@ -56,8 +56,10 @@ class Book:
             event.set()
 
     async def open(self, partition: int) -> Desk:
-        """The partition's desk. The first time its rows are read, what waits for receivers that are gone is dropped,
-        and the partition's row is written: from then on rows of a worker that had the partition before are stale.
+        """The partition's desk. The first time its rows are read; what waits for receivers that are gone is dropped.
+
+        Then the partition's row and all that waits is written again: from then on what a worker that had the partition
+        before writes late of them is stale.
         """
         desk = self.desks.get(partition)
         if desk is not None:
@@ -67,7 +69,8 @@ class Book:
         for name in sorted({plan.receiver for plan in gone}):
             count = sum(1 for plan in gone if plan.receiver == name)
             log.warning("delivery.dropped", channel=name, notifications=count, partition=partition)
-        await self.write(desk, gone, row=desk.row)
+        kept = [plan for name in self.receivers for plan in desk.deliveries.waiting_for(name)]
+        await self.write(desk, [*gone, *kept], row=desk.row)
         for plan in desk.deliveries:
             if (receiver := self.receivers.get(plan.receiver)) is not None:
                 receiver.restore(plan)

@@ -29,7 +29,7 @@ from streams.limits import check_rows
 from streams.transport.dispatch import CURRENT
 from streams.transport.outbox import append
 
-__all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header"]
+__all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header", "term_header"]
 
 POSITION_HEADER = "at"
 """Header of a row: 8 bytes of the last offset of the run that wrote it, then its topic's epoch; or a term's 8 bytes."""
@@ -43,6 +43,11 @@ _EPOCH_SHIFT = 48
 def position_header(run: Run) -> tuple[str, bytes]:
     """The header for the rows that the run's stage writes."""
     return POSITION_HEADER, _OFFSET.pack(run.last_offset) + run.epoch.encode()
+
+
+def term_header(term: int) -> tuple[str, bytes]:
+    """The header for the rows of a fenced table."""
+    return POSITION_HEADER, _OFFSET.pack(term)
 
 
 @dataclass(slots=True)
@@ -133,8 +138,8 @@ class FaustState:
     partition of the source topic, so that rows travel with it. `name` is part of the changelog topic's name;
     `partitions` is the source topic's number of partitions. To be made before the app starts.
 
-    `fenced` is for a stage that also writes outside of runs. It writes a row of each partition that it takes over
-    before it acts on the others: from then on rows that an earlier owner writes late are stale.
+    `fenced` is for a stage that also writes outside of runs. Of a partition that it takes over it writes the rows that
+    it may act on again, before it does: from then on those that an earlier owner writes late are stale.
     """
 
     def __init__(self, app: Any, name: str, *, partitions: int, fenced: bool = False) -> None:
@@ -184,7 +189,7 @@ class FaustState:
 
     def _headers(self, partition: int) -> tuple[tuple[str, bytes], ...]:
         if self._fenced and self._tell_position:
-            return ((POSITION_HEADER, _OFFSET.pack(self._table.of(partition).term())),)
+            return (term_header(self._table.of(partition).term()),)
         event = CURRENT.get() if self._tell_position else None
         return () if event is None else (position_header(event.value),)
 

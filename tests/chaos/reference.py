@@ -168,7 +168,8 @@ class _Counting:
             found.versions[key] = _facts(item, is_item=earliest.news.content == item.news.content)
         for watch in self.watch:
             for name, row in watch.take_rows().items():
-                found.rows[name.removeprefix("s/")] = msgspec.msgpack.decode(row)[-1]
+                if name.startswith("s/"):
+                    found.rows[name.removeprefix("s/")] = msgspec.msgpack.decode(row)[-1]
         for event in self.events:
             items = await self.archive.items_by_id([item.id for item in event.top_items])
             told = {item.news.id: Headline(item.news.title, item.news.source, item.news.url) for item in items}

@@ -2,15 +2,19 @@
 
     python -m tests.chaos.worker [--live] [STAGE …]
 
-Settings come from the environment. The namespace is a replay's, unless it is said to be live. Scores are the null
-classifier's; prints a line for each run of a stage that is finished: "done STAGE PARTITION FIRST LAST EPOCH".
+CHAOS_HASTE="SPEED SINCE" lets the deadlines and back-offs of notifications pass so many times faster than the clock,
+since a time in seconds. Settings come from the environment. The namespace is a replay's, unless it is said to be live.
+Scores are the null classifier's; prints a line for each run of a stage that is finished:
+"done STAGE PARTITION FIRST LAST EPOCH".
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
+import time
 from collections.abc import Sequence
 
 from streams.app import STAGES, Pipeline, channels_of
@@ -18,6 +22,7 @@ from streams.engine.ports import Stage
 from streams.engine.runs import Run
 from streams.namespaces import Kind
 from streams.settings import load_settings
+from streams.stages import deliver_senders
 from streams.transport.stages import run_stages
 from tests.chaos.feed import null_classifiers
 
@@ -48,6 +53,10 @@ async def main(stages: Sequence[str], kind: Kind) -> None:
     async with Pipeline(settings, stages, classifiers, channels_of(settings), kind=kind) as pipeline:
         for name, job in zip(stages, pipeline.jobs, strict=True):
             job.dispatcher.stage = TalkingStage(name, job.dispatcher.stage)
+        if pipeline.delivering is not None and (haste := os.environ.get("CHAOS_HASTE")):
+            speed, since = map(float, haste.split())
+            pipeline.delivering.book.clock = lambda: int((since + (time.time() - since) * speed) * 1000)
+            deliver_senders._LOOK_SECONDS = 0.2
         await run_stages(pipeline.jobs)
 
 

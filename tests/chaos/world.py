@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from alerts.delivery import Planned, Status
+from streams.deliveries import read_deliveries
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
 from streams.restating import progress_by_partition
@@ -145,13 +148,28 @@ class World:
             return 1
 
     def drain(self, at_most_seconds: float = DRAIN_SECONDS) -> None:
-        """Until every stage, in the order of the flow, has committed all."""
-        for stage in self.settings.topics.sources:
+        """Until every stage, in the order of the flow, has committed all, and every notification is settled."""
+        waits: dict[str, Callable[[], bool]]
+        waits = {f"{stage} drained": partial(self._drained, stage) for stage in self.settings.topics.sources}
+        for what, condition in {**waits, "all notifications settled": self._all_settled}.items():
             try:
-                wait_until(lambda stage=stage: self.lag(stage) == 0, f"{stage} drained", at_most_seconds)  # type: ignore[misc]
+                wait_until(condition, what, at_most_seconds)
             except AssertionError as error:
                 logs = "\n".join(f"--- {worker.name}\n{worker.errors[-3000:]}" for worker in self.workers)
-                raise AssertionError(f"{error}, lag {self.lag(stage)}\n{logs}") from None
+                raise AssertionError(f"{error}\n{logs}") from None
+
+    def _drained(self, stage: str) -> bool:
+        return self.lag(stage) == 0
+
+    def _all_settled(self) -> bool:
+        return all(plan.status is not Status.WAITING for plan in self.planned())
+
+    def planned(self) -> list[Planned]:
+        """The notifications in the rows of `deliver`; none while the broker cannot tell."""
+        try:
+            return [known.plan for known in read_deliveries(self.broker, self.settings.topics)]
+        except (Retry, TransportError):
+            return []
 
     def reopen(self) -> None:
         """The test's own connections anew."""

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from alerts.delivery import Status
+from streams.deliveries import read_deliveries
 from streams.sample import write_sample
 from streams.settings import Settings
 from streams.transport.broker import open_broker
@@ -81,6 +83,10 @@ def wait_for(process: subprocess.Popen[str], settings: Settings) -> None:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)  # another process: there is no event to wait for
+        while any(known.plan.status is Status.WAITING for known in read_deliveries(broker, topics)):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def delivered(folder: Path) -> list[str]:

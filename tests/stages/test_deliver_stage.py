@@ -181,6 +181,17 @@ async def test_what_a_removed_receiver_waited_for_is_dropped_and_a_new_one_gets_
     }
 
 
+async def test_a_worker_that_takes_over_writes_what_waits_again_so_that_late_rows_are_stale() -> None:
+    world = World([FakeReceiver("webhook", answer=down), FakeReceiver("file")])
+    await world.plan(*alerts(3))
+    await world.send()
+    before = dict(world.state.rows)
+    world.stage, world.wall.now_ms = None, NOW_MS + HOUR_MS
+    await world.worker().idle(0, world.wall())
+    changed = {key for (_, key), row in world.state.rows.items() if before[0, key] != row}
+    assert changed == {f"{PLAN_PREFIX}a{number}.1/webhook" for number in range(3)}
+
+
 async def test_a_notification_is_sent_again_when_somebody_asks_and_once_for_each_request() -> None:
     receiver = FakeReceiver("webhook")
     world = World([receiver])

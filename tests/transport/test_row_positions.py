@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.engine.runs import Record, Run
-from streams.transport.tables import Rows, position_header
+from streams.transport.tables import Rows, position_header, term_header
 
 
 def header(offset: int, epoch: str = "first") -> tuple[tuple[str, bytes], ...]:
@@ -73,3 +73,27 @@ def test_any_order_of_the_log_gives_the_same_rows(written: list[tuple[bytes, int
         found.append(rows.values)
     last = {key: max(offset for other, offset in written if other == key) for key, _ in written}
     assert found[0] == found[1] == {key: b"%s up to %d" % (key, offset) for key, offset in last.items()}
+
+
+@given(seed=st.integers(0, 2**32))
+def test_rows_of_an_earlier_owner_that_land_late_are_stale_once_the_next_has_written_them(seed: int) -> None:
+    """Owners one after the other; each takes over by writing what it may act on, and its last rows may land late."""
+    rng = random.Random(seed)
+    log: list[tuple[bytes, bytes | None, int]] = []
+    late: list[tuple[bytes, bytes | None, int]] = []
+    wanted: dict[bytes, bytes | None] = {}
+    for owner in range(4):
+        restored = Rows()
+        for key, value, term in log:
+            restored.take(key, value, (term_header(term),))
+        assert restored.values == {key: value for key, value in wanted.items() if value is not None}
+        term = restored.term()
+        assert restored.term() == term
+        log += [(key, value, term) for key, value in restored.values.items()]
+        log += [row for row in late if rng.random() < 0.7]
+        for number in range(rng.randint(0, 6)):
+            key = b"n%d" % rng.randint(0, 3)
+            value = None if rng.random() < 0.3 else b"%d.%d" % (owner, number)
+            log.append((key, value, term))
+            wanted[key] = value
+        late += [(key, b"late", term) for key, value in wanted.items() if value is not None and rng.random() < 0.5]

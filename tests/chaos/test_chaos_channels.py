@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,7 +78,7 @@ def test_a_channel_dead_for_an_hour(
     monkeypatch: pytest.MonkeyPatch,
     report: Report,
 ) -> None:
-    monkeypatch.setenv("CHAOS_SPEED", str(SPEED))
+    monkeypatch.setenv("CHAOS_HASTE", f"{SPEED} {time.time()}")
     world = make_world(kafka_url, elastic_url, gate.url, WEBHOOK_URL=pager.url)
     feed = world.feed()
     world.publish([*feed.records, *feed.end])
@@ -85,7 +86,7 @@ def test_a_channel_dead_for_an_hour(
     worker.wait_for_runs(1, "deliver", 240)
     gate.status = 503  # the archive is away as well: what is planned goes out all the same
     for number in range(1, KILLS + 1):
-        wait_until(lambda: pager.asked > 0, "the pager is asked")
+        wait_until(lambda: pager.asked > 0, "the pager is asked", 120)
         worker.kill()
         worker = world.start(f"killed{number}")
         _wait_for_file(world)

@@ -53,7 +53,10 @@ class Worker:
     def done(self, stage: str = "score") -> list[tuple[int, int, int, str]]:
         """(partition, first offset, last offset, epoch) of each run of the stage that it has finished."""
         found = []
-        for line in self._told.read_text().split("\n")[:-1]:  # a kill may leave a last line unfinished
+        lines = self._told.read_text().split("\n")[:-1]  # a kill may leave a last line unfinished
+        for line in lines:
+            if not line.startswith("done "):
+                continue  # a warning
             _, own, partition, first, last, epoch = line.split()
             if own == stage:
                 found.append((int(partition), int(first), int(last), epoch))

@@ -104,7 +104,9 @@ class WatchPartition:
         row = self._row
         heard_ms = watermark_ms(row.progress, row.partitions, self._config.lateness_ms, self._longest_hold_ms)
         full_ms = None if self._most_waiting is None else self._waiting.tick_that_leaves(self._most_waiting)
-        return heard_ms if full_ms is None else max(full_ms, heard_ms or 0)
+        if heard_ms is None and full_ms is None:
+            return None
+        return max(heard_ms or 0, full_ms or 0, row.tick_ms)
 
     @property
     def waiting_count(self) -> int:

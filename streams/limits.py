@@ -28,8 +28,8 @@ RECORD_BYTES = 900 << 10
 """Largest record of a topic that is no changelog: key, value and headers. Fits Kafka's default with room to spare."""
 
 ROW_BYTES = 900 << 10
-"""Largest row of a changelog: key, value and headers. Those of `watch` stay below 128 KB but for baselines that wait for
-a promotion (512 KB and one series): what could grow stands in parts."""
+"""Largest row of a changelog: key, value and headers. Those of `watch` stay below 128 KB, but for baselines that wait
+for a promotion (512 KB and one series): what could grow is kept in parts."""
 
 BATCH_BYTES = 512 << 10
 """A batch is sent once it holds so much."""

@@ -1,6 +1,6 @@
 """Mentions that wait for the watermark: in memory and in rows once each, whatever they are mentioned with.
 
-    add ──► by the tick that will count them ──► rows "w/TICK/PART" of 32 KB ──► pop, when the tick is closed
+    add ──► by the tick that will count them ──► rows "w/TICK/PART" of 8 KB ──► pop, when the tick is closed
 
 A mention's tick is settled when it comes, from its `seen` and from the ticks that are closed by then. So which
 mentions a tick counts is a function of the log alone, and the rows of any attempt may stand beside each other: a part
@@ -26,8 +26,8 @@ __all__ = ["WAITING_PREFIX", "Waiting"]
 
 WAITING_PREFIX = "w/"
 
-PART_BYTES: Final = 32 << 10
-"""A row: large enough for 500 mentions, small enough to be written anew twice a second."""
+PART_BYTES: Final = 8 << 10
+"""A row: large enough for 100 mentions, small enough to be written anew twice a second."""
 
 _MENTION_BYTES: Final = 48
 FORMAT = 1

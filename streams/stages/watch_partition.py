@@ -34,7 +34,7 @@ class WatchPartition:
     """One mentions partition in memory. Pure: `apply` takes a record and returns the alert events it caused.
 
     `row` is that of key `PARTITION_KEY`, `rows` all others, by key. `stored` has those of series, now and later: one
-    that has been silent for hours is read from it again; without it all series stay in memory. `longest_hold_ms` is
+    that has been silent for a day is read from it again; without it all series stay in memory. `longest_hold_ms` is
     how far a source partition that has fallen silent holds the watermark back, `most_waiting` how many mentions wait
     for it at most; None: for ever, and any number. `limit` bounds event time while the stream is live.
     """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -16,6 +19,7 @@ import pytest
 from streams.backup import ARCHIVE, BROKER, back_up
 from streams.sample import write_sample
 from streams.settings import Settings
+from tests.integration.elastic_server import ElasticServer
 from tests.integration.replays import Outcome, archived, command, environment, outcome, replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -123,6 +127,79 @@ def test_a_damaged_backup_is_refused_whole(feed: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "damaged" in done.stderr
     assert not list((tmp_path / "new" / NAMESPACE).glob("*.db")), "all of it or nothing"
+
+
+@pytest.fixture
+def servers(kafka_url: str, elastic_url: str, elastic_prefix: str) -> dict[str, Any]:
+    return {
+        "broker_url": kafka_url,
+        "prefix": f"{uuid.uuid4().hex[:8]}.",
+        "partitions": 2,
+        "mentions_partitions": 2,
+        "kafka_session_seconds": 6,
+        "archive_url": elastic_url,
+        "archive_prefix": elastic_prefix,
+        "archive_replicas": 0,
+    }
+
+
+def ask(method: str, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    request = urllib.request.Request(
+        url, method=method, data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    return found
+
+
+def same_after_a_refresh(folder: Path, servers: dict[str, Any], want: Outcome) -> None:
+    """Duplicates are on no topic; a search sees what was written once the server has made segments."""
+    ask("POST", f"{servers['archive_url']}/{servers['archive_prefix']}*/_refresh?expand_wildcards=all")
+    got = outcome(folder, NAMESPACE, **servers)
+    assert (got.stats.items, got.stats.revisions) == (want.stats.items, want.stats.revisions)
+    assert got.items == want.items
+    assert got.alerts == want.alerts
+    assert got.rows == want.rows
+
+
+def test_a_snapshot_of_elasticsearch_and_the_topics_of_kafka_give_all_back(
+    feed: Path, undisturbed: Outcome, servers: dict[str, Any], elastic_server: ElasticServer, tmp_path: Path
+) -> None:
+    """The indices are lost after the end; the snapshot is of the middle, and the topics hold what came after it."""
+    url, indices = elastic_server.url, f"{servers['archive_prefix']}*"
+    repository = f"{url}/_snapshot/{uuid.uuid4().hex[:8]}"
+    ask("PUT", repository, {"type": "fs", "settings": {"location": uuid.uuid4().hex[:8]}})
+    with replaying(tmp_path, feed, **servers) as process:
+        until_archived(process, tmp_path, LINES // 3, **servers)
+    taken = ask("PUT", f"{repository}/daily?wait_for_completion=true", {"indices": indices})
+    assert taken["snapshot"]["state"] == "SUCCESS"
+    replay(tmp_path, feed, NAMESPACE, **servers)
+    want = outcome(tmp_path, NAMESPACE, **servers)
+    assert (want.items, want.stats) == (undisturbed.items, undisturbed.stats)
+
+    ask("DELETE", f"{url}/{indices}?expand_wildcards=all")
+    ask("POST", f"{repository}/daily/_restore?wait_for_completion=true", {"indices": indices})
+    setup = moodwire(tmp_path, "archive", "setup", "-n", NAMESPACE, **servers)
+    assert setup.returncode == 0, setup.stderr
+    rebuilt = moodwire(tmp_path, "archive", "rebuild", "-n", NAMESPACE, **servers)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    same_after_a_refresh(tmp_path, servers, want)
+    ask("DELETE", f"{repository}/daily")
+    ask("DELETE", repository)
+
+
+def test_a_lost_elasticsearch_is_made_again_from_kafka_alone(
+    feed: Path, servers: dict[str, Any], tmp_path: Path
+) -> None:
+    replay(tmp_path, feed, NAMESPACE, **servers)
+    want = outcome(tmp_path, NAMESPACE, **servers)
+    assert want.alerts
+    ask("DELETE", f"{servers['archive_url']}/{servers['archive_prefix']}*?expand_wildcards=all")
+    for words in (("archive", "setup"), ("archive", "rebuild")):
+        done = moodwire(tmp_path, *words, "-n", NAMESPACE, **servers)
+        assert done.returncode == 0, done.stderr
+    same_after_a_refresh(tmp_path, servers, want)
 
 
 def test_a_lost_embedded_archive_is_made_again_from_the_topics(

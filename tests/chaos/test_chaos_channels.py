@@ -1,0 +1,129 @@
+"""A channel that is dead for an hour, while workers are killed and the archive is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from alerts.delivery import Status
+from tests.chaos.conftest import MakeWorld, Report
+from tests.chaos.found import announced
+from tests.chaos.gate import Gate, running_gate
+from tests.chaos.workers import wait_until
+from tests.chaos.world import World
+
+SPEED = 240
+"""An hour of the notifications' clock takes 15 s."""
+HOUR_MS = 3_600_000
+KILLS = 3
+
+
+class Pager(ThreadingHTTPServer):
+    """A webhook's receiver: dead until told otherwise; `got` are the ids that it took, `asked` counts all posts."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.alive = False
+        self.asked = 0
+        self.got: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/pager"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Pager
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.asked += 1
+        if self.server.alive:
+            self.server.got.append(self.headers["webhook-id"])
+        self.send_response(204 if self.server.alive else 503)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+        """Says nothing."""
+
+
+@pytest.fixture
+def pager() -> Iterator[Pager]:
+    with Pager() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def gate(elastic_url: str) -> Iterator[Gate]:
+    with running_gate(elastic_url) as gate:
+        yield gate
+
+
+def test_a_channel_dead_for_an_hour(
+    make_world: MakeWorld,
+    gate: Gate,
+    pager: Pager,
+    kafka_url: str,
+    elastic_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    report: Report,
+) -> None:
+    monkeypatch.setenv("CHAOS_HASTE", f"{SPEED} {time.time()}")
+    world = make_world(kafka_url, elastic_url, gate.url, WEBHOOK_URL=pager.url)
+    feed = world.feed()
+    world.publish([*feed.records, *feed.end])
+    worker = world.start("killed0")
+    worker.wait_for_runs(1, "deliver", 240)
+    gate.status = 503  # the archive is away as well: what is planned goes out all the same
+    for number in range(1, KILLS + 1):
+        wait_until(lambda: pager.asked > 0, "the pager is asked", 120)
+        worker.kill()
+        worker = world.start(f"killed{number}")
+        _wait_for_file(world)
+        pager.asked = 0
+    gate.status = None
+    for stage in world.settings.topics.sources:
+        wait_until(lambda stage=stage: world.lag(stage) == 0, f"{stage} drained", 240)  # type: ignore[misc]
+    _wait_for_file(world)
+    planned = world.planned()
+    waiting = [plan for plan in planned if plan.status is Status.WAITING]
+    first_ms = min(plan.since_ms for plan in planned)
+    assert {plan.receiver.split()[0] for plan in waiting} == {"webhook"}
+    wait_until(lambda: max(plan.updated_ms for plan in world.planned()) - first_ms > HOUR_MS, "an hour is over", 120)
+    pager.alive = True
+    world.drain()
+    figures = world.judge()
+    times = Counter(pager.got)
+    sent = {f"{alert}.{version}" for alert, version in announced(_files(world))}
+    assert set(times) == sent
+    assert sum(times.values()) - len(times) <= KILLS
+    firsts = [name for at, name in enumerate(pager.got) if name not in pager.got[:at]]
+    for alert in {name.rpartition(".")[0] for name in firsts}:
+        versions = [int(name.rpartition(".")[2]) for name in firsts if name.rpartition(".")[0] == alert]
+        assert versions == sorted(versions)
+    assert figures.announced_twice <= KILLS
+    report(f"a channel dead for an hour, {KILLS} kills, the archive away ({len(sent)} notifications)", figures)
+
+
+def _wait_for_file(world: World) -> None:
+    """Until the healthy channel has all that is planned."""
+
+    def done() -> bool:
+        plans = [plan for plan in world.planned() if plan.receiver == "file"]
+        return bool(plans) and all(plan.status is Status.SENT for plan in plans)
+
+    wait_until(done, "the file has all", 240)
+
+
+def _files(world: World) -> set[Path]:
+    return {world.folder / f"alerts-{worker.name}.ndjson" for worker in world.workers}

@@ -11,7 +11,7 @@ from streams.errors import NewerVersion, Reject, Retry, TransportError
 from streams.transport import dispatch
 from tests.engine.isolation_harness import STEPS, Crash, Driver, Poisoned, World, counted
 
-SCHEDULES = 150
+SCHEDULES = 80
 RECORDS = 40
 
 

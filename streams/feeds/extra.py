@@ -11,7 +11,7 @@ from typing import Any
 
 from streams.feeds.parse import clean_string
 
-__all__ = ["bounded_extra"]
+__all__ = ["bounded_extra", "is_bounded"]
 
 _TOTAL_CHARACTERS = 16_384
 _STRING_LIMIT = 2_000
@@ -26,6 +26,22 @@ def bounded_extra(raw: Mapping[str, Any], used: set[str], wanted: frozenset[str]
         return {}
     chosen = {key: raw[key] for key in raw if key not in used and (wanted is None or key in wanted)}
     return _Budget().object(chosen, 0) if chosen else {}
+
+
+def is_bounded(extra: Mapping[str, Any]) -> bool:
+    """Whether `bounded_extra` would leave these fields as they are; quick for the few plain ones of most items."""
+    left = _TOTAL_CHARACTERS // 2
+    for name, value in extra.items():
+        kind = type(value)
+        if kind is str:
+            left -= len(value)
+            plain = len(value) <= _STRING_LIMIT and value.isascii() and "\0" not in value
+        else:
+            plain = kind is bool or value is None or (kind is int and -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)
+        left -= len(name) + 16
+        if not plain or left < 0 or len(name) > _NAME_LIMIT or not name.isascii() or "\0" in name:
+            return bool(extra == bounded_extra(extra, set(), None))
+    return True
 
 
 class _Budget:

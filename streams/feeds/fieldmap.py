@@ -25,7 +25,7 @@ import msgspec
 
 from streams.errors import Reject
 from streams.feeds.dates import LATEST_MS, parse_date
-from streams.feeds.extra import bounded_extra
+from streams.feeds.extra import bounded_extra, is_bounded
 from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
@@ -105,7 +105,7 @@ def _is_sound(news: News) -> bool:
         and "\0" not in (news.language or "")
         and (not news.url or (_link(news.url) == news.url and "\0" not in news.url))
         and (not news.entities or _are_names(news.entities))
-        and (not news.extra or news.extra == bounded_extra(news.extra, set(), None))
+        and (not news.extra or is_bounded(news.extra))
     )
 
 

@@ -18,7 +18,7 @@ from streams.transport.broker import Broker
 from streams.transport.tables import Rows
 from tests.chaos.reference import Facts, Logs, Outcomes
 
-__all__ = ["announced", "found", "news_log"]
+__all__ = ["announced", "found", "news_log", "parked"]
 
 
 def news_log(broker: Broker, settings: Settings) -> tuple[str, list[Any]]:
@@ -41,10 +41,15 @@ def found(settings: Settings, archive_url: str, broker: Broker, logs: Logs, file
         for hit in _documents(client, f"{prefix}alert-states"):
             body = json.loads(hit["_source"]["moodwire"]["alert"]["body"])
             outcomes.alerts[body["id"], body["version"]] = body
-    outcomes.rejects = {(record.key or b"").decode() for record in broker.scan(settings.topics.rejects)}
+    outcomes.rejects = {key for key in parked(settings, broker) if key.startswith("news:")}
     outcomes.rows = _rows(settings, broker)
     outcomes.notifications = set(announced(files))
     return outcomes
+
+
+def parked(settings: Settings, broker: Broker) -> set[str]:
+    """The positions of all that is parked, of any topic."""
+    return {(record.key or b"").decode() for record in broker.scan(settings.topics.rejects)}
 
 
 def _records(logs: Logs) -> Iterator[Any]:
@@ -54,7 +59,7 @@ def _records(logs: Logs) -> Iterator[Any]:
 
 
 def _ends(record: Any) -> bool:
-    return any(name == END_HEADER for name, _ in record.headers)
+    return any(name == END_HEADER and value.isdigit() for name, value in record.headers)
 
 
 def _documents(client: Elasticsearch, index: str) -> Iterator[Mapping[str, Any]]:

@@ -107,13 +107,13 @@ class _Counting:
 
     async def take(self, epoch: str, partition: int, record: Record) -> None:
         for name, value in record.headers:
-            if name == END_HEADER:
+            if name == END_HEADER and value.isdigit():
                 self._count(epoch, partition, int(value), None)
                 return
         self.found.records += 1
         try:
             item = self._read(Position(epoch, partition, record.offset), record)
-        except Reject:
+        except (Reject, IndexError):
             self.found.rejects.add(f"news:{partition}:{record.offset}:{epoch}")
             return
         [outcome] = await self.archive.write_items([item])

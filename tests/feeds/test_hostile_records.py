@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from models import NullClassifier
 from streams.archive.elastic.documents import item_document
 from streams.archive.protocol import Outcome
-from streams.archive.schema import connect
+from streams.archive.schema import _prepare
 from streams.archive.writer import ItemWriter
 from streams.engine.runs import Record, Run
 from streams.engine.ticks import ClockLimit
+from streams.feeds.extra import bounded_extra, is_bounded
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.limits import RECORD_BYTES, record_bytes
 from streams.records import News, Scored
@@ -98,7 +100,8 @@ def scored_items(
 
 def check_every_later_step(item: Scored) -> None:
     """Both archives' forms, the public record and the mentions; each may be read again."""
-    with closing(connect(Path(":memory:"))) as db:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        _prepare(db, Path("memory"), read_only=False)
         assert ItemWriter(db).write([item]) == [Outcome.ADDED]
     item_document(item, is_item=True).decode()
     public = msgspec.json.encode(item)
@@ -166,3 +169,11 @@ def test_nesting_without_end_is_no_recursion() -> None:
     value = json.dumps(OWN | {"extra": {"a": None}}).encode().replace(b"null", b'{"a":' * 900 + b"1" + b"}" * 900)
     for item in scored_items(value, NOW_MS):
         check_every_later_step(item)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(max_size=5) | AWKWARD, VALUES, max_size=6))
+def test_extra_fields_are_found_bounded_where_bounding_leaves_them_alone(extra: dict[str, Any]) -> None:
+    if is_bounded(extra):
+        assert bounded_extra(extra, set(), None) == extra
+    assert is_bounded(bounded_extra(extra, set(), None))

@@ -20,7 +20,7 @@ from streams.stages.reader import ReadItem, TextReader
 from streams.text.stories import StoryIndex
 from streams.topics import END_HEADER
 
-__all__ = ["Draft", "ReadNews", "RecordReader"]
+__all__ = ["Draft", "ReadNews", "RecordReader", "end_of_replay"]
 
 _LONGEST_TIME = len(str(LATEST_MS))
 
@@ -73,7 +73,7 @@ class RecordReader:
         draft = Draft(now_ms=self.clock())
         latest_ms = LATEST_MS if self.limit is None else self.limit.latest_ms()
         for record in records:
-            end_ms = _end_of_replay(record) if record.headers and self.limit is None else None
+            end_ms = end_of_replay(record) if record.headers and self.limit is None else None
             if end_ms is not None:
                 draft.progress_ms = max(draft.progress_ms, end_ms)
                 continue
@@ -113,7 +113,7 @@ class RecordReader:
         )
 
 
-def _end_of_replay(record: Record) -> int | None:
+def end_of_replay(record: Record) -> int | None:
     """The time (ms) that the header of a replay's last record names; None without one, or where it names no time."""
     value = next((value for name, value in record.headers if name == END_HEADER), None)
     if value is None or len(value) > _LONGEST_TIME or not value.isdigit():

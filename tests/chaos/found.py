@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
 from streams.settings import Settings
-from streams.topics import END_HEADER
+from streams.stages.drafts import end_of_replay
 from streams.transport.broker import Broker
 from streams.transport.tables import Rows
 from tests.chaos.reference import Facts, Logs, Outcomes
@@ -30,7 +30,7 @@ def news_log(broker: Broker, settings: Settings) -> tuple[str, list[Any]]:
 
 def found(settings: Settings, archive_url: str, broker: Broker, logs: Logs, files: Iterable[Path]) -> Outcomes:
     """Everything that the run of the scenario left; `files` are those that alerts were written to."""
-    outcomes = Outcomes(records=sum(1 for record in _records(logs) if not _ends(record)))
+    outcomes = Outcomes(records=sum(1 for record in _records(logs) if end_of_replay(record) is None))
     prefix = settings.elastic.prefix
     with Elasticsearch(archive_url, request_timeout=60) as client:
         client.indices.refresh(index=f"{prefix}*")
@@ -56,10 +56,6 @@ def _records(logs: Logs) -> Iterator[Any]:
     for _, partitions in logs:
         for partition in partitions:
             yield from partition
-
-
-def _ends(record: Any) -> bool:
-    return any(name == END_HEADER and value.isdigit() for name, value in record.headers)
 
 
 def _documents(client: Elasticsearch, index: str) -> Iterator[Mapping[str, Any]]:

@@ -28,10 +28,10 @@ from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.records import VERSION, MentionBatch, MentionItem, Position, Scored, Sentiment, Story, Topic
 from streams.settings import Settings
+from streams.stages.drafts import end_of_replay
 from streams.stages.reader import TextReader
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
-from streams.topics import END_HEADER
 from tests.chaos.feed import null_classifiers
 
 __all__ = ["Facts", "Logs", "Outcomes", "reference"]
@@ -106,10 +106,10 @@ class _Counting:
         self.scored: dict[tuple[str, str], Scored] = {}
 
     async def take(self, epoch: str, partition: int, record: Record) -> None:
-        for name, value in record.headers:
-            if name == END_HEADER and value.isdigit():
-                self._count(epoch, partition, int(value), None)
-                return
+        end_ms = end_of_replay(record)
+        if end_ms is not None:
+            self._count(epoch, partition, end_ms, None)
+            return
         self.found.records += 1
         try:
             item = self._read(Position(epoch, partition, record.offset), record)

@@ -13,7 +13,7 @@ may stand beside each other: a part that is ahead of the tick to go on from is c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -74,17 +74,18 @@ class Copies:
         found: dict[str, list[Heard]] = {}
         owner: tuple[int, int] | None = None
         for one, (item_key, *story_keys) in zip(heard, keys, strict=True):
-            second = one.seen_ms // 1000
-            if one.seen_ms >= earliest_ms and owner != (one.source, one.offset):
+            seen_ms = one.seen_ms
+            second, is_timely, is_late = seen_ms // 1000, seen_ms >= earliest_ms, seen_ms < tick_ms - config.hop_ms
+            if is_timely and owner != (one.source, one.offset):
                 if self._is_known(item_key, second, old):
                     continue
                 owner = (one.source, one.offset)
-                self._remember(item_key, one.seen_ms, tick_ms, config)
+                self._remember(item_key, second, tick_ms, is_late)
             for name, key in zip(one.series, story_keys, strict=True):
-                if key and one.seen_ms >= earliest_ms:
+                if key and is_timely:
                     if self._is_known(key, second, old):
                         continue
-                    self._remember(key, one.seen_ms, tick_ms, config)
+                    self._remember(key, second, tick_ms, is_late)
                 if name in found:
                     found[name].append(one)
                 else:
@@ -93,19 +94,22 @@ class Copies:
 
     def _is_known(self, key: int, second: int, old: Mapping[int, int]) -> bool:
         expired = second - _HORIZON_SECONDS
-        first = self._part.seconds.get(key)
-        if first is not None and first > expired:
-            return True
-        first = self._index.recent.get(key)
-        if first is not None and first > expired:
-            return True
-        return bool(old) and old.get(key, expired) > expired
+        return (
+            self._part.seconds.get(key, expired) > expired
+            or self._index.recent.get(key, expired) > expired
+            or (bool(old) and old.get(key, expired) > expired)
+        )
 
-    def _remember(self, key: int, seen_ms: int, tick_ms: int, config: AlertConfig) -> None:
-        if key in self._part.seconds:
-            self._fill()  # it has left the horizon since; a part that is cut back must still know it
+    def _remember(self, key: int, second: int, tick_ms: int, is_late: bool) -> None:
         part = self._part
-        part.add(key, seen_ms // 1000, tick_ms, is_late=seen_ms < tick_ms - config.hop_ms)
+        if key in part.seconds:
+            self._fill()  # it has left the horizon since; a part that is cut back must still know it
+            part = self._part
+        if not part.opened_ms:
+            part.opened_ms = tick_ms
+        part.seconds[key] = second
+        if is_late:
+            part.late[key] = tick_ms // 1000
         self._dirty = True
         if len(part.seconds) >= PART_KEYS:
             self._fill()
@@ -158,5 +162,6 @@ class Copies:
 def _keys(one: Heard, collapse: bool) -> list[int]:
     """The item's key, then one for each series; 0 where copies do not collapse."""
     signature = one.signature if collapse else 0
-    stories: Iterable[int] = (story_key(signature, name) if signature else 0 for name in one.series)
-    return [id_key(one.id), *stories]
+    if not signature:
+        return [id_key(one.id), *([0] * len(one.series))]
+    return [id_key(one.id), *[story_key(signature, name) for name in one.series]]

@@ -21,7 +21,6 @@ __all__ = ["Part", "packed", "unpacked"]
 COPIES_VERSION: Final = 1
 _HEAD = struct.Struct("<IIIIQ")
 _LATE = struct.Struct("<QII")
-_MOST_SPAN = 0xFFFF
 
 
 @dataclass(slots=True)
@@ -38,15 +37,6 @@ class Part:
     @property
     def newest(self) -> int:
         return max(self.seconds.values())
-
-    def add(self, key: int, second: int, tick_ms: int, *, is_late: bool) -> None:
-        if not self.opened_ms:
-            self.opened_ms = tick_ms
-        self.seconds[key] = second
-        if is_late or tick_ms - self.opened_ms >= _MOST_SPAN * 1000:
-            self.late[key] = tick_ms // 1000
-        else:
-            self.late.pop(key, None)
 
     def until(self, tick_ms: int) -> Part:
         """What of it was counted when the tick was closed."""

@@ -114,7 +114,8 @@ def outcome(folder: Path, namespace: str, **given: Any) -> Outcome:
         rejects = len(read_rejects(broker, settings.topics))
         [topic] = broker.names(settings.topics.group("watch"))
         rows = {(record.key or b"").decode(): record.value or b"" for record in broker.scan(topic)}
-    series = {key.partition("|")[2]: msgspec.msgpack.decode(row)[-1] for key, row in rows.items() if row and "|s/" in key}
+    kept = {key.partition("|")[2]: row for key, row in rows.items() if row and "|s/" in key}
+    series = {key: msgspec.msgpack.decode(row)[-1] for key, row in kept.items()}
     return Outcome(_stats(settings), rejects, items, series, alerts)
 
 

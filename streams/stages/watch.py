@@ -71,6 +71,7 @@ class WatchStage:
             for caused in partition.applying(record):
                 events += caused
                 await turn.over()
+        await self._state.put(run.partition, partition.take_limits())
         if events:
             events = await self._with_headlines(events)
             await self._archive.write_alerts([stored_alert(event) for event in events])

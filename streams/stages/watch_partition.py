@@ -21,7 +21,7 @@ from streams.learning.prepared import BASELINES_PREFIX, Baselines, Prepared, is_
 from streams.records import MentionBatch
 from streams.stages.mention_records import read_mentions, take_baselines
 from streams.stages.waiting import WAITING_PREFIX, Waiting
-from streams.stages.watch_rows import COPIES_PREFIX, SERIES_PREFIX, PartitionRow
+from streams.stages.watch_rows import COPIES_PREFIX, LIMIT_PREFIX, SERIES_PREFIX, KeptLimits, PartitionRow
 from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
 
 __all__ = ["WatchPartition"]
@@ -55,6 +55,7 @@ class WatchPartition:
         self._longest_hold_ms = longest_hold_ms
         self._most_waiting = most_waiting
         self._limit = limit
+        self._limits = KeptLimits()
         self._row = PartitionRow.restored(row)
         self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
         self._waiting = Waiting()
@@ -80,6 +81,8 @@ class WatchPartition:
                 parts[int(key.removeprefix(COPIES_PREFIX))] = data
             elif key.startswith(BASELINES_PREFIX):
                 baselines.append(data)
+            elif key.startswith(LIMIT_PREFIX):
+                self._limits.restore(key, data)
             yield
         if baselines:
             self._prepared = Prepared(baselines)
@@ -155,7 +158,7 @@ class WatchPartition:
         if change > self._row.change:
             yield from self._go_over(change)
         self._count(batch, own)
-        self._row.hear(batch, self._limit.latest_ms() if self._limit else None)
+        self._row.hear(batch, self._latest_ms(batch, own))
         yield from self._close_due()
         self._row.own_offset = own
 
@@ -201,6 +204,17 @@ class WatchPartition:
             self._waiting.add(max(tick_of(seen_ms, hop_ms), earliest_ms), heard)
         row.positions.advance(batch)
 
+    def _latest_ms(self, batch: MentionBatch, own: int) -> int | None:
+        """How far the batch may move event time; the same at a redo."""
+        if self._limit is None:
+            return None
+        latest_ms = self._limits.get(own)
+        if latest_ms is None:
+            latest_ms = self._limit.latest_ms()
+            if batch.progress_ms > latest_ms:
+                self._limits.keep(own, latest_ms)
+        return latest_ms
+
     def _close_due(self) -> Iterator[list[AlertEvent]]:
         watermark = self.watermark
         if watermark is None:
@@ -230,6 +244,10 @@ class WatchPartition:
             self._series.touch(name, entry)
             self._plan_next_look(name, entry.state.next_due(self._config))
 
+    def take_limits(self) -> dict[str, bytes]:
+        """Rows to be written before any other effect of the records that were applied since the last call."""
+        return self._limits.take_rows()
+
     def take_rows(self) -> dict[str, bytes]:
         """The rows changed since the last call, but for the partition's own."""
         return dict(self.taking_rows())
@@ -245,7 +263,8 @@ class WatchPartition:
     def take_spent(self) -> list[str]:
         """The rows that no one needs once the partition row is written."""
         copies = [f"{COPIES_PREFIX}{number}" for number in self._copies.take_spent()]
-        return [*self._prepared.take_spent(), *self._waiting.take_spent(), *copies, *self._series.take_spent()]
+        limits = self._limits.take_spent(self._row.own_offset)
+        return [*self._prepared.take_spent(), *self._waiting.take_spent(), *copies, *self._series.take_spent(), *limits]
 
     def settle(self) -> Iterator[None]:
         """All that was taken is written down, the partition row too: what is quiet leaves memory, in steps."""

@@ -5,6 +5,7 @@
     "w/TICK/PART"    mentions that wait for their tick (`streams.stages.waiting`)
     "c/PART"         what was counted within 24 hours, so that copies are told apart (`alerts.copies`)
     "b/CHANGE/PART"  baselines that wait for a promotion (`streams.learning.prepared`)
+    "t/OWN"          the limit of event time that held for a record, until the partition row is past it
 
 A crash leaves rows that are ahead of the partition row, and each of them is exact all the same: a series' row says up
 to which tick it has counted, and a tick is closed for a series once; waiting mentions carry their own offset, what was
@@ -23,11 +24,22 @@ from streams.engine.positions import SourcePositions
 from streams.errors import NewerVersion
 from streams.records import MentionBatch
 
-__all__ = ["COPIES_PREFIX", "PARTITION_KEY", "SERIES_PREFIX", "PartitionRow", "Series", "SeriesRow", "progress_of"]
+__all__ = [
+    "COPIES_PREFIX",
+    "LIMIT_PREFIX",
+    "PARTITION_KEY",
+    "SERIES_PREFIX",
+    "KeptLimits",
+    "PartitionRow",
+    "Series",
+    "SeriesRow",
+    "progress_of",
+]
 
 PARTITION_KEY = "p"
 SERIES_PREFIX = "s/"
 COPIES_PREFIX = "c/"
+LIMIT_PREFIX = "t/"
 
 ROW_VERSION = 2
 
@@ -73,6 +85,40 @@ class PartitionRow(msgspec.Struct):
 
     def encoded(self) -> bytes:
         return _encoder.encode(self)
+
+
+class KeptLimits:
+    """The limits of event time that held for records which claimed more, by own offset.
+
+    A limit follows the wall clock, and a redo has a later one. The ticks that a record closes must not depend on that,
+    so a limit that took effect is written down before anything else of its run, and a redo takes it from there.
+    """
+
+    def __init__(self) -> None:
+        self._limits: dict[int, int] = {}
+        self._fresh: list[int] = []
+
+    def restore(self, key: str, row: bytes) -> None:
+        self._limits[int(key.removeprefix(LIMIT_PREFIX))] = msgspec.msgpack.decode(row, type=int)
+
+    def get(self, own: int) -> int | None:
+        return self._limits.get(own)
+
+    def keep(self, own: int, latest_ms: int) -> None:
+        self._limits[own] = latest_ms
+        self._fresh.append(own)
+
+    def take_rows(self) -> dict[str, bytes]:
+        """Those kept since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return {f"{LIMIT_PREFIX}{own}": _encoder.encode(self._limits[own]) for own in fresh}
+
+    def take_spent(self, own_offset: int) -> list[str]:
+        """The rows that the partition row has passed."""
+        spent = [own for own in self._limits if own <= own_offset]
+        for own in spent:
+            del self._limits[own]
+        return [f"{LIMIT_PREFIX}{own}" for own in spent]
 
 
 class SeriesRow(msgspec.Struct, array_like=True):

@@ -185,8 +185,9 @@ def notifications(
     db: sqlite3.Connection, alert_id: str, channel: str, state: str, limit: int
 ) -> list[StoredNotification]:
     rows = db.execute(
-        "SELECT * FROM notifications WHERE ?1 IN ('', alert_id) AND ?2 IN ('', channel) AND ?3 IN ('', state)"
-        " ORDER BY updated_ms DESC, id LIMIT ?4",
-        (alert_id, channel, state, limit),
+        "SELECT * FROM notifications"
+        " WHERE :alert_id IN ('', alert_id) AND :channel IN ('', channel) AND :state IN ('', state)"
+        " ORDER BY updated_ms DESC, id LIMIT :limit",
+        {"alert_id": alert_id, "channel": channel, "state": state, "limit": limit},
     )
     return [StoredNotification(*row) for row in rows]

@@ -80,7 +80,7 @@ def _walk(record: Mapping[str, Any], above: str, depth: int) -> Iterator[tuple[s
 
 def guess_fieldmap(records: Sequence[Mapping[str, Any]]) -> GuessedMap:
     """The field map that fits `records`, as far as names and values tell."""
-    fields = {path: values for path, values in fields_of(records).items() if values}
+    fields = {path: values for path, values in fields_of(records).items() if values and path}  # no map can name ""
     rules: dict[str, Any] = {}
     taken: set[str] = set()
     for target in ("published", "url", "title", "text", "source", "language", "id", "entities"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.errors import ReplayRefused
@@ -253,6 +253,7 @@ names = st.sampled_from(["title", "date", "a.b", "no", "", "\x1b", "published", 
 
 
 @settings(max_examples=100)
+@example([{"": 100_000_000}])
 @given(st.lists(st.dictionaries(names, values, max_size=6), max_size=4))
 def test_a_guess_is_a_field_map_that_loads_whatever_the_records_hold(records: list[dict[str, Any]]) -> None:
     import yaml

@@ -14,7 +14,7 @@ from streams.archive.elastic.options import ElasticOptions
 from streams.errors import SettingsError
 from streams.net.networks import parse_networks
 from streams.net.options import NetOptions, checked_proxy
-from streams.topics import Topics
+from streams.topics import Topics, checked_namespace, checked_prefix
 from streams.transport.broker import check_url
 from streams.transport.kafka.options import KafkaOptions, is_kafka
 from streams.transport.kafka.security import KafkaSecurity
@@ -142,6 +142,16 @@ class Settings(BaseSettings):
         clean, user, password = without_user(url)
         login = {"archive_user": user, "archive_password": password} if user else {}
         return {**login, **given, "archive_url": clean}
+
+    @field_validator("namespace")
+    @classmethod
+    def _usable_namespace(cls, value: str) -> str:
+        return checked_namespace(value)
+
+    @field_validator("prefix")
+    @classmethod
+    def _usable_prefix(cls, value: str) -> str:
+        return checked_prefix(value)
 
     @field_validator("log_level")
     @classmethod

@@ -21,6 +21,8 @@ __all__ = [
     "RESEND_HEADER",
     "Topics",
     "change_of",
+    "checked_namespace",
+    "checked_prefix",
     "topic_specs",
 ]
 
@@ -42,6 +44,27 @@ RESEND_HEADER = "moodwire-resend"
 _LONGEST_CHANGE = 18  # digits; promotions are numbered from 1
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")  # what Kafka takes in names of topics
+
+
+def checked_namespace(name: str) -> str:
+    """The name, which becomes a folder's and a part of topics' names; raises SettingsError for an unusable one."""
+    if not _NAMESPACE.fullmatch(name):
+        raise SettingsError(
+            f"namespace {name[:100]!r} (-n, --into, MOODWIRE_NAMESPACE) is not usable: take 1 to 61 lower-case letters"
+            " (a to z), digits, '-' and '_', the first a letter or a digit"
+        )
+    return name
+
+
+def checked_prefix(prefix: str) -> str:
+    """The prefix of topics, groups and files of locks; raises SettingsError for an unusable one."""
+    if not _PREFIX.fullmatch(prefix):
+        raise SettingsError(
+            f"MOODWIRE_PREFIX={prefix[:150]!r} is not usable: take at most 100 letters (a to z, A to Z), digits,"
+            " '.', '-' and '_'"
+        )
+    return prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +75,8 @@ class Topics:
     namespace: str
 
     def __post_init__(self) -> None:
-        if not _NAMESPACE.fullmatch(self.namespace):
-            raise SettingsError(
-                f"namespace {self.namespace!r} is not usable: take lower-case letters, digits, '-' and '_', at most 61"
-            )
+        checked_prefix(self.prefix)
+        checked_namespace(self.namespace)
 
     def name(self, topic: str) -> str:
         return f"{self.prefix}{self.namespace}.{topic}"

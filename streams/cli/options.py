@@ -7,12 +7,32 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["FieldMapOption", "JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
+from streams.errors import SettingsError
+from streams.topics import checked_namespace
+
+__all__ = ["FieldMapOption", "IntoOption", "JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
+
+
+def _namespace(given: str | None) -> str | None:
+    """Refused as a word of the call, with its usage and exit code 2, before anything is opened or made."""
+    try:
+        return None if given is None else checked_namespace(given)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts, on standard output.")]
 NamespaceOption = Annotated[
     str | None,
-    typer.Option("--namespace", "-n", help="Which stream: [bold]live[/], a replay's name, or one of your own."),
+    typer.Option(
+        "--namespace",
+        "-n",
+        help="Which stream: [bold]live[/], a replay's name, or one of your own.",
+        callback=_namespace,
+    ),
+]
+IntoOption = Annotated[
+    str | None, typer.Option("--into", help="Namespace; by default the file's own.", callback=_namespace)
 ]
 FieldMapOption = Annotated[
     Path | None, typer.Option("--field-map", "-m", help="YAML that maps the records' fields.", exists=True)

@@ -13,7 +13,7 @@ import typer
 from alerts.delivery import TerminalChannel
 from streams.app import channels_of
 from streams.cli.existing import places
-from streams.cli.options import FieldMapOption, JsonOption, ProfileOption, WatchlistsOption
+from streams.cli.options import FieldMapOption, IntoOption, JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json, progress_bar
 from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
@@ -23,7 +23,7 @@ from streams.settings import Settings, load_settings
 
 def replay(
     file: Annotated[Path, typer.Argument(help="The file, oldest items first; - for standard input.", allow_dash=True)],
-    into: Annotated[str | None, typer.Option("--into", help="Namespace; by default the file's own.")] = None,
+    into: IntoOption = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as possible.", min=0)] = 0.0,
     field_map: FieldMapOption = None,
     watchlists: WatchlistsOption = None,

@@ -27,7 +27,7 @@ from streams.namespaces import Kind, declare
 from streams.net.client import open_client
 from streams.observe.operations import Operations
 from streams.parking import RejectsParking
-from streams.private_files import private_folder
+from streams.private_files import private_home
 from streams.process import settle_interpreter
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
@@ -109,7 +109,7 @@ class Pipeline:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
 
     async def __aenter__(self) -> Pipeline:
-        private_folder(self.settings.home)
+        private_home(self.settings.home)
         self._profile = load_profile(self.settings.profile)
         self.config = alert_config(self.settings, self._profile)
         with open_broker(self.settings.broker, self.settings.kafka) as broker:

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from streams.archive.schema import connect as connect_archive
 from streams.errors import BackupFailed
-from streams.private_files import private_database
+from streams.private_files import private_database, private_folder
 from streams.transport.sqlite.store import Store
 
-__all__ = ["ARCHIVE", "BROKER", "back_up", "restore"]
+__all__ = ["ARCHIVE", "BROKER", "back_up", "check_backup", "restore"]
 
 BROKER = "broker.db"
 ARCHIVE = "archive.db"
@@ -32,12 +32,13 @@ def back_up(files: Mapping[str, Path], folder: Path) -> list[Path]:
     """Copies `files` (`BROKER`, `ARCHIVE`: where each is) into `folder` as of one moment; workers may run.
 
     Returns the copies, readable by their owner only. Raises `BackupFailed`: a file is missing or damaged, `folder`
-    holds a backup already, the disk is full.
+    holds a backup already or cannot be made, the disk is full. `folder` is made once there is something to copy.
     """
     for name, path in files.items():
         _must(path.is_file(), f"there is nothing to back up: {path} does not exist")
         _must(not (folder / name).exists(), f"{folder / name} exists: name another folder, a backup is never changed")
     with _failures(folder), ExitStack() as opened:
+        private_folder(folder)
         snapshots = {name: opened.enter_context(closing(_reader(path))) for name, path in files.items()}
         with _locked(files.get(BROKER)):
             for snapshot in snapshots.values():
@@ -51,11 +52,17 @@ def restore(folder: Path, files: Mapping[str, Path]) -> list[Path]:
 
     Raises `BackupFailed`: the backup lacks a file, one is damaged or none of moodwire's, or a place is taken.
     """
-    for name, path in files.items():
-        _must((folder / name).is_file(), f"{folder} is no backup of these settings: it holds no {name}")
+    check_backup(folder, files)
+    for path in files.values():
         _must(not path.exists(), f"{path} exists: move it away first, together with its -wal and -shm files")
     with _failures(folder):
         return _named([_restored(folder / name, path, name) for name, path in files.items()])
+
+
+def check_backup(folder: Path, names: Iterable[str]) -> None:
+    """Raises `BackupFailed` when the backup in `folder` lacks one of these files; makes nothing."""
+    for name in names:
+        _must((folder / name).is_file(), f"{folder} is no backup of these settings: it holds no {name}")
 
 
 def _restored(copy: Path, place: Path, name: str) -> Path:

@@ -5,12 +5,15 @@ SQLite gives its -wal and -shm files the rights of the database, so a new one is
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["private_database", "private_folder", "read_by_others", "tighten"]
+from streams.errors import SettingsError
+
+__all__ = ["private_database", "private_folder", "private_home", "read_by_others", "tighten"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _BESIDE = ("", "-wal", "-shm", "-journal")
@@ -27,6 +30,19 @@ def private_folder(path: Path) -> None:
     with suppress(FileExistsError):  # another process was first
         path.mkdir(mode=0o700)
         path.chmod(0o700)  # whatever the umask says
+
+
+def private_home(home: Path) -> None:
+    """The namespace's folder, made like `private_folder`; raises SettingsError where it cannot be made or written."""
+    try:
+        private_folder(home)
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise SettingsError(
+            f"MOODWIRE_DATA_DIR: the folder {home} cannot be {'written' if home.is_dir() else 'made'}"
+            f" ({error.strerror}): name a folder that this user may write"
+        ) from error
 
 
 def private_database(path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from streams.archive.elastic.address import is_elastic
-from streams.backup import ARCHIVE, BROKER, back_up
+from streams.backup import ARCHIVE, BROKER, back_up, check_backup
 from streams.backup import restore as restore_files
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
-from streams.private_files import private_folder
+from streams.private_files import private_home
 from streams.settings import Settings, load_settings
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.lock import GroupLock
@@ -24,13 +24,14 @@ FolderArgument = Annotated[Path, typer.Argument(help="The backup's folder.", fil
 
 def backup(folder: FolderArgument, namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     settings = load_settings(namespace=namespace)
-    private_folder(folder)
     _report(settings, back_up(_embedded(settings), folder), "copied as of one moment", json=json)
 
 
 def restore(folder: FolderArgument, namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     settings = load_settings(namespace=namespace)
     files = _embedded(settings)
+    check_backup(folder, files)
+    private_home(settings.home)
     with ExitStack() as held:
         if BROKER in files:
             for stage in settings.topics.sources:

@@ -14,7 +14,7 @@ from streams.archive import open_archive
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.cli.replay import leave_unfinished, run_replay, show_report
-from streams.private_files import private_folder
+from streams.private_files import private_home
 from streams.sample import write_sample
 from streams.settings import Settings, load_settings
 
@@ -24,7 +24,7 @@ def demo(json: JsonOption = False) -> None:
     watchlists = resources.files("streams.sample") / "watchlists.yaml"
     settings = settings.changed(watchlists=Path(str(watchlists)))
     shutil.rmtree(settings.home, ignore_errors=True)  # each demo starts afresh; the namespace is its own
-    private_folder(settings.home)
+    private_home(settings.home)
     feed = settings.home / "sample.ndjson"
     write_sample(feed)
     if not json:

@@ -16,7 +16,7 @@ from streams.cli.existing import exists, open_existing, records_of
 from streams.cli.output import errors, foreign
 from streams.learning.control import Control, read_control
 from streams.learning.promoting import in_service
-from streams.private_files import private_folder
+from streams.private_files import private_home
 from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.topics import topic_specs
@@ -71,7 +71,7 @@ def artifact_in_service(settings: Settings, language: str) -> Artifact:
 @contextmanager
 def open_control(settings: Settings, *, all_topics: bool = False) -> Iterator[Broker]:
     """The namespace's broker, with the topics for what people say there, or with all of the pipeline's."""
-    private_folder(settings.home)
+    private_home(settings.home)
     with open_broker(settings.broker, settings.kafka) as broker:
         broker.ensure_topics([spec for spec in topic_specs(settings) if all_topics or spec.compacted])
         yield broker

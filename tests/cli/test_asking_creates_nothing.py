@@ -35,6 +35,7 @@ ASKING: dict[str, tuple[str, ...]] = {
 """Also those that change what exists, and have nothing to change here."""
 MAKING = {
     *("archive rescore", "demo", "replay", "run"),  # fill a namespace, or need Elasticsearch
+    *("backup", "restore"),  # copy what is there
     *("model add", "model promote"),  # take a decision that the first run will find
     *("model gate", "model retrain", "model train", "model distil", "model tune", "model export", "model pretrain"),
     *("model evaluate", "model bench", "model topics add", "model topics list", "model topics remove"),  # no namespace
@@ -113,3 +114,34 @@ def test_the_models_are_listed_before_the_first_run(nowhere: Path) -> None:
     assert code == 0
     assert SHIPPED[:7] in said
     assert list(nowhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_backup_of_nothing_and_a_restore_from_nothing_create_nothing(nowhere: Path, command: str) -> None:
+    code, said = called(command, "b")
+    assert code == 1
+    assert "nothing to back up" in said or "no backup of these settings" in said
+    assert list(nowhere.rglob("*")) == []
+
+
+@pytest.mark.parametrize("folder", ["/proc/x", "/etc/passwd", "/sys/x"])
+@pytest.mark.parametrize("command", ["run", "demo", "replay"])
+def test_a_data_folder_that_cannot_be_made_is_a_setting_to_correct(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, command: str, folder: str
+) -> None:
+    monkeypatch.setenv("MOODWIRE_DATA_DIR", folder)
+    file = nowhere / "news.ndjson"
+    file.write_text('{"title": "Lender collapses", "published": "2024-05-01T00:00:00Z"}\n')
+    code, said = called(*([command, str(file)] if command == "replay" else [command]))
+    assert code == 1
+    assert f"MOODWIRE_DATA_DIR: the folder {folder}/" in said
+    assert "name a folder that this user may write" in said
+
+
+def test_a_backup_into_a_folder_that_cannot_be_made_says_so(nowhere: Path) -> None:
+    for name in ("broker.db", "archive.db"):
+        (nowhere / ".moodwire" / "live").mkdir(parents=True, exist_ok=True)
+        (nowhere / ".moodwire" / "live" / name).touch()
+    code, said = called("backup", "/proc/x")
+    assert code == 1
+    assert "/proc/x" in said

@@ -110,6 +110,43 @@ def test_languages() -> None:
     assert decide_language(None, "12345", "en", 0.9) == "en"
 
 
+@pytest.mark.parametrize("title", ["$W plunges", "$W drops", "W plunges", "$GME halts", "$TSLA sinks", "TABLE-NEXUS"])
+def test_a_title_too_short_to_tell_is_in_the_profile_s_language(title: str) -> None:
+    assert decide_language(None, title, "en", 0.6) == "en"
+    assert decide_language(None, title, "fr", 0.6) not in {"fa", "kn", "mr"}
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ éüñ$-&5%", max_size=60))
+@example("UPDATE 2-MOVES-Carlyle, CCMP, Swiss Re")
+@example("REG-BRADFORD & BINGLEY PLC FRN Variable Rate Fix")
+def test_latin_letters_are_in_no_language_of_another_script(title: str) -> None:
+    found = decide_language(None, title, "en", 0.3)
+    assert found not in {"fa", "ar", "zh", "ja", "ko", "ru", "uk", "bg", "el", "he", "th", "hi", "mr", "kn", "ka", "hy"}
+
+
+@pytest.mark.parametrize(
+    ("title", "language"),
+    [
+        ("Акции падают", "ru"),
+        ("Gazprom: акции падают на 5%", "ru"),
+        ("Сбербанк", "ru"),
+        ("أسهم", "ar"),
+        ("سهم شركة", "ar"),
+        ("ราคา", "th"),
+        ("Μετοχές", "el"),
+        ("מניות", "he"),
+        ("股价", "zh"),
+        ("주가 하락", "ko"),
+        ("株価が急落", "ja"),
+        ("Le titre plonge", "fr"),
+        ("Swisscom gewinnt", "de"),
+        ("Gewinnwarnung bei Siemens", "de"),
+    ],
+)
+def test_other_languages_are_told_by_a_few_words(title: str, language: str) -> None:
+    assert decide_language(None, title, "en", 0.6) == language
+
+
 def test_names_do_not_make_an_english_title_foreign() -> None:
     for title in ("Alaska Airlines buys Wagner Metall", "Cairo rockslide crushes homes", "Rio Verde sues Monte Banca"):
         assert decide_language(None, title, "en", 0.6) == "en"

@@ -46,14 +46,14 @@ def replay(
         partitions=partitions,
         lateness_seconds=lateness,
     )
-    if not json:
-        console.print(f"Data: {foreign(places(settings))}", highlight=False, soft_wrap=True)
     try:
         report = run_replay(settings, file, speed=speed, json=json)
     except FieldsUnknown as unknown:
         _show_unknown(unknown, file, settings, json=json)
         raise typer.Exit(1) from None
     show_report(report, file, json=json)
+    if not json:
+        console.print(f"Data: {foreign(places(settings))}", highlight=False, soft_wrap=True)
     leave_unfinished(report)
     if not report.archived:
         raise typer.Exit(1)

@@ -18,6 +18,8 @@ ACCEPT_ENCODING = "gzip, deflate"
 _PIECE_BYTES = 64 * 1024
 _MOST_RATIO = 200  # inflated to received, once there is a mebibyte; XML reaches 50
 _RATIO_FROM_BYTES = 1024 * 1024
+_MEMBER = b"\x1f\x8b\x08"  # how a member of gzip begins
+_MOST_MEMBERS = 1_000  # of 10 MiB in blocks of 64 KiB there are 160
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -54,12 +56,14 @@ def _check_size(inflated: int, received: int, body_limit: int) -> None:
 
 
 class _Inflater:
-    """Inflates in pieces of at most 64 KiB; what follows the end of the stream is ignored, as by browsers."""
+    """Inflates in pieces of at most 64 KiB, all members of gzip; what follows them is ignored, as by browsers."""
 
     def __init__(self, window: int) -> None:
         self._window = window
         self._stream = zlib.decompressobj(window)
         self._begun = False
+        self._members = 1
+        self._after = b""  # the first bytes after a member, until they tell whether another begins
 
     @property
     def complete(self) -> bool:
@@ -67,11 +71,34 @@ class _Inflater:
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """Raises `httpx.DecodingError`."""
-        rest, piece = chunk, b""
+        rest: bytes | None = chunk
+        while rest is not None and (rest := self._of_a_member(rest)) is not None:
+            yield from self._pieces_of_member(rest)
+            rest = self._stream.unused_data if self._stream.eof else None
+
+    def _pieces_of_member(self, rest: bytes) -> Iterator[bytes]:
+        piece = b""
         while not self._stream.eof and (rest or len(piece) == _PIECE_BYTES):  # a full piece may not be all there is
             piece = self._inflate(rest)
             rest = self._stream.unconsumed_tail
             yield piece
+
+    def _of_a_member(self, data: bytes) -> bytes | None:
+        """What is to be inflated, of the member under way or of the next; None when there is nothing (yet)."""
+        if not self._stream.eof:
+            return data
+        if len(self._after) == len(_MEMBER):
+            return None  # what follows the last member goes on
+        self._after += data
+        if self._window != _WINDOWS["gzip"] or not self._after.startswith(_MEMBER):
+            self._after = self._after[: len(_MEMBER)]
+            return None
+        if self._members == _MOST_MEMBERS:
+            raise httpx.DecodingError(f"the compressed body has over {_MOST_MEMBERS:,} members")
+        data, self._after = self._after, b""
+        self._members += 1
+        self._stream = zlib.decompressobj(self._window)
+        return data
 
     def _inflate(self, data: bytes) -> bytes:
         begun, self._begun = self._begun, True

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from streams.feeds.documents.document import Document
 from streams.feeds.documents.pool import ParserPool
 from streams.feeds.feedlist import Feed
 from streams.feeds.fetch import FetchFailed, fetch, printable
+from streams.feeds.inflate import _Inflater
 from streams.feeds.poller import FeedPoller, PollOutcome
 from streams.net.client import open_client
 from tests.feeds.desk import NOW_MS, TOPICS, Desk, rss
@@ -44,6 +47,8 @@ def raw_deflate(data: bytes) -> bytes:
         ("deflate", raw_deflate(rss("a"))),
         ("identity", rss("a")),
         ("gzip", gzipped(rss("a")) + b"what follows the end"),
+        ("gzip", gzipped(rss("a")) + b"\0" * 200_000),
+        ("gzip", gzipped(rss("a")[:60]) + gzipped(b"") + gzipped(rss("a")[60:]) + b"\x1f"),
     ],
 )
 async def test_one_encoding_is_read(desk: Desk, encoding: str, body: bytes) -> None:
@@ -62,6 +67,9 @@ async def test_one_encoding_is_read(desk: Desk, encoding: str, body: bytes) -> N
         ("gzip", gzipped(b"\0" * 3 * MIB), "more than 200 times as many"),
         ("deflate", zlib.compress(b"\0" * 3 * MIB), "more than 200 times as many"),
         ("gzip", gzipped(rss("a"))[:-9], "breaks off"),
+        ("gzip", gzipped(rss("a")[:60]) + gzipped(rss("a")[60:])[:-9], "breaks off"),
+        ("gzip", gzipped(rss("a")) + gzipped(b"\0" * MIB) * 3, "more than 200 times as many"),
+        ("gzip", gzipped(rss("a")) + gzipped(b"") * 1_000, "over 1,000 members"),
         ("gzip", rss("a"), "DecodingError"),
     ],
 )
@@ -71,6 +79,15 @@ async def test_other_encodings_and_bombs_are_refused(desk: Desk, encoding: str, 
     assert (poll.outcome, desk.titles()) == (PollOutcome.FAILED, [])
     assert words in poll.error
     assert poll.error.isprintable()
+
+
+@given(texts=st.lists(st.binary(max_size=200), min_size=1, max_size=5), cut=st.integers(1, 40), after=st.binary())
+def test_members_of_gzip_are_read_however_they_arrive(texts: list[bytes], cut: int, after: bytes) -> None:
+    assume(not after.startswith(b"\x1f\x8b\x08"))
+    body = b"".join(gzip.compress(text) for text in texts) + after
+    inflater = _Inflater(31)
+    pieces = [piece for at in range(0, len(body), cut) for piece in inflater.pieces(body[at : at + cut])]
+    assert (b"".join(pieces), inflater.complete) == (b"".join(texts), True)
 
 
 async def test_an_answer_of_many_bytes_is_bounded(desk: Desk) -> None:

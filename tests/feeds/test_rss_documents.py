@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.errors import Reject
 from streams.feeds.documents.document import Document
-from streams.feeds.documents.reading import parse_document
+from streams.feeds.documents.reading import _check_tags, parse_document
 from streams.feeds.fieldmap import FieldMap, to_news
 
 RSS = """<?xml version="1.0" encoding="{encoding}"?>
@@ -229,3 +231,34 @@ def test_any_soup_is_a_document_or_a_reject(soup: str) -> None:
 @given(st.binary(max_size=120))
 def test_any_bytes_are_a_document_or_a_reject(body: bytes) -> None:
     assert reason_of(body) in {None, "bad_feed", "unsafe_xml"}
+
+
+def with_attributes(count: int, end: str, encoding: str) -> bytes:
+    attributes = " ".join(f"a{n}='>{n}'" for n in range(count))
+    head = f"<?xml version='1.0' encoding='{encoding}'?><rss version='2.0'><channel><item><title>x</title>"
+    return f"{head}<foo {attributes}/></item>{end}".encode(encoding)
+
+
+@pytest.mark.parametrize("end", ["</channel></rss>", "&"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_tag_of_many_attributes_is_refused(end: str, encoding: str) -> None:
+    assert reason_of(with_attributes(500, end, encoding)) is None
+    with pytest.raises(Reject, match="bad_feed: a tag has over 500 attributes"):
+        parse_document(with_attributes(501, end, encoding), {})
+
+
+def test_equals_signs_in_texts_and_values_are_no_attributes() -> None:
+    link = "https://x.example/?" + "&amp;".join(f"a{n}=1" for n in range(900))
+    text = "<![CDATA[" + "<a href='x'>1</a> b = 'c' " * 900 + "]]>"
+    document = parsed(
+        f"<rss version='2.0'><channel><item><title>x</title><foo a='{link}'/><description>{text}</description></item>&"
+    )
+    assert len(document.entries) == 1
+
+
+@pytest.mark.parametrize("piece", [b"<a ", b"<a b='", b'<a b="', b"<a =", b"<a '\"", b"= ", b"='", b"<"])
+def test_the_check_of_tags_is_linear(piece: bytes) -> None:
+    started = time.process_time()
+    with contextlib.suppress(Reject):
+        _check_tags(b"<a " + piece * (4_000_000 // len(piece)))
+    assert time.process_time() - started < 20

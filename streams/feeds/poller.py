@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -30,6 +31,7 @@ from streams.feeds.progress import COUNTED_UNTIL
 from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
 from streams.feeds.schedule import FeedState, after_failure, after_success, state_key
+from streams.feeds.slots import Place
 from streams.limits import check_records
 from streams.records import News
 from streams.text.signature import partition_key
@@ -96,22 +98,27 @@ class FeedPoller:
         note = publisher.progress(self._key)
         self.state = FeedState() if note is None else msgspec.json.decode(note, type=FeedState)
 
-    async def poll(self, now_ms: int) -> Poll:
+    @property
+    def host(self) -> str:
+        """The host of the address in the feeds file, wherever the feed has moved."""
+        return urlsplit(self.feed.url).hostname or ""
+
+    async def poll(self, now_ms: int, place: Place | None = None) -> Poll:
         """Asks the feed once, publishes what is new in it, and remembers; raises only what the publisher raises.
 
-        Whatever else goes wrong is a failed poll, with its reason and a longer wait.
+        Whatever else goes wrong is a failed poll, with its reason and a longer wait. `place` is the slot for the fetch.
         """
         try:
-            return await self._poll(now_ms)
+            return await self._poll(now_ms, place or Place())
         except MoodwireError:
             raise
         except Exception as error:  # a defect of ours, shown by what this feed sent
             log.exception("feed_poll_broke", feed=self.feed.name)
             return await self._failed(FetchFailed(f"moodwire could not process it: {error!r}"), now_ms)
 
-    async def _poll(self, now_ms: int) -> Poll:
+    async def _poll(self, now_ms: int, place: Place) -> Poll:
         try:
-            fetched = await self._fetch(now_ms)
+            fetched = await self._fetch(now_ms, place)
         except FetchFailed as failure:
             return await self._failed(failure, now_ms)
         if fetched.body is None or _hash(fetched.body) == self.state.body_hash:
@@ -124,17 +131,23 @@ class FeedPoller:
             return await self._failed(FetchFailed(str(failure)), now_ms)
         return await self._publish(fetched, document, now_ms)
 
-    async def _fetch(self, now_ms: int) -> Fetched:
-        return await fetch(
-            self._client,
-            self.feed,
-            url=self.state.moved_to or self.feed.url,
-            etag=self.state.etag,
-            modified=self.state.modified,
-            now_ms=now_ms,
-            timeout_seconds=self._timeout_seconds,
-            body_limit=self._body_limit,
-        )
+    async def _fetch(self, now_ms: int, place: Place) -> Fetched:
+        try:
+            async with place.fetching():
+                return await fetch(
+                    self._client,
+                    self.feed,
+                    url=self.state.moved_to or self.feed.url,
+                    etag=self.state.etag,
+                    modified=self.state.modified,
+                    now_ms=now_ms,
+                    timeout_seconds=self._timeout_seconds,
+                    body_limit=self._body_limit,
+                )
+        except TimeoutError:
+            raise FetchFailed("its server is slow, and the slots for slow servers are taken") from None
+        finally:
+            self.state = msgspec.structs.replace(self.state, slow=place.was_slow)
 
     # -- what became of it
 
@@ -221,6 +234,7 @@ class FeedPoller:
             recent=recent,
             moved_to=fetched.moved_to or self.state.moved_to,
             due_ms=after_success(self.feed.interval_seconds, now_ms, self._rng),
+            slow=self.state.slow,
         )
 
     async def _keep(self, state: FeedState, sends: Sequence[Send], notes: Mapping[str, str] | None = None) -> None:

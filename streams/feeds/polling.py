@@ -1,6 +1,6 @@
 """Polls the user's RSS and Atom feeds for as long as the pipeline runs.
 
-    feeds.yaml ── a task per feed: wait until due ── FeedPoller.poll ── topic news
+    feeds.yaml ── a task per feed: wait until due ── FetchSlots.place ── FeedPoller.poll ── topic news
 
 A slow, broken or hostile feed delays nobody. What a feed was and said is kept beside the records, so that a
 restart repeats nothing.
@@ -21,6 +21,7 @@ from streams.feeds.documents.pool import ParserPool
 from streams.feeds.feedlist import Feed
 from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
 from streams.feeds.publisher import Publisher, open_publisher
+from streams.feeds.slots import FetchSlots, Place
 from streams.net.client import open_client
 from streams.settings import Settings
 from streams.supervision import Beat
@@ -30,7 +31,6 @@ __all__ = ["follow_feeds", "poll_feeds"]
 
 log = structlog.get_logger(__name__)
 
-_MOST_AT_ONCE = 16  # fetches
 _LONGEST_WAIT_MS = 24 * 3_600_000  # whatever was noted under a wall clock that went wrong
 _AFTER_ERROR_MS = 10_000
 
@@ -73,12 +73,13 @@ async def follow_feeds(
     stop: asyncio.Event,
     clock: Callable[[], int] = _wall_ms,
     on_poll: OnPoll = _nobody,
+    slots: FetchSlots | None = None,
 ) -> None:
     """Polls each feed when it is due until `stop` is set; `clock` gives UTC epoch milliseconds.
 
     Raises what ends the task of a feed, which is a defect: `_poll` keeps all that a feed may do.
     """
-    slots = asyncio.Semaphore(_MOST_AT_ONCE)
+    slots = slots or FetchSlots()
     following = [asyncio.ensure_future(_follow(poller, slots, stop, clock, on_poll)) for poller in pollers]
     stopped = asyncio.ensure_future(stop.wait())
     try:
@@ -100,12 +101,12 @@ async def _first_failure(following: Iterable[asyncio.Future[None]], stopped: asy
 
 
 async def _follow(
-    poller: FeedPoller, slots: asyncio.Semaphore, stop: asyncio.Event, clock: Callable[[], int], on_poll: OnPoll
+    poller: FeedPoller, slots: FetchSlots, stop: asyncio.Event, clock: Callable[[], int], on_poll: OnPoll
 ) -> None:
     due_ms: int | None = poller.state.due_ms
     while due_ms is not None and not await _stopped_before(due_ms, stop, clock):
-        async with slots:
-            due_ms = await _poll(poller, clock, on_poll)
+        async with slots.place(poller.host, slow=poller.state.slow) as place:
+            due_ms = await _poll(poller, place, clock, on_poll)
 
 
 async def _stopped_before(due_ms: int, stop: asyncio.Event, clock: Callable[[], int]) -> bool:
@@ -117,11 +118,11 @@ async def _stopped_before(due_ms: int, stop: asyncio.Event, clock: Callable[[], 
     return stop.is_set()
 
 
-async def _poll(poller: FeedPoller, clock: Callable[[], int], on_poll: OnPoll) -> int | None:
+async def _poll(poller: FeedPoller, place: Place, clock: Callable[[], int], on_poll: OnPoll) -> int | None:
     """One poll; returns when the next one is due. The boundary: whatever goes wrong stays with this feed."""
     name = poller.feed.name
     try:
-        poll = await poller.poll(clock())
+        poll = await poller.poll(clock(), place)
     except Exception as error:  # what was not published stays due
         due_ms = clock() + _AFTER_ERROR_MS
         known = isinstance(error, MoodwireError)  # the broker

@@ -18,7 +18,8 @@ _JITTER = 0.1  # of the interval, so that feeds of one host drift apart
 class FeedState(msgspec.Struct, frozen=True):
     """What survives a restart. `recent` are keys of entries published already, oldest first.
 
-    `moved_to` is where the feed has moved for good; `gone` (HTTP 410) feeds are asked no more.
+    `moved_to` is where the feed has moved for good; `gone` (HTTP 410) feeds are asked no more. `slow`: the last
+    fetch took long.
     """
 
     etag: str | None = None
@@ -30,6 +31,7 @@ class FeedState(msgspec.Struct, frozen=True):
     due_ms: int = 0
     gone: bool = False
     error: str = ""
+    slow: bool = False
 
 
 def state_key(url: str) -> str:

@@ -17,6 +17,7 @@ from streams.feeds.poller import FeedPoller, Poll, PollOutcome
 from streams.feeds.polling import follow_feeds
 from streams.feeds.publisher import EmbeddedPublisher
 from streams.feeds.schedule import after_failure
+from streams.feeds.slots import Place
 from tests.feeds.desk import NOW_MS, TOPICS, Desk, rss
 from tests.feeds.feed_server import Answer, Asked
 
@@ -204,7 +205,7 @@ async def test_one_bad_feed_never_stops_the_others(desk: Desk) -> None:
     pollers = [desk.poller(path) for path in ("/stalls", "/html", "/absent", "/good")]
 
     class Broken(FeedPoller):
-        async def poll(self, now_ms: int) -> Poll:
+        async def poll(self, now_ms: int, place: Place | None = None) -> Poll:
             raise RuntimeError("a defect in a poller")
 
     pollers.insert(0, Broken(Feed("http://127.0.0.1:1/", "broken"), desk.publisher, desk.client, TOPICS, desk.parser))

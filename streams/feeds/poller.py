@@ -23,7 +23,13 @@ import structlog
 from streams.engine.ports import Send
 from streams.errors import MoodwireError, Reject
 from streams.feeds.documents.document import Document
-from streams.feeds.documents.pool import DocumentParser, ParserUnavailable
+from streams.feeds.documents.pool import (
+    COSTLY_SECONDS,
+    CostlyReject,
+    DocumentParser,
+    ParserBusy,
+    ParserUnavailable,
+)
 from streams.feeds.feedlist import Feed
 from streams.feeds.fetch import BODY_LIMIT, Fetched, FetchFailed, fetch
 from streams.feeds.fieldmap import FieldMap, to_news
@@ -56,7 +62,8 @@ class PollOutcome(Enum):
 class Poll:
     """One poll of one feed: its outcome, what was published, and when the feed is due again (None: never).
 
-    `dropped` counts entries beyond the most that one document may have.
+    `dropped` counts entries beyond the most that one document may have. `costly`: its document was read and took
+    the parser over a second, so the feed waits longer.
     """
 
     outcome: PollOutcome
@@ -65,6 +72,7 @@ class Poll:
     due_ms: int | None = None
     error: str = ""
     dropped: int = 0
+    costly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class FeedPoller:
         if fetched.body is None or _hash(fetched.body) == self.state.body_hash:
             return await self._unchanged(fetched, now_ms)
         try:
-            document = await self._parser.parse(fetched.body, fetched.headers, fetched.url)
+            document = await self._parsed(fetched)
         except Reject as reject:
             return await self._unreadable(fetched, reject, now_ms)
         except ParserUnavailable as failure:
@@ -148,6 +156,24 @@ class FeedPoller:
             raise FetchFailed("its server is slow, and the slots for slow servers are taken") from None
         finally:
             self.state = msgspec.structs.replace(self.state, slow=place.was_slow)
+
+    async def _parsed(self, fetched: Fetched) -> Document:
+        """Counts documents in a row that take the parser long, so that the next goes to their lane."""
+        assert fetched.body is not None
+        costly = self.state.costly > 0
+        try:
+            document = await self._parser.parse(fetched.body, fetched.headers, fetched.url, costly=costly)
+        except (CostlyReject, ParserBusy):
+            self._count_costly(True)
+            raise
+        except Reject:
+            self._count_costly(False)
+            raise
+        self._count_costly(document.cpu_seconds > COSTLY_SECONDS)
+        return document
+
+    def _count_costly(self, was_costly: bool) -> None:
+        self.state = msgspec.structs.replace(self.state, costly=self.state.costly + 1 if was_costly else 0)
 
     # -- what became of it
 
@@ -183,7 +209,9 @@ class FeedPoller:
         state = self._succeeded(fetched, now_ms, _hash(fetched.body), self._remembered(keys))
         await self._keep(state, sends, {COUNTED_UNTIL: str(now_ms)} if published else {})
         rejected = len(sends) - published
-        return Poll(PollOutcome.UPDATED, published, rejected, state.due_ms, document.flaw, document.dropped)
+        return Poll(
+            PollOutcome.UPDATED, published, rejected, state.due_ms, document.flaw, document.dropped, state.costly > 0
+        )
 
     def _mapped(self, document: Document, now_ms: int) -> tuple[list[str], list[Send]]:
         """The keys of all entries, and the records of those that are new."""
@@ -227,14 +255,16 @@ class FeedPoller:
 
     def _succeeded(self, fetched: Fetched, now_ms: int, body_hash: str | None, recent: tuple[str, ...]) -> FeedState:
         unchanged = fetched.body is None
+        costly = self.state.costly if body_hash != self.state.body_hash else 0  # what was not parsed cost nothing
         return FeedState(
             etag=fetched.etag or (self.state.etag if unchanged else None),
             modified=fetched.modified or (self.state.modified if unchanged else None),
             body_hash=body_hash,
             recent=recent,
             moved_to=fetched.moved_to or self.state.moved_to,
-            due_ms=after_success(self.feed.interval_seconds, now_ms, self._rng),
+            due_ms=after_success(self.feed.interval_seconds, now_ms, self._rng, costly),
             slow=self.state.slow,
+            costly=self.state.costly,
         )
 
     async def _keep(self, state: FeedState, sends: Sequence[Send], notes: Mapping[str, str] | None = None) -> None:

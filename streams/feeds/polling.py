@@ -133,6 +133,8 @@ async def _poll(poller: FeedPoller, place: Place, clock: Callable[[], int], on_p
     on_poll(name, poll, clock())
     if poll.outcome in (PollOutcome.FAILED, PollOutcome.GONE):
         log.warning("feed_failed", feed=name, outcome=poll.outcome.value, error=poll.error)
+    elif poll.costly:
+        log.warning("feed_costly", feed=name, published=poll.published, wait_ms=(poll.due_ms or 0) - clock())
     else:
         log.debug("feed_polled", feed=name, outcome=poll.outcome.value, published=poll.published)
     return poll.due_ms

@@ -169,7 +169,7 @@ async def test_what_breaks_the_parser_is_parked_and_backs_off(desk: Desk) -> Non
 
 async def test_a_defect_of_ours_is_a_failed_poll_and_backs_off(desk: Desk) -> None:
     class Broken:
-        async def parse(self, body: bytes, headers: Mapping[str, str], url: str) -> Document:
+        async def parse(self, body: bytes, headers: Mapping[str, str], url: str, *, costly: bool = False) -> Document:
             raise KeyError("a defect")
 
     desk.server.answers["/rss"] = Answer(body=rss("a"))

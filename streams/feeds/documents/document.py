@@ -44,13 +44,14 @@ class RawFeed:
 class Document(msgspec.Struct, frozen=True):
     """What a feed said: its entries as raw records, oldest first, and what was wrong with its form, if anything.
 
-    `dropped` counts the oldest entries, beyond `MOST_ENTRIES`.
+    `dropped` counts the oldest entries, beyond `MOST_ENTRIES`; `cpu_seconds` is what the parser process needed.
     """
 
     entries: tuple[dict[str, str | int | None], ...]
     title: str
     flaw: str
     dropped: int = 0
+    cpu_seconds: float = 0.0
 
 
 def finished(raw: RawFeed, url: str, most_entries: int = MOST_ENTRIES) -> Document:

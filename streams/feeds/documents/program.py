@@ -14,6 +14,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -38,11 +39,12 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A document, or why there is none: a reason and detail as `Reject` has them."""
+    """A document, or why there is none: a reason and detail as `Reject` has them, and the processor time it took."""
 
     document: Document | None = None
     reason: str = ""
     detail: str = ""
+    cpu_seconds: float = 0.0
 
 
 def frame(data: bytes) -> bytes:
@@ -70,10 +72,12 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def _answer(request: Request, body: bytes) -> Answer:
     signal.setitimer(signal.ITIMER_PROF, request.cpu_seconds)  # SIGPROF has no handler: it ends the process
+    started = time.process_time()
     try:
-        return Answer(parse_document(body, request.headers, request.url, most_entries=request.most_entries))
+        document = parse_document(body, request.headers, request.url, most_entries=request.most_entries)
+        return Answer(msgspec.structs.replace(document, cpu_seconds=time.process_time() - started))
     except Reject as reject:
-        return Answer(None, reject.reason, reject.detail)
+        return Answer(None, reject.reason, reject.detail, time.process_time() - started)
     except MemoryError:
         return Answer(None, "costly_feed", "the document needs too much memory")
     finally:

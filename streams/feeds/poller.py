@@ -11,8 +11,6 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +31,7 @@ from streams.feeds.documents.pool import (
 from streams.feeds.feedlist import Feed
 from streams.feeds.fetch import BODY_LIMIT, Fetched, FetchFailed, fetch
 from streams.feeds.fieldmap import FieldMap, to_news
+from streams.feeds.outcome import Poll, PollOutcome, PollTopics
 from streams.feeds.progress import COUNTED_UNTIL
 from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
@@ -47,40 +46,6 @@ __all__ = ["FeedPoller", "Poll", "PollOutcome", "PollTopics"]
 log = structlog.get_logger(__name__)
 
 _FEWEST_REMEMBERED = 2_000  # entries of a feed; at least twice what its document holds
-
-
-class PollOutcome(Enum):
-    """Why a poll published what it did."""
-
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """One poll of one feed: its outcome, what was published, and when the feed is due again (None: never).
-
-    `dropped` counts entries beyond the most that one document may have. `costly`: its document was read and took
-    the parser over a second, so the feed waits longer.
-    """
-
-    outcome: PollOutcome
-    published: int = 0
-    rejected: int = 0
-    due_ms: int | None = None
-    error: str = ""
-    dropped: int = 0
-    costly: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PollTopics:
-    """Where a poller publishes."""
-
-    news: str
-    rejects: str
 
 
 class FeedPoller:

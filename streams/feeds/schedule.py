@@ -51,7 +51,7 @@ def after_success(interval_seconds: float, now_ms: int, rng: random.Random, cost
 
 
 def _doubled(interval_seconds: float, times: int, longest_seconds: float) -> float:
-    return min(interval_seconds * 2 ** min(times, _MOST_DOUBLINGS), max(longest_seconds, interval_seconds))
+    return min(interval_seconds * (1 << min(times, _MOST_DOUBLINGS)), max(longest_seconds, interval_seconds))
 
 
 def after_failure(

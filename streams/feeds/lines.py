@@ -7,7 +7,6 @@ A torn or damaged file gives what was readable, then `FileDamaged`.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import itertools
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from streams.errors import MoodwireError, Reject, SettingsError
+from streams.feeds.gzipped import GZIP_MAGIC, GzipMembers
 from streams.feeds.parse import parse_json
 from streams.feeds.rejects import RAW_LIMIT
 
@@ -27,7 +27,6 @@ __all__ = ["Entry", "FileDamaged", "Input", "Line", "ndjson_entries", "recognise
 
 LINE_LIMIT = 16 * 1024 * 1024  # bytes; a longer line is skipped as `too_long`
 _STRING_LIMIT = 400_000  # characters kept of a top-level text while neighbours are compared
-_GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -82,7 +81,8 @@ class Input:
         if start in _UTF16_MARKS:
             self.close()
             raise SettingsError(f"{self.path} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {self.path}")
-        self._lines = gzip.GzipFile(fileobj=buffered) if start == _GZIP_MAGIC else buffered
+        self._members = GzipMembers(buffered) if start == GZIP_MAGIC else None
+        self._lines = buffered if self._members is None else io.BufferedReader(self._members)
 
     def _open(self, path: Path) -> None:
         try:
@@ -109,6 +109,11 @@ class Input:
     def position_bytes(self) -> int:
         """How far the stored file has been read; 0 where that is unknown."""
         return self._file.tell() if self.total_bytes is not None else 0
+
+    @property
+    def trailing(self) -> bool:
+        """Whether bytes that are not gzip's were found behind the compressed data, and left out."""
+        return self._members is not None and self._members.trailing
 
     def close(self) -> None:
         if self._file is not sys.stdin.buffer:

@@ -63,7 +63,8 @@ class ReplayProgress:
     `lines` have been read; `published` items and `rejected` records stand on their topics; `moved` items had a
     date that their neighbours did not bear out, and got the local clock as `seen`; `disordered` items
     stand later in the file than the lateness allows; `skipped` records were published by an earlier run.
-    `complete` says that the end was published, `already_complete` that an earlier run had done so.
+    `trailing` says that bytes behind the compressed data were left out, `complete` that the end was published,
+    `already_complete` that an earlier run had done so.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ReplayProgress:
     last_seen_ms: int | None
     complete: bool
     already_complete: bool = False
+    trailing: bool = False
 
 
 class Counts:
@@ -128,6 +130,7 @@ class Counts:
             skipped=self.skipped,
             last_seen_ms=self.published_until_ms,
             complete=self.complete,
+            trailing=source.trailing,
         )
 
     def already_complete(self, source: Input) -> ReplayProgress:

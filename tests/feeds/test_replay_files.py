@@ -284,6 +284,15 @@ def test_gzip_is_known_by_its_content(namespace: Namespace, tmp_path: Path) -> N
     assert namespace.replay(path).published == 40
 
 
+@pytest.mark.parametrize("behind", [b"x", b"\x1f", b"garbage" * 40_000, b"\0\0\0junk", b"\0" * 200_000])
+def test_bytes_behind_a_whole_gzip_are_left_out(namespace: Namespace, tmp_path: Path, behind: bytes) -> None:
+    plain = write(tmp_path / "plain", *(item(n) for n in range(200))).read_bytes().rstrip(b"\n")
+    path = tmp_path / "news.ndjson.gz"
+    path.write_bytes(gzip.compress(plain[:9_000]) + gzip.compress(plain[9_000:]) + behind)
+    done = namespace.replay(path)
+    assert (done.published, done.complete, done.trailing) == (200, True, bool(behind.strip(b"\0")))
+
+
 @pytest.mark.parametrize("cut", [30, 200])
 def test_a_torn_gzip_gives_what_was_readable_and_then_a_clear_error(
     namespace: Namespace, tmp_path: Path, cut: int

@@ -113,7 +113,8 @@ def retry_rejects(
             try:
                 items.append((read_again(reject, field_map, now_ms), reject))
             except Reject as still:
-                refused[still.reason] += 1
+                torn_row = reject.reason == "bad_csv" and still.reason == "bad_json"
+                refused[reject.reason if torn_row else still.reason] += 1
     items.sort(key=lambda pair: pair[0].seen_ms)  # windows take what comes too late in no count
     sends = [send for item, reject in items for send in _sends(topics, item, reject)]
     sends += [send for reject in alerts if _is_alert(reject, refused) for send in _alert_sends(topics, reject)]

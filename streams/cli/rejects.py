@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -12,10 +12,10 @@ import typer
 from streams.cli.existing import open_existing
 from streams.cli.options import FieldMapOption, JsonOption, NamespaceOption
 from streams.cli.output import console, counted, foreign, print_json, utc
-from streams.feeds.fieldmap import field_map_of
+from streams.feeds.fieldmap import OF_THE_MAP, field_map_of
 from streams.feeds.rejects import RejectRecord
 from streams.rejects import read_rejects, retry_rejects
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
 
@@ -80,9 +80,16 @@ def retry(
     console.print(f"{done.sent} records sent again.{picked_up}", highlight=False)
     if done.cut:
         console.print(f"{done.cut} are longer than what is kept of a record, and stay.", highlight=False)
-    if done.refused:
-        counts = foreign(counted(done.refused))
-        map_used = foreign(settings.field_map) if settings.field_map else "the default places of fields (--field-map)"
-        console.print(
-            f"{done.kept - done.cut} still cannot be read with {map_used}, and stay: {counts}.", soft_wrap=True
-        )
+    for line in _refusals(done.refused, settings):
+        console.print(foreign(line), highlight=False, soft_wrap=True)
+
+
+def _refusals(refused: Mapping[str, int], settings: Settings) -> Iterator[str]:
+    """What stays, apart by whether another field map may help."""
+    mapped = {reason: count for reason, count in refused.items() if reason in OF_THE_MAP}
+    others = {reason: count for reason, count in refused.items() if reason not in OF_THE_MAP}
+    if mapped:
+        used = settings.field_map or "the default places of fields (--field-map)"
+        yield f"{sum(mapped.values())} still cannot be read with {used}, and stay: {counted(mapped)}."
+    if others:
+        yield f"{sum(others.values())} cannot be sent again, whatever the field map, and stay: {counted(others)}."

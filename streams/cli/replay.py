@@ -15,6 +15,7 @@ from streams.app import channels_of
 from streams.cli.existing import places
 from streams.cli.options import FieldMapOption, IntoOption, JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json, progress_bar
+from streams.feeds.fieldmap import OF_THE_MAP
 from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
 from streams.replaying import ReplayReport, namespace_of, replay_file
@@ -125,7 +126,7 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
     if report.rejects:
         where = f"moodwire rejects list -n {report.namespace}"
         yield f"Rejects by reason: {counted(report.rejects)}. `{where}` shows them."
-        if report.rejected > report.archived > 0:
+        if sum(report.rejects.get(reason, 0) for reason in OF_THE_MAP) > report.archived > 0:
             again = f"moodwire rejects retry -n {report.namespace} --field-map FILE"
             yield f"Most records could not be used: `{again}` reads them with another field map."
     if report.unscored:
@@ -133,6 +134,8 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
             f"{sum(report.unscored.values()):,} items are archived and not scored, since no classifier speaks their "
             f"language: {counted(report.unscored)}."
         )
+    if report.progress.trailing:
+        yield "Warning: bytes that are not gzip's follow the compressed data; they were left out, as gzip does."
     if report.progress.moved:
         yield f"{report.progress.moved:,} items have a date far from their neighbours': they are counted at those's."
     if report.progress.already_complete:

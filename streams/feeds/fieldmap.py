@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 __all__ = [
+    "OF_THE_MAP",
     "FieldMap",
     "dated_ms",
     "field_map_of",
@@ -43,6 +44,10 @@ __all__ = [
     "published_ms",
     "to_news",
 ]
+
+OF_THE_MAP = frozenset({"no_title", "no_source", "no_date", "bad_type"})
+"""The reasons that another field map may help with."""
+
 
 TITLE_LIMIT = 2_000
 TEXT_LIMIT = 100_000

@@ -167,3 +167,14 @@ def test_records_that_are_retried_with_the_right_map_are_counted_at_their_own_da
     with closing(sqlite3.connect(tmp_path / "replay-mixed" / "archive.db")) as db:
         seen = sorted(row[0] for row in db.execute("SELECT seen_ms FROM versions"))
     assert seen == [START_MS + n * MINUTE_MS for n in range(9)]
+
+
+def test_torn_rows_keep_their_reason_and_no_field_map_is_advised(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [f"Mill number {n} closes,Post,2024-05-01T0{n}:00:00Z" for n in range(2)]
+    file.write_text("\n".join(["title,source,published", *rows, *("ragged,row" for _ in range(3))]) + "\n")
+    played = moodwire(tmp_path, "replay", file)
+    assert "bad_csv" in played.stdout
+    assert "--field-map" not in played.stdout
+    retried = moodwire(tmp_path, "rejects", "retry", "-n", "replay-rows").stdout
+    assert "3 cannot be sent again, whatever the field map, and stay: 3 bad_csv." in retried

@@ -75,3 +75,11 @@ def test_reasons_of_rejects_are_those_of_the_code() -> None:
 def test_links_lead_somewhere(text: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (DEPLOY / target).exists(), target
+
+
+def test_every_reason_of_the_code_is_in_the_runbook() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "streams").rglob("*.py"))
+    reasons = set(re.findall(r"""(?:Reject|_reject)\(\s*"([a-z_]+)\"""", sources))
+    assert {"bad_csv", "newer_version", "failed"} <= reasons
+    listed = re.findall(r"[a-z_]+", " ".join(OUR_CODES.findall((DEPLOY / "runbook.md").read_text())))
+    assert reasons - set(listed) == set()

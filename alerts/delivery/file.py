@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -71,21 +74,43 @@ class FileChannel:
         line = msgspec.json.encode(_Written(notification.id, now_ms, alert, notice)) + b"\n"
         try:
             with self._path.open("ab", buffering=0) as file:
-                file.write(line)
-                os.fsync(file.fileno())
+                _append_whole(file, line)
         except OSError:
-            self._written = None  # half a line may stand there: read and mend the file again
+            self._written = None  # the file may end in a part of the line: read it again
             raise
         self._written.add(notification.id)
 
 
+def _append_whole(file: FileIO, line: bytes) -> None:
+    """The whole line, on the disk, or none of it: a full disk takes a part of a line without an error."""
+    taken = 0
+    try:
+        while taken < len(line):
+            taken += _write_some(file, line[taken:])
+        os.fsync(file.fileno())
+    except OSError:
+        if taken and file.tell() == os.fstat(file.fileno()).st_size:  # nothing of another process behind it
+            file.truncate(file.tell() - taken)
+        raise
+
+
+def _write_some(file: FileIO, data: bytes) -> int:
+    """How many bytes the file took, at least one; raises `OSError`."""
+    taken = file.write(data)
+    if not taken:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return taken
+
+
 def _read(path: Path) -> set[str]:
-    """The ids that the file holds; cuts an unfinished last line. Lines of other programs are left alone."""
-    if not path.exists():
-        return set()
+    """The ids that the file holds, on the disk; makes a missing file, cuts an unfinished last line.
+
+    Lines of other programs are left alone.
+    """
     found: set[str] = set()
     whole = 0
-    with path.open("rb+") as file:
+    with path.open("ab+") as file:
+        file.seek(0)
         for line in file:
             if not line.endswith(b"\n"):
                 file.truncate(whole)
@@ -95,4 +120,16 @@ def _read(path: Path) -> set[str]:
                 found.add(msgspec.json.decode(line, type=_Line).notification)
             except msgspec.MsgspecError:
                 continue
+        os.fsync(file.fileno())  # an earlier process may have died before it did
+    _sync_folder(path.parent)
     return found
+
+
+def _sync_folder(folder: Path) -> None:
+    """The file's name is on the disk as well, where the system syncs folders."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

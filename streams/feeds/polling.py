@@ -43,11 +43,24 @@ OnPoll = Callable[[str, Poll, int], None]
 """Told of each poll: the feed's name, what it brought, and when (ms)."""
 
 
+OnPlan = Callable[[str, float, int | None, int], None]
+"""Called for each feed before any is polled: name, interval in seconds, when it is due (None: never), now (ms)."""
+
+
 def _nobody(feed: str, poll: Poll, now_ms: int) -> None: ...
 
 
+def _unplanned(feed: str, interval_seconds: float, due_ms: int | None, now_ms: int) -> None: ...
+
+
 async def poll_feeds(
-    settings: Settings, feeds: Sequence[Feed], stop: asyncio.Event, on_poll: OnPoll, beat: Beat
+    settings: Settings,
+    feeds: Sequence[Feed],
+    stop: asyncio.Event,
+    on_poll: OnPoll,
+    beat: Beat,
+    *,
+    on_plan: OnPlan = _unplanned,
 ) -> None:
     """Polls `feeds` until `stop` is set, and beats when it begins; raises when the broker cannot be reached."""
     publisher = await ask(lambda: _publisher(settings), "feeds")
@@ -57,6 +70,11 @@ async def poll_feeds(
             pollers = await ask(
                 lambda: [FeedPoller(feed, publisher, client, topics, parser) for feed in feeds], "feeds"
             )
+            for poller in pollers:
+                state = poller.state
+                on_plan(
+                    poller.feed.name, poller.feed.interval_seconds, None if state.gone else state.due_ms, _wall_ms()
+                )
             beat()
             await follow_feeds(pollers, stop, on_poll=on_poll)
     finally:

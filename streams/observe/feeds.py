@@ -1,8 +1,10 @@
-"""Which feeds fail, and which have fallen silent: no new item for longer than they may."""
+"""Which feeds fail, which are not polled when they are due, and which bring nothing new for longer than they may."""
 
 from __future__ import annotations
 
-from streams.feeds.poller import Poll, PollOutcome
+from dataclasses import dataclass
+
+from streams.feeds.outcome import Poll, PollOutcome
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
 
@@ -14,6 +16,21 @@ _RESULTS = {
     PollOutcome.FAILED: "failed",
     PollOutcome.GONE: "failed",
 }
+
+
+_OVERDUE_INTERVALS = 5
+_OVERDUE_MS = 90_000  # a poll under way may take 60 s of fetching
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """When a feed is to be asked next (ms), and how often in general."""
+
+    due_ms: int
+    interval_seconds: float
+
+    def is_overdue(self, now_ms: int) -> bool:
+        return now_ms - self.due_ms > max(_OVERDUE_MS, _OVERDUE_INTERVALS * self.interval_seconds * 1000)
 
 
 class FeedWatch:
@@ -28,11 +45,21 @@ class FeedWatch:
         self._last_ms: dict[str, int] = {}
         self._problem: dict[str, str] = {}
         self._failing: set[str] = set()
+        self._plans: dict[str, _Plan] = {}
+
+    def planned(self, feed: str, interval_seconds: float, due_ms: int | None, now_ms: int) -> None:
+        """To be called before a feed is polled at all; `due_ms` None: never."""
+        if due_ms is not None:
+            self._plans[feed] = _Plan(max(due_ms, now_ms), interval_seconds)
 
     def polled(self, feed: str, poll: Poll, now_ms: int) -> None:
         """To be called after each poll."""
         self._metrics.feed_polls.labels(_RESULTS[poll.outcome]).inc()
         self._metrics.feed_entries_dropped.inc(poll.dropped)
+        self._metrics.feeds_costly.inc(poll.costly)
+        plan = self._plans.pop(feed, None)
+        if plan is not None:
+            self.planned(feed, plan.interval_seconds, poll.due_ms, now_ms)
         self._problem[feed] = poll.error
         self._failing.discard(feed)
         if poll.outcome in (PollOutcome.FAILED, PollOutcome.GONE):
@@ -42,8 +69,9 @@ class FeedWatch:
             self._last_ms[feed] = now_ms
 
     def look(self, troubles: Troubles, now_ms: int) -> None:
-        """Raises and clears the trouble `feeds`, when every feed fails, and `feed_silent` of each feed."""
+        """Raises and clears `feeds`, when every feed fails, `feed_overdue`, and `feed_silent` of each feed."""
         self._look_at_all(troubles)
+        self._look_at_plans(troubles, now_ms)
         if not self._silent_ms:
             return
         for feed, last_ms in self._last_ms.items():
@@ -63,3 +91,13 @@ class FeedWatch:
             troubles.raise_trouble("feeds", detail)
         else:
             troubles.clear("feeds")
+
+    def _look_at_plans(self, troubles: Troubles, now_ms: int) -> None:
+        overdue = {feed: plan for feed, plan in self._plans.items() if plan.is_overdue(now_ms)}
+        if not overdue:
+            troubles.clear("feed_overdue")
+            return
+        feed, plan = min(overdue.items(), key=lambda item: item[1].due_ms)
+        late_seconds = (now_ms - plan.due_ms) / 1000
+        detail = f"polls of {len(overdue)} of {len(self._plans)} feeds are overdue; {feed} should have been asked "
+        troubles.raise_trouble("feed_overdue", f"{detail}{late_seconds:.0f} s ago, every {plan.interval_seconds:.0f} s")

@@ -162,6 +162,9 @@ class Metrics:
         self.hop = self._gauge("hop_seconds", "Distance of ticks.")
         self.feed_polls = self._counter("feed_polls_total", "Polls of feeds.", ["result"])
         self.feeds_failing = self._gauge("feeds_failing", "Feeds whose last poll failed.")
+        self.feeds_costly = self._counter(
+            "feeds_costly_total", "Documents of feeds that took over a second of processor time to parse."
+        )
         self.feed_entries_dropped = self._counter(
             "feed_entries_dropped_total", "Entries of feeds beyond the most that a document may have."
         )

@@ -3,7 +3,7 @@
 turn ─┬─► broker: lag ───────► /ready, troubles broker, lag
       ├─► broker: late ──────► trouble retention
       ├─► archive ───────────► /ready, trouble archive
-      ├─► stages, watermark, newest item, feeds ─► troubles stage, watermark, clock, feed_silent
+      ├─► stages, watermark, newest item, feeds ─► troubles stage, watermark, clock, feed_silent, feed_overdue
       ├─► receivers ─────────► trouble channel
       └─► Notices.turn ─► Watchdog.turn
 """

@@ -25,6 +25,7 @@ REASONS = (
     "broker",
     "lag",
     "retention",
+    "feed_overdue",
     "feed_silent",
     "feeds",
     "task",

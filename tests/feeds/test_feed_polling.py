@@ -118,7 +118,8 @@ async def test_a_document_that_is_no_feed_is_parked(desk: Desk, body: bytes, rea
 )
 async def test_failures_back_off_with_their_reason(desk: Desk, answer: Answer, words: str) -> None:
     desk.server.answers["/rss"] = answer
-    poll = await desk.poller(timeout_seconds=0.2, body_limit=2_000, interval_seconds=60.0).poll(NOW_MS)
+    timeout_seconds = 0.2 if answer.stall else 60.0
+    poll = await desk.poller(timeout_seconds=timeout_seconds, body_limit=2_000, interval_seconds=60.0).poll(NOW_MS)
     assert poll.outcome is PollOutcome.FAILED
     assert words in poll.error
     assert poll.due_ms is not None

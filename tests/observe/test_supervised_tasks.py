@@ -138,3 +138,45 @@ def test_it_is_a_trouble_when_every_feed_fails() -> None:
     watch.polled("a", Poll(PollOutcome.UNCHANGED), clock())
     watch.look(troubles, clock())
     assert troubles.active == []
+
+
+async def test_pollers_report_when_each_feed_is_due(tmp_path: Path) -> None:
+    """Also of a feed that is never polled."""
+    settings, stop = Settings(broker_url=f"sqlite:///{tmp_path}/broker.db"), asyncio.Event()
+    feeds = [Feed("http://127.0.0.1:9/", "x", 30.0), Feed("http://127.0.0.1:9/y", "y", 60.0)]
+    plans: list[tuple[str, float, int | None]] = []
+
+    def polled(feed: str, poll: Poll, now_ms: int) -> None:
+        stop.set()
+
+    def planned(feed: str, interval_seconds: float, due_ms: int | None, now_ms: int) -> None:
+        plans.append((feed, interval_seconds, due_ms))
+
+    async with asyncio.timeout(30):
+        await poll_feeds(settings, feeds, stop, polled, lambda: None, on_plan=planned)
+    assert plans == [("x", 30.0, 0), ("y", 60.0, 0)]
+
+
+def test_it_is_a_trouble_when_polls_are_overdue() -> None:
+    clock = Clock()
+    metrics = metrics_of(clock)
+    troubles, watch = troubles_of(metrics, clock), FeedWatch(metrics, silent_ms=0)
+    for feed, interval_seconds in (("wire", 10.0), ("blog", 60.0), ("slow", 600.0), ("gone", 10.0)):
+        watch.planned(feed, interval_seconds, None if feed == "gone" else 0, clock())
+    watch.planned("later", 10.0, clock() + 3_600_000, clock())
+
+    def detail() -> str:
+        watch.look(troubles, clock())
+        return "".join(trouble.detail for trouble in troubles.active if trouble.reason == "feed_overdue")
+
+    clock.pass_seconds(90)
+    assert detail() == ""
+    clock.pass_seconds(5)
+    assert detail() == "polls of 1 of 4 feeds are overdue; wire should have been asked 95 s ago, every 10 s"
+    clock.pass_seconds(206)
+    assert "2 of 4 feeds" in detail()
+    watch.polled("wire", Poll(PollOutcome.FAILED, due_ms=clock() + 3_600_000, error="HTTP 500"), clock())
+    assert detail() == "polls of 1 of 4 feeds are overdue; blog should have been asked 301 s ago, every 60 s"
+    watch.polled("blog", Poll(PollOutcome.UPDATED, due_ms=clock() + 60_000, costly=True), clock())
+    assert detail() == ""
+    assert sample(metrics, "feeds_costly_total") == 1

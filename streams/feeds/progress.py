@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +14,16 @@ from streams.errors import Reject, ReplayRefused
 from streams.feeds.lines import Entry, Input
 from streams.feeds.publisher import Publisher
 
-__all__ = ["COUNTED_UNTIL", "CountedUntil", "Counts", "Kept", "ReplayProgress", "progress_key", "went_on"]
+__all__ = [
+    "COUNTED_UNTIL",
+    "CountedUntil",
+    "Counts",
+    "Kept",
+    "ReplayProgress",
+    "content_key",
+    "progress_key",
+    "went_on",
+]
 
 COUNTED_UNTIL = "counted_until"
 """Note: the largest `seen` (UTC epoch milliseconds, in decimal) that was published into a namespace."""
@@ -20,6 +31,11 @@ COUNTED_UNTIL = "counted_until"
 
 def progress_key(fingerprint: str) -> str:
     return f"replay:{fingerprint}"
+
+
+def content_key(name: str) -> str:
+    """Key of the note of which content was last published under this name of a file."""
+    return f"content:{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}"
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -155,15 +171,19 @@ class Counts:
 class CountedUntil:
     """Guards a namespace: nothing may be appended before what its windows have counted."""
 
-    def __init__(self, until_ms: int | None, resumed_ms: int | None) -> None:
+    def __init__(self, until_ms: int | None, resumed_ms: int | None, *, changed: bool = False) -> None:
         self._until_ms = until_ms
         self._resumed_ms = resumed_ms
+        self._changed = changed
         self._checked = False
 
     @classmethod
-    def load(cls, publisher: Publisher, kept: Kept) -> CountedUntil:
+    def load(cls, publisher: Publisher, kept: Kept, source: Input) -> CountedUntil:
         note = publisher.progress(COUNTED_UNTIL)
-        return cls(None if note is None else int(note), kept.seen_ms)
+        before = publisher.progress(content_key(source.name)) if source.fingerprint else None
+        return cls(
+            None if note is None else int(note), kept.seen_ms, changed=before not in (None, "", source.fingerprint)
+        )
 
     def check(self, first_ms: int, name: str) -> None:
         """Raises `ReplayRefused` unless the file begins, or goes on, at or after what is counted.
@@ -172,12 +192,22 @@ class CountedUntil:
         """
         begins_ms = first_ms if self._resumed_ms is None else self._resumed_ms
         if not self._checked and self._until_ms is not None and begins_ms < self._until_ms:
-            verb = "starts" if self._resumed_ms is None else "stopped"
-            raise ReplayRefused(
-                f"{name} {verb} at {_shown(begins_ms)}, and this namespace has counted until {_shown(self._until_ms)};"
-                " replay it into a namespace of its own (without --into, or with another name)"
-            )
+            raise ReplayRefused(self._refusal(begins_ms, self._until_ms, name))
         self._checked = True
+
+    def _refusal(self, begins_ms: int, until_ms: int, name: str) -> str:
+        if self._changed and self._resumed_ms is None:
+            return (
+                f"a file {name} with other content was played into this namespace, and its items are counted (until"
+                f" {_shown(until_ms)}): the file has grown or changed since, or this is another file of that name. Play"
+                " it whole into a namespace of its own (--into NAME), or only the lines that are new, as a file, into"
+                " this one"
+            )
+        verb = "starts" if self._resumed_ms is None else "stopped"
+        return (
+            f"{name} {verb} at {_shown(begins_ms)}, and this namespace has counted until {_shown(until_ms)};"
+            " replay it into a namespace of its own (--into NAME)"
+        )
 
     def raise_to(self, seen_ms: int) -> None:
         self._until_ms = seen_ms if self._until_ms is None else max(self._until_ms, seen_ms)

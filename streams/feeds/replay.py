@@ -28,7 +28,7 @@ from streams.feeds.fieldmap import FieldMap, dated_ms, published_ms, to_news
 from streams.feeds.lines import Entry, FileDamaged, Input, ndjson_entries, recognised
 from streams.feeds.pace import Pace
 from streams.feeds.preview import check_table, previewed
-from streams.feeds.progress import CountedUntil, Counts, Kept, ReplayProgress, progress_key, went_on
+from streams.feeds.progress import CountedUntil, Counts, Kept, ReplayProgress, content_key, progress_key, went_on
 from streams.feeds.publisher import Publisher
 from streams.feeds.rejects import reject_send
 from streams.feeds.table import csv_entries
@@ -156,7 +156,7 @@ class _Playing:
         self._kept, self._again = went_on(before, source.name, self._inputs)
         self._partitions = publisher.partitions(replay.news_topic)
         self._counts = Counts(replay.options.lateness_ms, self._kept, self._inputs)
-        self._counted_until = CountedUntil.load(publisher, self._kept)
+        self._counted_until = CountedUntil.load(publisher, self._kept, source)
         self._damage: FileDamaged | None = None
 
     def play(self, on_progress: OnProgress, stop: threading.Event, clock: Callable[[], float]) -> ReplayProgress:
@@ -281,6 +281,7 @@ class _Playing:
     def _notes(self, line: int, *, complete: bool = False) -> dict[str, str]:
         notes = self._counted_until.notes()
         if self._key is not None:
+            notes[content_key(self._source.name)] = self._source.fingerprint or ""
             notes[self._key] = self._counts.note(self._source.name, line, complete=complete)
         return notes
 

@@ -275,6 +275,25 @@ def test_a_topic_that_is_not_there_is_named(namespace: Namespace, tmp_path: Path
         Replay(path, news_topic="other", rejects_topic=REJECTS).run(namespace.publisher)
 
 
+def test_a_file_that_has_grown_is_refused_with_what_happened_and_what_to_do(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    rows = [item(n) for n in range(30)]
+    namespace.replay(write(tmp_path / "news.ndjson", *rows[:10]))
+    (tmp_path / "elsewhere").mkdir()
+    grown = write(tmp_path / "news.ndjson", *rows)
+    other = write(tmp_path / "elsewhere" / "news.ndjson", item(5, title="Another title"))
+    for file in (grown, other):
+        with pytest.raises(
+            ReplayRefused, match=r"a file news\.ndjson with other content was played.*grown.*--into NAME"
+        ):
+            namespace.replay(file)
+    with pytest.raises(ReplayRefused, match=r"mine\.ndjson starts at .*--into NAME"):
+        namespace.replay(other.rename(tmp_path / "mine.ndjson"))
+    assert len(namespace.news()) == 10
+    assert namespace.replay(write(tmp_path / "news.ndjson", *rows[10:])).published == 20
+
+
 # -- forms of input
 
 

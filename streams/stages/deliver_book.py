@@ -121,8 +121,7 @@ class Book:
             bodies = {key.removeprefix(EVENT_PREFIX) for key in keys if key.startswith(EVENT_PREFIX)}
             events, plans = desk.spent(bodies, self.clock())
             lost = sum(1 for plan in plans if (plan.receiver, plan.notification) in desk.dirty)
-            forgotten_ms = max([desk.row.forgotten_ms, *(plan.at_ms for plan in plans)])
-            row = msgspec.structs.replace(desk.row, copied=desk.copied_up_to, forgotten_ms=forgotten_ms)
+            row = msgspec.structs.replace(desk.row, copied=desk.copied_up_to)
             deleted: dict[str, bytes | None] = dict.fromkeys([*map(event_key, events), *map(plan_key, plans)])
             if row != desk.row:
                 deleted[PARTITION_KEY] = row.encoded()

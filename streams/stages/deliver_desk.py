@@ -27,7 +27,8 @@ from streams.topics import RESEND_HEADER
 __all__ = ["KEPT_EVENTS", "Desk", "Resend", "Step"]
 
 KEPT_EVENTS = 2_000
-"""Settled events whose notifications stay known: `watch` may send the events of its last run again after a crash."""
+"""Settled events whose notifications stay known, by own offset the newest: `watch` may send the events of its last run
+again after a crash. An older event that comes again is sent again rather than lost."""
 
 _KEPT_BODIES = 200
 _KEPT_BODIES_FAILED = 2_000
@@ -111,7 +112,7 @@ class Desk:
             return Step(own)
         event = self._event(record.value)
         step = Step(own, f"{event.id}.{event.version}")
-        if event.change != "ongoing" and not self._was_planned(event, step.notification, own):
+        if event.change != "ongoing" and not self._was_planned(step.notification, own):
             missing = [name for name in receivers if self.deliveries.get(name, step.notification) is None]
             step.plans = [_planned(event, receiver, own, now_ms) for receiver in missing]
             step.body = record.value if step.plans else None
@@ -123,14 +124,13 @@ class Desk:
             raise NewerVersion(f"an alert in alerts[{self.number}]", event.schema, RECORD_VERSION)
         return event
 
-    def _was_planned(self, event: AlertEvent, notification: str, own: int) -> bool:
-        """Whether the event came before: another record planned it, or it is as old as what is known no longer.
+    def _was_planned(self, notification: str, own: int) -> bool:
+        """Whether another record planned the event, which then came again.
 
-        This very record may have been planned for some receivers when the process died. Events of a partition come in
-        the order of their time, but for those that `watch` sends again.
+        This very record may have been planned for some receivers when the process died. What an event says of itself
+        but its name decides nothing: a wrong time in one record would silence others.
         """
-        order = self.deliveries.order_of(notification)
-        return event.updated_ms <= self.row.forgotten_ms if order is None else order != own
+        return self.deliveries.order_of(notification) not in (None, own)
 
     def _resend(self, own: int, asked: Resend, body: bytes | None, receivers: Sequence[str], now_ms: int) -> Step:
         step = Step(own, asked.notification)

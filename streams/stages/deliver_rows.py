@@ -41,13 +41,12 @@ class PartitionRow(msgspec.Struct, frozen=True):
     """What a partition of `alerts` remembers as a whole.
 
     `epochs` are the incarnations of the topic in the order first seen; `copied` is the revision up to which the
-    archive has a copy of every notification; events up to `forgotten_ms` are not all known any more.
+    archive has a copy of every notification.
     """
 
     own_offset: int = -1
     epochs: tuple[str, ...] = ()
     copied: int = 0
-    forgotten_ms: int = 0
     version: int = ROW_VERSION
 
     @staticmethod

@@ -179,6 +179,7 @@ __all__ = [
     "Death",
     "FakeReceiver",
     "FussyArchive",
+    "Wall",
     "World",
     "down",
     "events_of",

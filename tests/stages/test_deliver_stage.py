@@ -17,7 +17,7 @@ from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX
 from streams.topics import RESEND_HEADER
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.engine.positions_harness import FakeState, Fuse
-from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, World, down
+from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, Wall, World, down
 
 
 def later(event: AlertEvent, minutes: int, change: str = "opened") -> AlertEvent:
@@ -231,7 +231,7 @@ async def test_one_that_is_known_no_longer_is_sent_from_the_event_in_the_request
     assert receiver.taken == ["a9.1"]
 
 
-async def test_settled_notifications_are_forgotten_and_never_planned_again() -> None:
+async def test_settled_notifications_are_forgotten_and_those_still_known_never_planned_again() -> None:
     receiver = FakeReceiver("file")
     world = World([receiver])
     count = KEPT_EVENTS + 300
@@ -247,9 +247,52 @@ async def test_settled_notifications_are_forgotten_and_never_planned_again() -> 
     assert sum(key.startswith(EVENT_PREFIX) for key in keys) == 0
     assert sum(key.startswith(PLAN_PREFIX) for key in keys) == KEPT_EVENTS
     world.stage = None
-    await world.plan(*alerts(count), first=10_000)  # `watch` counts everything again
+    await world.plan(*alerts(KEPT_EVENTS, 300), first=10_000)  # `watch` sends them again
     await world.send(rounds=10_000)
     assert len(receiver.taken) == count
+
+
+async def settle_and_prune(world: World) -> None:
+    """Everything is sent and copied, then the events and the notifications that need not be kept are deleted."""
+    await world.send(rounds=10_000)
+    for _ in range(2):
+        world.wall.now_ms += 48 * HOUR_MS
+        await world.copy()
+
+
+@pytest.mark.parametrize("claimed_ms", [2**62, NOW_MS + 24 * HOUR_MS, -(2**62)])
+async def test_a_time_that_a_record_claims_silences_no_later_alert(claimed_ms: int) -> None:
+    receiver = FakeReceiver("file")
+    world = World([receiver])
+    far = msgspec.structs.replace(delivery_event("far"), updated_ms=claimed_ms)
+    await world.plan(far, *alerts(KEPT_EVENTS + 100))
+    await settle_and_prune(world)
+    assert world.worker().book.desks[0].deliveries.get("file", "far.1") is None
+    await world.plan(*[delivery_event(f"late{number}") for number in range(20)], first=10_000)
+    await world.send()
+    assert receiver.taken[-20:] == [f"late{number}.1" for number in range(20)]
+
+
+@pytest.mark.parametrize("off_ms", [24 * HOUR_MS, -24 * HOUR_MS])
+async def test_a_clock_that_was_wrong_by_a_day_silences_no_alert(off_ms: int) -> None:
+    receiver = FakeReceiver("file")
+    world = World([receiver], wall=Wall(NOW_MS + off_ms))
+    await world.plan(*alerts(KEPT_EVENTS + 100))
+    await settle_and_prune(world)
+    world.stage, world.wall.now_ms = None, NOW_MS
+    await world.plan(*[delivery_event(f"late{number}") for number in range(20)], first=10_000)
+    await world.send()
+    assert receiver.taken[-20:] == [f"late{number}.1" for number in range(20)]
+
+
+async def test_an_old_alert_that_was_parked_and_is_retried_is_sent() -> None:
+    receiver = FakeReceiver("file")
+    world = World([receiver])
+    await world.plan(*alerts(KEPT_EVENTS + 100))
+    await settle_and_prune(world)
+    await world.plan(msgspec.structs.replace(delivery_event("parked"), updated_ms=NOW_MS - HOUR_MS), first=10_000)
+    await world.send()
+    assert receiver.taken[-1] == "parked.1"
 
 
 async def test_a_topic_made_again_starts_from_offset_0_and_its_alerts_are_new() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -170,8 +170,8 @@ async def restated(
     which is what `known` says where that is more.
     """
     epochs, sources = await _open(archive, layout)
-    # Epochs are numbered as they are first heard of, and a late watermark would keep all of the archive in memory.
-    yield 0, [send for epoch in epochs for send in layout.sends(epoch, 0, 0)]
+    existing, layout = layout.partitions, replace(layout, partitions=len(sources))
+    # All partitions are heard from the beginning: a late watermark would keep all of the archive in memory.
     yield 0, [send for partition in range(layout.partitions) for send in layout.sends(epochs[0], partition, 0)]
     while waiting := [source for source in sources if source.ahead]:
         source = min(waiting, key=lambda one: one.progress_ms)
@@ -180,7 +180,7 @@ async def restated(
         sends = layout.sends(epoch, source.partition, source.progress_ms, counted)
         yield len(items), [*sends, *_followed(layout, epochs[-1], sources)]
     for source in sources:
-        there = source.partition < layout.partitions
+        there = source.partition < existing
         progress_ms = max(source.progress_ms, known.get(source.partition, 0)) if there else NEVER_MS
         yield 0, layout.sends(epochs[-1], source.partition, progress_ms)
 
@@ -210,10 +210,10 @@ async def _open(archive: Archive, layout: Layout) -> tuple[list[str], list[_Sour
         if items:
             began[epoch] = min(began.get(epoch, items[0].scored_ms), items[0].scored_ms)
     epochs = sorted(began, key=lambda epoch: (epoch == layout.epoch, began[epoch], epoch))
-    partitions = {*range(layout.partitions), *(partition for _, partition in firsts)}
+    partitions = max([layout.partitions, *(partition + 1 for _, partition in firsts)])
     sources = [
         _Source(partition, [(epoch, firsts[epoch, partition]) for epoch in epochs if firsts.get((epoch, partition))])
-        for partition in sorted(partitions)
+        for partition in range(partitions)
     ]
     return epochs or [layout.epoch], sources
 

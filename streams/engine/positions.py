@@ -16,35 +16,29 @@ from streams.records import MentionBatch, MentionItem
 __all__ = ["SourcePositions"]
 
 
-class SourcePositions(msgspec.Struct):
-    """The last (epoch number, offset) seen of each source partition.
+MOST_EPOCHS = 64
+"""Epochs that are remembered: a topic is seldom made again, and anybody may write a record that names one."""
 
-    Epochs are numbered in the order in which they are first seen, so a topic that was deleted and made
-    again (offsets from 0) is newer than its predecessor, and what is left of the old one stays old.
+
+class SourcePositions(msgspec.Struct):
+    """The last offset seen of each source partition, by epoch; the epoch that was heard last stands last.
+
+    Each incarnation of a topic has offsets of its own, so one that was deleted and made again does not look old, and
+    a record that names an epoch which never was silences no other.
     """
 
-    epochs: list[str] = msgspec.field(default_factory=list)
-    last: dict[int, tuple[int, int]] = msgspec.field(default_factory=dict)
+    last: dict[str, dict[int, int]] = msgspec.field(default_factory=dict)
 
     def fresh(self, batch: MentionBatch) -> tuple[MentionItem, ...]:
         """The batch's items that were not seen before."""
-        number = self._number(batch.epoch)
-        last_number, last_offset = self.last.get(batch.partition, (-1, -1))
-        if number > last_number:
-            return batch.items
-        if number < last_number:
-            return ()
+        last_offset = self.last.get(batch.epoch, {}).get(batch.partition, -1)
         return tuple(item for item in batch.items if item.offset > last_offset)
 
     def advance(self, batch: MentionBatch) -> None:
         """Remember the batch as seen."""
         if not batch.items:
             return
-        newest = (self._number(batch.epoch), batch.items[-1].offset)
-        if newest > self.last.get(batch.partition, (-1, -1)):
-            self.last[batch.partition] = newest
-
-    def _number(self, epoch: str) -> int:
-        if epoch not in self.epochs:
-            self.epochs.append(epoch)
-        return self.epochs.index(epoch)
+        offsets = self.last[batch.epoch] = self.last.pop(batch.epoch, {})
+        offsets[batch.partition] = max(offsets.get(batch.partition, -1), batch.items[-1].offset)
+        if len(self.last) > MOST_EPOCHS:
+            del self.last[next(iter(self.last))]

@@ -30,17 +30,17 @@ def watermark_ms(
 ) -> int | None:
     """The time up to which everything has been heard; None while a source partition has not spoken at all.
 
-    `progress` maps source partition to its progress in ms. An owner that has read to the end goes on
-    reporting progress, so a quiet partition does not hold the watermark and a dead owner does: until it is
-    `longest_hold_ms` behind the one that is farthest (None: for ever). What it brings later is late. A partition that
-    the source topic no longer has may hold the watermark, and never pulls it ahead.
+    `progress` maps source partition to its progress in ms; `partitions` is how many the source topic has now, and what
+    it no longer has counts for nothing. An owner that has read to the end goes on reporting progress, so a quiet
+    partition does not hold the watermark and a dead owner does: until it is `longest_hold_ms` behind the one that is
+    farthest (None: for ever). What it brings later is late.
     """
-    if len(progress) < partitions:
+    heard = [ms for partition, ms in progress.items() if partition < partitions]
+    if len(heard) < partitions:
         return None
-    heard_ms = min(progress.values())
+    heard_ms = min(heard)
     if longest_hold_ms is not None:
-        farthest_ms = max((ms for partition, ms in progress.items() if partition < partitions), default=heard_ms)
-        heard_ms = max(heard_ms, farthest_ms - longest_hold_ms)
+        heard_ms = max(heard_ms, max(heard) - longest_hold_ms)
     return heard_ms - lateness_ms
 
 

@@ -30,6 +30,9 @@ def read_mentions(record: Record) -> tuple[MentionBatch, int]:
         raise Reject("bad_mentions", f"no mentions record: {error}", record.offset) from error
     if batch.version > VERSION:
         raise NewerVersion(f"the mentions record at offset {record.offset}", batch.version, VERSION)
+    if batch.partition >= batch.partitions:
+        detail = f"source partition {batch.partition} of a topic with {batch.partitions}"
+        raise Reject("bad_mentions", detail, record.offset)
     return batch, change
 
 

@@ -71,14 +71,9 @@ class PartitionRow(msgspec.Struct):
         return found
 
     def hear(self, batch: MentionBatch, latest_ms: int | None = None) -> None:
-        """Take over how far the batch's source partition has come, at most `latest_ms`; its progress never goes back.
-
-        A partition that the source topic no longer has is not limited: it moves nothing ahead by itself.
-        """
+        """Take over how far the source partition has come, at most `latest_ms`; its progress never goes back."""
         self.partitions = batch.partitions
-        progress_ms = batch.progress_ms
-        if latest_ms is not None and batch.partition < batch.partitions:
-            progress_ms = min(progress_ms, latest_ms)
+        progress_ms = batch.progress_ms if latest_ms is None else min(batch.progress_ms, latest_ms)
         known = self.progress.get(batch.partition)
         if known is None or progress_ms > known:
             self.progress[batch.partition] = progress_ms

@@ -55,7 +55,7 @@ def no_partition_rule(self: SourcePositions, batch: MentionBatch) -> tuple[Menti
 
 
 def batch_end_rule(self: SourcePositions, batch: MentionBatch) -> tuple[MentionItem, ...]:
-    last = self.last.get(batch.partition, (-1, -1))[1]
+    last = self.last.get(batch.epoch, {}).get(batch.partition, -1)
     return batch.items if batch.items and batch.items[-1].offset > last else ()
 
 

@@ -128,12 +128,20 @@ class Watch:
         self.events: list[AlertEvent] = []
         self.offset = 0
 
-    def hear(self, progress_ms: int, seen_ms: int | None = None, negative: int = 0, partition: int = 0) -> None:
+    def hear(
+        self,
+        progress_ms: int,
+        seen_ms: int | None = None,
+        negative: int = 0,
+        *,
+        partition: int = 0,
+        partitions: int = 1,
+    ) -> None:
         self.offset += 1
         identity = hashlib.md5(str(self.offset).encode(), usedforsecurity=False).hexdigest()
         series = ("all", "entity/AAPL")
         items = () if seen_ms is None else (MentionItem(self.offset, identity, seen_ms, 0, negative, 0.9, series),)
-        batch = MentionBatch(1, "e", partition, 1, progress_ms, items)
+        batch = MentionBatch(1, "e", partition, partitions, progress_ms, items)
         self.events += self.partition.apply(Record(self.offset, None, msgspec.json.encode(batch), 0))
 
     def quiet_days(self) -> None:
@@ -166,6 +174,7 @@ def test_mentions_that_are_ahead_delay_no_alert(ahead_ms: int) -> None:
 def test_a_partition_that_is_no_more_neither_holds_nor_pulls() -> None:
     watch = Watch()
     watch.quiet_days()
-    watch.hear(1 << 62, partition=3)
+    for partition, progress_ms in enumerate((NOW_MS, NOW_MS - DAY_MS, NOW_MS, 1 << 62)):
+        watch.hear(progress_ms, partition=partition, partitions=4)
     watch.hear(NOW_MS)
     assert watch.partition.watermark == NOW_MS - CONFIG.lateness_ms

@@ -53,6 +53,7 @@ MENTIONS: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...]]] = {
     "two negatives": (batch(1, negative=2), ()),
     "no weight": (batch(1, weight="NaN"), ()),
     "series without a name": (batch(1, series=[""]), ()),
+    "a partition that its topic has not": (msgspec.json.encode([1, EPOCH, 77, 1, START_MS, []]), ()),
     "change that is no number": (batch(1), ((CHANGE_HEADER, b"soon"),)),
     "endless change": (batch(1), ((CHANGE_HEADER, b"9" * 5_000),)),
     "no baselines": (b"garbage", ((BASELINES_HEADER, b"1"),)),
@@ -118,7 +119,7 @@ async def test_garbage_among_mentions_is_parked_and_its_neighbours_count(garbage
     assert reject.raw_bytes() == value
     again = await WatchStage(eager_config(), MemoryArchive(), FakeOutbox(Fuse()), state, "alerts").partition(0)
     assert again._row.own_offset == 2
-    assert again._row.positions.last == {0: (0, 2)}
+    assert again._row.positions.last == {EPOCH: {0: 2}}
     assert state.get(0, PARTITION_KEY)
 
 

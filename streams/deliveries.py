@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from alerts.delivery import Planned
+from alerts.delivery import Planned, Status
 from streams.archive.protocol import StoredAlert, StoredNotification
 from streams.engine.ports import Send
 from streams.engine.runs import Record
@@ -25,7 +25,7 @@ from streams.transport.broker import Broker
 from streams.transport.partitioner import partition_for
 from streams.transport.tables import Rows
 
-__all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends"]
+__all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends", "with_problem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,18 @@ def _known(number: int, rows: Mapping[str, bytes]) -> Iterator[Known]:
         if key.startswith(PLAN_PREFIX):
             plan = decoded_plan(value)
             yield Known(number, plan, event_key(plan.notification) in events)
+
+
+def with_problem(plan: Planned, known: Iterable[Known]) -> Planned:
+    """The notification; one that waits behind a receiver that is down has the receiver's last problem."""
+    if plan.status is not Status.WAITING or plan.problem:
+        return plan
+    rows = [one.plan for one in known if one.plan.receiver == plan.receiver]
+    probes = [row for row in rows if row.status is Status.WAITING and row.down]
+    if not probes:
+        return plan
+    last = max(probes, key=lambda row: row.updated_ms)
+    return msgspec.structs.replace(plan, problem=f"the receiver is down: {last.problem}", next_ms=last.next_ms)
 
 
 def resend_sends(topics: Topics, asked: Sequence[Known], by: str) -> dict[str, Send]:

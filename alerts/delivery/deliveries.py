@@ -38,7 +38,8 @@ class Receiver:
     """What a worker knows of a receiver, over all partitions.
 
     `failures` in a row, since `failing_ms`; nothing is sent before `next_ms`. `tried` says that the last of them was
-    seen by this process rather than read from rows. `begun_ms` is when the attempt in flight began.
+    seen by this process rather than read from rows. `begun_ms` is when the attempt in flight began; `once_more` says
+    that another is to follow it at once.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Receiver:
     problem: str = ""
     tried: bool = False
     begun_ms: int = 0
+    once_more: bool = False
 
     def rests(self, now_ms: int) -> bool:
         """Whether it is too early for an attempt; a clock that went back ends a rest."""
@@ -60,11 +62,13 @@ class Receiver:
         if isinstance(answer, RetryLater) and answer.down:
             self.failures += 1
             self.failing_ms = self.failing_ms or now_ms
-            self.failed_ms, self.next_ms = now_ms, now_ms + wait_ms(answer.after_seconds, attempt)
+            wait = 0 if self.once_more else wait_ms(answer.after_seconds, attempt)
+            self.failed_ms, self.next_ms = now_ms, now_ms + wait
             self.problem = answer.problem
         else:  # it took the notification, or refused this one alone
             self.failures = self.failing_ms = self.failed_ms = self.next_ms = 0
             self.problem = ""
+        self.once_more = False
 
     def restore(self, plan: Planned) -> None:
         """A row read after a restart: the receiver is as its last probe left it."""
@@ -74,8 +78,9 @@ class Receiver:
             self.failed_ms, self.next_ms, self.problem = plan.updated_ms, plan.next_ms, plan.problem
 
     def asked(self) -> None:
-        """Somebody wants a notification sent again: the receiver is tried at once."""
+        """Somebody wants a notification sent again: one attempt begins at once, whatever the back-off."""
         self.next_ms = 0
+        self.once_more = self.begun_ms > 0  # the attempt in flight may have failed before the receiver was well
 
 
 class Deliveries:

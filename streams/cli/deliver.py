@@ -16,7 +16,7 @@ from streams.archive.protocol import StoredNotification
 from streams.cli.existing import open_existing, open_existing_archive
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
-from streams.deliveries import Known, archived_sends, read_deliveries, resend_sends
+from streams.deliveries import Known, archived_sends, read_deliveries, resend_sends, with_problem
 from streams.engine.ports import Send
 from streams.errors import MoodwireError
 from streams.settings import Settings, load_settings
@@ -182,14 +182,14 @@ async def _from_archive(
 
 
 def _followed(settings: Settings, broker: Broker, sends: dict[str, Send], wait_seconds: float) -> Sequence[Planned]:
-    """What became of the requests that a worker has followed within the wait."""
+    """What became of the requests that a worker has followed within the wait; those that wait name the last problem."""
     until = time.monotonic() + wait_seconds
     while True:
         rows: Sequence[Known] = read_deliveries(broker, settings.topics) if sends else ()
         found = [row.plan for row in rows if row.plan.request in sends]
         settled = [plan for plan in found if plan.status is not Status.WAITING or plan.attempts]
         if len(settled) >= len(sends) or time.monotonic() >= until:
-            return found
+            return [with_problem(plan, rows) for plan in found]
         time.sleep(_POLL_SECONDS)
 
 

@@ -108,6 +108,7 @@ class DeliverStage:
         if part.own_offset is not None:
             row = msgspec.structs.replace(desk.begun(epoch), own_offset=part.own_offset)
             await self.book.write(desk, part.plans, events=part.events, row=row)
+            self.book.try_now(part.asked)
 
     async def idle(self, partition: int, now_ms: int) -> None:  # noqa: ARG002  # senders look at the clock themselves
         """After a restart what waits goes on, also when no alert comes."""
@@ -135,6 +136,7 @@ class _Part:
         self.own_offset: int | None = None
         self.plans: list[Planned] = []
         self.events: dict[str, bytes] = {}
+        self.asked: set[str] = set()
         self._names: set[str] = set()
         self._size_bytes = 0
 
@@ -147,6 +149,8 @@ class _Part:
         self.own_offset = step.own_offset
         self.plans += step.plans
         self._names.add(step.notification)
+        if step.asked is not None:
+            self.asked.add(step.asked)
         if step.body is not None:
             self.events[step.notification] = step.body
             self._size_bytes += len(step.body)

@@ -52,12 +52,16 @@ class Resend(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Step:
-    """What one record of this own offset changes: of one notification, the plans for its receivers and its event."""
+    """What one record of this own offset changes: of one notification, the plans for its receivers and its event.
+
+    `asked` is the receiver that somebody wants tried at once.
+    """
 
     own_offset: int
     notification: str = ""
     plans: list[Planned] = field(default_factory=list)
     body: bytes | None = None
+    asked: str | None = None
 
 
 @dataclass(slots=True)
@@ -140,7 +144,10 @@ class Desk:
         if plan is None or plan.notification != asked.notification or plan.request == asked.request:
             return step
         again = resent(plan, asked.request, now_ms)
-        step.plans = [again if asked.receiver in receivers else dropped(again, now_ms)]
+        if asked.receiver in receivers:
+            step.plans, step.asked = [again], asked.receiver
+        else:
+            step.plans = [dropped(again, now_ms)]
         step.body = body
         return step
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from alerts.delivery import Delivered
+from alerts.delivery import Delivered, RetryLater
 from streams.app import Pipeline
 from streams.archive.protocol import StoredNotification
 from streams.cli import app
@@ -110,6 +110,36 @@ def test_what_waits_is_listed_and_what_is_asked_for_is_sent_again(settings: Sett
     asyncio.run(second())
     assert sorted(dead.taken) == ["a.1", "b.1", "b.1"]
     assert works.taken == ["a.1", "b.1", "b.1"]
+
+
+def test_a_receiver_in_back_off_is_tried_at_once_and_the_answer_names_its_last_problem(settings: Settings) -> None:
+    receiver = FakeReceiver("webhook x", answer=lambda notification, now_ms: RetryLater(3_600, "answered 500"))
+    publish(settings, "a", "b")
+
+    async def resend(wait: float, code: int) -> dict[str, Any]:
+        words = ("resend", "b.1", "--json", "--wait", str(wait))
+        said = await asyncio.to_thread(lambda: call(*words, code=code))
+        (answer,) = [json.loads(line) for line in said.splitlines() if line.startswith("{")]  # and the worker's log
+        assert isinstance(answer, dict)
+        return answer
+
+    async def scene() -> None:
+        async with asyncio.timeout(120), worker(settings, receiver):
+            while not receiver.attempts:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            tried = len(receiver.attempts)
+            while not (answer := await resend(1, 1))["notifications"]:
+                pass
+            (row,) = answer["notifications"]
+            assert (row["state"], row["problem"]) == ("waiting", "the receiver is down: answered 500")
+            while len(receiver.attempts) == tried:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            receiver.answer = lambda notification, now_ms: Delivered()
+            (row,) = (await resend(60, 0))["notifications"]
+            assert (row["state"], row["problem"]) == ("sent", "")
+
+    asyncio.run(scene())
+    assert set(receiver.taken) == {"a.1", "b.1"}
 
 
 def test_an_id_that_is_nowhere_and_words_that_say_nothing(settings: Settings) -> None:

@@ -223,6 +223,49 @@ async def test_one_that_failed_is_sent_at_once_when_asked_for_and_what_is_unknow
     assert world.statuses("webhook") == {"failed": 1, "sent": 1}
 
 
+async def test_a_request_makes_one_attempt_at_once_whatever_the_back_off_of_the_receiver() -> None:
+    receiver = FakeReceiver("webhook", answer=lambda notification, now_ms: RetryLater(3_600, "answered 500"))
+    world = World([receiver])
+    await world.plan(*alerts(10))
+    await world.send()
+    assert [name for name, _, _ in receiver.attempts] == ["a0.1"]
+    world.wall.now_ms += 60_000
+    await world.worker().handle(asked("webhook", "a5.1", "r1"))
+    await world.send()
+    assert [name for name, _, _ in receiver.attempts] == ["a0.1"] * 2, "one attempt for a request"
+    receiver.answer = lambda notification, now_ms: Delivered()
+    await world.send()
+    assert len(receiver.attempts) == 2, "and the back-off goes on"
+    await world.worker().handle(asked("webhook", "a5.1", "r1"))  # the same record is done again after a crash
+    await world.send()
+    assert len(receiver.attempts) == 2
+    await world.worker().handle(asked("webhook", "a5.1", "r2", offset=501))
+    await world.send()
+    assert receiver.taken == [f"a{number}.1" for number in range(10)]
+
+
+async def test_a_request_during_an_attempt_that_fails_makes_another_at_once() -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Recovering(FakeReceiver):
+        async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+            if not begun.is_set():
+                begun.set()
+                await goes_on.wait()
+                return RetryLater(3_600, "answered 500")
+            return await super().notify(notification, now_ms)
+
+    receiver = Recovering("webhook")
+    world = World([receiver])
+    await world.plan(*alerts(2))
+    sending = asyncio.ensure_future(world.send())
+    await begun.wait()
+    await world.worker().handle(asked("webhook", "a1.1", "r1"))
+    goes_on.set()
+    await sending
+    assert receiver.taken == ["a0.1", "a1.1"]
+
+
 async def test_one_that_is_known_no_longer_is_sent_from_the_event_in_the_request() -> None:
     receiver = FakeReceiver("webhook")
     world = World([receiver])

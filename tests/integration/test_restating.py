@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from alerts.delivery import Status
+from streams.archive import open_archive
 from streams.deliveries import read_deliveries
 from streams.sample import write_sample
 from streams.settings import Settings
@@ -145,7 +147,7 @@ def test_on_kafka_and_elasticsearch(
 
 def test_it_is_refused_while_a_worker_runs(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, namespace=NAMESPACE)
-    settings.home.mkdir(parents=True)
+    asyncio.run(open_archive(settings.archive, settings.elastic).close())
     with open_broker(settings.broker) as broker, broker.held([settings.topics.group("watch")]):
         refused = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE)
         assert broker.names(settings.topics.name("")) == []

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from rich.table import Table
 
 from streams.cli.doctor_checks import Check, Finding, State, one_hangs, run_checks
+from streams.cli.doctor_feeds import feed_checks
 from streams.cli.doctor_files import FILE_CHECKS
-from streams.cli.doctor_servers import SERVER_CHECKS, feed_checks
+from streams.cli.doctor_servers import SERVER_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.observe.logs import shown

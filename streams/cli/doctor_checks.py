@@ -2,7 +2,7 @@
 
 Check ── a daemon thread each ──┬─ text ─────────────────────► ok, or a warning after `WARNING`
                                 ├─ an error of ours, OSError ► wrong, with the fix
-                                └─ nothing by the deadline ──► wrong: no answer
+                                └─ nothing by the deadline ──► wrong: no answer; a warning where it was not tried
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from streams.errors import MoodwireError
 from streams.observe.logs import shown
 from streams.settings import Settings
 
-__all__ = ["WARNING", "Check", "Finding", "State", "one_hangs", "run_checks"]
+__all__ = ["ANSWER_SECONDS", "THREAD", "WARNING", "Check", "Finding", "State", "one_hangs", "run_checks"]
 
-_THREAD = "doctor"
+THREAD = "doctor"
+ANSWER_SECONDS = 4.0
+"""How long anything may take to answer: less than the deadline of all, so that it is named with its own error."""
+
 WARNING = "; warning: "
 """Stands in what a check found before what is not wrong yet."""
 
@@ -52,11 +55,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`ask` says what it found, or raises what is wrong; `fix` is shown where something is."""
+    """`ask` says what it found, or raises what is wrong; `fix` is shown where something is.
+
+    `late` is asked at the deadline: why nothing is known yet, or "" where no answer is an answer.
+    """
 
     name: str
     ask: Callable[[Settings], str]
     fix: str = ""
+    late: Callable[[], str] = str
 
     def finding(self, settings: Settings) -> Finding:
         """What the check found; takes as long as that takes."""
@@ -77,17 +84,21 @@ def run_checks(checks: Sequence[Check], settings: Settings, seconds: float) -> l
     def ask(number: int, check: Check) -> None:
         found[number] = check.finding(settings)
 
-    threads = [threading.Thread(target=ask, args=pair, name=_THREAD, daemon=True) for pair in enumerate(checks)]
+    threads = [threading.Thread(target=ask, args=pair, name=THREAD, daemon=True) for pair in enumerate(checks)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return [
-        found.get(number) or Finding(check.name, "", f"no answer within {seconds:.2g} s", fix=check.fix)
-        for number, check in enumerate(checks)
-    ]
+    return [found.get(number) or _without_answer(check, seconds) for number, check in enumerate(checks)]
+
+
+def _without_answer(check: Check, seconds: float) -> Finding:
+    late = check.late()
+    if late:
+        return Finding(check.name, "", warning=late, fix="call doctor again, when this machine is less busy")
+    return Finding(check.name, "", f"no answer within {seconds:.2g} s", fix=check.fix)
 
 
 def one_hangs() -> bool:
     """Whether a check of before is still waiting for something."""
-    return any(thread.name == _THREAD for thread in threading.enumerate())
+    return any(thread.name == THREAD for thread in threading.enumerate())

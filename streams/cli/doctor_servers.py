@@ -1,14 +1,12 @@
-"""What `moodwire doctor` tries over the network: broker, archive, every feed once, and whether the hosts of webhook,
-watchdog and traces take a connection. Nothing is posted, and nothing is made."""
+"""What `moodwire doctor` tries over the network: broker, archive, and whether the hosts of webhook, watchdog and
+traces take a connection. Nothing is posted, and nothing is made."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -17,24 +15,13 @@ import httpx
 from alerts.delivery.webhook import WebhookChannel, masked_url
 from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
-from streams.cli.doctor_checks import WARNING, Check
-from streams.cli.output import utc
-from streams.errors import Reject, SettingsError, TransportError
-from streams.feeds.documents.document import Document
-from streams.feeds.documents.pool import ParserPool
-from streams.feeds.feedlist import Feed, load_feeds
-from streams.feeds.fetch import fetch
-from streams.net.client import open_client
+from streams.cli.doctor_checks import ANSWER_SECONDS, WARNING, Check
+from streams.errors import SettingsError, TransportError
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 from streams.transport.sqlite.broker import broker_path
 
-__all__ = ["ANSWER_SECONDS", "SERVER_CHECKS", "feed_checks"]
-
-ANSWER_SECONDS = 4.0
-"""How long anything may take to answer: less than the deadline of all, so that it is named with its own error."""
-
-_FEEDS_FIX = "correct its address in MOODWIRE_FEEDS, or ask whoever serves it"
+__all__ = ["SERVER_CHECKS"]
 
 
 def _broker(settings: Settings) -> str:
@@ -70,46 +57,6 @@ async def _asked_archive(settings: Settings) -> str:
     finally:
         await archive.close()
     return f"{server}{found.items} items, {found.revisions} revisions, {found.duplicates} duplicates"
-
-
-# -- feeds
-
-
-def feed_checks(settings: Settings) -> list[Check]:
-    """The list of feeds, and each feed that it names."""
-    listed = Check("feeds", _feeds, "correct the file, or unset MOODWIRE_FEEDS")
-    try:
-        feeds = load_feeds(settings.feeds) if settings.feeds is not None else ()
-    except SettingsError:
-        feeds = ()
-    return [listed, *(Check(f"feed {feed.name}", partial(_feed, feed), _FEEDS_FIX) for feed in feeds)]
-
-
-def _feeds(settings: Settings) -> str:
-    if settings.feeds is None:
-        return "none (MOODWIRE_FEEDS)"
-    return f"{len(load_feeds(settings.feeds))} in {settings.feeds}"
-
-
-def _feed(feed: Feed, settings: Settings) -> str:
-    try:
-        document = asyncio.run(_fetched(feed, settings))
-    except Reject as reject:
-        raise TransportError(f"what it serves is no feed: {reject}") from reject
-    dates = [date for entry in document.entries if isinstance(date := entry.get("published"), int)]
-    newest = f", the newest of {utc(max(dates))}" if dates else ""
-    flaw = f"{WARNING}{document.flaw}" if document.flaw else ""
-    none = f"{WARNING}it has no entries" if not document.entries else ""
-    return f"{len(document.entries)} entries{newest}{none or flaw}"
-
-
-async def _fetched(feed: Feed, settings: Settings) -> Document:
-    async with ParserPool() as parser, open_client([feed.url], settings.net) as client:
-        now_ms = time.time_ns() // 1_000_000
-        fetched = await fetch(
-            client, feed, url=feed.url, etag=None, modified=None, now_ms=now_ms, timeout_seconds=ANSWER_SECONDS
-        )
-        return await parser.parse(fetched.body or b"", fetched.headers, fetched.url)
 
 
 # -- hosts that are posted to

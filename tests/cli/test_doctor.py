@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from streams.cli.doctor import DEADLINE_SECONDS, checks_of
-from streams.cli.doctor_checks import Check, Finding, State, run_checks
+from streams.cli.doctor_checks import ANSWER_SECONDS, Check, Finding, State, run_checks
+from streams.cli.doctor_feeds import feed_checks
 from streams.errors import SettingsError
 from streams.settings import Settings, load_settings
 from tests.cli.test_asking_creates_nothing import called, nowhere
@@ -193,6 +195,33 @@ def test_doctor_ends_in_time_when_nothing_answers(tmp_path: Path, dead: Any) -> 
     assert done.returncode == 1
     assert wrong >= {"broker", "archive", "feed f0", "webhook", "watchdog", "traces", "kafka", "kafka clock"}
     assert took < max(10.0, DEADLINE_SECONDS + 3 * loaded)
+
+
+def test_a_healthy_feed_is_found_well_beside_dead_ones_with_one_parser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    begin = asyncio.create_subprocess_exec
+
+    async def counted(*words: Any, **options: Any) -> Any:
+        started.append(words)
+        return await begin(*words, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", counted)
+    with feed_server(FEED) as good, feed_server(FEED) as also, ExitStack() as stack:
+        dead = {f"dead{n}": stack.enter_context(black_hole()) for n in range(40)}
+        file = feeds_file(tmp_path, **dead, good=good, also=also)
+        lines = found(Settings(data_dir=tmp_path, feeds=file))
+    assert [lines[f"feed {name}"].state for name in ("good", "also")] == [State.OK, State.OK]
+    assert {lines[f"feed {name}"].problem for name in dead} == {f"no answer within {ANSWER_SECONDS:g} s"}
+    assert len(started) == 1
+
+
+def test_what_was_not_tried_in_time_is_a_warning(tmp_path: Path) -> None:
+    with black_hole() as silent:
+        checks = feed_checks(Settings(data_dir=tmp_path, feeds=feeds_file(tmp_path, silent=silent)))
+        (_, feed) = run_checks(checks, Settings(), 0.0)
+    assert (feed.state, feed.warning) == (State.WARNING, "not tried in time")
 
 
 # -- checks side by side

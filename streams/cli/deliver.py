@@ -25,6 +25,7 @@ from streams.transport.broker import Broker
 app = typer.Typer(help="Notifications: which wait, failed or were sent; send them again.", no_args_is_help=True)
 
 _POLL_SECONDS = 0.25
+_SHOWN = 50
 _STATES = ", ".join(status.value for status in Status)
 
 ReceiverOption = Annotated[
@@ -37,7 +38,9 @@ def list_deliveries(
     namespace: NamespaceOption = None,
     receiver: ReceiverOption = None,
     state: Annotated[list[Status] | None, typer.Option("--state", help=f"Only these: {_STATES}.")] = None,
-    limit: Annotated[int, typer.Option(help="Most rows to show, the latest.", min=1)] = 50,
+    limit: Annotated[
+        int | None, typer.Option(help="Most rows, the latest: 50, and with --json all, unless given.", min=1)
+    ] = None,
     archive: Annotated[bool, typer.Option("--archive", help="Read the archive's copy, which forgets nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -47,13 +50,13 @@ def list_deliveries(
     found = _archived(settings) if archive else _in_rows(settings)
     rows = [row for row in found if row["state"] in wanted and row["receiver"].startswith(receiver or "")]
     if json:
-        for row in rows[-limit:]:
+        for row in rows[-(limit or len(rows)) :]:
             print_json(row)
         return
     if not rows:
         console.print(f"No such notifications in [bold]{foreign(settings.namespace)}[/].", highlight=False)
         return
-    for row in rows[-limit:]:
+    for row in rows[-(limit or _SHOWN) :]:
         _show(row)
     _show_counts(rows)
 

@@ -19,6 +19,8 @@ from streams.settings import Settings, load_settings
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
 
+_SHOWN = 50
+
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those with this reason.")]
 
 
@@ -26,7 +28,7 @@ ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those w
 def list_rejects(
     namespace: NamespaceOption = None,
     reason: ReasonOption = None,
-    limit: Annotated[int, typer.Option(help="Most rows to show.", min=1)] = 50,
+    limit: Annotated[int | None, typer.Option(help="Most rows: 50, and with --json all, unless given.", min=1)] = None,
     json: JsonOption = False,
 ) -> None:
     """Show what is parked: where it stood, why, and the start of what it was."""
@@ -40,7 +42,7 @@ def list_rejects(
     if not rows:
         console.print(f"Nothing is parked in [bold]{settings.namespace}[/].", highlight=False)
         return
-    show_rows(rows[:limit])
+    show_rows(rows[: limit or _SHOWN])
     counts = foreign(counted(Counter(row.reason for row in rows)))
     console.print(f"{len(rows)} parked: {counts}. Send them again with [bold]moodwire rejects retry[/].")
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 __all__ = [
+    "EARLIEST_MS",
+    "LATEST_MS",
     "NEWS",
     "RECORD_VERSION",
     "AlertEvent",
@@ -41,12 +43,21 @@ NEWS: Final = ("opened", "reopened", "escalated")
 
 Severity = str  # "warning" | "critical"
 
+EARLIEST_MS: Final = -62_135_596_800_000
+"""The begin of the year 1."""
+
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
+
+_Time = Annotated[int, msgspec.Meta(ge=EARLIEST_MS, le=LATEST_MS)]
+"""A time that a calendar has, in ms: every channel can print it."""
+
 
 class WindowSpan(msgspec.Struct, frozen=True):
     """The span that was counted, [start, end); `seconds` is the window's nominal length."""
 
-    start_ms: int
-    end_ms: int
+    start_ms: _Time
+    end_ms: _Time
     seconds: int
 
 
@@ -70,7 +81,7 @@ class Expected(msgspec.Struct, frozen=True):
 class Peak(msgspec.Struct, frozen=True):
     """The most improbable look so far: what an ended alert was about. Fields as in the event itself."""
 
-    at_ms: int
+    at_ms: _Time
     seconds: int
     negative: int
     total: int
@@ -83,7 +94,7 @@ class TopItem(msgspec.Struct, frozen=True):
     """A negative item behind the alert; `weight` is its probability of being negative."""
 
     id: str
-    seen_ms: int
+    seen_ms: _Time
     weight: float
     title: str = ""
     publisher: str = ""
@@ -109,8 +120,8 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     change: Change
     severity: Severity
-    onset_ms: int
-    updated_ms: int
+    onset_ms: _Time
+    updated_ms: _Time
     window: WindowSpan
     observed: Observed
     expected: Expected

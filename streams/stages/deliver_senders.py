@@ -154,7 +154,8 @@ class Senders:
         finally:
             receiver.begun_ms = 0
         now_ms = self._book.clock()
-        after = attempted(plan, answer, attempt, now_ms, self._deadline_ms)
+        now = desk.deliveries.get(plan.receiver, plan.notification) or plan  # somebody may have asked for it meanwhile
+        after = attempted(now, answer, attempt, now_ms, self._deadline_ms)
         receiver.heard(answer, attempt, now_ms)
         self._tell(after, answer)
         await self._settle(desk, [after])

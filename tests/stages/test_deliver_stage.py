@@ -9,8 +9,9 @@ import pytest
 
 from alerts import AlertEvent
 from alerts.delivery import Delivered, Delivery, GiveUp, Notification, RetryLater
+from alerts.records import EARLIEST_MS, LATEST_MS
 from streams.engine.runs import Record, Run
-from streams.errors import LeaseLost, Retry
+from streams.errors import LeaseLost, Reject, Retry
 from streams.stages.deliver import DeliverStage
 from streams.stages.deliver_desk import KEPT_EVENTS, Resend
 from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX
@@ -266,6 +267,28 @@ async def test_a_request_during_an_attempt_that_fails_makes_another_at_once() ->
     assert receiver.taken == ["a0.1", "a1.1"]
 
 
+async def test_a_request_for_the_notification_in_flight_is_answered_by_that_attempt() -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeReceiver):
+        async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+            begun.set()
+            await goes_on.wait()
+            return await super().notify(notification, now_ms)
+
+    receiver = Slow("webhook")
+    world = World([receiver])
+    await world.plan(*alerts(1))
+    sending = asyncio.ensure_future(world.send())
+    await begun.wait()
+    await world.worker().handle(asked("webhook", "a0.1", "r1"))
+    goes_on.set()
+    await sending
+    plan = world.worker().book.desks[0].deliveries.get("webhook", "a0.1")
+    assert plan is not None
+    assert (plan.status.value, plan.request, receiver.taken) == ("sent", "r1", ["a0.1"])
+
+
 async def test_one_that_is_known_no_longer_is_sent_from_the_event_in_the_request() -> None:
     receiver = FakeReceiver("webhook")
     world = World([receiver])
@@ -303,7 +326,7 @@ async def settle_and_prune(world: World) -> None:
         await world.copy()
 
 
-@pytest.mark.parametrize("claimed_ms", [2**62, NOW_MS + 24 * HOUR_MS, -(2**62)])
+@pytest.mark.parametrize("claimed_ms", [LATEST_MS, NOW_MS + 24 * HOUR_MS, EARLIEST_MS])
 async def test_a_time_that_a_record_claims_silences_no_later_alert(claimed_ms: int) -> None:
     receiver = FakeReceiver("file")
     world = World([receiver])
@@ -314,6 +337,15 @@ async def test_a_time_that_a_record_claims_silences_no_later_alert(claimed_ms: i
     await world.plan(*[delivery_event(f"late{number}") for number in range(20)], first=10_000)
     await world.send()
     assert receiver.taken[-20:] == [f"late{number}.1" for number in range(20)]
+
+
+@pytest.mark.parametrize("claimed_ms", [2**62, LATEST_MS + 1, EARLIEST_MS - 1, -(2**62)])
+@pytest.mark.parametrize("field", ["updated_ms", "onset_ms"])
+async def test_an_event_with_a_time_that_no_calendar_has_is_refused(field: str, claimed_ms: int) -> None:
+    event = msgspec.structs.replace(delivery_event("far"), **{field: claimed_ms})
+    with pytest.raises(Reject) as refused:
+        await World([FakeReceiver("file")]).plan(event)
+    assert refused.value.reason == "bad_alert"
 
 
 @pytest.mark.parametrize("off_ms", [24 * HOUR_MS, -24 * HOUR_MS])

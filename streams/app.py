@@ -12,7 +12,8 @@ from alerts import AlertConfig
 from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
 from models import Classifier
 from streams.archive import open_archive
-from streams.archive.protocol import Archive
+from streams.archive.protocol import Archive, ArchiveDamaged
+from streams.archive.sqlite import SqliteArchive
 from streams.classifiers import model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Parking, Stage
@@ -81,6 +82,16 @@ def channels_of(settings: Settings) -> list[Channel]:
     return channels
 
 
+def emptied(settings: Settings) -> ArchiveDamaged:
+    """The error for an archive that holds nothing beside a broker that holds scored items."""
+    archive, broker = (url.partition("://")[2] for url in (settings.archive, settings.broker))
+    return ArchiveDamaged(
+        f"archive {archive} is empty, though its broker {broker} holds items that were archived: the file was removed "
+        "or replaced. Restore both from a backup (`moodwire restore`), or run `moodwire archive rebuild -n "
+        f"{settings.namespace}`, which archives what the broker still holds"
+    )
+
+
 @dataclass
 class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
@@ -88,7 +99,8 @@ class Pipeline:
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
     not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs`,
     `config` (the alert rules) and `delivering` (the stage deliver, if it is one of them) are set once it is entered.
-    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other.
+    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other,
+    `ArchiveDamaged` where the embedded archive is empty and its broker holds items that were archived.
     """
 
     settings: Settings
@@ -104,6 +116,7 @@ class Pipeline:
     delivering: DeliverStage | None = field(default=None, init=False)
     _news: TopicState = field(init=False)
     _control: Control = field(default_factory=Control, init=False)
+    _files: SqliteArchive | None = field(default=None, init=False)
     _followers: list[Follower] = field(default_factory=list, init=False)
     _broker: Broker | None = field(default=None, init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
@@ -118,8 +131,7 @@ class Pipeline:
             self._news = broker.topic(self.settings.topics.news)
             self._control = read_control(broker.scan(self.settings.topics.control))
         if self.archive is None:
-            self.archive = open_archive(self.settings.archive, self.settings.elastic)
-            self._stack.push_async_callback(self.archive.close)
+            self.archive = await self._open_archive()
         if self.operations is not None:
             self.archive = self.operations.archive(self.archive)
             self.operations.rules(self.config)
@@ -130,6 +142,25 @@ class Pipeline:
             await self._stack.enter_async_context(self.delivering)
         settle_interpreter()
         return self
+
+    async def _open_archive(self) -> Archive:
+        archive = open_archive(self.settings.archive, self.settings.elastic)
+        self._stack.push_async_callback(archive.close)
+        if isinstance(archive, SqliteArchive):
+            self._files = archive
+            if not self.settings.on_kafka and await archive.is_new() and self._has_scored():
+                await self._stack.aclose()
+                raise emptied(self.settings)
+        return archive
+
+    def _has_scored(self) -> bool:
+        with open_broker(self.settings.broker, self.settings.kafka) as broker:
+            return next(iter(broker.scan(self.settings.topics.scored)), None) is not None
+
+    def check(self) -> None:
+        """Raises `ArchiveDamaged` when the embedded archive's file was removed or replaced; for `run_stages`."""
+        if self._files is not None:
+            self._files.check()
 
     @property
     def broker(self) -> Broker:

@@ -112,7 +112,7 @@ async def _play(
         publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, checked, on_progress, quit_publishing))
         following = asyncio.ensure_future(_stop_when_drained(pipeline, broker, publishing, stop, on_scored))
         try:
-            stopped_by = await run_stages(pipeline.jobs, until=stop)
+            stopped_by = await run_stages(pipeline.jobs, until=stop, check=pipeline.check)
             quit_publishing.set()
             progress = await publishing
             drained = following.done() and following.result()

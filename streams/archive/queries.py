@@ -25,6 +25,7 @@ from streams.records import Scored
 __all__ = [
     "alert_history",
     "alerts",
+    "is_new",
     "items_by_id",
     "notifications",
     "placed",
@@ -49,6 +50,14 @@ def stats(db: sqlite3.Connection) -> ArchiveStats:
         " (SELECT count(*) FROM versions), (SELECT count(*) FROM sightings)"
     ).fetchone()
     return ArchiveStats(items, versions - items, duplicates)
+
+
+def is_new(db: sqlite3.Connection) -> bool:
+    """Whether nothing was ever written: pruning leaves the names of series."""
+    (found,) = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM versions) OR EXISTS (SELECT 1 FROM series) OR EXISTS (SELECT 1 FROM alerts)"
+    ).fetchone()
+    return not found
 
 
 def unscored(db: sqlite3.Connection) -> dict[str, int]:

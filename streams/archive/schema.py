@@ -16,7 +16,7 @@ from streams.archive.protocol import ArchiveDamaged, ArchiveError
 from streams.errors import MoodwireError, Retry
 from streams.private_files import private_database, tighten
 
-__all__ = ["connect", "explain"]
+__all__ = ["connect", "explain", "lost"]
 
 SCHEMA_VERSION = 2
 _BUSY_SECONDS = 10.0
@@ -50,6 +50,11 @@ CREATE TABLE notifications (
     revision INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX notifications_by_change ON notifications (updated_ms);
 """
+
+_WAY_OUT = (
+    "stop moodwire and restore it from a backup (`moodwire backup`), or move it away together with its -wal and -shm "
+    "files and run `moodwire archive rebuild`"
+)
 
 _PASSING = ("locked", "busy", "full", "readonly", "disk i/o")
 """Words in SQLite's messages about what may be over when the run is tried again."""
@@ -108,11 +113,12 @@ def explain(error: sqlite3.Error, path: Path) -> MoodwireError:
     """The error as an operator needs it: `Retry` for what may pass, `ArchiveError` for what will not."""
     text = str(error)
     if (getattr(error, "sqlite_errorname", "") or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return ArchiveDamaged(
-            f"archive {path} is damaged, or is none ({text}): stop moodwire and restore it from a backup "
-            "(`moodwire backup`), or move it away together with its -wal and -shm files and run `moodwire archive "
-            "rebuild`"
-        )
+        return ArchiveDamaged(f"archive {path} is damaged, or is none ({text}): {_WAY_OUT}")
     if isinstance(error, sqlite3.OperationalError) and any(word in text.lower() for word in _PASSING):
         return Retry(f"archive {path} cannot be used now: {text}", 2.0)
     return ArchiveError(f"archive {path}: {text}; is it an archive of moodwire, and is its folder writable?")
+
+
+def lost(path: Path, what: str) -> ArchiveDamaged:
+    """The error for an archive's file that is not the one that was opened; `what` became of it."""
+    return ArchiveDamaged(f"archive {path} {what} while moodwire used it: {_WAY_OUT}")

@@ -50,6 +50,14 @@ class SqliteArchive:
         self._items = ItemWriter(self._writer._db)
         self._writer.rolled_back = self._items.forget
 
+    def check(self) -> None:
+        """Raises `ArchiveDamaged` when the path names the open file no longer; a few microseconds."""
+        self._writer.check()
+
+    async def is_new(self) -> bool:
+        """Whether nothing was ever written to it: one that was pruned of all items is not."""
+        return await self._reader.do(queries.is_new)
+
     async def claim(self, records: Sequence[Unscored]) -> None:
         """Nothing is won by it: a batch is one transaction."""
 

@@ -12,7 +12,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from streams.archive.schema import connect, explain
+from streams.archive.protocol import ArchiveDamaged
+from streams.archive.schema import connect, explain, lost
+from streams.kept_file import KeptFile
 
 __all__ = ["Reader", "Writer"]
 
@@ -28,6 +30,7 @@ class _Thread:
     def __init__(self, path: Path, name: str, *, read_only: bool) -> None:
         self._path = path
         self._db = connect(path, read_only=read_only)
+        self._file = KeptFile(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -44,6 +47,11 @@ class _Thread:
         if self._thread.is_alive():
             self._jobs.put(None)
             self._thread.join()
+
+    def check(self) -> None:
+        """Raises ArchiveDamaged when the path names the open file no longer; a few microseconds."""
+        if loss := self._file.loss():
+            raise lost(self._path, loss)
 
     def _work(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -69,6 +77,7 @@ class _Thread:
 
     def _attempt(self, job: Callable[[sqlite3.Connection], object]) -> tuple[object, Exception | None]:
         try:
+            self.check()
             return job(self._db), None
         except sqlite3.Error as error:
             return None, explain(error, self._path)
@@ -102,6 +111,9 @@ class Writer(_Thread):
             for job, _ in group:
                 results.append(self._savepoint(job))
             self._db.execute("COMMIT")
+            self.check()  # after the commit: what went to a file that is gone is not durable
+        except ArchiveDamaged as error:
+            results = [(None, error)] * len(group)
         except sqlite3.Error as error:
             self._rollback()
             results = [(None, explain(error, self._path))] * len(group)

@@ -145,6 +145,12 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
             f"Interrupted: {report.progress.lines:,} lines are read, {report.waiting:,} records wait. "
             "The same command goes on from here."
         )
+    elif not report.archived and report.progress.already_complete and report.progress.lines > report.rejected:
+        yield (
+            "Nothing is archived: the file was played before, and its items are in the archive no more. Were they "
+            f"pruned? `moodwire archive rebuild -n {report.namespace}` archives what the broker still holds; --into "
+            "another name plays the file anew."
+        )
     elif not report.archived:
         yield "Nothing was archived: the file holds no record that can be used."
 

@@ -80,4 +80,4 @@ async def _run(settings: Settings, names: list[str], feeds: Sequence[Feed], kind
             watch = operations.feeds
             polling = partial(poll_feeds, settings, feeds, stop, watch.polled, on_plan=watch.planned)
             await stack.enter_async_context(operations.running(FEEDS, polling))
-        await run_stages(pipeline.jobs, until=stop)
+        await run_stages(pipeline.jobs, until=stop, check=pipeline.check)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
@@ -22,29 +22,36 @@ __all__ = ["drained", "run_stages"]
 log = logging.getLogger(__name__)
 
 _UPKEEP_SECONDS = 10.0
+_CHECK_SECONDS = 1.0
 _WARN_EVERY = 360  # turns: once an hour
 
 
-async def run_stages(jobs: Sequence[StageJob], *, until: asyncio.Event | None = None) -> signal.Signals | None:
-    """Runs until `until` is set, SIGTERM or SIGINT arrives, or one stage's app fails.
+def no_check() -> None:
+    """There is nothing to check."""
 
-    Then every stage finishes the runs in hand within its bound, commits them and stops. Returns the signal that
-    arrived, if one did. Raises StageTaken when another worker has one of the stages, and TransportError when an app
-    failed.
+
+async def run_stages(
+    jobs: Sequence[StageJob], *, until: asyncio.Event | None = None, check: Callable[[], None] = no_check
+) -> signal.Signals | None:
+    """Runs until `until` is set, SIGTERM or SIGINT arrives, one stage's app fails, or `check` raises Damaged.
+
+    `check` is called about once a second, also while there is nothing to do, and must not block. Then every stage
+    finishes the runs in hand within its bound, commits them and stops. Returns the signal that arrived, if one did.
+    Raises StageTaken when another worker has one of the stages, and TransportError when an app failed.
     """
     stop = until or asyncio.Event()
     with _stopped_by_signals(stop) as arrived:
-        upkeep = None
+        beside: list[asyncio.Task[None]] = []
         try:
             for job in jobs:
                 job.app.transport.claim()
             await asyncio.gather(*(job.start() for job in jobs))
-            upkeep = asyncio.create_task(_upkeep(jobs))
+            beside = [asyncio.create_task(_upkeep(jobs)), asyncio.create_task(_checking(jobs, check))]
             await _first(stop, jobs)
         finally:
-            if upkeep is not None:
-                upkeep.cancel()
-                await asyncio.gather(upkeep, return_exceptions=True)  # whatever it ended with, the stages stop well
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)  # whatever they ended with, the stages stop well
             await asyncio.gather(*(job.stop() for job in jobs))
     for job in jobs:
         if job.app.crashed:
@@ -90,6 +97,17 @@ async def _first(stop: asyncio.Event, jobs: Sequence[StageJob]) -> None:
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def _checking(jobs: Sequence[StageJob], check: Callable[[], None]) -> None:
+    """Ends the stages when `check` finds damage, which no retry helps."""
+    while jobs:
+        await asyncio.sleep(_CHECK_SECONDS)
+        try:
+            check()
+        except Damaged as error:
+            await jobs[0].app.crash(error)
+            return
 
 
 async def _upkeep(jobs: Sequence[StageJob]) -> None:

@@ -85,6 +85,29 @@ def test_a_replay_that_archives_nothing_ends_with_1(tmp_path: Path) -> None:
     assert f"Data: {tmp_path / 'replay-empty'}" in done.stdout.replace("\n", "")
 
 
+def test_an_archive_that_vanished_is_an_error_with_the_way_out(tmp_path: Path) -> None:
+    file = write(tmp_path / "news.ndjson", *(item(n) for n in range(5)))
+    assert moodwire(tmp_path, "replay", file).returncode == 0
+    for lost in (tmp_path / "replay-news").glob("archive.db*"):
+        lost.unlink()
+    again = moodwire(tmp_path, "replay", file)
+    assert again.returncode == 1
+    said = again.stderr.replace("\n", " ")
+    assert "archive.db is empty, though its broker" in said
+    assert "moodwire archive rebuild -n replay-news" in said
+    assert moodwire(tmp_path, "archive", "rebuild", "-n", "replay-news").returncode == 0
+    assert json.loads(moodwire(tmp_path, "replay", file, "--json").stdout)["items"] == 5
+
+
+def test_an_archive_that_was_pruned_of_all_is_none_that_vanished(tmp_path: Path) -> None:
+    file = write(tmp_path / "news.ndjson", *(item(n) for n in range(5)))
+    assert moodwire(tmp_path, "replay", file).returncode == 0
+    assert moodwire(tmp_path, "archive", "prune", "-n", "replay-news", "--older-than", "0").returncode == 0
+    again = moodwire(tmp_path, "replay", file)
+    assert again.returncode == 1
+    assert "the file was played before, and its items are in the archive no more" in again.stdout.replace("\n", " ")
+
+
 def test_what_was_not_scored_and_not_dated_is_counted_by_language_and_reason(tmp_path: Path) -> None:
     rows = [item(n) for n in range(3)]
     rows += [item(n, title=f"银行倒闭引发市场恐慌情绪第{n}次") for n in range(3, 5)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from streams.archive.protocol import ArchiveDamaged
+from streams.archive.schema import connect as connect_archive
 from streams.archive.sqlite import SqliteArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Run
@@ -134,6 +136,78 @@ async def test_a_damaged_archive_names_the_file_and_the_way_out(tmp_path: Path) 
     try:
         with pytest.raises(ArchiveDamaged, match=r"archive\.db is damaged.*restore it.*archive rebuild"):
             await archive.stats()
+    finally:
+        await archive.close()
+
+
+def replace(path: Path, how: str) -> None:
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    if how == "replaced":
+        with Store.open(path) if path.name == "broker.db" else closing(connect_archive(path)):
+            pass
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_broker_whose_file_is_gone_ends_the_stage(topics: ContractBroker, how: str) -> None:
+    """All went on well, into a file without a name."""
+    worker = Worker(topics)
+    topics.publish([Send("in", b"k", b"1", 0)])
+    running = asyncio.create_task(run_stages([worker.job]))
+    await worker.drained()
+    replace(Path(topics.url.partition("://")[2]), how)
+    with pytest.raises(TransportError, match=rf"broker\.db was {how} .*moodwire restore.*archive restate"):
+        async with asyncio.timeout(60):
+            await running
+
+
+async def test_what_is_checked_beside_the_stages_ends_them(topics: ContractBroker) -> None:
+    worker, path = Worker(topics), topics.folder / "archive.db"
+    archive = SqliteArchive(path)
+    running = asyncio.create_task(run_stages([worker.job], check=archive.check))
+    await until(lambda: bool(worker.app.consumer and worker.app.consumer.assignment()))
+    replace(path, "removed")
+    with pytest.raises(TransportError, match=r"archive\.db was removed .*archive rebuild"):
+        async with asyncio.timeout(60):
+            await running
+    await archive.close()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_broker_whose_file_is_gone_takes_and_gives_nothing(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "broker.db"
+    with Store.open(path) as store:
+        store.create_topic("t", 1)
+        replace(path, how)
+        for use in (
+            lambda: store.append([Send("t", None, b"1")]),
+            lambda: store.read("t", 0, 0, 1),
+            store.changes,
+            lambda: store.compact(1),
+        ):
+            with pytest.raises(BrokerDamaged, match=f"was {how}"):
+                use()
+    assert path.exists() is (how == "replaced"), "nothing makes it anew"
+
+
+def test_what_was_written_while_the_broker_went_is_not_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "broker.db"
+    with Store.open(path) as store:
+        store.create_topic("t", 1)
+        with pytest.raises(BrokerDamaged, match="was removed"), store._writing():
+            path.unlink()
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_an_archive_whose_file_is_gone_takes_and_gives_nothing(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "archive.db"
+    archive = SqliteArchive(path)
+    assert await archive.is_new()
+    replace(path, how)
+    try:
+        for use in (archive.stats, lambda: archive.write_items([]), lambda: archive.write_alerts([])):
+            with pytest.raises(ArchiveDamaged, match=rf"archive\.db was {how}.*archive rebuild"):
+                await use()
     finally:
         await archive.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streams.errors import BrokerDamaged, TransportError
 
-__all__ = ["OFFSET_BITS", "OFFSET_MASK", "connect", "explained", "is_damage", "prepare", "transaction"]
+__all__ = ["OFFSET_BITS", "OFFSET_MASK", "connect", "explained", "is_damage", "lost", "prepare", "transaction"]
 
 #: A record's row id is its partition's id and its offset in one integer: rows of a partition lie together in
 #: the order of their offsets, and the table needs no second index. 2^40 offsets, 2^23 partitions.
@@ -29,6 +29,12 @@ _SETTINGS = (
     "cache_size = -8192",  # KiB
     f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
     f"journal_size_limit = {_KEEP_WAL_BYTES}",
+)
+
+_WAY_OUT = (
+    "stop moodwire and restore it from a backup together with archive.db (`moodwire restore`), or move it away with "
+    "its -wal and -shm files, keep archive.db, run `moodwire archive restate` before anything else, then start "
+    "moodwire and publish the news again."
 )
 
 _TABLES = """
@@ -144,11 +150,13 @@ def explained(path: Path) -> Iterator[None]:
 def _explained(path: Path, error: sqlite3.Error) -> TransportError:
     if is_damage(error):
         what = "is not a broker's file, or its head is damaged" if "NOTADB" in error.sqlite_errorname else "is damaged"
-        return BrokerDamaged(
-            f"{path} {what} ({error}): stop moodwire and restore it from a backup (`moodwire backup`), or move it away "
-            "together with its -wal and -shm files and publish the news again."
-        )
+        return BrokerDamaged(f"{path} {what} ({error}): {_WAY_OUT}")
     return TransportError(_explain(path, error))
+
+
+def lost(path: Path, what: str) -> BrokerDamaged:
+    """The error for a broker's file that is not the one that was opened; `what` became of it."""
+    return BrokerDamaged(f"{path} {what} while moodwire used it, nothing is read or written any more: {_WAY_OUT}")
 
 
 def is_damage(error: sqlite3.Error) -> bool:

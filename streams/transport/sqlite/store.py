@@ -13,9 +13,10 @@ from typing import Self
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
+from streams.kept_file import KeptFile
 from streams.private_files import private_database, tighten
 from streams.transport.sqlite.log import Log, TopicInfo
-from streams.transport.sqlite.schema import connect, explained, prepare, transaction
+from streams.transport.sqlite.schema import connect, explained, lost, prepare, transaction
 from streams.transport.sqlite.upkeep import Held, Upkeep
 from streams.transport.sqlite.wakeup import hub
 
@@ -49,6 +50,7 @@ class Store:
         self.path = path
         self.hub = hub(path)
         self._reading = threading.Lock()
+        self._file = KeptFile(path)
         with explained(path), ExitStack() as opened:
             self._write_db = opened.enter_context(closing(connect(path)))
             with self.hub.write_lock:
@@ -70,6 +72,11 @@ class Store:
             private_database(path)
         return cls(path)
 
+    def check(self) -> None:
+        """Raises BrokerDamaged when the path names the open file no longer; a few microseconds."""
+        if loss := self._file.loss():
+            raise lost(self.path, loss)
+
     def close(self) -> None:
         """Closes the file; the last one to close folds the write-ahead log into it."""
         with self.hub.write_lock, self._reading:
@@ -86,11 +93,14 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Log]:
+        self.check()
         with explained(self.path), self.hub.write_lock, transaction(self._write_db):
             yield self._write_log
+        self.check()  # after the commit: what went to a file that is gone is not durable
 
     @contextmanager
     def _looking(self) -> Iterator[Log]:
+        self.check()
         with explained(self.path), self._reading:
             yield self._read_log
 
@@ -253,6 +263,7 @@ class Store:
     @contextmanager
     def _upkeep(self) -> Iterator[Upkeep]:
         """A connection of its own, so that a long look over a topic holds up neither readers nor writers."""
+        self.check()  # to connect would make the file anew
         with explained(self.path), closing(connect(self.path)) as db:
 
             @contextmanager

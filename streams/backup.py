@@ -26,6 +26,7 @@ BROKER = "broker.db"
 ARCHIVE = "archive.db"
 
 _BUSY_SECONDS = 60.0
+_NEWS = ".news"
 
 
 def back_up(files: Mapping[str, Path], folder: Path) -> list[Path]:
@@ -44,19 +45,24 @@ def back_up(files: Mapping[str, Path], folder: Path) -> list[Path]:
             for snapshot in snapshots.values():
                 snapshot.execute("BEGIN")
                 snapshot.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here it sees no later commit
-        return _named([_copied(snapshot, folder / name, _check_whole) for name, snapshot in snapshots.items()])
+        with _partials_removed(folder / name for name in files):
+            return _named([_copied(snapshot, folder / name, _check_whole) for name, snapshot in snapshots.items()])
 
 
-def restore(folder: Path, files: Mapping[str, Path]) -> list[Path]:
+def restore(folder: Path, files: Mapping[str, Path], topics: str) -> list[Path]:
     """Copies a backup in `folder` to where `files` say; returns these places. No worker may run.
 
-    Raises `BackupFailed`: the backup lacks a file, one is damaged or none of moodwire's, or a place is taken.
+    Raises `BackupFailed`: the backup lacks a file, one is damaged or none of moodwire's, a place is taken, or the
+    broker's topics are another namespace's; this one's begin with `topics`.
     """
     check_backup(folder, files)
     for path in files.values():
         _must(not path.exists(), f"{path} exists: move it away first, together with its -wal and -shm files")
-    with _failures(folder):
-        return _named([_restored(folder / name, path, name) for name, path in files.items()])
+    with _failures(folder), _partials_removed(files.values()):
+        partials = [_restored(folder / name, path, name) for name, path in files.items()]
+        if BROKER in files:
+            _check_topics(partials[list(files).index(BROKER)], folder, topics)
+        return _named(partials)
 
 
 def check_backup(folder: Path, names: Iterable[str]) -> None:
@@ -99,9 +105,26 @@ def _locked(broker: Path | None) -> Iterator[None]:
         lock.execute("ROLLBACK")
 
 
+@contextmanager
+def _partials_removed(places: Iterable[Path]) -> Iterator[None]:
+    """After a failure no half of a copy stays behind."""
+    partials = [_partial(place) for place in places]
+    try:
+        yield
+    except BaseException:
+        for partial in partials:
+            for beside in ("", "-wal", "-shm", "-journal"):
+                partial.with_name(partial.name + beside).unlink(missing_ok=True)
+        raise
+
+
+def _partial(place: Path) -> Path:
+    return place.with_name(f"{place.name}.partial")
+
+
 def _copied(source: sqlite3.Connection, place: Path, check: Callable[[Path], None]) -> Path:
     """The copy of `source` beside `place`, whole, checked and on the disk."""
-    partial = place.with_name(f"{place.name}.partial")
+    partial = _partial(place)
     partial.unlink(missing_ok=True)
     private_database(partial)
     with closing(_reader(partial)) as target:
@@ -128,6 +151,17 @@ def _check_whole(path: Path) -> None:
 def _open_broker(path: Path) -> None:
     _check_whole(path)
     Store.open(path).close()
+
+
+def _check_topics(broker: Path, folder: Path, topics: str) -> None:
+    with Store.open(broker) as store:
+        found = sorted(store.topics())
+    others = ", ".join(sorted({name.removesuffix(_NEWS) for name in found if name.endswith(_NEWS)})) or "no namespace"
+    _must(
+        not found or any(name.startswith(topics) for name in found),
+        f"{folder} is the backup of {others}, and these settings are those of {topics.removesuffix('.')} "
+        "(MOODWIRE_PREFIX and namespace): name the namespace that was backed up with -n",
+    )
 
 
 def _open_archive(path: Path) -> None:

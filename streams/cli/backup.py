@@ -38,7 +38,7 @@ def restore(folder: FolderArgument, namespace: NamespaceOption = None, json: Jso
                 lock = GroupLock(files[BROKER], settings.topics.group(stage))
                 lock.acquire()
                 held.callback(lock.release)
-        _report(settings, restore_files(folder, files), "restored", json=json)
+        _report(settings, restore_files(folder, files, settings.topics.name("")), "restored", json=json)
 
 
 def _embedded(settings: Settings) -> dict[str, Path]:

@@ -63,7 +63,7 @@ def test_topics_that_are_not_there_are_named_and_no_problem(broker: KafkaBroker)
         ({"min.insync.replicas": "2"}, "lets nothing be sent"),
         ({"cleanup.policy": "delete"}, "cleanup.policy=compact"),
         ({"min.compaction.lag.ms": "0"}, "min.compaction.lag.ms=0"),
-        ({"max.message.bytes": "1000000"}, r"1,000,000 bytes.*set max.message.bytes=\d+"),
+        ({"max.message.bytes": "500000"}, r"500,000 bytes.*set max.message.bytes=\d+"),
     ],
 )
 def test_a_dangerous_setting_is_named(

@@ -213,3 +213,20 @@ def test_a_lost_embedded_archive_is_made_again_from_the_topics(
     got = outcome(tmp_path, NAMESPACE)
     assert (got.items, got.rows, got.alerts) == (undisturbed.items, undisturbed.rows, undisturbed.alerts)
     assert (got.stats.items, got.stats.revisions) == (undisturbed.stats.items, undisturbed.stats.revisions)
+
+
+def test_a_lost_embedded_broker_is_made_again_from_the_archive(
+    feed: Path, undisturbed: Outcome, tmp_path: Path
+) -> None:
+    """The way that the error names: what was archived is counted again, then the news come once more from the start."""
+    with replaying(tmp_path, feed) as process:
+        until_archived(process, tmp_path, LINES // 2)
+    for file in (tmp_path / NAMESPACE).glob("broker.db*"):
+        file.rename(tmp_path / file.name)
+    restated = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE)
+    assert restated.returncode == 0, restated.stderr
+    replay(tmp_path, feed, NAMESPACE)
+    got = outcome(tmp_path, NAMESPACE)
+    assert (got.items, got.rows, got.alerts) == (undisturbed.items, undisturbed.rows, undisturbed.alerts)
+    assert got.rejects == undisturbed.rejects
+    assert (got.stats.items, got.stats.revisions) == (undisturbed.stats.items, undisturbed.stats.revisions)

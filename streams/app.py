@@ -12,7 +12,7 @@ from alerts import AlertConfig
 from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
 from models import Classifier
 from streams.archive import open_archive
-from streams.archive.protocol import Archive, ArchiveDamaged
+from streams.archive.protocol import Archive
 from streams.archive.sqlite import SqliteArchive
 from streams.classifiers import model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
@@ -24,6 +24,7 @@ from streams.learning.follower import Follower, lineup_of
 from streams.learning.shadow import ShadowDesk
 from streams.learning.shelf import OpenModel, Shelf
 from streams.learning.swap import FixedVersions, SwappedVersions
+from streams.losses import check_for_losses
 from streams.namespaces import Kind, declare
 from streams.net.client import open_client
 from streams.observe.operations import Operations
@@ -82,16 +83,6 @@ def channels_of(settings: Settings) -> list[Channel]:
     return channels
 
 
-def emptied(settings: Settings) -> ArchiveDamaged:
-    """The error for an archive that holds nothing beside a broker that holds scored items."""
-    archive, broker = (url.partition("://")[2] for url in (settings.archive, settings.broker))
-    return ArchiveDamaged(
-        f"archive {archive} is empty, though its broker {broker} holds items that were archived: the file was removed "
-        "or replaced. Restore both from a backup (`moodwire restore`), or run `moodwire archive rebuild -n "
-        f"{settings.namespace}`, which archives what the broker still holds"
-    )
-
-
 @dataclass
 class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
@@ -148,14 +139,12 @@ class Pipeline:
         self._stack.push_async_callback(archive.close)
         if isinstance(archive, SqliteArchive):
             self._files = archive
-            if not self.settings.on_kafka and await archive.is_new() and self._has_scored():
+            try:
+                await check_for_losses(self.settings, archive)
+            except BaseException:
                 await self._stack.aclose()
-                raise emptied(self.settings)
+                raise
         return archive
-
-    def _has_scored(self) -> bool:
-        with open_broker(self.settings.broker, self.settings.kafka) as broker:
-            return next(iter(broker.scan(self.settings.topics.scored)), None) is not None
 
     def check(self) -> None:
         """Raises `ArchiveDamaged` when the embedded archive's file was removed or replaced; for `run_stages`."""

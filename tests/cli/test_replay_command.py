@@ -99,6 +99,19 @@ def test_an_archive_that_vanished_is_an_error_with_the_way_out(tmp_path: Path) -
     assert json.loads(moodwire(tmp_path, "replay", file, "--json").stdout)["items"] == 5
 
 
+def test_a_broker_that_vanished_is_a_warning_with_the_way_out(tmp_path: Path) -> None:
+    """All were duplicates then, and nothing was counted, without a word."""
+    file = write(tmp_path / "news.ndjson", *(item(n) for n in range(5)))
+    first = moodwire(tmp_path, "replay", file)
+    for lost in (tmp_path / "replay-news").glob("broker.db*"):
+        lost.unlink()
+    again = moodwire(tmp_path, "replay", file)
+    assert "moodwire archive restate -n replay-news" in again.stderr.replace("\n", " ")
+    assert moodwire(tmp_path, "archive", "restate", "-n", "replay-news").returncode == 0
+    last = moodwire(tmp_path, "replay", file)
+    assert "restate" not in first.stderr + last.stderr
+
+
 def test_an_archive_that_was_pruned_of_all_is_none_that_vanished(tmp_path: Path) -> None:
     file = write(tmp_path / "news.ndjson", *(item(n) for n in range(5)))
     assert moodwire(tmp_path, "replay", file).returncode == 0

@@ -97,9 +97,9 @@ async def test_a_changelog_that_takes_less_than_a_row_is_named_at_the_start(topi
     async with first.running():
         await until(lambda: first.ready)
     changelog = first.stage.state.changelog_topic  # type: ignore[attr-defined]  # FaustState's
-    await asyncio.to_thread(configure, topics, changelog, max_message_bytes=1_000_000)
+    await asyncio.to_thread(configure, topics, changelog, max_message_bytes=500_000)
     second = Worker(topics, partitions=1)
-    with pytest.raises(TransportError, match=r"changelog takes batches of 1,000,000 bytes.*max.message.bytes="):
+    with pytest.raises(TransportError, match=r"changelog takes batches of 500,000 bytes.*max.message.bytes="):
         await run_stages([second.job])
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,18 @@ import msgspec
 from streams.archive import open_archive
 from streams.archive.protocol import ArchiveStats, Query
 from streams.rejects import read_rejects
+from streams.sample import write_sample
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 
 __all__ = ["Outcome", "archived", "command", "environment", "outcome", "replay", "replay_killed", "shuffled"]
+
+
+def sample_lines(folder: Path, count: int) -> list[bytes]:
+    """The first lines of the sample feed, which is written into the folder."""
+    write_sample(folder / "sample.ndjson")
+    with (folder / "sample.ndjson").open("rb") as whole:
+        return list(islice(whole, count))
 
 
 @dataclass(frozen=True)

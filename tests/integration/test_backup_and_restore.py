@@ -10,17 +10,15 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streams.backup import ARCHIVE, BROKER, back_up
-from streams.sample import write_sample
 from streams.settings import Settings
 from tests.integration.elastic_server import ElasticServer
-from tests.integration.replays import Outcome, archived, command, environment, outcome, replay
+from tests.integration.replays import Outcome, archived, command, environment, outcome, replay, sample_lines
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -32,10 +30,8 @@ NAMESPACE = "start"
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("feed")
-    write_sample(folder / "sample.ndjson")
     path = folder / "start.ndjson"
-    with (folder / "sample.ndjson").open("rb") as whole:
-        path.write_bytes(b"".join(islice(whole, LINES)))
+    path.write_bytes(b"".join(sample_lines(folder, LINES)))
     return path
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams.sample import write_sample
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
-from tests.integration.replays import Outcome, outcome, replay, replay_killed
+from tests.integration.replays import Outcome, outcome, replay, replay_killed, sample_lines
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -24,10 +22,8 @@ LINES = 700
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The start of the sample feed, and a broken record in it."""
     folder = tmp_path_factory.mktemp("feed")
-    write_sample(folder / "sample.ndjson")
     path = folder / "start.ndjson"
-    with (folder / "sample.ndjson").open("rb") as whole:
-        lines = list(islice(whole, LINES))
+    lines = sample_lines(folder, LINES)
     path.write_bytes(b"".join([*lines[:300], b'{"title": \n', *lines[300:]]))
     return path
 

@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ import pytest
 from alerts.delivery import Status
 from streams.archive import open_archive
 from streams.deliveries import read_deliveries
-from streams.sample import write_sample
 from streams.settings import Settings
 from streams.transport.broker import open_broker
-from tests.integration.replays import Outcome, command, environment, outcome, replay
+from tests.integration.replays import Outcome, command, environment, outcome, replay, sample_lines
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -35,10 +33,8 @@ NAMESPACE = "start"
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("feed")
-    write_sample(folder / "sample.ndjson")
     path = folder / "start.ndjson"
-    with (folder / "sample.ndjson").open("rb") as whole:
-        path.write_bytes(b"".join(islice(whole, LINES)))
+    path.write_bytes(b"".join(sample_lines(folder, LINES)))
     return path
 
 

@@ -5,6 +5,7 @@ Every effect burns a fuse: rows one by one, a receiver's taking of a notificatio
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -74,6 +75,19 @@ class FakeReceiver:
 
     def dies(self) -> None:
         self.answer = down
+
+
+@dataclass
+class SlowReceiver(FakeReceiver):
+    """Takes nothing before it is told to: `begun` is set by its first attempt, which waits for `goes_on`."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+        self.begun.set()
+        await self.goes_on.wait()
+        return await super().notify(notification, now_ms)
 
 
 def down(notification: Notification, now_ms: int) -> Delivery:

@@ -18,7 +18,7 @@ from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX
 from streams.topics import RESEND_HEADER
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.engine.positions_harness import FakeState, Fuse
-from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, Wall, World, down
+from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, SlowReceiver, Wall, World, down
 
 
 def later(event: AlertEvent, minutes: int, change: str = "opened") -> AlertEvent:
@@ -268,15 +268,8 @@ async def test_a_request_during_an_attempt_that_fails_makes_another_at_once() ->
 
 
 async def test_a_request_for_the_notification_in_flight_is_answered_by_that_attempt() -> None:
-    begun, goes_on = asyncio.Event(), asyncio.Event()
-
-    class Slow(FakeReceiver):
-        async def notify(self, notification: Notification, now_ms: int) -> Delivery:
-            begun.set()
-            await goes_on.wait()
-            return await super().notify(notification, now_ms)
-
-    receiver = Slow("webhook")
+    receiver = SlowReceiver("webhook")
+    begun, goes_on = receiver.begun, receiver.goes_on
     world = World([receiver])
     await world.plan(*alerts(1))
     sending = asyncio.ensure_future(world.send())
@@ -381,15 +374,8 @@ async def test_a_topic_made_again_starts_from_offset_0_and_its_alerts_are_new() 
 
 
 async def test_attempts_in_flight_finish_at_a_stop_and_their_result_is_written() -> None:
-    begun, goes_on = asyncio.Event(), asyncio.Event()
-
-    class Slow(FakeReceiver):
-        async def notify(self, notification: Notification, now_ms: int) -> Delivery:
-            begun.set()
-            await goes_on.wait()
-            return await super().notify(notification, now_ms)
-
-    receiver = Slow("webhook")
+    receiver = SlowReceiver("webhook")
+    begun, goes_on = receiver.begun, receiver.goes_on
     world = World([receiver])
     async with world.worker() as stage:
         await world.plan(*alerts(2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
@@ -74,11 +73,11 @@ def _field_map(settings: Settings) -> str:
 
 def _data_folder(settings: Settings) -> str:
     home = settings.home
-    with _made(home), tempfile.TemporaryFile(dir=home) as file:
+    with _stand_in(home) as folder, tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"moodwire")
         file.flush()
         os.fsync(file.fileno())
-        free = shutil.disk_usage(home).free
+        free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE_BYTES:
         raise SettingsError(f"{home}: {free >> 20} MB are free on its disk")
     little = f"{WARNING}only {free >> 20} MB are free on its disk" if free < _LITTLE_FREE_BYTES else ""
@@ -92,21 +91,14 @@ def _open_to_others(home: Path) -> str:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """The folder exists within the block; whatever had to be made for it is removed again."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    made: list[Path] = []
-    try:
-        for path in reversed(missing):
-            path.mkdir()
-            made.append(path)
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-        yield
-    finally:
-        for path in reversed(made):
-            with contextlib.suppress(OSError):  # a command that runs beside has put something into it
-                path.rmdir()
+def _stand_in(folder: Path) -> Iterator[Path]:
+    """The folder, or one made beside where it would be, under another name: a check that runs beside does not see it."""
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if nearest == folder:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(dir=nearest, prefix=".moodwire-doctor-") as made:
+        yield Path(made)
 
 
 def _namespace(settings: Settings) -> str:
@@ -131,7 +123,7 @@ def _alerts_file(settings: Settings) -> str:
     if path.exists():
         with path.open("ab"):
             return f"{path}: can be written"
-    with _made(path.parent), tempfile.TemporaryFile(dir=path.parent):
+    with _stand_in(path.parent) as folder, tempfile.TemporaryFile(dir=folder):
         return f"{path}: can be made"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 
 from streams.archive import open_archive
@@ -33,7 +35,8 @@ def known_namespaces(settings: Settings, broker: Broker | None = None) -> list[s
     if broker is not None:
         topics = (name.removeprefix(settings.prefix) for name in broker.names(settings.prefix))
         return sorted(name.removesuffix(".news") for name in topics if name.endswith(".news"))
-    return sorted({file.parent.name for file in settings.data_dir.absolute().glob("*/*.db")})
+    found = glob("*/*.db", root_dir=settings.data_dir.absolute())  # passes over folders that vanish meanwhile
+    return sorted({file.partition(os.sep)[0] for file in found})
 
 
 def exists(settings: Settings) -> bool:

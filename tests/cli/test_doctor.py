@@ -18,6 +18,8 @@ import pytest
 from streams.cli.doctor import DEADLINE_SECONDS, checks_of
 from streams.cli.doctor_checks import ANSWER_SECONDS, Check, Finding, State, run_checks
 from streams.cli.doctor_feeds import feed_checks
+from streams.cli.doctor_files import _stand_in
+from streams.cli.existing import known_namespaces
 from streams.errors import SettingsError
 from streams.settings import Settings, load_settings
 from tests.cli.test_asking_creates_nothing import called, nowhere
@@ -88,6 +90,33 @@ def test_a_data_folder_is_made_and_written_and_removed_again(nowhere: Path) -> N
     line = found(load_settings(data_dir=nowhere / "a" / "b"))["data folder"]
     assert line.state is State.OK
     assert str(nowhere / "a" / "b" / "live") in line.found
+    assert list(nowhere.iterdir()) == []
+
+
+def test_folders_that_come_and_go_meanwhile_disturb_no_check(nowhere: Path) -> None:
+    """Another command makes and removes a namespace's folder while doctor lists them."""
+    folder, over = nowhere / "live", threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            folder.mkdir()
+            folder.rmdir()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for _ in range(2_000):
+            assert known_namespaces(load_settings(data_dir=nowhere)) == []
+    finally:
+        over.set()
+        other.join()
+
+
+def test_a_check_sees_nothing_of_what_another_tries(nowhere: Path) -> None:
+    with _stand_in(nowhere / "a" / "live") as folder:
+        (folder / "broker.db").touch()
+        assert not (nowhere / "a").exists()
+        assert known_namespaces(load_settings(data_dir=nowhere / "a")) == []
     assert list(nowhere.iterdir()) == []
 
 

@@ -19,11 +19,6 @@ from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Parking, Stage
 from streams.engine.ticks import ClockLimit
 from streams.feeds.fieldmap import field_map_of
-from streams.learning.control import Control, read_control
-from streams.learning.follower import Follower, lineup_of
-from streams.learning.shadow import ShadowDesk
-from streams.learning.shelf import OpenModel, Shelf
-from streams.learning.swap import FixedVersions, SwappedVersions
 from streams.losses import check_for_losses
 from streams.namespaces import Kind, declare
 from streams.net.client import open_client
@@ -31,6 +26,11 @@ from streams.observe.operations import Operations
 from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
+from streams.serving.control import Control, read_control
+from streams.serving.follower import Follower, lineup_of
+from streams.serving.model_cache import OpenModel, Shelf
+from streams.serving.shadow import ShadowDesk
+from streams.serving.swap import FixedVersions, SwappedVersions
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
 from streams.stages.reader import TextReader

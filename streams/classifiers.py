@@ -6,9 +6,9 @@ from models import Classifier, OnnxClassifier
 from models.artifact import Artifact, ArtifactError, open_artifact, shipped
 from models.registry import Registry
 from streams.errors import SettingsError
-from streams.learning.control import Control
-from streams.learning.follower import lineup_of
-from streams.learning.shelf import OpenModel
+from streams.serving.control import Control
+from streams.serving.follower import lineup_of
+from streams.serving.model_cache import OpenModel
 from streams.settings import Settings
 from streams.text.profile import Profile
 

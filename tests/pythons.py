@@ -29,7 +29,7 @@ MINORS = (11, 12, 13)
 #: What decides and reads: texts, ids, records, alerts, scores, files. No server, nothing of minutes.
 FAST = (
     "tests/test_every_python.py", "tests/text", "tests/engine", "tests/feeds", "tests/sample", "tests/stages",
-    "tests/alerts", "tests/archive/test_archive_contract.py", "tests/learning/test_feedback.py",
+    "tests/alerts", "tests/archive/test_archive_contract.py", "tests/lifecycle/test_feedback.py",
     "tests/models/test_artifact.py", "tests/models/test_batching.py", "tests/models/test_calibration.py",
     "tests/models/test_classifier.py", "tests/models/test_determinism.py", "tests/models/test_spans.py",
     "tests/models/test_token_heads.py", "tests/transport/test_partitioner.py", "tests/transport/test_store_log.py",

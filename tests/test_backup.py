@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from streams.archive.schema import connect as connect_archive
-from streams.backup import ARCHIVE, BROKER, back_up, restore
 from streams.errors import BackupFailed
+from streams.jobs.backup import ARCHIVE, BROKER, back_up, restore
 from streams.transport.sqlite.store import Store
 
 

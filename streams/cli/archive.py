@@ -15,11 +15,11 @@ from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.archive.protocol import Archive
 from streams.classifiers import classifiers_of
-from streams.cli.existing import open_existing, open_existing_archive
 from streams.cli.model_options import control_of, now_ms
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar
 from streams.errors import Retry, SettingsError
+from streams.existing import open_existing, open_existing_archive
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
 from streams.topics import topic_specs
@@ -108,7 +108,7 @@ def rescore(
 
 
 async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
-    from streams.rescoring import rescore as rescore_archive
+    from streams.jobs.rescore import rescore as rescore_archive
 
     profile = load_profile(settings.profile)
     classifiers = classifiers_of(settings, profile, control_of(settings))
@@ -132,7 +132,7 @@ async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
 @app.command("rebuild")
 def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     """Write what the topics still hold into the archive: after a loss, or into a new one."""
-    from streams.rebuilding import rebuild as rebuild_archive
+    from streams.jobs.rebuild import rebuild as rebuild_archive
 
     settings = load_settings(namespace=namespace)
     with open_existing(settings) as broker, progress_bar(quiet=json) as bar:
@@ -158,7 +158,7 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
 
     Refused while score or watch run. Cut off, it is to be started again.
     """
-    from streams.restating import restate as restate_watch
+    from streams.jobs.rebuild_state import restate as restate_watch
 
     settings = load_settings(namespace=namespace)
     archive = open_existing_archive(settings)  # the broker may be new: it was lost

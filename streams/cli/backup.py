@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from streams.archive.elastic.address import is_elastic
-from streams.backup import ARCHIVE, BROKER, back_up, check_backup
-from streams.backup import restore as restore_files
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
+from streams.jobs.backup import ARCHIVE, BROKER, back_up, check_backup
+from streams.jobs.backup import restore as restore_files
 from streams.private_files import private_home
 from streams.settings import Settings, load_settings
 from streams.transport.sqlite.broker import broker_path

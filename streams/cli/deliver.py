@@ -13,12 +13,12 @@ import typer
 
 from alerts.delivery import Planned, Status
 from streams.archive.protocol import StoredNotification
-from streams.cli.existing import open_existing, open_existing_archive
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
-from streams.deliveries import Known, archived_sends, read_deliveries, resend_sends, with_problem
 from streams.engine.ports import Send
 from streams.errors import MoodwireError
+from streams.existing import open_existing, open_existing_archive
+from streams.jobs.resend import Known, archived_sends, read_deliveries, resend_sends, with_problem
 from streams.settings import Settings, load_settings
 from streams.transport.broker import Broker
 

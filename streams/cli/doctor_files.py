@@ -15,8 +15,8 @@ from models import load_artifact, processor_report, shipped
 from models.registry import Registry
 from streams.app import alert_config
 from streams.cli.doctor_checks import WARNING, Check
-from streams.cli.existing import exists, known_namespaces
 from streams.errors import SettingsError
+from streams.existing import exists, known_namespaces
 from streams.feeds.fieldspec import load_fieldmap
 from streams.private_files import read_by_others
 from streams.settings import Settings
@@ -92,7 +92,7 @@ def _open_to_others(home: Path) -> str:
 
 @contextmanager
 def _stand_in(folder: Path) -> Iterator[Path]:
-    """The folder, or one made beside where it would be, under another name: a check that runs beside does not see it."""
+    """The folder, or a stand-in made beside its place under another name: a check that runs beside does not see it."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if nearest == folder:
         yield folder

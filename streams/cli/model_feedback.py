@@ -13,12 +13,12 @@ import msgspec
 import typer
 from rich.table import Table
 
-from streams.cli.existing import open_existing, open_existing_archive, records_of
 from streams.cli.model_options import now_ms, open_control
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject, SettingsError
-from streams.learning.feedback import Feedback, Review, feedback_send, parse_feedback, read_feedback, review
+from streams.existing import open_existing, open_existing_archive, records_of
+from streams.lifecycle.feedback import Feedback, Review, feedback_send, parse_feedback, read_feedback, review
 from streams.records import Scored
 from streams.settings import Settings, load_settings
 

@@ -25,8 +25,8 @@ from streams.cli.model_options import (
 )
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, errors, foreign, print_json
-from streams.cli.training_code import chosen_datasets, import_training
-from streams.learning.gating import Asked, ask_gate, verdict_record
+from streams.lifecycle.gate import Asked, ask_gate, verdict_record
+from streams.lifecycle.training_code import chosen_datasets, import_training
 from streams.settings import Settings, load_settings
 
 if TYPE_CHECKING:

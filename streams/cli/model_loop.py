@@ -23,8 +23,8 @@ from streams.cli.model_shadow import show_shadow
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
-from streams.learning.control import Control, Shadow, shadow_send
-from streams.learning.promoting import in_service
+from streams.lifecycle.promotion import in_service
+from streams.serving.control import Control, Shadow, shadow_send
 from streams.settings import load_settings
 from streams.text.profile import load_profile
 

@@ -12,11 +12,11 @@ import typer
 from models.artifact import Artifact
 from models.registry import Registry
 from streams.classifiers import shipped_models
-from streams.cli.existing import exists, open_existing, records_of
 from streams.cli.output import errors, foreign
-from streams.learning.control import Control, read_control
-from streams.learning.promoting import in_service
+from streams.existing import exists, open_existing, records_of
+from streams.lifecycle.promotion import in_service
 from streams.private_files import private_home
+from streams.serving.control import Control, read_control
 from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.topics import topic_specs

@@ -27,10 +27,10 @@ from streams.cli.model_options import (
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar, utc
 from streams.errors import SettingsError
-from streams.learning.baselines import Rescoring
-from streams.learning.control import Promotion, promotion_send
-from streams.learning.preparing import PreparedBaselines, prepare_baselines
-from streams.learning.promoting import Request, previous, promotion_of
+from streams.lifecycle.baselines import Rescoring
+from streams.lifecycle.preparation import PreparedBaselines, prepare_baselines
+from streams.lifecycle.promotion import Request, previous, promotion_of
+from streams.serving.control import Promotion, promotion_send
 from streams.settings import Settings, load_settings
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker

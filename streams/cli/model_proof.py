@@ -16,8 +16,8 @@ from models.proof.report import report_html
 from models.proof.speed import measure_speed
 from streams.cli.options import JsonOption
 from streams.cli.output import console, errors, foreign, print_json
-from streams.cli.training_code import chosen_datasets, import_training
 from streams.errors import MoodwireError
+from streams.lifecycle.training_code import chosen_datasets, import_training
 from streams.sample import generate
 
 if TYPE_CHECKING:

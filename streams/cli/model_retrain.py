@@ -20,9 +20,9 @@ from streams.cli.model_options import ByOption, artifact_in_service
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import errors, foreign, print_json
 from streams.errors import MoodwireError
-from streams.learning.feedback import Review
-from streams.learning.retraining import Recipe, next_version, shipped_descriptions, train_candidate
-from streams.learning.training_set import TrainingSet, build_training_set
+from streams.lifecycle.candidate import Recipe, next_version, shipped_descriptions, train_candidate
+from streams.lifecycle.feedback import Review
+from streams.lifecycle.training_set import TrainingSet, build_training_set
 from streams.settings import Settings, load_settings
 
 __all__ = ["retrain"]

@@ -9,9 +9,9 @@ from rich.table import Table
 from models import OnnxClassifier
 from models.artifact import Artifact
 from streams.archive.protocol import Query
-from streams.cli.existing import open_existing_archive
 from streams.cli.output import console, foreign, print_json
-from streams.learning.shadow_report import ShadowReport, shadow_report
+from streams.existing import open_existing_archive
+from streams.lifecycle.shadow_report import ShadowReport, shadow_report
 from streams.records import Scored
 from streams.settings import Settings
 from streams.text.profile import load_profile

@@ -9,8 +9,8 @@ import typer
 
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json
-from streams.cli.training_code import chosen_datasets, import_training
 from streams.errors import MoodwireError
+from streams.lifecycle.training_code import chosen_datasets, import_training
 
 __all__ = ["app"]
 

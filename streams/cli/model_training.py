@@ -12,7 +12,6 @@ from rich.table import Table
 
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json
-from streams.cli.training_code import chosen_datasets, import_training
 from streams.cli.training_options import (
     DATA,
     PLAN,
@@ -39,6 +38,7 @@ from streams.cli.training_options import (
     WandbOption,
 )
 from streams.errors import MoodwireError
+from streams.lifecycle.training_code import chosen_datasets, import_training
 
 __all__ = ["distil", "pretrain", "train", "tune"]
 

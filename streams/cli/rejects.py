@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.existing import open_existing
 from streams.cli.options import FieldMapOption, JsonOption, NamespaceOption
 from streams.cli.output import console, counted, foreign, print_json, utc
+from streams.existing import open_existing
 from streams.feeds.fieldmap import OF_THE_MAP, field_map_of
 from streams.feeds.rejects import RejectRecord
-from streams.rejects import read_rejects, retry_rejects
+from streams.jobs.retry import read_rejects, retry_rejects
 from streams.settings import Settings, load_settings
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)

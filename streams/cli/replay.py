@@ -12,13 +12,13 @@ import typer
 
 from alerts.delivery import TerminalChannel
 from streams.app import channels_of
-from streams.cli.existing import places
 from streams.cli.options import FieldMapOption, IntoOption, JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json, progress_bar
+from streams.existing import places
 from streams.feeds.fieldmap import OF_THE_MAP
 from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
-from streams.replaying import ReplayReport, namespace_of, replay_file
+from streams.jobs.replay import ReplayReport, namespace_of, replay_file
 from streams.settings import Settings, load_settings
 
 

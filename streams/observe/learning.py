@@ -20,7 +20,7 @@ __all__ = ["LearningFigures"]
 
 
 class LearningFigures(Collector):
-    """Drift and shadow figures in `registry`; a `streams.learning.shadow.ShadowFigures`."""
+    """Drift and shadow figures in `registry`; a `streams.serving.shadow.ShadowFigures`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.psi = Gauge(

@@ -9,8 +9,8 @@ import msgspec
 
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
-from streams.learning.prepared import Prepared
 from streams.records import VERSION, MentionBatch
+from streams.serving.prepared import Prepared
 from streams.topics import change_of
 
 __all__ = ["read_mentions", "take_baselines"]

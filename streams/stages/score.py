@@ -4,7 +4,7 @@
            ─► classify ─► archive ─► topics rejects, scored, mentions
 
 Preparing and classifying run in a worker thread, so the event loop goes on serving the other stages. Each record is
-classified by the version of its offset (`streams.learning.swap`), so a run may be classified in parts.
+classified by the version of its offset (`streams.serving.swap`), so a run may be classified in parts.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from streams.engine.runs import Run
 from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap
-from streams.learning.swap import FixedVersions, Part
 from streams.records import Scored
+from streams.serving.swap import FixedVersions, Part
 from streams.stages.classify import Verdict, classify_items
 from streams.stages.drafts import Draft, RecordReader
 from streams.stages.mentions import mention_sends

@@ -3,7 +3,7 @@
     record ─► partition rule ─► Waiting ─► watermark ─► a tick closes ─► Copies ─► close_tick by series ─► alert events
 
 A batch that names a promotion not heard of before finds the baselines that were prepared for it, and the partition
-goes over to them before it counts the batch (`streams.learning.baselines`).
+goes over to them before it counts the batch (`streams.lifecycle.baselines`).
 
 Only records change state, so counts, onsets and alert ids do not depend on how runs were cut, how often a
 crash redid them or how many workers share the work.
@@ -17,8 +17,8 @@ from alerts import AlertConfig, AlertEvent, Copies, Heard, StreamState, close_ti
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
-from streams.learning.prepared import BASELINES_PREFIX, Baselines, Prepared, is_baselines
 from streams.records import MentionBatch
+from streams.serving.prepared import BASELINES_PREFIX, Baselines, Prepared, is_baselines
 from streams.stages.mention_records import read_mentions, take_baselines
 from streams.stages.waiting import WAITING_PREFIX, Waiting
 from streams.stages.watch_rows import COPIES_PREFIX, LIMIT_PREFIX, SERIES_PREFIX, KeptLimits, PartitionRow

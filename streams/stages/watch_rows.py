@@ -4,7 +4,7 @@
     "s/SERIES"       a series' state at the last tick that was closed for it
     "w/TICK/PART"    mentions that wait for their tick (`streams.stages.waiting`)
     "c/PART"         what was counted within 24 hours, so that copies are told apart (`alerts.copies`)
-    "b/CHANGE/PART"  baselines that wait for a promotion (`streams.learning.prepared`)
+    "b/CHANGE/PART"  baselines that wait for a promotion (`streams.serving.prepared`)
     "t/OWN"          the limit of event time that held for a record, until the partition row is past it
 
 A crash leaves rows that are ahead of the partition row, and each of them is exact all the same: a series' row says up

@@ -13,7 +13,7 @@ from streams.archive.elastic import rescoring
 from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.protocol import ArchiveStats, Outcome
-from streams.rescoring import rescore
+from streams.jobs.rescore import rescore
 from streams.text.profile import Profile, load_profile
 from tests.archive.test_archive_contract import HOUR_MS, scored
 

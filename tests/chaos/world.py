@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from alerts.delivery import Planned, Status
-from streams.deliveries import read_deliveries
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
-from streams.restating import progress_by_partition
+from streams.jobs.rebuild_state import progress_by_partition
+from streams.jobs.resend import read_deliveries
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker

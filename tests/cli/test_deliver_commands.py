@@ -17,9 +17,9 @@ from alerts.delivery import Delivered, RetryLater
 from streams.app import Pipeline
 from streams.archive.protocol import StoredNotification
 from streams.cli import app
-from streams.deliveries import archived_sends, read_deliveries
 from streams.engine.ports import Send
 from streams.errors import MoodwireError
+from streams.jobs.resend import archived_sends, read_deliveries
 from streams.settings import Settings
 from streams.stages.watch import stored_alert
 from streams.topics import topic_specs

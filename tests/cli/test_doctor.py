@@ -19,8 +19,8 @@ from streams.cli.doctor import DEADLINE_SECONDS, checks_of
 from streams.cli.doctor_checks import ANSWER_SECONDS, Check, Finding, State, run_checks
 from streams.cli.doctor_feeds import feed_checks
 from streams.cli.doctor_files import _stand_in
-from streams.cli.existing import known_namespaces
 from streams.errors import SettingsError
+from streams.existing import known_namespaces
 from streams.settings import Settings, load_settings
 from tests.cli.test_asking_creates_nothing import called, nowhere
 from tests.cli.test_commands import moodwire

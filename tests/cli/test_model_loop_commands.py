@@ -17,11 +17,11 @@ from models.registry import Registry
 from streams.archive import open_archive
 from streams.cli import app
 from streams.errors import MoodwireError
-from streams.learning.control import read_control
-from streams.learning.feedback import read_feedback
+from streams.lifecycle.feedback import read_feedback
+from streams.serving.control import read_control
 from streams.settings import Settings
 from streams.transport.broker import open_broker
-from tests.learning.scored_items import scored
+from tests.lifecycle.scored_items import scored
 
 MODEL = "finance-en-minilm-int8"
 SHIPPED = json.loads((shipped(MODEL) / MANIFEST).read_text(encoding="utf-8"))["version"]

@@ -16,13 +16,13 @@ from models.registry import Registry
 from streams.archive import open_archive
 from streams.cli import app
 from streams.engine.ports import Send
-from streams.learning.feedback import Feedback, feedback_send
-from streams.learning.retraining import next_version, shipped_descriptions
+from streams.lifecycle.candidate import next_version, shipped_descriptions
+from streams.lifecycle.feedback import Feedback, feedback_send
 from streams.settings import Settings
 from streams.transport.broker import TopicSpec, open_broker
 from tests.conftest import ROOT
-from tests.learning.fake_training import MODEL
-from tests.learning.scored_items import scored
+from tests.lifecycle.fake_training import MODEL
+from tests.lifecycle.scored_items import scored
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def python(tmp_path: Path) -> Path:
     """A Python that has the stand-in for the training packages."""
     program = tmp_path / "python"
-    call = f"{sys.executable} -m tests.learning.fake_training"
+    call = f"{sys.executable} -m tests.lifecycle.fake_training"
     program.write_text(f'#!/bin/sh\ncd "{ROOT}" && exec {call} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     return program

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.deliveries import changelog_of
+from streams.jobs.resend import changelog_of
 from streams.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.exported import asked_for, exported_names, recorded_names

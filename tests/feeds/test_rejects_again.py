@@ -14,9 +14,9 @@ from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.fieldspec import parse_fieldmap
 from streams.feeds.rejects import reject_send
+from streams.jobs.retry import MENTIONS_PASSED, UNREADABLE, read_rejects, retry_rejects
 from streams.limits import RECORD_BYTES, record_bytes
 from streams.records import News
-from streams.rejects import MENTIONS_PASSED, UNREADABLE, read_rejects, retry_rejects
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec, open_broker
 from tests.alerts.delivery_event import delivery_event

@@ -20,7 +20,7 @@ import msgspec
 
 from streams.archive import open_archive
 from streams.archive.protocol import ArchiveStats, Query
-from streams.rejects import read_rejects
+from streams.jobs.retry import read_rejects
 from streams.sample import write_sample
 from streams.settings import Settings
 from streams.transport.broker import open_broker

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streams.backup import ARCHIVE, BROKER, back_up
+from streams.jobs.backup import ARCHIVE, BROKER, back_up
 from streams.settings import Settings
 from tests.integration.elastic_server import ElasticServer
 from tests.integration.replays import Outcome, archived, command, environment, outcome, replay, sample_lines

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.cli.existing import exists, open_existing
 from streams.errors import Reject, SettingsError
+from streams.existing import exists, open_existing
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.rejects import reject_send
-from streams.rejects import read_rejects, retry_rejects
+from streams.jobs.retry import read_rejects, retry_rejects
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker

@@ -19,8 +19,8 @@ from models import shipped
 from models.artifact import MANIFEST
 from streams.archive import open_archive
 from streams.engine.ports import Send
-from streams.learning.versions import VersionRow
 from streams.records import News, Scored
+from streams.serving.versions import VersionRow
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker

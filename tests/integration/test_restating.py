@@ -18,7 +18,7 @@ import pytest
 
 from alerts.delivery import Status
 from streams.archive import open_archive
-from streams.deliveries import read_deliveries
+from streams.jobs.resend import read_deliveries
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 from tests.integration.replays import Outcome, command, environment, outcome, replay, sample_lines

@@ -16,11 +16,11 @@ from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Stage
 from streams.engine.runs import Record, Run
 from streams.feeds.rejects import RejectRecord
-from streams.learning.prepared import baseline_sends
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
 from streams.parking import RejectsParking
 from streams.records import MentionItem
+from streams.serving.prepared import baseline_sends
 from streams.stages.deliver import DeliverStage
 from streams.stages.watch import WatchStage
 from streams.stages.watch_rows import PARTITION_KEY

@@ -10,8 +10,8 @@ import pytest
 from alerts import AlertConfig
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
+from streams.jobs.rebuild_state import NEVER_MS, Layout, restated
 from streams.records import MentionBatch, News, Position, Scored, Sentiment, Story
-from streams.restating import NEVER_MS, Layout, restated
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 

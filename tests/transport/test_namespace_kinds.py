@@ -13,9 +13,9 @@ from streams.app import Pipeline
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.errors import SettingsError
-from streams.learning.control import Control, read_control
 from streams.namespaces import Kind, declare, declared
 from streams.records import MentionBatch
+from streams.serving.control import Control, read_control
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec, open_broker

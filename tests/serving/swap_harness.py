@@ -21,10 +21,10 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
 from streams.feeds.fieldmap import FieldMap
-from streams.learning.shelf import Shelf
-from streams.learning.swap import VERSIONS_KEY, SwappedVersions
-from streams.learning.versions import Lineup, VersionRow
 from streams.records import MentionBatch, Scored
+from streams.serving.model_cache import Shelf
+from streams.serving.swap import VERSIONS_KEY, SwappedVersions
+from streams.serving.versions import Lineup, VersionRow
 from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile

@@ -12,9 +12,9 @@ from models.training.dataset import load_datasets, read_split
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
-from streams.learning.feedback import Conflict, Feedback, feedback_send, parse_feedback, read_feedback, review
-from streams.learning.training_set import build_training_set
-from tests.learning.scored_items import scored
+from streams.lifecycle.feedback import Conflict, Feedback, feedback_send, parse_feedback, read_feedback, review
+from streams.lifecycle.training_set import build_training_set
+from tests.lifecycle.scored_items import scored
 
 LABELS = ("negative", "neutral", "positive")
 

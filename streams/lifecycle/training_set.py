@@ -19,7 +19,7 @@ import yaml
 from models.text import normalise
 from streams.archive.protocol import Archive
 from streams.errors import MoodwireError
-from streams.learning.feedback import ENTITY, Review
+from streams.lifecycle.feedback import ENTITY, Review
 
 __all__ = ["LeftOut", "TrainingSet", "build_training_set"]
 

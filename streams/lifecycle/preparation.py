@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from alerts import AlertConfig
 from streams.archive.protocol import Archive
-from streams.learning.baselines import Rescoring, build_baselines, cut_of
-from streams.restating import Layout, progress_by_partition, watch_changelogs
+from streams.jobs.rebuild_state import Layout, progress_by_partition, watch_changelogs
+from streams.lifecycle.baselines import Rescoring, build_baselines, cut_of
 from streams.topics import Topics
 from streams.transport.broker import Broker
 

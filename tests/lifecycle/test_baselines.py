@@ -16,11 +16,11 @@ from models import Classifier, Places, Probabilities
 from streams.app import Pipeline, alert_config
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
-from streams.learning.baselines import Rescoring
-from streams.learning.control import Promotion, promotion_send
-from streams.learning.preparing import prepare_baselines
+from streams.lifecycle.baselines import Rescoring
+from streams.lifecycle.preparation import prepare_baselines
 from streams.namespaces import Kind
 from streams.records import News, Scored
+from streams.serving.control import Promotion, promotion_send
 from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.topics import END_HEADER

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from models import Classifier
-from streams.learning.versions import Lineup
+from streams.serving.versions import Lineup
 
 __all__ = ["OpenModel", "Shelf"]
 

@@ -3,7 +3,7 @@
     epoch ─► [offset 0 ─► lineup, offset 4,711 ─► another lineup, …]
 
 A line of the row, once an offset under it may have been scored, never changes. So a new lineup begins at an offset
-that nobody can have scored: see `streams.learning.swap`.
+that nobody can have scored: see `streams.serving.swap`.
 """
 
 from __future__ import annotations

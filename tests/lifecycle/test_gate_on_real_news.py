@@ -22,10 +22,10 @@ from models.gate import Limits
 from models.proof import LabelledSet, load_proof_list
 from models.proof.fitting import fitted_scaling
 from streams.archive.memory import MemoryArchive
-from streams.learning.feedback import Feedback, review
-from streams.learning.gating import Asked, ask_gate
-from streams.learning.training_set import build_training_set
-from tests.learning.scored_items import scored
+from streams.lifecycle.feedback import Feedback, review
+from streams.lifecycle.gate import Asked, ask_gate
+from streams.lifecycle.training_set import build_training_set
+from tests.lifecycle.scored_items import scored
 
 LABELLED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "labelled"
 NAMES = {"0": "negative", "1": "positive", "2": "neutral"}  # as tfns writes them

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models import Classifier
-from streams.learning.baselines import scored_again
+from streams.lifecycle.baselines import scored_again
 from streams.records import Scored
 from streams.text.profile import Profile
 

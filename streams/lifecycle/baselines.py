@@ -26,9 +26,9 @@ from models import Classifier
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
 from streams.engine.runs import Record
-from streams.learning.prepared import baseline_sends
+from streams.jobs.rebuild_state import Layout, restated
 from streams.records import MentionBatch, Scored
-from streams.restating import Layout, restated
+from streams.serving.prepared import baseline_sends
 from streams.stages.classify import classify_again, with_verdict
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import Profile

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from models import ArtifactError, Classifier, NullClassifier, OnnxClassifier, Places, Probabilities, shipped
-from streams.learning.control import Control, Shadow
-from streams.learning.shadow import QUEUED_CALLS, ShadowDesk, disagreements
 from streams.observe.classifier import ObservedClassifier
 from streams.observe.metrics import Metrics, exposition
+from streams.serving.control import Control, Shadow
+from streams.serving.shadow import QUEUED_CALLS, ShadowDesk, disagreements
 
 TEXTS = [f"Company {number} reports" for number in range(40)]
 

@@ -8,9 +8,9 @@ import pytest
 
 from streams.engine.runs import Record
 from streams.errors import NewerVersion
-from streams.learning.control import Control, Earlier, Promotion, Shadow, promotion_send, read_control, shadow_send
-from streams.learning.follower import lineup_of
-from streams.learning.promoting import PromotionRefused, Request, in_service, previous, promotion_of
+from streams.lifecycle.promotion import PromotionRefused, Request, in_service, previous, promotion_of
+from streams.serving.control import Control, Earlier, Promotion, Shadow, promotion_send, read_control, shadow_send
+from streams.serving.follower import lineup_of
 
 PROFILE = {"en": ("model", "1")}
 REQUEST = Request("en", "model", "2", "ann")

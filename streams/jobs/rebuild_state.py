@@ -19,8 +19,8 @@ import msgspec
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
 from streams.errors import TransportError
-from streams.learning.prepared import is_baselines
 from streams.records import MentionBatch, Scored
+from streams.serving.prepared import is_baselines
 from streams.stages.mentions import MENTIONS, mention_sends
 from streams.stages.watch_rows import PARTITION_KEY, progress_of
 from streams.topics import Topics

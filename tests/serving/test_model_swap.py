@@ -7,11 +7,11 @@ import pytest
 from models import ArtifactError, Classifier
 from streams.engine.runs import Run
 from streams.errors import NewerVersion, Retry
-from streams.learning.shelf import Shelf
-from streams.learning.swap import VERSIONS_KEY, SwappedVersions
-from streams.learning.versions import LINES_KEPT, Line, VersionRow
+from streams.serving.model_cache import Shelf
+from streams.serving.swap import VERSIONS_KEY, SwappedVersions
+from streams.serving.versions import LINES_KEPT, Line, VersionRow
 from tests.engine.positions_harness import FakeState, Fuse
-from tests.learning.swap_harness import EPOCH, TOPICS, World, judge, lineup, opened, play
+from tests.serving.swap_harness import EPOCH, TOPICS, World, judge, lineup, opened, play
 
 SCHEDULES = 150
 
@@ -71,7 +71,7 @@ async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.Monke
 
 
 async def _without_row(self: SwappedVersions, run: Run) -> object:
-    from streams.learning.swap import Part
+    from streams.serving.swap import Part
 
     wanted = self._shelf.wanted
     return [Part(run.last_offset + 1, wanted.change, self._shelf.classifiers(wanted))]

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from models import Classifier, ClassifierAround, ModelError, Places, Probabilities
-from streams.learning.control import Control
-from streams.learning.shelf import OpenModel
+from streams.serving.control import Control
+from streams.serving.model_cache import OpenModel
 
 __all__ = ["ShadowDesk", "ShadowFigures", "disagreements"]
 

@@ -24,8 +24,8 @@ from streams.errors import ReplayRefused, StageTaken
 from streams.feeds.fieldmap import field_map_of
 from streams.feeds.publisher import CheckedPublisher, open_publisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
+from streams.jobs.retry import read_rejects
 from streams.namespaces import Kind
-from streams.rejects import read_rejects
 from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 from streams.transport.stages import run_stages

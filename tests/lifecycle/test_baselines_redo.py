@@ -16,8 +16,8 @@ from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
-from streams.learning.prepared import BASELINES_PREFIX, Prepared, baseline_sends
 from streams.records import VERSION, MentionBatch, MentionItem
+from streams.serving.prepared import BASELINES_PREFIX, Prepared, baseline_sends
 from streams.stages import watch_series
 from streams.stages.watch import WatchStage
 from streams.stages.watch_partition import WatchPartition

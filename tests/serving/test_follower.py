@@ -6,11 +6,11 @@ import pytest
 
 from models import ArtifactError, Classifier
 from streams.errors import Retry
-from streams.learning.control import Control, Promotion
-from streams.learning.follower import Follower
-from streams.learning.shelf import Shelf
-from streams.learning.versions import Lineup
-from tests.learning.swap_harness import opened
+from streams.serving.control import Control, Promotion
+from streams.serving.follower import Follower
+from streams.serving.model_cache import Shelf
+from streams.serving.versions import Lineup
+from tests.serving.swap_harness import opened
 
 PROFILE = {"en": ("model", "1")}
 

@@ -30,8 +30,8 @@ from models import Classifier, ModelError
 from streams.engine.ports import StateStore
 from streams.engine.runs import Run
 from streams.errors import Retry
-from streams.learning.shelf import Shelf
-from streams.learning.versions import Line, Lineup, VersionRow
+from streams.serving.model_cache import Shelf
+from streams.serving.versions import Line, Lineup, VersionRow
 
 __all__ = ["VERSIONS_KEY", "FixedVersions", "Part", "SwappedVersions"]
 

@@ -14,9 +14,9 @@ from typing import Protocol, Self
 
 from models import ModelError
 from streams.errors import MoodwireError
-from streams.learning.control import Control
-from streams.learning.shelf import Shelf
-from streams.learning.versions import Lineup
+from streams.serving.control import Control
+from streams.serving.model_cache import Shelf
+from streams.serving.versions import Lineup
 from streams.supervision import Beat, Supervisor
 from streams.transport.asking import ask
 

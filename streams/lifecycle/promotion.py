@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.errors import MoodwireError
-from streams.learning.control import EARLIER_KEPT, Control, Earlier, Promotion
+from streams.serving.control import EARLIER_KEPT, Control, Earlier, Promotion
 
 __all__ = ["PromotionRefused", "Request", "in_service", "previous", "promotion_of"]
 

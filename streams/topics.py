@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from streams.errors import SettingsError
 from streams.transport.broker import TopicSpec
-
-if TYPE_CHECKING:
-    from streams.settings import Settings
 
 __all__ = [
     "BASELINES_HEADER",
@@ -137,7 +134,23 @@ def change_of(headers: Iterable[tuple[str, bytes]]) -> int:
     return int(value)
 
 
-def topic_specs(settings: Settings) -> list[TopicSpec]:
+class TopicSettings(Protocol):
+    """What the settings say of topics."""
+
+    @property
+    def topics(self) -> Topics: ...
+
+    @property
+    def partitions(self) -> int: ...
+
+    @property
+    def mentions_partitions(self) -> int: ...
+
+    @property
+    def retention_hours(self) -> float: ...
+
+
+def topic_specs(settings: TopicSettings) -> list[TopicSpec]:
     """The topics of a namespace, as they must exist before a stage starts."""
     topics = settings.topics
     retention_ms = int(settings.retention_hours * 3_600_000)

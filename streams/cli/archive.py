@@ -158,7 +158,7 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
 
     Refused while score or watch run. Cut off, it is to be started again.
     """
-    from streams.jobs.rebuild_state import restate as restate_watch
+    from streams.jobs.rebuild_state import rebuild_state
 
     settings = load_settings(namespace=namespace)
     archive = open_existing_archive(settings)  # the broker may be new: it was lost
@@ -167,7 +167,7 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
         items = asyncio.run(
             _with_archive(
                 archive,
-                lambda archive: restate_watch(
+                lambda archive: rebuild_state(
                     broker,
                     settings.topics,
                     topic_specs(settings),

@@ -26,9 +26,9 @@ from models import Classifier
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
 from streams.engine.runs import Record
-from streams.jobs.rebuild_state import Layout, restated
 from streams.records import MentionBatch, Scored
 from streams.serving.prepared import baseline_sends
+from streams.stages.archived_mentions import Layout, archived_mentions
 from streams.stages.classify import classify_again, with_verdict
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import Profile
@@ -101,7 +101,7 @@ async def build_baselines(
     targets = [WatchPartition(config, None, []) for _ in range(layout.count)]
     offsets = [0] * layout.count
     done = 0
-    async for read, sends in restated(archive, layout, dict.fromkeys(range(layout.partitions), end_ms), taken):
+    async for read, sends in archived_mentions(archive, layout, dict.fromkeys(range(layout.partitions), end_ms), taken):
         for send in sends:
             target = send.partition or 0
             targets[target].apply(Record(offsets[target], None, _until(send, end_ms), 0))

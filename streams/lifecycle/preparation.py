@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from alerts import AlertConfig
 from streams.archive.protocol import Archive
-from streams.jobs.rebuild_state import Layout, progress_by_partition, watch_changelogs
 from streams.lifecycle.baselines import Rescoring, build_baselines, cut_of
+from streams.stages.archived_mentions import Layout
+from streams.stages.watch_rows import changelogs_of, progress_by_partition
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
@@ -64,11 +65,12 @@ async def prepare_baselines(
 
 def _progress(broker: Broker, topics: Topics, partitions: int) -> dict[int, int]:
     """How far each source partition has come in the mentions partition that is furthest behind; empty: not known."""
-    told = progress_by_partition(broker, watch_changelogs(broker, topics))
+    changelogs = changelogs_of(broker.names(f"{topics.group('watch')}-"))
+    known = progress_by_partition(record for name in changelogs for record in broker.scan(name))
     least: dict[int, int] = {}
     for number in range(partitions):
-        if number not in told:
+        if number not in known:
             return {}
-        for source, progress_ms in told[number].items():
+        for source, progress_ms in known[number].items():
             least[source] = min(least.get(source, progress_ms), progress_ms)
     return least

@@ -15,12 +15,14 @@ incarnation of it. No row grows with the time that the watermark is held, nor wi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import msgspec
 
 from alerts import AlertConfig, SeriesState, kind_of
 from streams.engine.positions import SourcePositions
+from streams.engine.runs import Record
 from streams.errors import NewerVersion
 from streams.records import MentionBatch
 
@@ -33,6 +35,8 @@ __all__ = [
     "PartitionRow",
     "Series",
     "SeriesRow",
+    "changelogs_of",
+    "progress_by_partition",
     "progress_of",
 ]
 
@@ -144,6 +148,22 @@ _encoder = msgspec.msgpack.Encoder()
 def progress_of(row: bytes) -> dict[int, int]:
     """Source partition to its progress in ms, from a row of key `PARTITION_KEY`; raises `msgspec.DecodeError`."""
     return msgspec.msgpack.decode(row, type=PartitionRow).progress
+
+
+def changelogs_of(names: Iterable[str]) -> list[str]:
+    """Returns those of the topics of the group `watch` that hold its rows."""
+    return [name for name in names if name.endswith("-changelog")]
+
+
+def progress_by_partition(changelog: Iterable[Record]) -> dict[int, dict[int, int]]:
+    """Returns how far each source partition (to ms) had come in each mentions partition that has a row of its own."""
+    rows = {record.key: record.value for record in changelog}
+    found: dict[int, dict[int, int]] = {}
+    for key, row in rows.items():
+        partition, _, name = (key or b"").partition(b"|")
+        if row and name == PARTITION_KEY.encode():
+            found[int(partition)] = progress_of(row)
+    return found
 
 
 class Series:

@@ -18,9 +18,9 @@ import msgspec
 from alerts.delivery import Planned, Status
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
-from streams.jobs.rebuild_state import progress_by_partition
 from streams.jobs.resend import read_deliveries
 from streams.settings import Settings
+from streams.stages.watch_rows import progress_by_partition
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
 from tests.chaos.feed import Feed, make_feed
@@ -208,7 +208,7 @@ class World:
 
     def progress_ms(self) -> int:
         """The farthest that any source partition has come, as the rows of `watch` say."""
-        found = progress_by_partition(self.broker, [self.changelog()])
+        found = progress_by_partition(self.broker.scan(self.changelog()))
         return max((ms for progress in found.values() for ms in progress.values()), default=0)
 
     def files(self) -> list[Path]:

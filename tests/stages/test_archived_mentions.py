@@ -10,8 +10,8 @@ import pytest
 from alerts import AlertConfig
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
-from streams.jobs.rebuild_state import NEVER_MS, Layout, restated
 from streams.records import MentionBatch, News, Position, Scored, Sentiment, Story
+from streams.stages.archived_mentions import NEVER_MS, Layout, archived_mentions
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 
@@ -48,7 +48,7 @@ async def filled(items: list[Scored]) -> MemoryArchive:
 
 
 async def batches(archive: MemoryArchive, layout: Layout, known: dict[int, int]) -> list[MentionBatch]:
-    sends = [send async for _, some in restated(archive, layout, known) for send in some]
+    sends = [send async for _, some in archived_mentions(archive, layout, known) for send in some]
     return [decoder.decode(send.value or b"") for send in sends if send.partition == 0]
 
 

@@ -1,4 +1,4 @@
-"""The models at hand: those that come with the package, and a folder of versions that were added to it.
+"""The models at hand: those of the package, those beside a profile, and a folder of versions that were added.
 
     FOLDER/NAME/VERSION/        an artifact, checked when it came and again whenever it is loaded
     FOLDER/NAME/VERSION.json    what the gate said of it
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,17 +33,21 @@ class Entry:
     version: str
     language: str
     precision: str
-    where: Literal["shipped", "added"]
+    where: Literal["shipped", "profile", "added"]
     path: Path
     sha256: str
     accuracy: Mapping[str, float]
 
 
 class Registry:
-    """The shipped models, and those in `folder`, which is made when the first one is added."""
+    """The shipped models, those in the folders `beside` a profile, and those in `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    `folder` is made when the first model is added.
+    """
+
+    def __init__(self, folder: Path, beside: Iterable[Path] = ()) -> None:
         self.folder = folder
+        self._beside = tuple(path for path in beside if path.name not in shipped_names() or path != shipped(path.name))
 
     def add(self, path: Path) -> Entry:
         """Copy the artifact in the folder `path`; adding the same again changes nothing.
@@ -64,11 +68,11 @@ class Registry:
         return _entry(open_artifact(self.find(artifact.name, artifact.version)), self._where(artifact))
 
     def find(self, name: str, version: str = "") -> Path:
-        """Return the folder of a version; without one given the shipped version.
+        """Return the folder of a version; without one given the one beside the profile, or the shipped one.
 
         Raises `ArtifactError` naming what is known.
         """
-        path = self._path_of(name, version) if version else shipped(name)
+        path = self._path_of(name, version) if version else self._beside_of(name) or shipped(name)
         if path is None:
             known = ", ".join(f"{entry.name} {entry.version}" for entry in self.entries()) or "none"
             raise ArtifactError(
@@ -83,6 +87,7 @@ class Registry:
     def entries(self) -> list[Entry]:
         """Return every version at hand, by name and version; raises `ArtifactError` for one that was altered."""
         found = [_entry(load_artifact(path), "shipped") for path in map(shipped, shipped_names())]
+        found += [_entry(load_artifact(path), "profile") for path in self._beside]
         found += [_entry(load_artifact(path), "added") for path in self._added()]
         return sorted(found, key=lambda entry: (entry.name, entry.version))
 
@@ -114,12 +119,25 @@ class Registry:
         home = self._home(name, version)
         if is_plain_name(name) and is_plain_name(version) and (home / MANIFEST).is_file():
             return home
+        beside = self._beside_of(name, version)
+        if beside is not None:
+            return beside
         if name in shipped_names() and open_artifact(shipped(name)).version == version:
             return shipped(name)
         return None
 
-    def _where(self, artifact: Artifact) -> Literal["shipped", "added"]:
-        return "added" if self._home(artifact.name, artifact.version).is_dir() else "shipped"
+    def _beside_of(self, name: str, version: str = "") -> Path | None:
+        """The folder beside the profile with a model of this name, in this version or any."""
+        for path in self._beside:
+            artifact = open_artifact(path)
+            if artifact.name == name and version in ("", artifact.version):
+                return path
+        return None
+
+    def _where(self, artifact: Artifact) -> Literal["shipped", "profile", "added"]:
+        if self._home(artifact.name, artifact.version).is_dir():
+            return "added"
+        return "profile" if self._beside_of(artifact.name, artifact.version) else "shipped"
 
     def _added(self) -> Iterator[Path]:
         for manifest in sorted(self.folder.glob(f"*/*/{MANIFEST}")):
@@ -152,7 +170,7 @@ def _check_plain(folder: Path) -> None:
         )
 
 
-def _entry(artifact: Artifact, where: Literal["shipped", "added"]) -> Entry:
+def _entry(artifact: Artifact, where: Literal["shipped", "profile", "added"]) -> Entry:
     return Entry(
         artifact.name,
         artifact.version,

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from models import Classifier, OnnxClassifier
-from models.artifact import Artifact, ArtifactError, open_artifact, shipped
+from models.artifact import MANIFEST, Artifact, ArtifactError, open_artifact, shipped
 from models.registry import Registry
 from streams.errors import SettingsError
 from streams.serving.control import Control
 from streams.serving.follower import lineup_of
 from streams.serving.model_cache import OpenModel
 from streams.settings import Settings
-from streams.text.profile import Profile
+from streams.text.profile import Profile, load_profile
 
-__all__ = ["CUDA", "classifiers_of", "model_opener", "shipped_models"]
+__all__ = ["CUDA", "artifact_folders", "classifiers_of", "model_opener", "registry_of", "shipped_models"]
 
 CUDA = "CUDAExecutionProvider"
 """onnxruntime's name for an NVIDIA GPU."""
 
 
+def artifact_folders(profile: Profile) -> dict[str, Path]:
+    """The folder of each language's classifier: one beside the profile, or a shipped model's.
+
+    Raises `SettingsError` for a classifier that is neither.
+    """
+    return {language: _artifact_folder(profile, named) for language, named in profile.classifiers.items()}
+
+
+def _artifact_folder(profile: Profile, named: str) -> Path:
+    beside = profile.folder / named
+    if (beside / MANIFEST).is_file():
+        return beside
+    try:
+        return shipped(named)
+    except ArtifactError as error:
+        raise SettingsError(
+            f"{profile.folder / 'profile.yaml'}: classifier: {named!r} is no folder with a model beside it, and {error}"
+        ) from error
+
+
+def registry_of(settings: Settings) -> Registry:
+    """The models at hand: shipped ones, those beside the profile, and those that were added."""
+    beside = artifact_folders(load_profile(settings.profile)).values()
+    return Registry(settings.models, sorted(set(beside)))
+
+
 def model_opener(settings: Settings) -> OpenModel:
     """What loads a version, as the settings ask for; it raises `ArtifactError`, or `SettingsError` without the GPU."""
-    registry = Registry(settings.models)
+    registry = registry_of(settings)
 
     def load(name: str, version: str) -> Classifier:
         path = registry.find(name, version)
@@ -57,7 +85,8 @@ def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
     """
     try:
         return {
-            language: (name, open_artifact(shipped(name)).version) for language, name in profile.classifiers.items()
+            language: ((artifact := open_artifact(folder)).name, artifact.version)
+            for language, folder in artifact_folders(profile).items()
         }
     except ArtifactError as error:
         raise SettingsError(f"profile {profile.name}: a classifier cannot be loaded: {error}") from error

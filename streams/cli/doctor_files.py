@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models import load_artifact, processor_report, shipped
-from models.registry import Registry
+from models import load_artifact, processor_report
 from streams.app import alert_config
+from streams.classifiers import artifact_folders, registry_of
 from streams.cli.doctor_checks import WARNING, Check
 from streams.errors import SettingsError
 from streams.existing import exists, known_namespaces
@@ -31,8 +31,10 @@ _LITTLE_FREE_BYTES = 1 << 30  # about a million items
 
 
 def _processor(settings: Settings) -> str:
-    artifact = next(iter(load_profile(settings.profile).classifiers.values()))
-    report = processor_report(load_artifact(shipped(artifact)))
+    folders = artifact_folders(load_profile(settings.profile))
+    if not folders:
+        return "the profile has no classifier"
+    report = processor_report(load_artifact(next(iter(folders.values()))))
     if report["missing"]:
         raise SettingsError(report["missing"])
     return (
@@ -42,8 +44,8 @@ def _processor(settings: Settings) -> str:
 
 
 def _classifier(settings: Settings) -> str:
-    artifacts = sorted(set(load_profile(settings.profile).classifiers.values()))
-    return ", ".join(f"{name} {load_artifact(shipped(name)).version}" for name in artifacts)
+    artifacts = map(load_artifact, sorted(set(artifact_folders(load_profile(settings.profile)).values())))
+    return ", ".join(f"{one.name} {one.version}" for one in artifacts) or "none: items are archived unscored"
 
 
 def _profile(settings: Settings) -> str:
@@ -110,7 +112,7 @@ def _namespace(settings: Settings) -> str:
 
 
 def _models(settings: Settings) -> str:
-    added = [entry for entry in Registry(settings.models).entries() if entry.where == "added"]
+    added = [entry for entry in registry_of(settings).entries() if entry.where == "added"]
     names = ", ".join(f"{entry.name} {entry.version}" for entry in added)
     return f"{len(added)} added in {settings.models}{': ' if names else ''}{names}"
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from models import OnnxClassifier
 from models.gate import Limits
 from models.proof import load_proof_list
-from models.registry import Registry
+from streams.classifiers import registry_of
 from streams.cli.model_options import (
     ByOption,
     LanguageOption,
@@ -114,7 +114,7 @@ def judge_version(
     settings: Settings, name: str, version: str, question: GateQuestion, language: str | None, by: str
 ) -> dict[str, Any]:
     """Ask the gate about a version, and keep what it said beside it."""
-    registry = Registry(settings.models)
+    registry = registry_of(settings)
     artifact = registry.load(name, version)
     current = artifact_in_service(settings, language or artifact.language)
     with (

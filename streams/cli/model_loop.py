@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from models.registry import Entry, Registry
-from streams.classifiers import shipped_models
+from streams.classifiers import registry_of, shipped_models
 from streams.cli.model_options import (
     ByOption,
     LanguageOption,
@@ -34,7 +34,7 @@ __all__ = ["add", "shadow", "show_models"]
 def show_models(namespace: NamespaceOption = None, profile: ProfileOption = None, json: JsonOption = False) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
     control, shipped = control_of(settings), shipped_models(load_profile(settings.profile))
-    rows = [_row(entry, control, shipped) for entry in Registry(settings.models).entries()]
+    rows = [_row(entry, control, shipped) for entry in registry_of(settings).entries()]
     if json:
         print_json(rows)
         return
@@ -99,13 +99,13 @@ def shadow(
     if stop == (name is not None and version is not None):
         raise SettingsError("name a model and its version, or give --stop")
     if report and not stop:
-        artifact = Registry(settings.models).load(str(name), str(version))
+        artifact = registry_of(settings).load(str(name), str(version))
         show_shadow(settings, artifact, language or artifact.language, last, json=json)
         return
     if stop:
         told, spoken = None, language or "en"
     else:
-        artifact = Registry(settings.models).load(str(name), str(version))
+        artifact = registry_of(settings).load(str(name), str(version))
         spoken = language or artifact.language
         told = Shadow(
             language=spoken,

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from models.artifact import Artifact
-from models.registry import Registry
-from streams.classifiers import shipped_models
+from streams.classifiers import registry_of, shipped_models
 from streams.cli.output import errors, foreign
 from streams.existing import exists, open_existing, records_of
 from streams.lifecycle.promotion import in_service
@@ -65,7 +64,7 @@ def artifact_in_service(settings: Settings, language: str) -> Artifact:
     Raises `PromotionRefused` for a language that the profile does not have, and `ArtifactError`.
     """
     serving = in_service(control_of(settings), shipped_models(load_profile(settings.profile)), language)
-    return Registry(settings.models).load(serving.name, serving.version)
+    return registry_of(settings).load(serving.name, serving.version)
 
 
 @contextmanager

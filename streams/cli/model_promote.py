@@ -10,10 +10,9 @@ import typer
 
 from models import OnnxClassifier
 from models.artifact import Artifact
-from models.registry import Registry
 from streams.app import alert_config
 from streams.archive import open_archive
-from streams.classifiers import shipped_models
+from streams.classifiers import registry_of, shipped_models
 from streams.cli.model_options import (
     ByOption,
     LanguageOption,
@@ -62,7 +61,7 @@ def promote(
     json: JsonOption = False,
 ) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
-    artifact = Registry(settings.models).load(name, version)
+    artifact = registry_of(settings).load(name, version)
     request = Request(language or artifact.language, artifact.name, artifact.version, by or getpass.getuser(), force)
     _promote(settings, artifact, request, days if baselines else None, json=json)
 
@@ -78,7 +77,7 @@ def rollback(
 ) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
     back = previous(control_of(settings), language)
-    artifact = Registry(settings.models).load(back.name, back.version)
+    artifact = registry_of(settings).load(back.name, back.version)
     request = Request(language, back.name, back.version, by or getpass.getuser())
     _promote(settings, artifact, request, days if baselines else None, json=json)
 
@@ -86,7 +85,7 @@ def rollback(
 def _promote(settings: Settings, artifact: Artifact, request: Request, days: float | None, *, json: bool) -> None:
     chosen = load_profile(settings.profile)
     _check_labels(artifact, request, chosen)
-    verdict = Registry(settings.models).verdict(request.name, request.version)
+    verdict = registry_of(settings).verdict(request.name, request.version)
     prepared: PreparedBaselines | None = None
     with (
         # what no worker could load goes no further

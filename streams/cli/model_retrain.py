@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from models.artifact import Artifact
-from models.registry import Registry
 from streams.archive import open_archive
+from streams.classifiers import registry_of
 from streams.cli.model_feedback import read_review
 from streams.cli.model_gate import GateQuestion, judge_version, show_verdict
 from streams.cli.model_options import ByOption, artifact_in_service
@@ -55,7 +55,7 @@ def retrain(
     json: JsonOption = False,
 ) -> None:
     settings = load_settings(namespace=namespace, profile=profile)
-    registry = Registry(settings.models)
+    registry = registry_of(settings)
     current = artifact_in_service(settings, language)
     found = read_review(settings)
     built = asyncio.run(_build(settings, found, current, out / "corrections", weight))

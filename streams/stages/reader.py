@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -38,19 +38,25 @@ class ReadItem(msgspec.Struct, frozen=True, gc=False):
 
 
 class TextReader:
-    """Reads items by a profile's rules. Thread-safe: it keeps nothing between items."""
+    """Reads items by a profile's rules. Thread-safe: it keeps nothing between items.
 
-    def __init__(self, profile: Profile, issuers: Iterable[Issuer], watchlists: Iterable[Watchlist]) -> None:
+    `issuers` are those of each language; names in a language that the profile lacks are found as in its default one.
+    """
+
+    def __init__(
+        self, profile: Profile, issuers: Mapping[str, Iterable[Issuer]], watchlists: Iterable[Watchlist]
+    ) -> None:
         self._profile = profile
-        self._linker = EntityLinker(issuers, profile.evidence, profile.exchanges, profile.other_names)
+        self._linkers = {
+            code: EntityLinker(issuers.get(code, ()), language) for code, language in profile.languages.items()
+        }
         self._watchlists = WatchlistMatcher(watchlists)
 
     @classmethod
     def build(cls, profile: Profile, *, gazetteer: Path | None = None, watchlists: Path | None = None) -> Self:
-        """With the profile's gazetteer, a user's own merged over it, and a user's watchlists."""
-        issuers = load_gazetteer(profile.gazetteer) if profile.gazetteer else ()
-        if gazetteer is not None:
-            issuers = merge(issuers, load_gazetteer(gazetteer))
+        """With the profile's gazetteers, a user's own merged over each, and a user's watchlists."""
+        own = load_gazetteer(gazetteer) if gazetteer is not None else ()
+        issuers = {language: merge(_gazetteer(profile, language), own) for language in profile.languages}
         return cls(profile, issuers, load_watchlists(watchlists) if watchlists else ())
 
     def read(self, news: News) -> ReadItem:
@@ -60,23 +66,25 @@ class TextReader:
         if not title:
             raise Reject("no_title", "nothing readable is left of the title")
         text = clean_text(news.text, profile.text_limit) if news.text else ""
-        entities = self._entities(news, title, text)
+        language = decide_language(
+            news.language, _telling(title, text), profile.default_language, profile.min_language_confidence
+        )
+        entities = self._entities(news, language, title, text)
         words = normal_title(title)
         return ReadItem(
             title=title,
             text=text,
-            language=decide_language(
-                news.language, _telling(title, text), profile.default_language, profile.min_language_confidence
-            ),
+            language=language,
             signature=signature_of(words),
             words=words,
             entities=entities,
             watchlists=self._matched(news, title, text, entities),
         )
 
-    def _entities(self, news: News, title: str, text: str) -> tuple[EntityMention, ...]:
+    def _entities(self, news: News, language: str, title: str, text: str) -> tuple[EntityMention, ...]:
         """Those that the feed names itself, then those that the text names."""
-        found = self._linker.find(title, text)
+        linker = self._linkers.get(language) or self._linkers[self._profile.default_language]
+        found = linker.find(title, text)
         if not news.entities:
             return found[:ENTITIES_PER_ITEM]
         names = dict.fromkeys(name for raw in news.entities if (name := clean_text(raw, 100)))
@@ -86,6 +94,11 @@ class TextReader:
     def _matched(self, news: News, title: str, text: str, entities: Iterable[EntityMention]) -> tuple[str, ...]:
         matched = self._watchlists.match(title, text, {entity.id for entity in entities}, news.source)
         return matched[:WATCHLISTS_PER_ITEM]
+
+
+def _gazetteer(profile: Profile, language: str) -> tuple[Issuer, ...]:
+    named = profile.gazetteer(language)
+    return load_gazetteer(Path(named.file), named.columns) if named is not None else ()
 
 
 def _place(title: str, name: str) -> tuple[int, int] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +14,12 @@ import msgspec
 
 from streams.errors import SettingsError
 from streams.text.profile import read_yaml
+from streams.text.scripts import UNSPACED
 
 __all__ = ["Issuer", "load_gazetteer", "merge"]
 
-_FLAGS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
 _COLUMNS = ("id", "name", "aliases", "tickers", "needs_evidence")
+_PADDING = re.compile(f"(?<=[{UNSPACED}]) +| +(?=[{UNSPACED}])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entities: tuple[_Entry, ...]
 
 
-def load_gazetteer(path: Path) -> tuple[Issuer, ...]:
+def load_gazetteer(path: Path, columns: Mapping[str, str] | None = None) -> tuple[Issuer, ...]:
     """Entities of a CSV (columns id,name,aliases,tickers,needs_evidence; lists split by |) or YAML (`entities:`).
 
-    `needs_evidence` is yes or no for all names, or a list of those that need it. Raises `SettingsError`
-    naming the file, the entry and the fix.
+    `needs_evidence` is yes or no for all names, or a list of those that need it. `columns` says how a CSV calls some
+    of these columns; it may have others then. Raises `SettingsError` naming the file, the entry and the fix.
     """
-    entries = _from_csv(path) if path.suffix == ".csv" else _from_yaml(path)
+    entries = _from_csv(path, columns or {}) if path.suffix == ".csv" else _from_yaml(path)
     issuers = tuple(_issuer(entry, path) for entry in entries)
     seen: set[str] = set()
     for issuer in issuers:
@@ -82,7 +85,16 @@ def _issuer(entry: _Entry, path: Path) -> Issuer:
     unknown = ambiguous - set(names)
     if unknown:
         raise SettingsError(f"{path}: entry {entry.id!r}: needs_evidence: {sorted(unknown)} are not among its names")
-    return Issuer(entry.id, entry.name, entry.aliases, entry.tickers, ambiguous)
+    spelt = tuple(dict.fromkeys(spelling for name in names for spelling in _spellings(name)))
+    unsure = frozenset(spelling for name in ambiguous for spelling in _spellings(name))
+    return Issuer(entry.id, spelt[0], spelt[1:], entry.tickers, unsure)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """The name as cleaned texts have it; first without the blanks that pad a name in a script without spaces."""
+    clean = " ".join(unicodedata.normalize("NFKC", name).split())
+    compact = _PADDING.sub("", clean)
+    return (clean,) if compact == clean else (compact, clean)
 
 
 def _from_yaml(path: Path) -> tuple[_Entry, ...]:
@@ -92,15 +104,25 @@ def _from_yaml(path: Path) -> tuple[_Entry, ...]:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def _from_csv(path: Path) -> list[_Entry]:
+def _from_csv(path: Path, columns: Mapping[str, str]) -> list[_Entry]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            if not {"id", "name"} <= set(reader.fieldnames or ()) or set(reader.fieldnames or ()) - set(_COLUMNS):
-                raise SettingsError(f"{path}: line 1: the columns must be {','.join(_COLUMNS)}; id and name are needed")
-            return [_row(row) for row in reader]
+            _check_columns(path, columns, set(reader.fieldnames or ()))
+            return [_row({ours: row.get(columns.get(ours, ours)) for ours in _COLUMNS}) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
+
+
+def _check_columns(path: Path, columns: Mapping[str, str], found: set[str]) -> None:
+    unknown = [ours for ours in columns if ours not in _COLUMNS]
+    if unknown:
+        raise SettingsError(f"{path}: columns: there is no column {unknown[0]!r}; take {','.join(_COLUMNS)}")
+    needed = {columns.get("id", "id"), columns.get("name", "name"), *columns.values()}
+    if not needed <= found:
+        raise SettingsError(f"{path}: line 1: the columns {','.join(sorted(needed))} are needed")
+    if not columns and found - set(_COLUMNS):
+        raise SettingsError(f"{path}: line 1: the columns must be {','.join(_COLUMNS)}; id and name are needed")
 
 
 def _row(row: Mapping[str, Any]) -> _Entry:
@@ -110,8 +132,8 @@ def _row(row: Mapping[str, Any]) -> _Entry:
         flag in {"1", "yes", "true"} if flag in {"1", "yes", "true", "0", "no", "false"} else needs
     )
     return _Entry(
-        (row["id"] or "").strip(),
-        (row["name"] or "").strip(),
+        (row.get("id") or "").strip(),
+        (row.get("name") or "").strip(),
         _list(row.get("aliases")),
         _list(row.get("tickers")),
         evidence or False,

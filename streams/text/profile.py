@@ -1,6 +1,7 @@
 """Profiles: everything that makes moodwire a monitor of one field, as data; checked once, at start-up.
 
-A profile is a folder with `profile.yaml`, and beside it `alerts.yaml` (rules) and the gazetteer that it names.
+A profile is a folder with `profile.yaml`, and beside it `alerts.yaml` (rules) and what `profile.yaml` names by a path
+within the folder: gazetteers, models. What it says of each language is in `language_settings`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 import yaml
 
 from streams.errors import SettingsError
+from streams.text.language_settings import GazetteerFile, LanguageSettings, check_languages
 
 __all__ = ["Profile", "SentimentHead", "load_profile", "read_yaml"]
 
@@ -32,27 +34,15 @@ class SentimentHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entity_head: str | None = None
 
 
-class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What shows that a name which is also a word means the company."""
-
-    suffixes: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-
-
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     default_language: str
-    classifiers: dict[str, str]
+    languages: dict[str, LanguageSettings]
     sentiment: SentimentHead
     topic_head: str | None = None
     min_language_confidence: float = 0.6
     title_limit: int = 500
     text_limit: int = 4_000
-    gazetteer: str | None = None
-    evidence: Evidence = Evidence()
-    exchanges: tuple[str, ...] = ()
-    other_names: tuple[str, ...] = ()
-    opposites: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +52,31 @@ class Profile:
     name: str
     folder: Path
     default_language: str
-    classifiers: Mapping[str, str]
+    languages: Mapping[str, LanguageSettings]
     sentiment: SentimentHead
     topic_head: str | None
     min_language_confidence: float
     title_limit: int
     text_limit: int
-    gazetteer: Path | None
-    evidence: Evidence
-    exchanges: tuple[str, ...]
-    other_names: tuple[str, ...]
-    opposites: tuple[tuple[str, str], ...]
     alerts: Mapping[str, Any]
+
+    @property
+    def classifiers(self) -> dict[str, str]:
+        """The classifier of each language that has one: a shipped model's name, or a folder beside the profile."""
+        return {code: one.classifier for code, one in self.languages.items() if one.classifier is not None}
+
+    @property
+    def opposites(self) -> tuple[tuple[str, str], ...]:
+        """Those of all languages."""
+        return tuple(pair for language in self.languages.values() for pair in language.opposites)
+
+    def gazetteer(self, language: str) -> GazetteerFile | None:
+        """The gazetteer of a language of the profile, its file as an absolute path or one of this process."""
+        named = self.languages[language].gazetteer
+        if named is None:
+            return None
+        given = GazetteerFile(named) if isinstance(named, str) else named
+        return GazetteerFile(str(self.folder / given.file), given.columns)
 
 
 def load_profile(name: str) -> Profile:
@@ -85,13 +88,14 @@ def load_profile(name: str) -> Profile:
         file = msgspec.convert(raw, _File)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}") from error
-    if not file.classifiers:
-        raise SettingsError(f"{path}: classifiers: name at least one language and its artifact")
-    gazetteer = folder / file.gazetteer if file.gazetteer else None
-    if gazetteer is not None and not gazetteer.is_file():
-        raise SettingsError(f"{path}: gazetteer: there is no {gazetteer}")
-    values = {field: getattr(file, field) for field in file.__struct_fields__} | {"gazetteer": gazetteer}
-    return Profile(folder=folder, alerts=read_yaml(folder / "alerts.yaml"), **values)
+    check_languages(file.languages, file.default_language, str(path))
+    values = {field: getattr(file, field) for field in file.__struct_fields__}
+    profile = Profile(folder=folder, alerts=read_yaml(folder / "alerts.yaml"), **values)
+    for language in profile.languages:
+        gazetteer = profile.gazetteer(language)
+        if gazetteer is not None and not Path(gazetteer.file).is_file():
+            raise SettingsError(f"{path}: languages: {language}: gazetteer: there is no {gazetteer.file}")
+    return profile
 
 
 def _folder(name: str) -> Path:

@@ -27,6 +27,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 
 from streams.errors import SettingsError
 from streams.text.profile import read_yaml
+from streams.text.scripts import continues
 
 __all__ = ["Watchlist", "WatchlistMatcher", "load_watchlists"]
 
@@ -133,7 +134,8 @@ class _Words:
         return {
             self._words[index]
             for index, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True)
-            if not (start and text[start - 1].isalnum()) and not (end < len(text) and text[end].isalnum())
+            if not (start and continues(text[start], text[start - 1]))
+            and not (end < len(text) and continues(text[end - 1], text[end]))
         }
 
 

@@ -254,9 +254,10 @@ async def _missing_alerts(stream: Stream) -> set[str]:
 
 def _companies(settings: Settings) -> Iterator[tuple[str, str]]:
     """(id, name) of issuers whose name needs no evidence."""
-    path = load_profile(settings.profile).gazetteer
-    assert path is not None
-    with path.open(encoding="utf-8", newline="") as stream:
+    profile = load_profile(settings.profile)
+    gazetteer = profile.gazetteer(profile.default_language)
+    assert gazetteer is not None
+    with Path(gazetteer.file).open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             if not row["needs_evidence"] and " " in row["name"] and row["name"].replace(" ", "").isalpha():
                 yield row["id"], row["name"]

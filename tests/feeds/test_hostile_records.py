@@ -35,7 +35,7 @@ from streams.topics import BASELINES_HEADER, CHANGE_HEADER, END_HEADER
 
 NOW_MS = 1_750_000_000_000
 PROFILE = load_profile("finance")
-READER = TextReader(PROFILE, (), ())
+READER = TextReader(PROFILE, {}, ())
 CLASSIFIER = NullClassifier({"sentiment": ("negative", "neutral", "positive"), "topic": ("Earnings", "Markets")})
 OWN: dict[str, Any] = {
     "id": "a" * 32, "content": "b" * 32, "title": "Acme plunges after fraud", "source": "wire", "seen_ms": NOW_MS - 5,

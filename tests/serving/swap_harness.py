@@ -33,7 +33,7 @@ from tests.engine.positions_harness import Crash, FakeState, Fuse, land
 
 TOPICS = Topics("t.", "live")
 PROFILE = load_profile("finance")
-READER = TextReader(PROFILE, (), ())
+READER = TextReader(PROFILE, {}, ())
 NOW_MS = 1_750_000_000_000
 EPOCH = "e"
 

@@ -32,7 +32,7 @@ NOW_MS = 1_750_000_000_000 // HOUR_MS * HOUR_MS
 AHEAD_MS = 1_000
 TOPICS = Topics("t.", "live")
 PROFILE = load_profile("finance")
-READER = TextReader(PROFILE, (), ())
+READER = TextReader(PROFILE, {}, ())
 CONFIG = AlertConfig.from_mapping(dict(PROFILE.alerts))
 
 

@@ -25,7 +25,7 @@ from tests.engine.positions_harness import Crash, FakeOutbox, Fuse
 TOPICS = Topics("t.", "live")
 NOW_MS = 1_750_000_000_000
 PROFILE = load_profile("finance")
-READER = TextReader(PROFILE, (), ())
+READER = TextReader(PROFILE, {}, ())
 CLASSIFIER = NullClassifier({"sentiment": ("negative", "neutral", "positive"), "topic": ("Earnings", "Markets")})
 
 

@@ -72,7 +72,7 @@ def test_many_companies_in_many_items_are_several_records() -> None:
 
 def test_an_item_counts_in_so_many_series_that_its_records_fit() -> None:
     lists = [Watchlist(f"{number:04d}" + WIDE * 50, names=("Acme",)) for number in range(1_500)]
-    reader = TextReader(PROFILE, (), lists)
+    reader = TextReader(PROFILE, {}, lists)
     given_names = tuple(f"{number:03d}" + WIDE * 97 for number in range(64))
     text = WIDE * 100_000
     extra = {"x": WIDE * 16_000}

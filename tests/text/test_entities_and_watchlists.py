@@ -75,7 +75,9 @@ def test_an_empty_title_is_rejected(reader: TextReader) -> None:
 
 
 def test_the_shipped_gazetteer_holds_issuers_once() -> None:
-    issuers = load_gazetteer(load_profile("finance").gazetteer or Path())
+    shipped = load_profile("finance").gazetteer("en")
+    assert shipped is not None
+    issuers = load_gazetteer(Path(shipped.file))
     by_ticker = [ticker for issuer in issuers for ticker in issuer.tickers]
     assert len(issuers) > 4_000
     assert len(by_ticker) == len(set(by_ticker))

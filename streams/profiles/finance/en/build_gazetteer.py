@@ -1,6 +1,6 @@
 """Makes `gazetteer.csv` from lists of listed companies: common stock only, one id an issuer.
 
-    python -m streams.profiles.finance.build_gazetteer GAZETTEERS TEXTS... > gazetteer.csv
+    python -m streams.profiles.finance.en.build_gazetteer GAZETTEERS TEXTS... > gazetteer.csv
 
 GAZETTEERS is a folder with sp500.csv, nasdaq_listed.csv and nyse_listed.csv (symbol, name, …). TEXTS are NDJSON
 streams (plain or .gz) whose titles and summaries tell which names are also words: a name that stands there

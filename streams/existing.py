@@ -15,6 +15,7 @@ from streams.engine.runs import Record
 from streams.errors import SettingsError
 from streams.observe.logs import shown
 from streams.settings import Settings
+from streams.settings.earlier import earlier_data
 from streams.transport.broker import Broker, open_broker
 from streams.transport.sqlite.broker import broker_path
 
@@ -80,11 +81,7 @@ def absent(settings: Settings, broker: Broker | None = None) -> SettingsError:
 
 
 def _nearby(settings: Settings) -> str:
-    """A data folder further up, when somebody stands in another folder than yesterday."""
-    if "data_dir" in settings.model_fields_set:
-        return ""
-    here = settings.data_dir.absolute()
-    for folder in here.parent.parents:
-        if (folder / here.name).is_dir() and known_namespaces(settings.changed(data_dir=folder / here.name)):
-            return f". There are data in {folder / here.name}: call from {folder}, or set MOODWIRE_DATA_DIR"
-    return ""
+    """Data in the working folder or above it, where moodwire kept them before it had a folder of its own."""
+    here = Path.cwd()
+    found = earlier_data(settings, (here, *here.parents))
+    return f". There are data in {found}: set MOODWIRE_DATA_DIR to that folder" if found else ""

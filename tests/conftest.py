@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ __all__ = [
     "collected", "elastic_prefix", "elastic_server", "elastic_url", "kafka_bootstrap", "kafka_server", "kafka_url",
     "shared_data", "unique_topic",
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test finds the settings or data of whoever runs it, nor leaves data among theirs."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+        yield
+
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +36,7 @@ for _name, _help in {
     "rejects": "Records that could not be processed: look at them, send them again.",
     "deliver": "Notifications: which wait, failed or were sent; send them again.",
     "model": "Train models, prove them, and put them to work.",
+    "config": "The settings file: write one, check it, show what is in effect and why.",
     "doctor": "Try what the settings name: folders, files, feeds, servers. Each problem with its fix, within 10 s.",
 }.items():
     add_lazy(app, f"streams.cli.{_name}", _name, _help)
@@ -55,17 +58,40 @@ def _begin(
     version: Annotated[  # noqa: ARG001  # the callback shows it
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="Settings file; by default [bold]moodwire.yaml[/] here, in your settings folder or in /etc/moodwire.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
 ) -> None:
+    if config is not None:
+        context.call_on_close(_named_file(config))
     if context.obj is not None:
         context.obj()
+
+
+def _named_file(config: Path) -> Callable[[], None]:
+    """Names the settings file to this process and those that it starts; returns what takes the name back."""
+    before = os.environ.get("MOODWIRE_CONFIG", "")
+    os.environ["MOODWIRE_CONFIG"] = str(config.absolute())
+
+    def back() -> None:
+        os.environ["MOODWIRE_CONFIG"] = before
+
+    return back
 
 
 def _prepare_process() -> None:
     """What a process of its own does before its command is imported: tests call commands without it."""
     one_heap()
     from streams.observe.logs import set_up_logs
+    from streams.settings.loading import with_file
 
-    set_up_logs(sys.stderr)
+    set_up_logs(sys.stderr, with_file(os.environ))
 
 
 def main() -> None:
@@ -94,5 +120,6 @@ def _is_ours(error: Exception) -> bool:
 
 def _masked(error: Exception) -> str:
     from streams.observe.logs import mask, secrets_of
+    from streams.settings.loading import with_file
 
-    return mask(secrets_of(os.environ))(str(error))
+    return mask(secrets_of(with_file(os.environ)))(str(error))

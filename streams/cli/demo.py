@@ -30,6 +30,9 @@ def demo(json: JsonOption = False) -> None:
     if not json:
         console.print(
             "[bold]moodwire demo[/]: 14 days of invented news from invented publishers; two crises are hidden in it.\n"
+            f"Its data go to {foreign(settings.home)}; each demo starts afresh.\n",
+            highlight=False,
+            soft_wrap=True,
         )
     report = run_replay(settings, feed, json=json)
     leave_unfinished(report)

@@ -20,6 +20,8 @@ from streams.existing import exists, known_namespaces
 from streams.feeds.fieldspec import load_fieldmap
 from streams.private_files import read_by_others
 from streams.settings import Settings
+from streams.settings.earlier import earlier_data
+from streams.settings.file import find_settings_file
 from streams.text.gazetteer import load_gazetteer
 from streams.text.profile import load_profile
 from streams.text.watchlists import load_watchlists
@@ -146,7 +148,15 @@ def _http(settings: Settings) -> str:
     return f"{where}: free"
 
 
+def _settings_file(settings: Settings) -> str:
+    found = find_settings_file(os.environ)
+    where = str(found) if found else "none (`moodwire config init` writes one)"
+    earlier = earlier_data(settings)
+    return f"{where}{WARNING}data in {earlier} are not used: set MOODWIRE_DATA_DIR to it" if earlier else where
+
+
 FILE_CHECKS = (
+    Check("settings file", _settings_file, "set MOODWIRE_DATA_DIR, or move the data to the data folder"),
     Check("data folder", _data_folder, "name a folder that this user may write: MOODWIRE_DATA_DIR, or free some space"),
     Check("namespace", _namespace, "-n NAME or MOODWIRE_NAMESPACE takes another"),
     Check("processor", _processor, "see Requirements in the README, or set MOODWIRE_DEVICE=gpu where there is one"),

@@ -20,6 +20,8 @@ ASKING: dict[str, tuple[str, ...]] = {
     "archive rebuild": ("-n", "typo"),
     "archive restate": ("-n", "typo"),
     "archive setup": ("-n", "typo"),
+    "config check": (),
+    "config show": (),
     "deliver list": ("-n", "typo"),
     "deliver resend": ("--failed", "-n", "typo"),
     "doctor": ("-n", "typo"),
@@ -36,6 +38,7 @@ ASKING: dict[str, tuple[str, ...]] = {
 MAKING = {
     *("archive rescore", "demo", "replay", "run"),  # fill a namespace, or need Elasticsearch
     *("backup", "restore"),  # copy what is there
+    "config init",  # writes the settings file
     *("model add", "model promote"),  # take a decision that the first run will find
     *("model gate", "model retrain", "model train", "model distil", "model tune", "model export", "model pretrain"),
     *("model evaluate", "model bench", "model topics add", "model topics list", "model topics remove"),  # no namespace
@@ -58,9 +61,10 @@ def test_every_command_is_known_to_ask_or_to_make() -> None:
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to stand in, with the default data folder in it."""
+    """An empty folder to work in, which also holds the user's data folder once something makes it."""
     for name in [name for name in os.environ if name.startswith("MOODWIRE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -78,7 +82,7 @@ def called(*arguments: str) -> tuple[int, str]:
 def test_a_command_that_asks_creates_nothing(nowhere: Path, command: str) -> None:
     code, said = called(*command.split(), *ASKING[command])
     assert list(nowhere.iterdir()) == []
-    if command not in {"score", "doctor", "archive setup"}:
+    if command not in {"score", "doctor", "archive setup", "config check", "config show"}:
         assert code == 1
         assert "typo" in said
 
@@ -88,25 +92,28 @@ def test_a_namespace_that_does_not_exist_is_answered_with_those_that_do(
     nowhere: Path, command: tuple[str, ...]
 ) -> None:
     for name in ("demo", "live"):
-        (nowhere / ".moodwire" / name).mkdir(parents=True)
-        (nowhere / ".moodwire" / name / "broker.db").touch()
-    (nowhere / ".moodwire" / "models").mkdir()
+        (nowhere / "moodwire" / name).mkdir(parents=True)
+        (nowhere / "moodwire" / name / "broker.db").touch()
+    (nowhere / "moodwire" / "models").mkdir()
     code, said = called(*command, "-n", "typo")
     assert code == 1
-    assert f"there is no namespace 'typo' in {nowhere / '.moodwire'}; it has demo, live" in said
-    assert {path.name for path in nowhere.rglob("*")} == {".moodwire", "demo", "live", "models", "broker.db"}
+    assert f"there is no namespace 'typo' in {nowhere / 'moodwire'}; it has demo, live" in said
+    assert {path.name for path in nowhere.rglob("*")} == {"moodwire", "demo", "live", "models", "broker.db"}
 
 
-def test_data_in_a_folder_further_up_are_pointed_out(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("below", [".", "a/b"])
+def test_data_in_the_working_folder_or_above_are_pointed_out(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    """Where moodwire kept its data at first; none are in the data folder."""
     (nowhere / ".moodwire" / "live").mkdir(parents=True)
     (nowhere / ".moodwire" / "live" / "broker.db").touch()
-    below = nowhere / "a" / "b"
-    below.mkdir(parents=True)
-    monkeypatch.chdir(below)
+    (nowhere / below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(nowhere / below)
     code, said = called("rejects", "list")
     assert code == 1
-    assert f"There are data in {nowhere / '.moodwire'}: call from {nowhere}" in said
-    assert list(below.iterdir()) == []
+    assert f"There are data in {nowhere / '.moodwire'}: set MOODWIRE_DATA_DIR to that folder" in said
+    assert {path.name for path in nowhere.iterdir()} <= {".moodwire", "a"}
 
 
 def test_the_models_are_listed_before_the_first_run(nowhere: Path) -> None:
@@ -140,8 +147,8 @@ def test_a_data_folder_that_cannot_be_made_is_a_setting_to_correct(
 
 def test_a_backup_into_a_folder_that_cannot_be_made_says_so(nowhere: Path) -> None:
     for name in ("broker.db", "archive.db"):
-        (nowhere / ".moodwire" / "live").mkdir(parents=True, exist_ok=True)
-        (nowhere / ".moodwire" / "live" / name).touch()
+        (nowhere / "moodwire" / "live").mkdir(parents=True, exist_ok=True)
+        (nowhere / "moodwire" / "live" / name).touch()
     code, said = called("backup", "/proc/x")
     assert code == 1
     assert "/proc/x" in said

@@ -1,0 +1,162 @@
+"""Settings from all places where they are written; every problem at once, each with its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+from pydantic import ValidationError
+
+from streams.errors import SettingsError
+from streams.settings.checks import contradictions
+from streams.settings.earlier import earlier_data
+from streams.settings.fields import Settings
+from streams.settings.file import SettingsFile, find_settings_file, read_settings_file
+from streams.settings.places import CONFIG_VARIABLE, place_of, variable_of
+from streams.settings.source import values_of_file
+from streams.settings.wanted import is_secret, wanted
+
+__all__ = ["Loaded", "Origin", "Source", "WrongSettings", "load_settings", "read_settings", "with_file"]
+
+log = structlog.get_logger(__name__)
+
+_OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "MOODWIRE_SHARED_DATA"})
+_IN_QUOTES = {"string_type": ", in quotes"}  # what YAML takes for a number or a date
+_warned: set[Path] = set()
+
+
+class WrongSettings(SettingsError):
+    """Settings that cannot be used, with each problem in a sentence of its own."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("settings cannot be used: " + "; ".join(problems))
+        self.problems = problems
+
+
+class Source(StrEnum):
+    """What gave a setting its value; a later one wins over an earlier one."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    OPTION = "option"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value comes from; `where` is FILE:LINE or the variable."""
+
+    source: Source
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings in effect, the file that was read, and the origin of each value by name of the field."""
+
+    settings: Settings
+    file: Path | None
+    origins: Mapping[str, Origin]
+
+
+def load_settings(**options: object) -> Settings:
+    """Returns the settings in effect; `options` of a command win, None means not given. Raises SettingsError.
+
+    Warns once if the working folder holds data of the embedded broker that these settings do not use.
+    """
+    settings = read_settings(**options).settings
+    if (folder := earlier_data(settings)) is not None and folder not in _warned:
+        _warned.add(folder)
+        log.warning(
+            "data in the working folder are not used: set MOODWIRE_DATA_DIR to it, or move what is in it",
+            folder=str(folder),
+            in_use=str(settings.data_dir),
+        )
+    return settings
+
+
+def read_settings(**options: object) -> Loaded:
+    """Returns the settings in effect and the origin of each. Raises SettingsError; WrongSettings has all problems."""
+    given = {name: value for name, value in options.items() if value is not None}
+    path = find_settings_file(os.environ)
+    file = read_settings_file(path, Settings.model_fields) if path else None
+    origins = _origins(os.environ, given, file)
+    problems = [*(file.problems if file else ()), *_unknown_variables(os.environ)]
+    with values_of_file(file.values if file else {}):
+        try:
+            settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
+        except ValidationError as error:
+            raise WrongSettings((*problems, *_wrong_values(error, origins))) from error
+        except SettingsError as error:
+            raise WrongSettings((*problems, str(error))) from error
+    problems += contradictions(settings, lambda name: _written(name, origins))
+    if problems:
+        raise WrongSettings(tuple(problems))
+    return Loaded(settings, path, origins)
+
+
+def with_file(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables with those added that the settings file stands for; a wrong file adds nothing.
+
+    For what must know a few settings before a command reads them all, and reports what is wrong with them.
+    """
+    try:
+        path = find_settings_file(environment)
+        values = read_settings_file(path, Settings.model_fields).values if path else {}
+    except SettingsError:
+        values = {}
+    return {variable_of(name): str(value) for name, value in values.items()} | {
+        name: value for name, value in environment.items() if value
+    }
+
+
+def _origins(
+    environment: Mapping[str, str], options: Mapping[str, object], file: SettingsFile | None
+) -> dict[str, Origin]:
+    set_here = {name.upper() for name, value in environment.items() if value}
+    found = dict.fromkeys(Settings.model_fields, Origin(Source.DEFAULT))
+    if file is not None:
+        found |= {name: Origin(Source.FILE, f"{file.path}:{line}") for name, line in file.lines.items()}
+    for name in Settings.model_fields:
+        if variable_of(name) in set_here:
+            found[name] = Origin(Source.ENVIRONMENT, variable_of(name))
+    return found | {name: Origin(Source.OPTION) for name in options if name in found}
+
+
+def _written(name: str, origins: Mapping[str, Origin]) -> str:
+    """The setting by the name that whoever set it knows."""
+    origin = origins[name]
+    if origin.source is Source.FILE:
+        return f"{origin.where}: {place_of(Settings.model_fields[name])}"
+    return variable_of(name)
+
+
+def _wrong_values(error: ValidationError, origins: Mapping[str, Origin]) -> Iterator[str]:
+    for issue in error.errors(include_url=False):
+        name = str(issue["loc"][0]) if issue["loc"] else ""
+        if name not in origins:
+            yield issue["msg"].removeprefix("Value error, ")
+            continue
+        field = Settings.model_fields[name]
+        value = "(not shown)" if is_secret(field) else repr(issue.get("input"))
+        own = issue["type"] == "value_error"
+        fix = (
+            issue["msg"].removeprefix("Value error, ")
+            if own
+            else f"take {wanted(field)}{_IN_QUOTES.get(issue['type'], '')}"
+        )
+        yield f"{_written(name, origins)}={value}: {fix}"
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    known = {variable_of(name) for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.startswith("MOODWIRE_") and name not in known | _OTHER_VARIABLES:
+            close = get_close_matches(name, known, 1)
+            suggested = f"did you mean {close[0]}?" if close else "`moodwire config show` lists those that exist"
+            yield f"unknown setting {name}: {suggested}"

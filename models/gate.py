@@ -1,7 +1,7 @@
 """The gate: may a candidate take the place of the model in service? Pure, over what was measured of both.
 
     measured.measure(present model) ─┐
-                                     ├─ judge(limits) ─> Verdict: passed, and every check with its figures
+                                     ├─ judge(limits) ─> GateReport: passed, and every check with its figures
     measured.measure(candidate) ─────┘
 
 Both answer the same rows, so they are compared row by row. On each held-out set the candidate must be non-inferior: the
@@ -19,7 +19,7 @@ from scipy.special import betainc, betaincinv
 
 from models.measured import Measured, MeasuredSet
 
-__all__ = ["Check", "Limits", "Verdict", "better_by_chance", "judge", "lower_bound"]
+__all__ = ["Check", "GateReport", "Limits", "better_by_chance", "judge", "lower_bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateReport:
     """Whether the candidate may take the place of the present model; plain data."""
 
     passed: bool
@@ -66,7 +66,7 @@ class Verdict:
         return [check.reason for check in self.checks if not check.passed]
 
 
-def judge(current: Measured, candidate: Measured, limits: Limits | None = None) -> Verdict:
+def judge(current: Measured, candidate: Measured, limits: Limits | None = None) -> GateReport:
     """Compare what was measured of both, on the same sets.
 
     Raises `ValueError` when a set of the two is not the same rows, or when there is none to compare.
@@ -87,7 +87,7 @@ def judge(current: Measured, candidate: Measured, limits: Limits | None = None) 
     checks += _latency(current, candidate, allowed)
     if allowed.must_improve:
         checks.append(_improves(pairs, allowed))
-    return Verdict(
+    return GateReport(
         passed=all(check.passed for check in checks),
         current=(current.name, current.version),
         candidate=(candidate.name, candidate.version),

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
-from streams.cli.model_options import now_ms, open_control
+from streams.cli.model_options import person
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject, SettingsError
-from streams.existing import open_existing, open_existing_archive, records_of
-from streams.lifecycle.feedback import Feedback, Review, feedback_send, parse_feedback, read_feedback, review
-from streams.records import Scored
-from streams.settings import Settings, load_settings
+from streams.lifecycle.corrections import TakenCorrections
+from streams.lifecycle.feedback import Feedback, parse_feedback
+from streams.lifecycle.service import Lifecycle
+from streams.settings import load_settings
 
-__all__ = ["feedback", "read_review", "show_review"]
-
-_PAGE = 1_000
+__all__ = ["feedback", "show_review"]
 
 
 def feedback(
@@ -44,29 +40,22 @@ def feedback(
     namespace: NamespaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    settings = load_settings(namespace=namespace)
-    person = by or getpass.getuser()
+    lifecycle = Lifecycle(load_settings(namespace=namespace))
     if source is not None:
-        words, bad = _imported(source, person)
+        given, bad = _imported(source, person(by))
     else:
-        words, bad = [_word(item, label or [], entity or [], person, withdraw=withdraw, resolves=resolve)], 0
-    known = asyncio.run(_known(settings, {word.item for word in words}))
-    missing = sorted({word.item for word in words} - set(known))
-    told = [_with_version(word, known[word.item]) for word in words if word.item in known]
-    with open_control(settings) as broker:
-        for start in range(0, len(told), _PAGE):
-            page = told[start : start + _PAGE]
-            broker.append([feedback_send(settings.topics.feedback, word) for word in page])
-    _show(told, missing, bad, json=json)
+        one = _correction(item, label or [], entity or [], person(by), withdraw=withdraw, resolves=resolve)
+        given, bad = [one], 0
+    _show(lifecycle.correct(given), bad, json=json)
 
 
-def _word(item: str, label: list[str], entity: list[str], by: str, *, withdraw: bool, resolves: bool) -> Feedback:
+def _correction(item: str, label: list[str], entity: list[str], by: str, *, withdraw: bool, resolves: bool) -> Feedback:
     labels, entities = dict(map(_pair, label)), dict(map(_pair, entity))
     if not item:
         raise SettingsError("name the item that is corrected, or a file with --from")
     if bool(labels or entities) == withdraw:
-        raise SettingsError("say what is right with --label HEAD=LABEL or --entity NAME=LABEL, or give --withdraw")
-    return Feedback(item=item, by=by, at_ms=now_ms(), labels=labels, entities=entities, resolves=resolves)
+        raise SettingsError("give the right label with --label HEAD=LABEL or --entity NAME=LABEL, or --withdraw")
+    return Feedback(item=item, by=by, at_ms=_now_ms(), labels=labels, entities=entities, resolves=resolves)
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -77,14 +66,15 @@ def _pair(given: str) -> tuple[str, str]:
 
 
 def _imported(source: Path, by: str) -> tuple[list[Feedback], int]:
-    words, bad = [], 0
+    """Returns the corrections of a file, and how many of its lines are none; each of those is reported."""
+    given, bad = [], 0
     for number, line in enumerate(_lines(source), start=1):
         try:
-            words.append(parse_feedback(line, by=by, now_ms=now_ms()))
+            given.append(parse_feedback(line, by=by, now_ms=_now_ms()))
         except Reject as reject:
             errors.print(f"[red]rejected[/] line {number}: {foreign(reject)}", highlight=False)
             bad += 1
-    return words, bad
+    return given, bad
 
 
 def _lines(source: Path) -> Iterator[bytes]:
@@ -95,38 +85,25 @@ def _lines(source: Path) -> Iterator[bytes]:
     return (line for line in content.splitlines() if line.strip())
 
 
-async def _known(settings: Settings, ids: Iterable[str]) -> dict[str, Scored]:
-    """The items that the archive holds."""
-    archive = open_existing_archive(settings)
-    try:
-        asked, found = sorted(ids), dict[str, Scored]()
-        for start in range(0, len(asked), _PAGE):
-            found |= {one.news.id: one for one in await archive.items_by_id(asked[start : start + _PAGE])}
-        return found
-    finally:
-        await archive.close()
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
-def _with_version(word: Feedback, item: Scored) -> Feedback:
-    """The word with the version that it corrects."""
-    version = word.version or f"{item.model} {item.model_version}"
-    return msgspec.structs.replace(word, version=version)
-
-
-def _show(told: list[Feedback], missing: list[str], bad: int, *, json: bool) -> None:
+def _show(found: TakenCorrections, bad: int, *, json: bool) -> None:
+    unknown = found.unknown
     if json:
-        print_json({"taken": len(told), "unknown": missing, "rejected": bad})
+        print_json({"taken": len(found.taken), "unknown": unknown, "rejected": bad})
     else:
-        console.print(f"{len(told):,} corrections taken.", highlight=False)
-        if missing:
-            shown = foreign(", ".join(missing[:5])) + (" …" if len(missing) > 5 else "")
-            console.print(f"[yellow]{len(missing):,} items are not in the archive:[/] {shown}", highlight=False)
-    if bad or missing:
+        console.print(f"{len(found.taken):,} corrections taken.", highlight=False)
+        if unknown:
+            shown = foreign(", ".join(unknown[:5])) + (" …" if len(unknown) > 5 else "")
+            console.print(f"[yellow]{len(unknown):,} items are not in the archive:[/] {shown}", highlight=False)
+    if bad or unknown:
         raise typer.Exit(1)
 
 
 def show_review(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
-    found = read_review(load_settings(namespace=namespace))
+    found = Lifecycle(load_settings(namespace=namespace)).review()
     if json:
         print_json(
             {
@@ -137,15 +114,9 @@ def show_review(namespace: NamespaceOption = None, json: JsonOption = False) -> 
         return
     console.print(f"{len(found.agreed):,} items are corrected and agreed.", highlight=False)
     if found.conflicts:
-        table = Table("item", "head", "who says what", title="held back", title_justify="left", header_style="bold")
+        table = Table("item", "head", "votes", title="held back", title_justify="left", header_style="bold")
         for one in found.conflicts:
             votes = "; ".join(f"{label}: {', '.join(people)}" for label, people in one.votes.items())
             table.add_row(foreign(one.item), foreign(one.head), foreign(votes))
         console.print(table)
         console.print("`moodwire model feedback ITEM --label HEAD=LABEL --resolve` ends one.", highlight=False)
-
-
-def read_review(settings: Settings) -> Review:
-    """The review of all feedback of the namespace."""
-    with open_existing(settings) as broker:
-        return review(read_feedback(records_of(broker, settings.topics.feedback)))

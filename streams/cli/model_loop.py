@@ -1,40 +1,29 @@
-"""The commands of `moodwire model` that list, take in and shadow; the rest of the loop stands beside."""
+"""`moodwire model list|add|shadow`."""
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from models.registry import Entry, Registry
-from streams.classifiers import registry_of, shipped_models
-from streams.cli.model_options import (
-    ByOption,
-    LanguageOption,
-    control_of,
-    now_ms,
-    open_control,
-)
-from streams.cli.model_shadow import show_shadow
+from streams.cli.model_options import ByOption, LanguageOption, following, person
+from streams.cli.model_shadow import show_report
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
-from streams.lifecycle.promotion import in_service
-from streams.serving.control import Control, Shadow, shadow_send
+from streams.lifecycle.service import Lifecycle
+from streams.lifecycle.shadows import ShadowReportRequest, ShadowRequest
+from streams.lifecycle.versions import VersionStatus
 from streams.settings import load_settings
-from streams.text.profile import load_profile
 
 __all__ = ["add", "shadow", "show_models"]
 
 
 def show_models(namespace: NamespaceOption = None, profile: ProfileOption = None, json: JsonOption = False) -> None:
-    settings = load_settings(namespace=namespace, profile=profile)
-    control, shipped = control_of(settings), shipped_models(load_profile(settings.profile))
-    rows = [_row(entry, control, shipped) for entry in registry_of(settings).entries()]
+    with following(load_settings(namespace=namespace, profile=profile), quiet=True) as lifecycle:
+        rows = [_row(status) for status in lifecycle.versions()]
     if json:
         print_json(rows)
         return
@@ -46,10 +35,9 @@ def show_models(namespace: NamespaceOption = None, profile: ProfileOption = None
     console.print(table)
 
 
-def _row(entry: Entry, control: Control, shipped: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    model = entry.name, entry.version
-    serving = [f"in service ({one})" for one in shipped if _is(in_service(control, shipped, one), model)]
-    shadows = [f"shadow ({one})" for one, found in control.shadows.items() if _is(found, model)]
+def _row(status: VersionStatus) -> dict[str, Any]:
+    entry = status.entry
+    serving = [f"in service ({language})" for language in status.in_service]
     return {
         "name": entry.name,
         "version": entry.version,
@@ -59,24 +47,20 @@ def _row(entry: Entry, control: Control, shipped: Mapping[str, tuple[str, str]])
         "path": str(entry.path),
         "sha256": entry.sha256,
         "accuracy": dict(entry.accuracy),
-        "now": [*serving, *shadows],
+        "now": [*serving, *(f"shadow ({language})" for language in status.in_shadow)],
     }
-
-
-def _is(one: Any, model: tuple[str, str]) -> bool:
-    return (one.name, one.version) == model
 
 
 def add(
     folder: Annotated[Path, typer.Argument(help="The model's folder.", exists=True, file_okay=False)],
     json: JsonOption = False,
 ) -> None:
-    entry = Registry(load_settings().models).add(folder)
+    entry = Lifecycle(load_settings()).add(folder)
     if json:
         print_json({"name": entry.name, "version": entry.version, "path": str(entry.path)})
     else:
         console.print(
-            f"{foreign(entry.name)} {foreign(entry.version)} is at hand in {foreign(entry.path)}",
+            f"{foreign(entry.name)} {foreign(entry.version)} was added: {foreign(entry.path)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -95,31 +79,24 @@ def shadow(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    settings = load_settings(namespace=namespace)
     if stop == (name is not None and version is not None):
         raise SettingsError("name a model and its version, or give --stop")
-    if report and not stop:
-        artifact = registry_of(settings).load(str(name), str(version))
-        show_shadow(settings, artifact, language or artifact.language, last, json=json)
-        return
-    if stop:
-        told, spoken = None, language or "en"
-    else:
-        artifact = registry_of(settings).load(str(name), str(version))
-        spoken = language or artifact.language
-        told = Shadow(
-            language=spoken,
-            name=artifact.name,
-            version=artifact.version,
-            at_ms=now_ms(),
-            by=by or getpass.getuser(),
-        )
-    with open_control(settings) as broker:
-        broker.append([shadow_send(settings.topics.control, spoken, told)])
+    asked = str(name), str(version)
+    with following(load_settings(namespace=namespace), quiet=json) as lifecycle:
+        if stop:
+            spoken, told = language or lifecycle.sole_language(), None
+            lifecycle.stop_shadow(spoken)
+        elif report:
+            request = ShadowReportRequest(*asked, language or "", last)
+            show_report(" ".join(asked), lifecycle.report_shadow(request), json=json)
+            return
+        else:
+            told = lifecycle.start_shadow(ShadowRequest(*asked, person(by), language or ""))
+            spoken = told.language
     if json:
         print_json({"language": spoken, "shadow": told})
-    else:
-        said = f"{told.name} {told.version} scores in the shadow" if told else "no model scores in the shadow"
-        console.print(
-            f"For {foreign(spoken)}, {foreign(said)} from now on; see moodwire_shadow_texts_total.", highlight=False
-        )
+        return
+    now = f"{told.name} {told.version} scores in the shadow" if told else "no model scores in the shadow"
+    console.print(
+        f"For {foreign(spoken)}, {foreign(now)} from now on; see moodwire_shadow_texts_total.", highlight=False
+    )

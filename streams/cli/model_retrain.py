@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from models.artifact import Artifact
-from streams.archive import open_archive
-from streams.classifiers import registry_of
-from streams.cli.model_feedback import read_review
-from streams.cli.model_gate import GateQuestion, judge_version, show_verdict
-from streams.cli.model_options import ByOption, artifact_in_service
+from streams.cli.model_gate import show_result
+from streams.cli.model_options import ByOption, SoleLanguageOption, following, person
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
-from streams.cli.output import errors, foreign, print_json
-from streams.errors import MoodwireError
-from streams.lifecycle.candidate import Recipe, next_version, shipped_descriptions, train_candidate
-from streams.lifecycle.feedback import Review
-from streams.lifecycle.training_set import TrainingSet, build_training_set
-from streams.settings import Settings, load_settings
+from streams.cli.output import print_json
+from streams.errors import SettingsError
+from streams.lifecycle.candidate import OptionValue
+from streams.lifecycle.retrain import RetrainRequest
+from streams.settings import load_settings
 
-__all__ = ["retrain"]
+__all__ = ["retrain", "training_options"]
+
+
+class Command(StrEnum):
+    """How a candidate is made."""
+
+    TRAIN = "train"
+    DISTIL = "distil"
 
 
 def retrain(
@@ -34,79 +35,85 @@ def retrain(
     dataset: Annotated[
         list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
     ] = None,
-    command: Annotated[str, typer.Option("--command", help="How it is made: train or distil.")] = "train",
+    command: Annotated[Command, typer.Option("--command", help="How it is made.")] = Command.TRAIN,
     words: Annotated[
-        str, typer.Option("--with", help='Further words for that command, as "--encoder all-MiniLM-L6-v2".')
+        str, typer.Option("--train-args", help='Options of that command, as "--encoder all-MiniLM-L6-v2 --epochs 2".')
     ] = "--encoder all-MiniLM-L6-v2",
     python: Annotated[
         str, typer.Option("--python", help="The Python that has the extra `train`; by default this one.")
     ] = sys.executable,
     version: Annotated[str, typer.Option("--model-version", help="The candidate's; by default the next one.")] = "",
     weight: Annotated[float, typer.Option("--weight", help="What a correction counts, in other rows.", min=0.1)] = 2.0,
-    least: Annotated[int, typer.Option("--least", help="Corrections that it takes.", min=1)] = 50,
+    min_corrections: Annotated[
+        int, typer.Option("--min-corrections", help="With fewer no candidate is trained.", min=1)
+    ] = 50,
     golden: Annotated[
         list[Path] | None, typer.Option("--golden", help="YAML of a set of which no row may be lost.", exists=True)
     ] = None,
     margin: Annotated[float, typer.Option("--margin", help="Points of accuracy that may be lost.", min=0)] = 1.0,
-    language: Annotated[str, typer.Option("--language", "-l", help="Language of the model.")] = "en",
+    language: SoleLanguageOption = None,
     namespace: NamespaceOption = None,
     profile: ProfileOption = None,
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    settings = load_settings(namespace=namespace, profile=profile)
-    registry = registry_of(settings)
-    current = artifact_in_service(settings, language)
-    found = read_review(settings)
-    built = asyncio.run(_build(settings, found, current, out / "corrections", weight))
-    _tell(found, built)
-    if sum(built.rows.values()) < least:
-        raise MoodwireError(
-            f"{sum(built.rows.values()):,} corrections are agreed and usable, --least asks for {least:,}: collect more"
+    options = training_options(words)
+    with following(load_settings(namespace=namespace, profile=profile), quiet=json) as lifecycle:
+        found = lifecycle.retrain(
+            RetrainRequest(
+                language=language or lifecycle.sole_language(),
+                data=data,
+                out=out,
+                by=person(by),
+                datasets=tuple(dataset or ()),
+                command=command.value,
+                options=options,
+                python=python,
+                version=version,
+                weight=weight,
+                min_corrections=min_corrections,
+                golden=tuple(golden or ()),
+                margin=margin,
+            )
         )
-    taken = [entry.version for entry in registry.entries() if entry.name == current.name]
-    recipe = Recipe(
-        data=data,
-        sets=[*(dataset or shipped_descriptions()), *built.descriptions],
-        out=out,
-        name=current.name,
-        version=version or next_version(current.version, taken),
-        command=command,
-        options=shlex.split(words),
-        python=python,
-    )
-    entry = registry.add(train_candidate(recipe))
-    question = GateQuestion(data, tuple(dataset or ()), tuple(built.descriptions), tuple(golden or ()), margin=margin)
-    record = judge_version(settings, entry.name, entry.version, question, language, by or getpass.getuser())
     if json:
-        print_json({"rows": built.rows, "conflicts": len(found.conflicts), "verdict": record})
+        print_json({"rows": found.training_set.rows, "conflicts": found.conflicts, "verdict": found.gate.record()})
     else:
-        show_verdict(record)
-    if not record["passed"]:
+        show_result(found.gate)
+    if not found.gate.passed:
         raise typer.Exit(1)
 
 
-async def _build(settings: Settings, found: Review, current: Artifact, out: Path, weight: float) -> TrainingSet:
-    heads: dict[str, Any] = {name: head.labels for name, head in current.heads.items() if head.kind != "names"}
-    entity_head = next(iter(current.of_kind("entity")), "")
-    archive = open_archive(settings.archive, settings.elastic)
+def training_options(words: str) -> dict[str, OptionValue]:
+    """Returns the options of `--train-args` by name: a value, a list where one is repeated, or True without a value.
+
+    >>> training_options("--encoder mine --teacher a --teacher b --restart")
+    {'encoder': 'mine', 'teacher': ['a', 'b'], 'restart': True}
+
+    Raises `SettingsError` for a word that belongs to no option.
+    """
+    given: dict[str, list[str]] = {}
+    values: list[str] | None = None
+    for word in _split(words):
+        if word.startswith("--"):
+            name, equals, value = word.removeprefix("--").partition("=")
+            values = given.setdefault(name.replace("-", "_"), [])
+            values += [value] if equals else []
+        elif values is None:
+            raise SettingsError(f"--train-args: {word!r} belongs to no option; begin with one, as --encoder NAME")
+        else:
+            values.append(word)
+    return {name: _value(values) for name, values in given.items()}
+
+
+def _split(words: str) -> list[str]:
     try:
-        return await build_training_set(found, archive, heads, out, entity_head=entity_head, weight=weight)
-    finally:
-        await archive.close()
+        return shlex.split(words)
+    except ValueError as error:
+        raise SettingsError(f"--train-args {words!r} cannot be read: {error}") from error
 
 
-def _tell(found: Review, built: TrainingSet) -> None:
-    for head, rows in built.rows.items():
-        errors.print(f"{rows:,} corrections of {foreign(head)}", highlight=False)
-    if found.conflicts:
-        errors.print(
-            f"[yellow]{len(found.conflicts):,} are held back because people disagree:[/] moodwire model review",
-            highlight=False,
-        )
-    for one in built.left_out[:5]:
-        errors.print(
-            f"[yellow]left out[/] {foreign(one.item)} {foreign(one.head)}: {foreign(one.reason)}", highlight=False
-        )
-    if len(built.left_out) > 5:
-        errors.print(f"… and {len(built.left_out) - 5:,} more", highlight=False)
+def _value(values: list[str]) -> OptionValue:
+    if not values:
+        return True
+    return values[0] if len(values) == 1 else values

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from streams.errors import MoodwireError
+from streams.lifecycle.errors import TrainingFailed, TrainingUnavailable
 
-__all__ = ["Recipe", "next_version", "shipped_descriptions", "train_candidate"]
+__all__ = ["OptionValue", "Recipe", "next_version", "shipped_descriptions", "train_candidate"]
+
+OptionValue = str | bool | list[str]
+"""Of an option: its value, a list where it is repeated, True where it has none."""
 
 _STANDARD_ERROR = 2
 
@@ -29,8 +32,9 @@ _MAIN = "from streams.cli import main; main()"
 class Recipe:
     """How a candidate is made.
 
-    `command` is `train` or `distil`, `options` further words for it; `python` runs it. `sets` are descriptions of data
-    sets, whose files lie in `data` unless they say where. The run and the artifact stand in `out`.
+    `command` is `train` or `distil`, and `options` are further options of it by their names, with underscores; `python`
+    runs it. `sets` are descriptions of data sets, whose files lie in `data` unless they name another place. The run and
+    the artifact go to `out`.
     """
 
     data: Path
@@ -39,7 +43,7 @@ class Recipe:
     name: str
     version: str
     command: str = "train"
-    options: Sequence[str] = ()
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
     python: str = sys.executable
 
     @property
@@ -52,9 +56,16 @@ class Recipe:
         sets = [word for path in self.sets for word in ("--dataset", str(path))]
         run = self.out / "run"
         moodwire = [self.python, "-c", _MAIN, "model"]
-        train = [self.command, "--data", str(self.data), "--out", str(run), *sets, *self.options]
+        train = [self.command, "--data", str(self.data), "--out", str(run), *sets, *_words(self.options)]
         export = ["export", str(run), str(self.artifact), "--model-version", self.version, "--data", str(self.data)]
         return [[*moodwire, *train], [*moodwire, *export, *sets]]
+
+
+def _words(options: Mapping[str, OptionValue]) -> Iterator[str]:
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            yield from (flag,) if one is True else (flag, str(one))
 
 
 def shipped_descriptions() -> list[Path]:
@@ -87,13 +98,13 @@ def train_candidate(recipe: Recipe) -> Path:
         try:
             done = subprocess.run(call, stdout=_STANDARD_ERROR, check=False)  # noqa: S603  # our own command line
         except OSError as error:
-            raise MoodwireError(
+            raise TrainingUnavailable(
                 f"{call[0]} cannot be started ({error.strerror}); name a Python with --python"
             ) from error
         if done.returncode != 0:
-            words = " ".join(["moodwire", *call[3:5]])
-            raise MoodwireError(
-                f"`{words}` ended with exit code {done.returncode}; what it said stands above. The same command again "
-                "goes on where it was"
+            raise TrainingFailed(
+                call[4],
+                f"it ended with exit code {done.returncode}; its output is above. The same command again goes on "
+                "where it was",
             )
     return recipe.artifact

@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams.errors import MoodwireError
+from streams.lifecycle.errors import PromotionRefused
 from streams.serving.control import EARLIER_KEPT, Control, Earlier, Promotion
 
-__all__ = ["PromotionRefused", "Request", "in_service", "previous", "promotion_of"]
-
-
-class PromotionRefused(MoodwireError):
-    """A version may not go into service; the text says why and what would change that."""
+__all__ = ["Request", "in_service", "previous", "promotion_of"]
 
 
 @dataclass(frozen=True, slots=True)

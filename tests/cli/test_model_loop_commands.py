@@ -131,7 +131,7 @@ def test_a_file_of_corrections_tells_what_it_cannot_take(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["feedback", "id1"], "say what is right"),
+        (["feedback", "id1"], "give the right label"),
         (["feedback"], "name the item"),
         (["feedback", "id1", "--label", "negative"], "is not HEAD=LABEL"),
         (["rollback"], "nothing to go back to"),

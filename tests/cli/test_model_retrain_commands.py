@@ -89,7 +89,7 @@ def retrain(home: Path, python: Path, *more: str) -> Result:
 
 def test_a_candidate_is_trained_with_the_corrections_taken_in_and_judged(home: Path, python: Path) -> None:
     corrected(home, 80)
-    done = retrain(home, python, "--with", "--encoder some-encoder --epochs 2")
+    done = retrain(home, python, "--train-args", "--encoder some-encoder --epochs 2")
     assert isinstance(done.exception, SystemExit), (done.output, done.exception)
     assert done.exit_code == 1
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -124,10 +124,12 @@ def test_a_candidate_that_is_no_worse_may_be_let_through_when_asked(home: Path, 
 
 def test_too_few_corrections_and_a_training_that_fails_are_said(home: Path, python: Path) -> None:
     corrected(home, 20)
-    assert "20 corrections are agreed and usable, --least asks for 50" in str(retrain(home, python).exception)
-    failed = retrain(home, python, "--least", "5", "--with", "--fail")
-    assert "`moodwire model train` ended with exit code 3" in str(failed.exception)
-    missing = retrain(home, home / "nowhere", "--least", "5")
+    assert "20 corrections are agreed and usable, 50 are needed (--min-corrections)" in str(
+        retrain(home, python).exception
+    )
+    failed = retrain(home, python, "--min-corrections", "5", "--train-args", "--fail")
+    assert "train failed: it ended with exit code 3" in str(failed.exception)
+    missing = retrain(home, home / "nowhere", "--min-corrections", "5")
     assert "cannot be started" in str(missing.exception)
 
 

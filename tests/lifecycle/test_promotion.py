@@ -8,7 +8,8 @@ import pytest
 
 from streams.engine.runs import Record
 from streams.errors import NewerVersion
-from streams.lifecycle.promotion import PromotionRefused, Request, in_service, previous, promotion_of
+from streams.lifecycle.errors import PromotionRefused
+from streams.lifecycle.promotion import Request, in_service, previous, promotion_of
 from streams.serving.control import Control, Earlier, Promotion, Shadow, promotion_send, read_control, shadow_send
 from streams.serving.follower import lineup_of
 

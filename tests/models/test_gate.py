@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models import Places, Probabilities
-from models.gate import Limits, Verdict, better_by_chance, judge, lower_bound
+from models.gate import GateReport, Limits, better_by_chance, judge, lower_bound
 from models.measured import Measured, MeasuredSet, measure, measure_latency
 from models.proof import LabelledSet
 from models.proof.behaviour import BehaviourKind
@@ -41,7 +41,7 @@ WANTED = [LABELS[number % 3] for number in range(2_000)]
 PRESENT = answers(random.Random(1), WANTED, 0.85)
 
 
-def verdict(won: int, lost: int, limits: Limits | None = None) -> Verdict:
+def verdict(won: int, lost: int, limits: Limits | None = None) -> GateReport:
     return judge(measured("1", PRESENT, WANTED), measured("2", changed(PRESENT, WANTED, won, lost), WANTED), limits)
 
 

@@ -1,0 +1,133 @@
+"""A version goes into service, or back: with baselines of its own, then the record that `score` follows.
+
+PromoteRequest ─► loaded, labels and gate checked ─► baselines sent to `watch` ─► record in `control` ─► Changeover
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from models import OnnxClassifier
+from models.artifact import Artifact
+from streams.app import alert_config
+from streams.archive import open_archive
+from streams.classifiers import registry_of, shipped_models
+from streams.lifecycle.baselines import Rescoring
+from streams.lifecycle.decisions import control_in, control_of, open_control
+from streams.lifecycle.errors import PromotionRefused
+from streams.lifecycle.preparation import PreparedBaselines, prepare_baselines
+from streams.lifecycle.progress import Progress
+from streams.lifecycle.promotion import Request, previous, promotion_of
+from streams.serving.control import Promotion, promotion_send
+from streams.settings import Settings
+from streams.text.profile import Profile, load_profile
+from streams.transport.broker import Broker
+
+__all__ = ["Changeover", "PromoteRequest", "RollbackRequest", "promote", "roll_back"]
+
+DAY_MS = 86_400_000
+BASELINE_DAYS = 56
+"""Of the past that is scored again: older items have lost most of their weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteRequest:
+    """Put a version into service for `language`; empty: the version's own.
+
+    `force` is a reason to pass over the gate, and is recorded. Baselines rest on the last `baseline_days`; with None
+    they stay those of the model before.
+    """
+
+    name: str
+    version: str
+    by: str
+    language: str = ""
+    force: str = ""
+    baseline_days: float | None = BASELINE_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRequest:
+    """Put the version into service that was there before."""
+
+    language: str
+    by: str
+    baseline_days: float | None = BASELINE_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Changeover:
+    """What was written to `control`, and the baselines that were sent before; None without any."""
+
+    promotion: Promotion
+    baselines: PreparedBaselines | None
+
+
+def promote(settings: Settings, request: PromoteRequest, progress: Progress, now_ms: int) -> Changeover:
+    """Puts the version into service. Raises `PromotionRefused`, `ArtifactError` and what broker and archive raise."""
+    artifact = registry_of(settings).load(request.name, request.version)
+    language = request.language or artifact.language
+    wanted = Request(language, artifact.name, artifact.version, request.by, request.force)
+    return _change_over(settings, artifact, wanted, request.baseline_days, progress, now_ms)
+
+
+def roll_back(settings: Settings, request: RollbackRequest, progress: Progress, now_ms: int) -> Changeover:
+    """Puts the version before into service; it needs no gate. Raises as `promote`."""
+    back = previous(control_of(settings, progress), request.language)
+    artifact = registry_of(settings).load(back.name, back.version)
+    wanted = Request(request.language, back.name, back.version, request.by)
+    return _change_over(settings, artifact, wanted, request.baseline_days, progress, now_ms)
+
+
+def _change_over(
+    settings: Settings, artifact: Artifact, request: Request, days: float | None, progress: Progress, now_ms: int
+) -> Changeover:
+    profile = load_profile(settings.profile)
+    _check_labels(artifact, request, profile)
+    verdict = registry_of(settings).verdict(request.name, request.version)
+    prepared: PreparedBaselines | None = None
+    with (
+        # what no worker could load goes no further
+        OnnxClassifier.load(artifact.path, threads=settings.threads) as candidate,
+        open_control(settings, all_topics=True) as broker,
+    ):
+        control = control_in(broker, settings, progress)
+        promotion = promotion_of(request, control, shipped_models(profile), verdict, now_ms)
+        if days is not None:
+            progress.step("scoring the past again")
+            rescoring = Rescoring(profile, {request.language: candidate})
+            prepared = asyncio.run(_prepare(settings, broker, rescoring, promotion.change, days, progress))
+        broker.append([promotion_send(settings.topics.control, promotion)])
+    return Changeover(promotion, prepared)
+
+
+def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> None:
+    """Raises `PromotionRefused` for a version without the labels that the profile reads."""
+    head = profile.sentiment
+    lacking = {head.negative, head.neutral, head.positive} - set(artifact.labels.get(head.head, ()))
+    if lacking:
+        raise PromotionRefused(
+            f"{request.name} {request.version} does not answer {', '.join(sorted(lacking))} in the head "
+            f"{head.head!r} that profile {profile.name} reads"
+        )
+
+
+async def _prepare(
+    settings: Settings, broker: Broker, rescoring: Rescoring, change: int, days: float, progress: Progress
+) -> PreparedBaselines | None:
+    archive = open_archive(settings.archive, settings.elastic)
+    try:
+        return await prepare_baselines(
+            broker,
+            settings.topics,
+            settings.mentions_partitions,
+            archive,
+            alert_config(settings, rescoring.profile),
+            rescoring,
+            change,
+            span_ms=int(days * DAY_MS),
+            on_progress=progress.items,
+        )
+    finally:
+        await archive.close()

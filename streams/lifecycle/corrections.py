@@ -1,0 +1,61 @@
+"""Corrections of scores: written to the topic `feedback`, and what people agree on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.existing import open_existing, open_existing_archive, records_of
+from streams.lifecycle.decisions import open_control
+from streams.lifecycle.feedback import Feedback, Review, feedback_send, read_feedback, review
+from streams.records import Scored
+from streams.settings import Settings
+
+__all__ = ["TakenCorrections", "correct", "read_review"]
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TakenCorrections:
+    """The corrections that were written down, and the ids of items that the archive does not hold."""
+
+    taken: Sequence[Feedback]
+    unknown: Sequence[str]
+
+
+def correct(settings: Settings, corrections: Sequence[Feedback]) -> TakenCorrections:
+    """Writes the corrections of archived items down, each with the version of the model that it corrects."""
+    known = asyncio.run(_known(settings, {one.item for one in corrections}))
+    taken = [_with_version(one, known[one.item]) for one in corrections if one.item in known]
+    with open_control(settings) as broker:
+        for start in range(0, len(taken), _PAGE):
+            page = taken[start : start + _PAGE]
+            broker.append([feedback_send(settings.topics.feedback, one) for one in page])
+    return TakenCorrections(taken, sorted({one.item for one in corrections} - set(known)))
+
+
+async def _known(settings: Settings, ids: Iterable[str]) -> dict[str, Scored]:
+    """Returns the items that the archive holds, by id."""
+    archive = open_existing_archive(settings)
+    try:
+        asked, found = sorted(ids), dict[str, Scored]()
+        for start in range(0, len(asked), _PAGE):
+            found |= {one.news.id: one for one in await archive.items_by_id(asked[start : start + _PAGE])}
+        return found
+    finally:
+        await archive.close()
+
+
+def _with_version(correction: Feedback, item: Scored) -> Feedback:
+    version = correction.version or f"{item.model} {item.model_version}"
+    return msgspec.structs.replace(correction, version=version)
+
+
+def read_review(settings: Settings) -> Review:
+    """Returns the review of all feedback of the namespace."""
+    with open_existing(settings) as broker:
+        return review(read_feedback(records_of(broker, settings.topics.feedback)))

@@ -56,7 +56,7 @@ def _emptied(settings: Settings) -> ArchiveDamaged:
 def _warn_of_the_broker(settings: Settings) -> None:
     log.warning(
         "The archive %s holds items, and the broker %s has counted none: windows, baselines and open alerts begin anew."
-        " If the broker's file was lost, stop moodwire, run `moodwire archive restate -n %s` and start it again: that"
-        " counts the archive.",
+        " If the broker's file was lost, stop moodwire, run `moodwire archive rebuild-state -n %s`, which counts the"
+        " archive, and start it again.",
         *_places(settings), settings.namespace,
     )  # fmt: skip

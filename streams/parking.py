@@ -18,7 +18,7 @@ __all__ = ["LOSES", "RejectsParking"]
 log = structlog.get_logger(__name__)
 
 LOSES = {
-    "mentions": "what it counted is missing from windows and baselines until `moodwire archive restate`",
+    "mentions": "what it counted is missing from windows and baselines until `moodwire archive rebuild-state`",
     "alerts": "its notifications are not sent until `moodwire rejects retry`",
 }
 """What is lost with a record of a topic that moodwire writes itself."""

@@ -1,4 +1,4 @@
-"""`moodwire archive setup|prune|rescore|rebuild|restate`."""
+"""`moodwire archive setup|prune|rescore|rebuild|rebuild-state`."""
 
 from __future__ import annotations
 
@@ -153,13 +153,13 @@ def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None
     )
 
 
-@app.command("restate")
-def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
+@app.command("rebuild-state")
+def rebuild_state(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     """Let `watch` count the whole archive again, after its state is lost: makes its topics anew, sends all mentions.
 
     Refused while score or watch run. Cut off, it is to be started again.
     """
-    from streams.jobs.rebuild_state import rebuild_state
+    from streams.jobs.rebuild_state import rebuild_state as rebuild_watch
 
     settings = load_settings(namespace=namespace)
     archive = open_existing_archive(settings)  # the broker may be new: it was lost
@@ -168,7 +168,7 @@ def restate(namespace: NamespaceOption = None, json: JsonOption = False) -> None
         items = asyncio.run(
             _with_archive(
                 archive,
-                lambda archive: rebuild_state(
+                lambda archive: rebuild_watch(
                     broker,
                     settings.topics,
                     topic_specs(settings),

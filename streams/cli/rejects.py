@@ -69,7 +69,7 @@ def retry(
 ) -> None:
     """Send parked records that can be read now again: items with the time at which they were first seen, and alerts.
 
-    Each counts once, however often it is retried. Mentions stay: `moodwire archive restate` counts their items.
+    Each counts once, however often it is retried. Mentions stay: `moodwire archive rebuild-state` counts their items.
     """
     settings = load_settings(namespace=namespace, field_map=field_map)
     with open_existing(settings) as broker:

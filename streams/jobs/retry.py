@@ -28,7 +28,7 @@ UNREADABLE = "unreadable_reject"
 """The reason of what is in the topic `rejects` and is no parked record."""
 
 MENTIONS_PASSED = "mentions_passed"
-"""Why a record of mentions is not sent again: `moodwire archive restate` counts its items from the archive."""
+"""Why a record of mentions is not sent again: `moodwire archive rebuild-state` counts its items from the archive."""
 
 _decoder = msgspec.json.Decoder(RejectRecord)
 

@@ -208,7 +208,7 @@ class Monitor:
             "watermark",
             ahead_ms,
             f"event time is {ahead_ms // 1000} s ahead of this machine's clock, so news is counted late: a worker's"
-            " clock was ahead; set the clocks, then run `moodwire archive restate` or wait",
+            " clock was ahead; set the clocks, then run `moodwire archive rebuild-state` or wait",
         )
         newest_ms, source = self.probes.newest()
         ahead_ms = newest_ms - now_ms

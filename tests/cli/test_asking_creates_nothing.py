@@ -18,7 +18,7 @@ SHIPPED = "finance-en-minilm-int8"
 ASKING: dict[str, tuple[str, ...]] = {
     "archive prune": ("--older-than", "1", "-n", "typo"),
     "archive rebuild": ("-n", "typo"),
-    "archive restate": ("-n", "typo"),
+    "archive rebuild-state": ("-n", "typo"),
     "archive setup": ("-n", "typo"),
     "config check": (),
     "config show": (),

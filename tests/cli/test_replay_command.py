@@ -106,10 +106,10 @@ def test_a_broker_that_vanished_is_a_warning_with_the_way_out(tmp_path: Path) ->
     for lost in (tmp_path / "replay-news").glob("broker.db*"):
         lost.unlink()
     again = moodwire(tmp_path, "replay", file)
-    assert "moodwire archive restate -n replay-news" in again.stderr.replace("\n", " ")
-    assert moodwire(tmp_path, "archive", "restate", "-n", "replay-news").returncode == 0
+    assert "moodwire archive rebuild-state -n replay-news" in again.stderr.replace("\n", " ")
+    assert moodwire(tmp_path, "archive", "rebuild-state", "-n", "replay-news").returncode == 0
     last = moodwire(tmp_path, "replay", file)
-    assert "restate" not in first.stderr + last.stderr
+    assert "rebuild-state" not in first.stderr + last.stderr
 
 
 def test_an_archive_that_was_pruned_of_all_is_none_that_vanished(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_commands_are_moodwires(text: str) -> None:
 def test_the_runbook_has_commands_to_check() -> None:
     text = (DEPLOY / "runbook.md").read_text()
     assert {"archive setup", "archive rebuild", "rejects list", "rejects retry", "doctor"} <= set(
-        re.findall(r"`moodwire ((?:archive \w+|rejects \w+|doctor))", text)
+        re.findall(r"`moodwire ((?:archive [\w-]+|rejects \w+|doctor))", text)
     )
 
 

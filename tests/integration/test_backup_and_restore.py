@@ -219,8 +219,8 @@ def test_a_lost_embedded_broker_is_made_again_from_the_archive(
         until_archived(process, tmp_path, LINES // 2)
     for file in (tmp_path / NAMESPACE).glob("broker.db*"):
         file.rename(tmp_path / file.name)
-    restated = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE)
-    assert restated.returncode == 0, restated.stderr
+    rebuilt = moodwire(tmp_path, "archive", "rebuild-state", "-n", NAMESPACE)
+    assert rebuilt.returncode == 0, rebuilt.stderr
     replay(tmp_path, feed, NAMESPACE)
     got = outcome(tmp_path, NAMESPACE)
     assert (got.items, got.rows, got.alerts) == (undisturbed.items, undisturbed.rows, undisturbed.alerts)

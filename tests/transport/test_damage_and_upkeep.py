@@ -156,7 +156,7 @@ async def test_a_broker_whose_file_is_gone_ends_the_stage(topics: ContractBroker
     running = asyncio.create_task(run_stages([worker.job]))
     await worker.drained()
     replace(Path(topics.url.partition("://")[2]), how)
-    with pytest.raises(TransportError, match=rf"broker\.db was {how} .*moodwire restore.*archive restate"):
+    with pytest.raises(TransportError, match=rf"broker\.db was {how} .*moodwire restore.*archive rebuild-state"):
         async with asyncio.timeout(60):
             await running
 

@@ -33,7 +33,7 @@ _SETTINGS = (
 
 _WAY_OUT = (
     "stop moodwire and restore it from a backup together with archive.db (`moodwire restore`), or move it away with "
-    "its -wal and -shm files, keep archive.db, run `moodwire archive restate` before anything else, then start "
+    "its -wal and -shm files, keep archive.db, run `moodwire archive rebuild-state` before anything else, then start "
     "moodwire and publish the news again."
 )
 

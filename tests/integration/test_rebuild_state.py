@@ -1,4 +1,4 @@
-"""`moodwire archive restate`: state and alerts counted again from the archive are those that were there."""
+"""`moodwire archive rebuild-state`: state and alerts counted again from the archive are those that were there."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def moodwire(folder: Path, *arguments: str, **given: Any) -> subprocess.Complete
     )
 
 
-def restate(folder: Path, **given: Any) -> int:
-    done = moodwire(folder, "archive", "restate", "-n", NAMESPACE, "--json", **given)
+def rebuild_state(folder: Path, **given: Any) -> int:
+    done = moodwire(folder, "archive", "rebuild-state", "-n", NAMESPACE, "--json", **given)
     assert done.returncode == 0, done.stderr
     return int(json.loads(done.stdout.splitlines()[-1])["items"])
 
@@ -105,8 +105,8 @@ def test_rows_and_alerts_are_those_before_and_nothing_is_sent_again(feed: Path, 
     assert len(want.rows) > 100
     assert want.alerts
     assert sent
-    for _ in range(2):  # and what was restated can be restated
-        assert restate(tmp_path, **given) == want.stats.items + want.stats.revisions
+    for _ in range(2):  # the rebuilt state can be rebuilt
+        assert rebuild_state(tmp_path, **given) == want.stats.items + want.stats.revisions
         drain(tmp_path, **given)
         same(outcome(tmp_path, NAMESPACE, **given), want)
     assert delivered(tmp_path) == sent
@@ -131,10 +131,10 @@ def test_on_kafka_and_elasticsearch(
     replay(tmp_path, feed, NAMESPACE, **given)
     want, sent = outcome(tmp_path, NAMESPACE, **given), delivered(tmp_path)
     assert want.alerts
-    assert restate(tmp_path, **given) == want.stats.items + want.stats.revisions
+    assert rebuild_state(tmp_path, **given) == want.stats.items + want.stats.revisions
     with running(tmp_path, **given) as (process, settings):
         wait_for(process, settings)
-        refused = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE, **given)
+        refused = moodwire(tmp_path, "archive", "rebuild-state", "-n", NAMESPACE, **given)
         assert refused.returncode == 1
         assert "stop them first" in refused.stderr
     same(outcome(tmp_path, NAMESPACE, **given), want)
@@ -145,8 +145,8 @@ def test_it_is_refused_while_a_worker_runs(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, namespace=NAMESPACE)
     asyncio.run(open_archive(settings.archive, settings.elastic).close())
     with open_broker(settings.broker) as broker, broker.held([settings.topics.group("watch")]):
-        refused = moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE)
+        refused = moodwire(tmp_path, "archive", "rebuild-state", "-n", NAMESPACE)
         assert broker.names(settings.topics.name("")) == []
     assert refused.returncode == 1
     assert f"process {os.getpid()}" in refused.stderr
-    assert moodwire(tmp_path, "archive", "restate", "-n", NAMESPACE).returncode == 0
+    assert moodwire(tmp_path, "archive", "rebuild-state", "-n", NAMESPACE).returncode == 0

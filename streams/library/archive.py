@@ -1,0 +1,92 @@
+"""An archive as notebooks read it: calls that answer at once, without an event loop, as data frames."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from streams.archive.protocol import Archive as AsyncArchive
+from streams.archive.protocol import Query
+from streams.existing import open_existing_archive
+from streams.library.frames import Moment, Span, epoch_ms, frame_of, milliseconds
+from streams.settings import load_settings
+from streams.transport.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Archive", "open_archive"]
+
+T = TypeVar("T")
+
+
+def open_archive(namespace: str | None = None) -> Archive:
+    """Returns the archive of a namespace, by default that of the settings; it only reads, workers may run.
+
+    Raises SettingsError naming the namespaces that exist if it is none of them.
+    """
+    return Archive(lambda: open_existing_archive(load_settings(namespace=namespace)))
+
+
+class Archive:
+    """An open archive; close it, or use it in a `with` statement. Threads may share it."""
+
+    def __init__(self, opened: Callable[[], AsyncArchive]) -> None:
+        self._loop = LoopThread("moodwire-library")
+        try:
+            self._archive = self._loop.call(lambda: _called(opened))
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def series(
+        self,
+        name: str = "all",
+        *,
+        since: Moment = "1970-01-01",
+        until: Moment | None = None,
+        bucket: Span = "1h",
+    ) -> pd.DataFrame:
+        """Returns the counts of a series such as `entity/AAPL`: a row for each bucket with items, by its start in UTC.
+
+        `until` is excluded, and now if it is not given. Raises MoodwireError without pandas.
+        """
+        end = int(time.time() * 1000) if until is None else epoch_ms(until)
+        start, length = epoch_ms(since), milliseconds(bucket)
+        buckets = self._loop.call(lambda: self._archive.rates(name, start, end, length))
+        return frame_of(map(asdict, buckets), index="start")
+
+    def alerts(self, *, series: str = "", since: Moment | None = None, limit: int = 1_000) -> pd.DataFrame:
+        """Returns a row for each alert in its present state, the latest onset first; `since` restricts the onset."""
+        start = None if since is None else epoch_ms(since)
+        found = self._loop.call(lambda: self._archive.alerts(series=series, since_ms=start, limit=limit))
+        return frame_of((msgspec.json.decode(alert.body) for alert in found), index="id")
+
+    def search(self, text: str = "", *, series: str = "", limit: int = 100) -> pd.DataFrame:
+        """Returns a row for each item that has all words of `text`, the newest first, with the matches in `snippet`."""
+        query = Query(text=text, series=series, limit=limit)
+        hits = self._loop.call(lambda: self._archive.search(query))
+        return frame_of({**msgspec.to_builtins(hit.item), "snippet": hit.snippet} for hit in hits)
+
+    def close(self) -> None:
+        """Releases the files and threads; a second call does nothing."""
+        if self._loop.running:
+            self._loop.call(self._archive.close)
+            self._loop.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def _called(opened: Callable[[], T]) -> T:
+    return opened()

@@ -1,0 +1,76 @@
+"""Texts in, what the classifiers say of them out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streams.classifiers import classifiers_of
+from streams.feeds.fieldmap import FieldMap, to_news
+from streams.library.frames import frame_of
+from streams.settings import load_settings
+from streams.stages.classify import classify_items
+from streams.stages.reader import ReadItem, TextReader
+from streams.text.profile import load_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Scorer", "score"]
+
+
+class Scorer:
+    """Loaded classifiers of a profile; making one takes about a second. Threads may share it.
+
+    `profile` and `watchlists` win over the settings. Raises SettingsError.
+    """
+
+    def __init__(self, *, profile: str | None = None, watchlists: str | Path | None = None) -> None:
+        settings = load_settings(profile=profile, watchlists=watchlists)
+        self._profile = load_profile(settings.profile)
+        self._reader = TextReader.build(
+            self._profile, gazetteer=settings.gazetteer, watchlists=settings.watchlists
+        )  # fmt: skip
+        self._classifiers = classifiers_of(settings, self._profile)
+
+    def score(self, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Returns a record for each text, in the order given: what `moodwire score --json` prints.
+
+        Raises Reject for a text without a word in it.
+        """
+        items = [self._read(text) for text in texts]
+        verdicts = classify_items(self._profile, self._classifiers, items)
+        return [
+            {
+                "title": item.title,
+                "language": item.language,
+                **msgspec.to_builtins(verdict),
+                "watchlists": list(item.watchlists),
+            }
+            for item, verdict in zip(items, verdicts, strict=True)
+        ]
+
+    def frame(self, texts: Iterable[str]) -> pd.DataFrame:
+        """Returns `score` as a data frame, a row for each text. Raises MoodwireError without pandas."""
+        return frame_of(self.score(texts))
+
+    def _read(self, text: str) -> ReadItem:
+        now_ms = time.time_ns() // 1_000_000
+        return self._reader.read(
+            to_news({"title": text, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms)
+        )
+
+
+def score(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Returns a record for each text by the settings' profile; the classifiers are loaded at the first call."""
+    return _scorer().score(texts)
+
+
+@cache
+def _scorer() -> Scorer:
+    return Scorer()

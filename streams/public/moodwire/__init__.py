@@ -1,0 +1,29 @@
+"""moodwire for notebooks and programs: score texts, read an archive, series and alerts as data frames.
+
+    import moodwire
+
+    moodwire.score(["Shares plunge after the bank halts withdrawals"])
+    with moodwire.open_archive("demo") as archive:
+        archive.series("all", bucket="1h").plot()
+        archive.alerts()
+
+Settings are those of the command line: moodwire.yaml, MOODWIRE_… and the data folder. Data frames need
+moodwire[frames]. Folders called `models`, `alerts` or `streams` beside your notebook do no harm.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moodwire._own import install
+
+install()
+
+if TYPE_CHECKING:
+    from streams.errors import MoodwireError
+    from streams.library import Archive, Scorer, open_archive, score
+else:
+    from moodwire.streams.errors import MoodwireError
+    from moodwire.streams.library import Archive, Scorer, open_archive, score
+
+__all__ = ["Archive", "MoodwireError", "Scorer", "open_archive", "score"]

@@ -220,7 +220,7 @@ class _Look:
         assert peak is not None  # an episode has one from its opening
         return AlertEvent(
             id=alert_id(rule, self._series, episode.onset_ms),
-            version=episode.version,
+            revision=episode.version,
             rule=rule,
             series=self._series,
             kind=self._kind,

@@ -1,10 +1,10 @@
 """What an alert says: wire records, JSON on the topic `alerts`. All times are UTC epoch milliseconds.
 
-    AlertEvent   one change of state of one alert   {id, version, rule, series, state, …, top_items}
+    AlertEvent   one change of state of one alert   {id, revision, rule, series, state, …, top_items}
       .with_headlines(…)   the same with titles, publishers and links, as the watch stage reads them
 
-An alert's `id` hashes rule, series and onset, so that a redo names it alike. `version` rises by one with
-every event of an alert: a reader keeps the highest, and a notification's identity is (id, version).
+An alert's `id` hashes rule, series and onset, so that a redo names it alike. `revision` rises by one with
+every event of an alert: a reader keeps the highest, and a notification's identity is (id, revision).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "rounded",
 ]
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 State = str  # "firing" | "escalated" | "resolved"
 Change = str  # "opened" | "reopened" | "escalated" | "ongoing" | "resolved"
@@ -113,7 +113,7 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One change of state of one alert (see the module's text)."""
 
     id: str
-    version: int
+    revision: int
     rule: str
     series: str
     kind: str

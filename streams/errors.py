@@ -20,6 +20,7 @@ __all__ = [
     "LeaseLost",
     "MoodwireError",
     "NewerVersion",
+    "OlderVersion",
     "Reject",
     "ReplayRefused",
     "Retry",
@@ -88,12 +89,22 @@ class StageTaken(TransportError):
 
 
 class NewerVersion(TransportError):
-    """A record or state row of a version that this moodwire does not know; it waits, and is lost by nobody."""
+    """A record or state row in a format that this moodwire does not know yet; it is retried, and nothing is lost."""
 
     def __init__(self, what: str, found: int, known: int) -> None:
         super().__init__(
             f"{what} has version {found}, this moodwire reads up to {known}: it was written by a newer one; upgrade "
             "this worker, it waits until then"
+        )
+
+
+class OlderVersion(TransportError):
+    """A record in a format that this moodwire reads no more; the partition waits."""
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} has version {found}, this moodwire reads {known} alone: an earlier one wrote it. Start afresh in "
+            "a namespace of another name (-n), or stop moodwire, delete the topics of this one and its archive"
         )
 
 

@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 class _Declaration(msgspec.Struct, frozen=True):
     kind: Kind
-    record: int = VERSION
+    schema: int = VERSION
 
 
 def declared(records: Iterable[Record]) -> Kind | None:

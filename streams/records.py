@@ -25,12 +25,14 @@ __all__ = [
     "Topic",
 ]
 
-VERSION = 1
+VERSION = 2
+
+Signature = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 
 _Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
+class Position(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where an item stands in the source topic: which incarnation, which partition, which offset."""
 
     epoch: str
@@ -57,7 +59,7 @@ class News(msgspec.Struct, kw_only=True, gc=False):
     language: str | None = None
     entities: tuple[str, ...] = ()
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
-    version: int = VERSION
+    schema: int = VERSION
 
 
 class Sentiment(msgspec.Struct, frozen=True, gc=False):
@@ -101,8 +103,9 @@ class Scored(msgspec.Struct, kw_only=True, gc=False):
     """A scored item, as archived and as published on the topic `scored`.
 
     `sentiment` and `topic` are None when no classifier speaks the item's language. `topics` are those of the topics
-    added to the model that it is of, besides `topic`. `late` says that it was published long before it was seen:
-    archived, but not counted. `watchlists` names those that it matched.
+    added to the model that it is of, besides `topic`. `signature` is 16 hex digits, equal for copies of a title: as a
+    number it would exceed 2^53, above which JSON readers lose digits. `late` says that it was published long before it
+    was seen: archived, but not counted. `watchlists` names those that it matched.
     """
 
     news: News
@@ -114,12 +117,12 @@ class Scored(msgspec.Struct, kw_only=True, gc=False):
     entities: tuple[EntityMention, ...]
     watchlists: tuple[str, ...]
     story: Story
-    signature: int
+    signature: Signature
     model: str
     model_version: str
     topics: tuple[Topic, ...] = ()
     late: bool = False
-    version: int = VERSION
+    schema: int = VERSION
 
 
 class MentionItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -144,7 +147,7 @@ class MentionBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     batch (a source's disorder within the lateness apart). `partitions` is the source topic's partition count.
     """
 
-    version: int
+    schema: int
     epoch: Annotated[str, Meta(max_length=200)]
     partition: _Natural
     partitions: Annotated[int, Meta(ge=1, le=1_000_000)]

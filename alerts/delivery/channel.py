@@ -30,8 +30,8 @@ class Notification:
 
     @property
     def id(self) -> str:
-        """Names the event, whatever the attempt: its id and version."""
-        return f"{self.event.id}.{self.event.version}"
+        """Names the event, whatever the attempt: its id and revision."""
+        return f"{self.event.id}.{self.event.revision}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ import msgspec
 
 __all__ = ["Notice"]
 
-NOTICE_VERSION: Final = 1
+NOTICE_VERSION: Final = 2
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """The start (`change` is ``opened``) or the end (``resolved``) of one episode of trouble.
 
     `reason` is a short stable code, `subject` which part it is about (may be empty), `detail` is for people,
-    `instance` names the process. An episode keeps its `id`; `version` is 1 at its start and 2 at its end.
+    `instance` names the process. An episode keeps its `id`; `revision` is 1 at its start and 2 at its end.
     """
 
     id: str
-    version: int
+    revision: int
     change: str
     reason: str
     subject: str

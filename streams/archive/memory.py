@@ -150,7 +150,7 @@ class MemoryArchive:
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         for alert in alerts:
-            self._alerts.setdefault((alert.id, alert.version), alert)
+            self._alerts.setdefault((alert.id, alert.revision), alert)
 
     async def alerts(
         self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100

@@ -139,10 +139,10 @@ class RecentStory:
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
-    """One state of an alert; `version` grows with every change, `body` is its JSON."""
+    """One state of an alert; `revision` grows with every change, `body` is its JSON."""
 
     id: str
-    version: int
+    revision: int
     rule: str
     series: str
     state: str
@@ -162,7 +162,7 @@ class StoredNotification:
 
     id: str
     alert_id: str
-    version: int
+    alert_revision: int
     channel: str
     state: str
     attempts: int
@@ -233,7 +233,7 @@ class Archive(Protocol):
         """The next versions of a place after an offset, by offset, as they were scored first."""
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
-        """Keeps every state; an older version never replaces a newer one as the alert's present state."""
+        """Keeps every state; an older revision never replaces a newer one as the alert's present state."""
 
     async def alerts(
         self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100

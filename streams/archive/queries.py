@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
-_ALERT = "id, version, rule, series, state, severity, onset_ms, updated_ms, body"
+_ALERT = "id, revision, rule, series, state, severity, onset_ms, updated_ms, body"
 
 
 def stats(db: sqlite3.Connection) -> ArchiveStats:
@@ -177,7 +177,7 @@ def placed(db: sqlite3.Connection, epoch: str, partition: int, after_offset: int
 
 def alerts(db: sqlite3.Connection, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
     rows = db.execute(
-        f"SELECT {_ALERT} FROM alerts a WHERE version = (SELECT max(version) FROM alerts b WHERE b.id = a.id)"  # noqa: S608
+        f"SELECT {_ALERT} FROM alerts a WHERE revision = (SELECT max(revision) FROM alerts b WHERE b.id = a.id)"  # noqa: S608
         " AND (:series = '' OR series = :series) AND (:state = '' OR state = :state) AND onset_ms >= :since_ms"
         " ORDER BY onset_ms DESC, id LIMIT :limit",
         {"series": series, "state": state, "since_ms": since_ms or 0, "limit": limit},
@@ -186,7 +186,7 @@ def alerts(db: sqlite3.Connection, series: str, state: str, since_ms: int | None
 
 
 def alert_history(db: sqlite3.Connection, alert_id: str) -> list[StoredAlert]:
-    rows = db.execute(f"SELECT {_ALERT} FROM alerts WHERE id = ? ORDER BY version", (alert_id,))  # noqa: S608
+    rows = db.execute(f"SELECT {_ALERT} FROM alerts WHERE id = ? ORDER BY revision", (alert_id,))  # noqa: S608
     return [StoredAlert(*row) for row in rows]
 
 

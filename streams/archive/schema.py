@@ -18,7 +18,7 @@ from streams.private_files import private_database, tighten
 
 __all__ = ["connect", "explain", "lost"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _BUSY_SECONDS = 10.0
 
 _SCHEMA = """
@@ -40,14 +40,14 @@ CREATE TABLE sightings (
     PRIMARY KEY (epoch, partition, offset)) WITHOUT ROWID;
 CREATE INDEX sightings_by_content ON sightings (id, content);
 CREATE TABLE alerts (
-    id TEXT NOT NULL, version INTEGER NOT NULL, rule TEXT NOT NULL, series TEXT NOT NULL, state TEXT NOT NULL,
+    id TEXT NOT NULL, revision INTEGER NOT NULL, rule TEXT NOT NULL, series TEXT NOT NULL, state TEXT NOT NULL,
     severity TEXT NOT NULL, onset_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (id, version)) WITHOUT ROWID;
+    PRIMARY KEY (id, revision)) WITHOUT ROWID;
 CREATE INDEX alerts_by_onset ON alerts (onset_ms);
 CREATE TABLE notifications (
-    id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, version INTEGER NOT NULL, channel TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL, since_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, problem TEXT NOT NULL,
-    revision INTEGER NOT NULL) WITHOUT ROWID;
+    id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, alert_revision INTEGER NOT NULL, channel TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, since_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
+    problem TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX notifications_by_change ON notifications (updated_ms);
 """
 

@@ -85,7 +85,7 @@ def _archived(settings: Settings) -> list[dict[str, Any]]:
     found = asyncio.run(_ask_archive(settings))
     return [
         {
-            "id": f"{one.alert_id}.{one.version}",
+            "id": f"{one.alert_id}.{one.alert_revision}",
             "receiver": one.channel,
             "state": one.state,
             "attempts": one.attempts,
@@ -133,7 +133,7 @@ def _show_counts(rows: Iterable[dict[str, Any]]) -> None:
 
 @app.command("resend")
 def resend(
-    notification: Annotated[str, typer.Argument(metavar="[ID]", help="ALERT.VERSION, as `list` shows it.")] = "",
+    notification: Annotated[str, typer.Argument(metavar="[ID]", help="ALERT.REVISION, as `list` shows it.")] = "",
     failed: Annotated[bool, typer.Option("--failed", help="All that failed and were dropped.")] = False,
     receiver: ReceiverOption = None,
     namespace: NamespaceOption = None,
@@ -171,11 +171,11 @@ def _asked(settings: Settings, broker: Broker, notification: str, receiver: str)
 async def _from_archive(
     settings: Settings, broker: Broker, notification: str, receiver: str, by: str
 ) -> dict[str, Send]:
-    alert_id, _, version = notification.rpartition(".")
+    alert_id, _, revision = notification.rpartition(".")
     archive = open_existing_archive(settings)
     try:
         stored = await archive.notifications(alert_id=alert_id, limit=10_000)
-        chosen = [one for one in stored if str(one.version) == version and one.channel.startswith(receiver)]
+        chosen = [one for one in stored if str(one.alert_revision) == revision and one.channel.startswith(receiver)]
         if not chosen:
             raise MoodwireError(f"there is no notification {notification!r}; see `moodwire deliver list`")
         partitions = broker.topic(settings.topics.alerts).partitions

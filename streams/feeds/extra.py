@@ -17,7 +17,8 @@ _TOTAL_CHARACTERS = 16_384
 _STRING_LIMIT = 2_000
 _NAME_LIMIT = 200
 _DEPTH_LIMIT = 6
-_LARGEST_INTEGER = 2**63 - 1  # what JSON readers elsewhere (Elasticsearch: long) can hold
+_LARGEST_INTEGER = 2**53 - 1  # what every JSON reader keeps exactly (RFC 8259, section 6); a larger one becomes text
+_LARGEST_ID = 10**100  # a longer number names nothing
 
 
 def bounded_extra(raw: Mapping[str, Any], used: set[str], wanted: frozenset[str] | None) -> dict[str, Any]:
@@ -67,8 +68,9 @@ class _Budget:
             return text
         if isinstance(value, (dict, list)):
             return self._nested(value, depth)
-        self.left -= 8
-        return _plain(value)
+        plain = _plain(value)
+        self.left -= len(plain) + 2 if isinstance(plain, str) else 8
+        return plain
 
     def _nested(self, value: dict[str, Any] | list[Any], depth: int) -> Any:
         if depth > _DEPTH_LIMIT:
@@ -87,5 +89,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
-        return value if abs(value) <= _LARGEST_INTEGER else None
+        if abs(value) <= _LARGEST_INTEGER:
+            return value
+        return str(value) if abs(value) < _LARGEST_ID else None
     return value if isinstance(value, float) and math.isfinite(value) else None

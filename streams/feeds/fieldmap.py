@@ -77,10 +77,10 @@ def news_from_record(value: bytes, timestamp_ms: int, fieldmap: FieldMap, now_ms
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     else:
-        if news.version > VERSION:
+        if news.schema > VERSION:
             raise Reject(
                 "newer_version",
-                f"version {news.version}, read up to {VERSION}: upgrade this moodwire, then `moodwire rejects retry`",
+                f"format {news.schema}, read up to {VERSION}: upgrade this moodwire, then `moodwire rejects retry`",
             )
         if _is_sound(news):
             _check_seen(news.seen_ms, now_ms)
@@ -93,7 +93,7 @@ def _is_sound(news: News) -> bool:
     """Whether a record that looks like ours keeps what ours promise; if not, it is mapped like any other."""
     title, text, published_ms = news.title, news.text, news.published_ms
     return (
-        news.version == VERSION
+        news.schema == VERSION
         and 0 < len(title) <= TITLE_LIMIT
         and len(text) <= TEXT_LIMIT
         and 0 < len(news.id) <= 64

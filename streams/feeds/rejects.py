@@ -36,7 +36,7 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     source: str
     seen_ms: int | None = None
     key: str = ""
-    version: int = VERSION
+    schema: int = VERSION
 
     def raw_bytes(self) -> bytes:
         return base64.b64decode(self.raw)

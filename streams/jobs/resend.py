@@ -99,10 +99,10 @@ def archived_sends(
 
     Raises `MoodwireError` when the event is not among them.
     """
-    states = {f"{alert.id}.{alert.version}": alert for alert in alerts}
+    states = {f"{alert.id}.{alert.revision}": alert for alert in alerts}
     sends: dict[str, Send] = {}
     for one in asked:
-        name = f"{one.alert_id}.{one.version}"
+        name = f"{one.alert_id}.{one.alert_revision}"
         alert = states.get(name)
         if alert is None:
             raise MoodwireError(f"the archive has notification {name} and not its alert: it cannot be sent again")

@@ -50,8 +50,8 @@ def read_rejects(broker: Broker, topics: Topics) -> list[RejectRecord]:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
             parked.setdefault(key, _foreign(record, str(error), topics.rejects))
             continue
-        if reject.version > VERSION:
-            raise NewerVersion(f"the parked record {reject.position}", reject.version, VERSION)
+        if reject.schema > VERSION:
+            raise NewerVersion(f"the parked record {reject.position}", reject.schema, VERSION)
     return list(parked.values())
 
 

@@ -43,7 +43,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     entities: Mapping[str, str] = {}
     version: str = ""
     resolves: bool = False
-    record: int = VERSION
+    schema: int = VERSION
 
     @property
     def verdicts(self) -> dict[str, str]:
@@ -108,8 +108,8 @@ def _decoded(record: Record) -> Feedback | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         log.warning("Topic feedback, offset %d: passed over, it is no feedback (%s).", record.offset, error)
         return None
-    if found.record > VERSION:
-        raise NewerVersion(f"the feedback at offset {record.offset}", found.record, VERSION)
+    if found.schema > VERSION:
+        raise NewerVersion(f"the feedback at offset {record.offset}", found.schema, VERSION)
     return found
 
 

@@ -138,7 +138,7 @@ class Troubles:
         words = f"{self._instance}\0{trouble.reason}\0{trouble.subject}\0{trouble.since_ms}"
         return Notice(
             id=hashlib.sha256(words.encode()).hexdigest()[:32],
-            version=1 if change == "opened" else 2,
+            revision=1 if change == "opened" else 2,
             change=change,
             reason=trouble.reason,
             subject=trouble.subject,

@@ -42,13 +42,13 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     name: str
     version: str
-    change: Annotated[int, Meta(ge=0, le=2**62)]
+    change: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     at_ms: int
     by: str
     gate: str
     reason: str = ""
     earlier: tuple[Earlier, ...] = ()
-    record: int = VERSION
+    schema: int = VERSION
 
 
 class Shadow(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     at_ms: int
     by: str
-    record: int = VERSION
+    schema: int = VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ def read_control(records: Iterable[Record]) -> Control:
             unreadable[key] = f"topic control: the record {key[:100]} cannot be read ({error}); write it again"
     words: list[Promotion | Shadow] = [*promotions.values(), *shadows.values()]
     for found in words:
-        if found.record > VERSION:
-            raise NewerVersion(f"the record for {found.language} of topic control", found.record, VERSION)
+        if found.schema > VERSION:
+            raise NewerVersion(f"the record for {found.language} of topic control", found.schema, VERSION)
     return Control(promotions, shadows, tuple(unreadable.values()))
 
 

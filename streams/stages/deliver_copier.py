@@ -91,7 +91,7 @@ def stored_notification(plan: Planned) -> StoredNotification:
     return StoredNotification(
         id=plan.id,
         alert_id=plan.alert,
-        version=plan.version,
+        alert_revision=plan.version,
         channel=plan.receiver,
         state=plan.status.value,
         attempts=plan.attempts,

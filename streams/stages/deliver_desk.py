@@ -3,8 +3,8 @@
     record of `alerts` ─► the own offset is new? ─┬─ an event ────► planned for every receiver, unless it is known
                                                   └─ RESEND_HEADER ► waiting again, with a deadline of its own
 
-A redo, however its runs are cut, plans nothing twice: what is planned is known by the alert's id, version and receiver,
-and the partition's row says up to which record all is planned.
+A redo, however its runs are cut, plans nothing twice: a plan is known by alert, revision and receiver, and
+the partition's row says up to which record all is planned.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Resend(msgspec.Struct, frozen=True, kw_only=True):
     receiver: str
     notification: str
     by: str = ""
-    record: int = VERSION
+    schema: int = VERSION
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Desk:
         if record.value is None:
             return Step(own)
         event = self._event(record.value)
-        step = Step(own, f"{event.id}.{event.version}")
+        step = Step(own, f"{event.id}.{event.revision}")
         if event.change != "ongoing" and not self._was_planned(step.notification, own):
             missing = [name for name in receivers if self.deliveries.get(name, step.notification) is None]
             step.plans = [_planned(event, receiver, own, now_ms) for receiver in missing]
@@ -231,7 +231,7 @@ def _beyond(
 
 def _planned(event: AlertEvent, receiver: str, own: int, now_ms: int) -> Planned:
     return Planned(
-        receiver=receiver, alert=event.id, version=event.version, series=event.series, change=event.change,
+        receiver=receiver, alert=event.id, version=event.revision, series=event.series, change=event.change,
         at_ms=event.updated_ms, order=own, since_ms=now_ms, updated_ms=now_ms, revision=0,
     )  # fmt: skip
 
@@ -241,8 +241,8 @@ def _resend_of(record: Record) -> Resend | None:
     if found is None:
         return None
     asked = _resends.decode(found)
-    if asked.record > VERSION:
-        raise NewerVersion("a request to send a notification again", asked.record, VERSION)
+    if asked.schema > VERSION:
+        raise NewerVersion("a request to send a notification again", asked.schema, VERSION)
     return asked
 
 

@@ -1,8 +1,8 @@
 """What `deliver` writes down of a partition of `alerts`: rows that it goes on from after a crash or on another worker.
 
     "p"                           the own offset up to which events are planned, and how far the archive's copy is
-    "e/ALERT.VERSION"             an event as it came, as long as a receiver may still get it
-    "n/ALERT.VERSION/RECEIVER"    a notification: planned, attempted, settled (`alerts.delivery.Planned`)
+    "e/ALERT.REVISION"             an event as it came, as long as a receiver may still get it
+    "n/ALERT.REVISION/RECEIVER"    a notification: planned, attempted, settled (`alerts.delivery.Planned`)
 
 Of one write the row "p" comes last, so it speaks for the rows before it. An own offset is that of the record of the
 topic `alerts`, counted on from incarnation to incarnation of it.

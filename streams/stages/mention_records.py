@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, Reject
+from streams.errors import NewerVersion, OlderVersion, Reject
 from streams.records import VERSION, MentionBatch
 from streams.serving.prepared import Prepared
 from streams.topics import change_of
@@ -21,15 +21,17 @@ _decoder = msgspec.json.Decoder(MentionBatch)
 def read_mentions(record: Record) -> tuple[MentionBatch, int]:
     """The batch, and the number of the promotion that its header names (0 without one).
 
-    Raises `Reject`, or `NewerVersion` for one of a version to come.
+    Raises `Reject`; `NewerVersion` for a format to come, `OlderVersion` for one that is read no more.
     """
     try:
         batch = _decoder.decode(record.value or b"")
         change = change_of(record.headers)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise Reject("bad_mentions", f"no mentions record: {error}", record.offset) from error
-    if batch.version > VERSION:
-        raise NewerVersion(f"the mentions record at offset {record.offset}", batch.version, VERSION)
+    if batch.schema > VERSION:
+        raise NewerVersion(f"the mentions record at offset {record.offset}", batch.schema, VERSION)
+    if batch.schema < VERSION:
+        raise OlderVersion(f"the mentions record at offset {record.offset}", batch.schema, VERSION)
     if batch.partition >= batch.partitions:
         detail = f"source partition {batch.partition} of a topic with {batch.partitions}"
         raise Reject("bad_mentions", detail, record.offset)

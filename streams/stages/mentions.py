@@ -109,5 +109,11 @@ def _mentions(item: Scored, count: int) -> dict[int, list[MentionItem]]:
 def _mention(item: Scored, sentiment: Sentiment, series: tuple[str, ...]) -> MentionItem:
     negative = int(sentiment.label == "negative")
     return MentionItem(
-        item.position.offset, item.news.id, item.news.seen_ms, item.signature, negative, sentiment.negative, series
+        item.position.offset,
+        item.news.id,
+        item.news.seen_ms,
+        int(item.signature, 16),
+        negative,
+        sentiment.negative,
+        series,
     )

@@ -33,7 +33,7 @@ def scored_of(read: ReadNews, verdict: Verdict, scored_ms: int, late_after_ms: i
         entities=verdict.entities,
         watchlists=item.watchlists,
         story=read.story,
-        signature=item.signature,
+        signature=f"{item.signature:016x}",
         model=verdict.model,
         model_version=verdict.model_version,
         late=published is not None and news.seen_ms - published > late_after_ms,

@@ -163,7 +163,7 @@ def _newest_seen_ms(event: AlertEvent) -> int | None:
 def stored_alert(event: AlertEvent) -> StoredAlert:
     return StoredAlert(
         id=event.id,
-        version=event.version,
+        revision=event.revision,
         rule=event.rule,
         series=event.series,
         state=event.state,

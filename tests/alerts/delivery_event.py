@@ -8,11 +8,11 @@ from alerts.records import Expected, Observed, Peak, WindowSpan
 NOW_MS = 1_700_000_000_000
 
 
-def delivery_event(name: str, version: int = 1) -> AlertEvent:
+def delivery_event(name: str, revision: int = 1) -> AlertEvent:
     """A firing alert without headlines."""
     return AlertEvent(
         id=name,
-        version=version,
+        revision=revision,
         rule="volume",
         series="entity/a",
         kind="entity",

@@ -229,7 +229,7 @@ def test_a_burst_opens_escalates_and_resolves_one_alert(play: Play) -> None:
     assert {event.series for event in played.events} == {"entity/3"}
     first, last = played.events[0], played.events[-1]
     assert {event.id for event in played.events} == {alert_id("volume", "entity/3", first.onset_ms)}
-    assert [event.version for event in played.events] == list(range(1, len(changes) + 1))
+    assert [event.revision for event in played.events] == list(range(1, len(changes) + 1))
     assert (first.state, last.state) == ("firing", "resolved")
     assert first.onset_ms == first.updated_ms == first.window.end_ms
     assert first.observed.negative >= 3
@@ -254,7 +254,7 @@ def test_a_second_burst_after_the_end_is_told_under_the_same_id(play: Play) -> N
     told = [event for event in played.events if event.change != "ongoing"]
     assert [event.change for event in told] == ["opened", "escalated", "resolved", "reopened"]
     assert {event.id for event in told} == {alert_id("volume", "entity/3", told[0].onset_ms)}
-    assert [event.version for event in played.events] == list(range(1, len(played.events) + 1))
+    assert [event.revision for event in played.events] == list(range(1, len(played.events) + 1))
     assert (told[-1].severity, told[-1].peak.negative) == ("critical", told[-2].peak.negative)
     assert told[-1].top_items[0].seen_ms >= ended_ms
 
@@ -278,7 +278,7 @@ def test_the_wire_has_the_documented_fields(play: Play) -> None:
     event = msgspec.json.decode(play(CONFIG, quiet_then_burst(12)).events[0].to_json())
     assert {
         "id",
-        "version",
+        "revision",
         "rule",
         "series",
         "state",

@@ -118,5 +118,5 @@ def test_a_redo_with_rows_ahead_gives_the_same_alerts(seed: int, runs: int) -> N
         assert final == after
         assert partition_redone == partition_after
         rows, partition = after, partition_after
-    key = sorted(unbroken, key=lambda event: (event.updated_ms, event.id, event.version))
-    assert sorted(broken, key=lambda event: (event.updated_ms, event.id, event.version)) == key
+    key = sorted(unbroken, key=lambda event: (event.updated_ms, event.id, event.revision))
+    assert sorted(broken, key=lambda event: (event.updated_ms, event.id, event.revision)) == key

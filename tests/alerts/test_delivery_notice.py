@@ -14,7 +14,7 @@ from alerts.delivery import Delivered, FileChannel, Notice, Notification, Termin
 NOW_MS = 1_750_000_000_000
 NOTICE = Notice(
     id="n",
-    version=1,
+    revision=1,
     change="opened",
     reason="archive",
     subject="",

@@ -33,7 +33,7 @@ def alert(**changes: object) -> AlertEvent:
     )
     event = AlertEvent(
         id=alert_id("volume", "watchlist/northbank", ONSET_MS),
-        version=1,
+        revision=1,
         rule="volume",
         series="watchlist/northbank",
         kind="watchlist",

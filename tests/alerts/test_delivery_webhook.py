@@ -22,7 +22,7 @@ from tests.alerts.delivery_event import NOW_MS, delivery_event
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
-EVENT = delivery_event("ab" * 16, version=2)
+EVENT = delivery_event("ab" * 16, revision=2)
 
 
 @dataclass

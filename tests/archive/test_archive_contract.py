@@ -56,7 +56,7 @@ def scored(
         entities=(EntityMention(entity, entity.title(), 1.0),),
         watchlists=(),
         story=Story(f"story{number % 3}"),
-        signature=number,
+        signature=f"{number:016x}",
         model="m",
         model_version="1",
     )

@@ -59,7 +59,7 @@ items = st.builds(
     ).map(tuple),
     watchlists=st.lists(text, max_size=2).map(tuple),
     story=st.builds(Story, text, st.none() | text, st.dictionaries(text, st.integers(0, 99), max_size=2)),
-    signature=st.integers(0, 2**63 - 1),
+    signature=st.integers(0, 2**63 - 1).map("{:016x}".format),
     model=text,
     model_version=text,
     late=st.booleans(),

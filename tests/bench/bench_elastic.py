@@ -158,7 +158,7 @@ def _item(raw: dict[str, Any], number: int, seed: int, now_ms: int) -> Scored:
         entities=(EntityMention("ACME", "Acme", 1.0), EntityMention("GLOBEX", "Globex", 0.5)),
         watchlists=("banks",),
         story=Story(f"story{number % 100}", None, {"12h": 1, "24h": 2, "3d": 2, "5d": 2, "7d": 3}),
-        signature=number,
+        signature=f"{number:016x}",
         model="distil",
         model_version="1",
     )

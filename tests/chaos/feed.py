@@ -161,6 +161,6 @@ def _poisons(sound: bytes, until_ms: int) -> Sequence[bytes | None]:
         b'{"title": 12, "source": {"a": "b"}}',
         b'{"title": " \\u0000\\u0007 ", "source": "Wire"}',
         b'{"title": "No one says this"}',
-        b'{"title": "Of a later time", "source": "Wire", "id": "1", "content": "2", "seen_ms": 1, "version": 99}',
+        b'{"title": "Of a later time", "source": "Wire", "id": "1", "content": "2", "seen_ms": 1, "schema": 99}',
         msgspec.json.encode(future),
     )

@@ -40,7 +40,7 @@ def found(settings: Settings, archive_url: str, broker: Broker, logs: Logs, file
             outcomes.duplicates.add((epoch, int(partition), int(offset)))
         for hit in _documents(client, f"{prefix}alert-states"):
             body = json.loads(hit["_source"]["moodwire"]["alert"]["body"])
-            outcomes.alerts[body["id"], body["version"]] = body
+            outcomes.alerts[body["id"], body["revision"]] = body
     outcomes.rejects = {key for key in parked(settings, broker) if key.startswith("news:")}
     outcomes.rows = _rows(settings, broker)
     outcomes.notifications = set(announced(files))
@@ -111,6 +111,6 @@ def _rows(settings: Settings, broker: Broker) -> dict[str, bytes]:
 
 
 def announced(files: Iterable[Path]) -> Counter[tuple[str, int]]:
-    """How often each alert's state was written to the files of all workers, by the alert's id and version."""
+    """How often each alert's state was written to the files of all workers, by the alert's id and revision."""
     lines = [json.loads(line) for file in files if file.exists() for line in file.read_bytes().splitlines()]
-    return Counter((line["alert"]["id"], line["alert"]["version"]) for line in lines)
+    return Counter((line["alert"]["id"], line["alert"]["revision"]) for line in lines)

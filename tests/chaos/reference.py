@@ -57,7 +57,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Outcomes:
-    """The end of it all. Series rows are states as bytes; alerts are keyed by id and version.
+    """The end of it all. Series rows are states as bytes; alerts are keyed by id and revision.
 
     `stored_twice` are documents beside the one that a version may have; `records` those of the topic news that are
     no end of a replay.
@@ -132,7 +132,7 @@ class _Counting:
         published = news.published_ms
         return Scored(
             news=news, position=position, scored_ms=0, language=item.language, sentiment=sentiment, topic=topic,
-            entities=item.entities, watchlists=item.watchlists, story=Story(""), signature=item.signature,
+            entities=item.entities, watchlists=item.watchlists, story=Story(""), signature=f"{item.signature:016x}",
             model="", model_version="",
             late=published is not None and news.seen_ms - published > self.settings.late_after_hours * 3_600_000,
         )  # fmt: skip
@@ -173,9 +173,9 @@ class _Counting:
         for event in self.events:
             items = await self.archive.items_by_id([item.id for item in event.top_items])
             told = {item.news.id: Headline(item.news.title, item.news.source, item.news.url) for item in items}
-            found.alerts[event.id, event.version] = json.loads(event.with_headlines(told).to_json())
+            found.alerts[event.id, event.revision] = json.loads(event.with_headlines(told).to_json())
             if event.change != "ongoing":
-                found.notifications.add((event.id, event.version))
+                found.notifications.add((event.id, event.revision))
         return found
 
 
@@ -183,7 +183,9 @@ def _mention(item: Scored, series: tuple[str, ...]) -> MentionItem:
     assert item.sentiment is not None
     bad = int(item.sentiment.label == "negative")
     weight = item.sentiment.negative
-    return MentionItem(item.position.offset, item.news.id, item.news.seen_ms, item.signature, bad, weight, series)
+    return MentionItem(
+        item.position.offset, item.news.id, item.news.seen_ms, int(item.signature, 16), bad, weight, series
+    )
 
 
 def _facts(item: Scored, *, is_item: bool) -> Facts:

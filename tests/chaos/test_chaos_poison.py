@@ -38,7 +38,7 @@ def _hostile(topic: str, partition: int) -> Iterator[Send]:
 
     def own(number: int, **changed: object) -> bytes:
         fields = {"id": f"h{partition}-{number}", "content": "c", "title": f"Hostile {partition} {number} is news"}
-        return json.dumps(fields | {"source": "Wire", "seen_ms": 1, "version": 1, "language": "en"} | changed).encode()
+        return json.dumps(fields | {"source": "Wire", "seen_ms": 1, "schema": 2, "language": "en"} | changed).encode()
 
     values = [
         own(0, published_ms=10**30),

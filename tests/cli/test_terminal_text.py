@@ -134,7 +134,7 @@ def test_doctor_shows_what_servers_say_without_obeying(text: str) -> None:
 async def test_what_moodwire_reports_of_itself_is_shown_without_being_obeyed(text: str) -> None:
     notice = Notice(
         id="a",
-        version=1,
+        revision=1,
         change="opened",
         reason=text,
         subject=text,

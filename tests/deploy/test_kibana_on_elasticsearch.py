@@ -49,7 +49,7 @@ def scored(number: int) -> Scored:
         entities=(EntityMention(*company, relevance=1.0),),
         watchlists=("my bank",) if company[0] == "HGB" else (),
         story=Story(f"story-{number}"),
-        signature=number,
+        signature=f"{number:016x}",
         model="small" if spoken else "",
         model_version=("1" if number < 200 else "2") if spoken else "",
         late=number % 50 == 0,

@@ -257,7 +257,7 @@ def _score_partition(
 
 @dataclass
 class Outcome:
-    """The end: rows of series and what they share, unpacked, and alert events by id and version."""
+    """The end: rows of series and what they share, unpacked, and alert events by id and revision."""
 
     rows: dict[str, object]
     alerts: dict[tuple[str, int], bytes]
@@ -285,7 +285,7 @@ async def run_watch(
     for send in outbox.sent:
         assert send.value is not None
         event = AlertEvent.from_json(send.value)
-        assert alerts.setdefault((event.id, event.version), send.value) == send.value, "one event, two contents"
+        assert alerts.setdefault((event.id, event.revision), send.value) == send.value, "one event, two contents"
     return Outcome(rows, alerts)
 
 

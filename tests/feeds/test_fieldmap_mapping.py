@@ -257,7 +257,7 @@ def test_a_foreign_record_was_seen_at_its_own_time() -> None:
 
 
 def test_a_forged_own_record_is_mapped_like_any_other() -> None:
-    forged = {"id": "1", "content": "c", "title": "t\x00" * 3_000, "source": "s", "seen_ms": 5, "version": 1}
+    forged = {"id": "1", "content": "c", "title": "t\x00" * 3_000, "source": "s", "seen_ms": 5, "schema": 2}
     news = news_from_record(json.dumps(forged).encode(), NOW_MS, DEFAULT, NOW_MS)
     assert "\x00" not in news.title
     assert len(news.title) <= 2_000

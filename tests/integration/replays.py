@@ -37,7 +37,7 @@ def sample_lines(folder: Path, count: int) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a replay leaves: items by id without their position and story, series rows, alerts by id and version."""
+    """What a replay leaves: items by id without their position and story, series rows, alerts by id and revision."""
 
     stats: ArchiveStats
     rejects: int
@@ -142,7 +142,7 @@ async def _archive(settings: Settings) -> tuple[dict[str, Any], dict[tuple[str, 
             query = Query(limit=5_000, before=(hits[-1].item.news.seen_ms, hits[-1].item.news.id))
         present = await archive.alerts(limit=10_000)
         states = [state for alert in present for state in await archive.alert_history(alert.id)]
-        return items, {(state.id, state.version): json.loads(state.body) for state in states}
+        return items, {(state.id, state.revision): json.loads(state.body) for state in states}
     finally:
         await archive.close()
 

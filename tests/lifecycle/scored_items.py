@@ -21,7 +21,7 @@ def scored(number: int, title: str, *, seen_ms: int | None = None, negative: boo
         entities=(),
         watchlists=(),
         story=Story(f"id{number}"),
-        signature=number,
+        signature=f"{number:016x}",
         model="model",
         model_version="1",
     )

@@ -86,7 +86,7 @@ def _baselines(items: Sequence[MentionItem], cut_ms: int, config: AlertConfig) -
 async def outcome(
     rng: random.Random, plan: Plan, config: AlertConfig, *, crashes: bool
 ) -> tuple[dict[str, bytes], dict[tuple[str, int], bytes]]:
-    """Rows of series, and alerts by id and version, at the end."""
+    """Rows of series, and alerts by id and revision, at the end."""
     fuse = Fuse()
     state, outbox = FakeState(fuse), FakeOutbox(fuse)
     stage, position = None, 0
@@ -110,7 +110,7 @@ async def outcome(
     alerts: dict[tuple[str, int], bytes] = {}
     for send in outbox.sent:
         event = AlertEvent.from_json(send.value or b"")
-        assert alerts.setdefault((event.id, event.version), send.value or b"") == send.value, "one event, two contents"
+        assert alerts.setdefault((event.id, event.revision), send.value or b"") == send.value, "one event, two contents"
     rows = {key: msgspec.msgpack.decode(row)[-1] for (_, key), row in state.rows.items() if key.startswith("s/")}
     return rows, alerts
 

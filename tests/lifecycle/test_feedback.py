@@ -74,7 +74,7 @@ def test_what_cannot_be_read_in_the_topic_is_passed_over_and_named(caplog: pytes
         caplog.clear()
         assert read_feedback([sent, Record(4, b"a", garbage, 0)]) == [good]
         assert "offset 4" in caplog.text
-    newer = msgspec.json.encode(msgspec.structs.replace(word("a", "ann", "negative"), record=2))
+    newer = msgspec.json.encode(msgspec.structs.replace(word("a", "ann", "negative"), schema=99))
     with pytest.raises(NewerVersion):
         read_feedback([Record(4, b"a", newer, 0)])
     assert read_feedback([Record(0, b"a", b'{"item":"a","by":"b","at_ms":1}', 0), Record(1, b"a", None, 0)]) == []

@@ -104,4 +104,4 @@ def test_what_cannot_be_read_is_said() -> None:
     newer = promotion_send("c", promoted()).value
     assert newer is not None
     with pytest.raises(NewerVersion):
-        read_control([Record(0, b"model/en", newer.replace(b'"record":1', b'"record":2'), 0)])
+        read_control([Record(0, b"model/en", newer.replace(b'"schema":2', b'"schema":99'), 0)])

@@ -231,7 +231,7 @@ async def test_a_refused_write_is_trouble_until_one_succeeds(clock: Clock, metri
     assert [trouble.reason for trouble in troubles.active] == ["archive"]
     assert sample(metrics, "archive_failures_total", reason="error") == 1
     inner.refuses = False
-    await archive.write_alerts([replace(alert, version=2)])
+    await archive.write_alerts([replace(alert, revision=2)])
     assert troubles.active == []
     assert watched.waiting_seconds == 0
     assert sample(metrics, "archive_write_seconds_count", kind="alerts") == 1

@@ -33,7 +33,7 @@ def test_an_episode_is_told_once_at_its_start_and_once_at_its_end() -> None:
         clock.pass_seconds(5)
     troubles.clear("archive")
     told += troubles.take_notices() + troubles.take_notices()
-    assert [(notice.change, notice.version) for notice in told] == [("opened", 1), ("resolved", 2)]
+    assert [(notice.change, notice.revision) for notice in told] == [("opened", 1), ("resolved", 2)]
     assert told[0].id == told[1].id
 
 

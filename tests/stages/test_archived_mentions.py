@@ -10,7 +10,7 @@ import pytest
 from alerts import AlertConfig
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
-from streams.records import MentionBatch, News, Position, Scored, Sentiment, Story
+from streams.records import VERSION, MentionBatch, News, Position, Scored, Sentiment, Story
 from streams.stages.archived_mentions import NEVER_MS, Layout, archived_mentions
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
@@ -34,7 +34,7 @@ def scored(number: int, epoch: str, partition: int, *, late: bool = False) -> Sc
         entities=(),
         watchlists=(),
         story=Story(f"{number:032x}"),
-        signature=number,
+        signature=f"{number:016x}",
         model="m",
         model_version="1",
         late=late,
@@ -102,7 +102,7 @@ async def test_what_was_redone_later_is_not_counted_again() -> None:
     archive = await filled([scored(number, "e", 0) for number in range(10)])
     told = await batches(archive, Layout("mentions", 1, "e", 1), {})
     partition, _ = watched(told)
-    again = MentionBatch(1, "e", 0, 1, START_MS, tuple(item for batch in told for item in batch.items))
+    again = MentionBatch(VERSION, "e", 0, 1, START_MS, tuple(item for batch in told for item in batch.items))
     assert partition._row.positions.fresh(again) == ()
 
 

@@ -21,7 +21,7 @@ SCHEDULES = 120
 
 
 def wanted(events: list[AlertEvent]) -> set[str]:
-    return {f"{event.id}.{event.version}" for event in events if event.change != "ongoing"}
+    return {f"{event.id}.{event.revision}" for event in events if event.change != "ongoing"}
 
 
 class Moody(FakeReceiver):
@@ -85,8 +85,8 @@ async def test_nothing_is_lost_and_a_death_repeats_at_most_what_was_in_flight(se
         assert sum(counts.values()) - len(counts) <= deaths
         first = {name: receiver.taken.index(name) for name in counts}
         for event in events:
-            later = [f"{event.id}.{version}" for version in range(event.version + 1, 5)]
-            name = f"{event.id}.{event.version}"
+            later = [f"{event.id}.{version}" for version in range(event.revision + 1, 5)]
+            name = f"{event.id}.{event.revision}"
             assert all(first[name] < first[other] for other in later if name in first and other in first)
         assert await world.copied(receiver.name) == Counter(sent=len(counts))
 

@@ -14,7 +14,7 @@ from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record, Run
 from streams.engine.ticks import ClockLimit
 from streams.feeds.fieldmap import FieldMap
-from streams.records import MentionBatch, MentionItem
+from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.drafts import RecordReader
 from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
@@ -141,7 +141,7 @@ class Watch:
         identity = hashlib.md5(str(self.offset).encode(), usedforsecurity=False).hexdigest()
         series = ("all", "entity/AAPL")
         items = () if seen_ms is None else (MentionItem(self.offset, identity, seen_ms, 0, negative, 0.9, series),)
-        batch = MentionBatch(1, "e", partition, partitions, progress_ms, items)
+        batch = MentionBatch(VERSION, "e", partition, partitions, progress_ms, items)
         self.events += self.partition.apply(Record(self.offset, None, msgspec.json.encode(batch), 0))
 
     def quiet_days(self) -> None:

@@ -1,7 +1,7 @@
-"""Records and rows as they were first written, byte for byte, are read; those of a version to come are never misread.
+"""Records and rows as they are written, byte for byte, are read; those of a version to come are never misread.
 
-The bytes below are what stands in people's topics, changelogs and archives. A change that cannot read them
-needs a new version and a way from the old one; a test here is never "updated".
+From the first release on, the bytes below are in people's topics, changelogs and archives: a change that cannot read
+them needs a new version and a way from the old one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 from alerts import AlertConfig, AlertEvent, StateError
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record, Run
-from streams.errors import NewerVersion, Reject, TransportError
+from streams.errors import NewerVersion, OlderVersion, Reject, TransportError
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.rejects import RejectRecord
 from streams.records import VERSION, Position, Scored
@@ -21,43 +21,45 @@ from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 from tests.engine.positions_harness import FakeState, Fuse
 
-NEWS_1 = (
+NEWS_2 = (
     b'{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","content":"cccccccccccccccccccccccccccccccc","title":"Lender in talks",'
     b'"source":"wire","seen_ms":1750000000000,"text":"More.","url":"https://wire.example/1",'
-    b'"published_ms":1749999990000,"language":"en","entities":["LND"],"extra":{"desk":"banks"},"version":1}'
+    b'"published_ms":1749999990000,"language":"en","entities":["LND"],"extra":{"desk":"banks"},"schema":2}'
 )
-SCORED_1 = (
-    b'{"news":' + NEWS_1 + b',"position":["e1",3,41],"scored_ms":1750000000500,"language":"en","sentiment":{"label":'
+SCORED_2 = (
+    b'{"news":' + NEWS_2 + b',"position":{"epoch":"e1","partition":3,"offset":41},"scored_ms":1750000000500,'
+    b'"language":"en","sentiment":{"label":'
     b'"negative","negative":0.7,"neutral":0.2,"positive":0.1,"score":-0.6},"topic":{"label":"Markets","probability":0.9},'
     b'"entities":[{"id":"LND","name":"Lender plc","relevance":1.0}],"watchlists":["banks"],"story":{"id":"s1",'
-    b'"duplicate_of":null,"similar":{"12h":2}},"signature":9223372036854775813,"model":"m","model_version":"1.0.0",'
-    b'"late":false,"version":1}'
+    b'"duplicate_of":null,"similar":{"12h":2}},"signature":"8000000000000005","model":"m","model_version":"1.0.0",'
+    b'"late":false,"schema":2}'
 )
-SCORED_1_PACKED = (
+SCORED_2_PACKED = (
     b"\x8e\xa4news\x8c\xa2id\xd9 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xa7content\xd9 cccccccccccccccccccccccccccccccc"
     b"\xa5title\xafLender in talks\xa6source\xa4wire\xa7seen_ms\xcf\x00\x00\x01\x97t \xdc\x00\xa4text\xa5More.\xa3url"
     b"\xb6https://wire.example/1\xacpublished_ms\xcf\x00\x00\x01\x97t \xb4\xf0\xa8language\xa2en\xa8entities\x91\xa3LND"
-    b"\xa5extra\x81\xa4desk\xa5banks\xa7version\x01\xa8position\x93\xa2e1\x03)\xa9scored_ms\xcf\x00\x00\x01\x97t \xdd"
+    b"\xa5extra\x81\xa4desk\xa5banks\xa6schema\x02\xa8position\x83\xa5epoch\xa2e1\xa9partition\x03\xa6offset)"
+    b"\xa9scored_ms\xcf\x00\x00\x01\x97t \xdd"
     b"\xf4\xa8language\xa2en\xa9sentiment\x85\xa5label\xa8negative\xa8negative\xcb?\xe6ffffff\xa7neutral\xcb?\xc9\x99"
     b"\x99\x99\x99\x99\x9a\xa8positive\xcb?\xb9\x99\x99\x99\x99\x99\x9a\xa5score\xcb\xbf\xe3333333\xa5topic\x82"
     b"\xa5label\xa7Markets\xabprobability\xcb?\xec\xcc\xcc\xcc\xcc\xcc\xcd\xa8entities\x91\x83\xa2id\xa3LND\xa4name"
     b"\xaaLender plc\xa9relevance\xcb?\xf0\x00\x00\x00\x00\x00\x00\xaawatchlists\x91\xa5banks\xa5story\x83\xa2id\xa2s1"
-    b"\xacduplicate_of\xc0\xa7similar\x81\xa312h\x02\xa9signature\xcf\x80\x00\x00\x00\x00\x00\x00\x05\xa5model\xa1m"
-    b"\xadmodel_version\xa51.0.0\xa4late\xc2\xa7version\x01"
+    b"\xacduplicate_of\xc0\xa7similar\x81\xa312h\x02\xa9signature\xb08000000000000005\xa5model\xa1m"
+    b"\xadmodel_version\xa51.0.0\xa4late\xc2\xa6schema\x02"
 )
-MENTIONS_1 = (
-    b'[1,"e1",0,1,1750000000000,[[42,"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",1750000000000,78,1,0.7,["entity/LND"]]]]'
+MENTIONS_2 = (
+    b'[2,"e1",0,1,1750000000000,[[42,"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",1750000000000,78,1,0.7,["entity/LND"]]]]'
 )
-ALERT_1 = (
-    b'{"id":"a1","version":1,"rule":"volume","series":"entity/a","kind":"entity","state":"firing","change":"opened",'
+ALERT_2 = (
+    b'{"id":"a1","revision":1,"rule":"volume","series":"entity/a","kind":"entity","state":"firing","change":"opened",'
     b'"severity":"warning","onset_ms":1700000000000,"updated_ms":1700000000000,"window":{"start_ms":1699999100000,'
     b'"end_ms":1700000000000,"seconds":900},"observed":{"negative":3,"total":4},"expected":{"negative":0.1,"rate":0.4,'
     b'"interval":[0,1]},"p_value":0.00001,"level":0.001,"peak":{"at_ms":1700000000000,"seconds":900,"negative":3,'
-    b'"total":4,"expected":0.1,"interval":[0,1],"p_value":0.00001},"reasons":[],"top_items":[],"schema":1}'
+    b'"total":4,"expected":0.1,"interval":[0,1],"p_value":0.00001},"reasons":[],"top_items":[],"schema":2}'
 )
-REJECT_1 = (
+REJECT_2 = (
     b'{"position":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news",'
-    b'"version":1}'
+    b'"schema":2}'
 )
 PARTITION_ROW_2 = (
     b"\x8b\xaaown_offset\x05\xa9positions\x81\xa4last\x81\xa2e1\x81\x00)\xa8progress\x81\x00\xcf\x00"
@@ -106,13 +108,13 @@ def restored(row: bytes | None = PARTITION_ROW_2) -> WatchPartition:
     return WatchPartition(CONFIG, row, ROWS)
 
 
-# -- version 1
+# -- as they are written
 
 
 def test_news_and_scored_say_what_they_said() -> None:
-    news = news_from_record(NEWS_1, NOW_MS, FieldMap.default(), NOW_MS)
-    scored = msgspec.json.decode(SCORED_1, type=Scored)
-    assert scored == msgspec.msgpack.decode(SCORED_1_PACKED, type=Scored)
+    news = news_from_record(NEWS_2, NOW_MS, FieldMap.default(), NOW_MS)
+    scored = msgspec.json.decode(SCORED_2, type=Scored)
+    assert scored == msgspec.msgpack.decode(SCORED_2_PACKED, type=Scored)
     assert scored.news == news
     assert (news.seen_ms, news.source, news.entities, news.extra) == (
         1_750_000_000_000,
@@ -123,23 +125,23 @@ def test_news_and_scored_say_what_they_said() -> None:
     assert scored.position == Position("e1", 3, 41)
     assert scored.sentiment is not None
     assert scored.sentiment.label == "negative"
-    assert (scored.signature, scored.story.similar) == (2**63 + 5, {"12h": 2})
+    assert (scored.signature, scored.story.similar) == ("8000000000000005", {"12h": 2})
 
 
 def test_alerts_and_rejects_say_what_they_said() -> None:
-    event = AlertEvent.from_json(ALERT_1)
+    event = AlertEvent.from_json(ALERT_2)
     assert (event.id, event.state, event.observed.negative, event.peak.interval) == ("a1", "firing", 3, (0, 1))
-    reject = msgspec.json.decode(REJECT_1, type=RejectRecord)
+    reject = msgspec.json.decode(REJECT_2, type=RejectRecord)
     assert (reject.reason, reject.raw_bytes()) == ("bad_json", b"{")
 
 
 def test_rows_are_restored_and_counted_on() -> None:
     partition = restored()
-    assert partition.apply(record(MENTIONS_1, offset=5)) == []  # applied before the row was written
+    assert partition.apply(record(MENTIONS_2, offset=5)) == []  # applied before the row was written
     assert partition.take_rows() == {}
-    copy = MENTIONS_1.replace(b"[42,", b"[43,").replace(b"bbbb", b"cccc").replace(b",78,", b",76,")
-    end = b'[1,"e1",0,1,1750000095000]'
-    for offset, value in enumerate((MENTIONS_1, copy, end), 6):
+    copy = MENTIONS_2.replace(b"[42,", b"[43,").replace(b"bbbb", b"cccc").replace(b",78,", b",76,")
+    end = b'[2,"e1",0,1,1750000095000]'
+    for offset, value in enumerate((MENTIONS_2, copy, end), 6):
         partition.apply(record(value, offset))
     rows = partition.take_rows()
     assert sorted(rows) == ["c/0", "s/entity/LND"]
@@ -150,9 +152,9 @@ def test_rows_are_restored_and_counted_on() -> None:
     assert partition.take_spent() == [WAITING]
 
 
-@pytest.mark.parametrize("value", [NEWS_1, SCORED_1, ALERT_1, REJECT_1])
+@pytest.mark.parametrize("value", [NEWS_2, SCORED_2, ALERT_2, REJECT_2])
 def test_fields_to_come_are_read_over(value: bytes) -> None:
-    types = {NEWS_1: None, SCORED_1: Scored, ALERT_1: AlertEvent, REJECT_1: RejectRecord}
+    types = {NEWS_2: None, SCORED_2: Scored, ALERT_2: AlertEvent, REJECT_2: RejectRecord}
     kind, more = types[value], value[:-1] + b',"mood":{"new":[1]}}'
     if kind is None:
         assert news_from_record(more, NOW_MS, FieldMap.default(), NOW_MS).title == "Lender in talks"
@@ -164,15 +166,15 @@ def test_fields_to_come_are_read_over(value: bytes) -> None:
 
 
 def test_all_that_is_written_says_its_version() -> None:
-    assert b'"version":1' in NEWS_1
-    assert b'"schema":1' in ALERT_1
-    assert MENTIONS_1.startswith(b"[1,")
-    assert VERSION == 1, "a new version needs fixtures of its own beside those of 1"
+    assert b'"schema":2' in NEWS_2
+    assert b'"schema":2' in ALERT_2
+    assert MENTIONS_2.startswith(b"[2,")
+    assert VERSION == 2, "a new version needs fixtures of its own"
     assert b"\xa7version\x02" in restored().partition_row()
 
 
 def test_newer_news_is_parked_with_the_way_back() -> None:
-    newer = NEWS_1.replace(b'"version":1', b'"version":2')
+    newer = NEWS_2.replace(b'"schema":2', b'"schema":3')
     with pytest.raises(Reject, match="rejects retry") as told:
         news_from_record(newer, NOW_MS, FieldMap.default(), NOW_MS)
     assert told.value.reason == "newer_version"
@@ -180,12 +182,19 @@ def test_newer_news_is_parked_with_the_way_back() -> None:
 
 def test_newer_mentions_wait_and_change_nothing() -> None:
     partition = restored()
-    for newer in (MENTIONS_1.replace(b"[1,", b"[2,", 1), MENTIONS_1.replace(b"[1,", b"[2,", 1)[:-1] + b',"more"]'):
-        with pytest.raises(NewerVersion, match="version 2, this moodwire reads up to 1"):
+    for newer in (MENTIONS_2.replace(b"[2,", b"[3,", 1), MENTIONS_2.replace(b"[2,", b"[3,", 1)[:-1] + b',"more"]'):
+        with pytest.raises(NewerVersion, match="version 3, this moodwire reads up to 2"):
             partition.apply(record(newer))
     assert partition.take_rows() == {}
-    partition.apply(record(MENTIONS_1))
+    partition.apply(record(MENTIONS_2))
     assert list(partition.take_rows()) == [WAITING]
+
+
+def test_older_mentions_wait_with_the_way_to_start_afresh() -> None:
+    partition = restored()
+    with pytest.raises(OlderVersion, match=r"version 1, this moodwire reads 2 alone.*Start afresh"):
+        partition.apply(record(MENTIONS_2.replace(b"[2,", b"[1,", 1)))
+    assert partition.take_rows() == {}
 
 
 def test_newer_rows_are_refused_before_anything_is_counted() -> None:
@@ -199,14 +208,14 @@ def test_newer_rows_are_refused_before_anything_is_counted() -> None:
     state = SERIES_ROW_2.replace(b"\x9b\x02", b"\x9b\x03")
     partition = WatchPartition(CONFIG, PARTITION_ROW_2, [("s/entity/LND", state), (WAITING, WAITING_ROW_1)])
     with pytest.raises(StateError, match="version 3"):
-        partition.apply(record(b'[1,"e1",0,1,1750000095000]'))
+        partition.apply(record(b'[2,"e1",0,1,1750000095000]'))
 
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:
-    newer = ALERT_1.replace(b'"schema":1', b'"schema":2')
+    newer = ALERT_2.replace(b'"schema":2', b'"schema":3')
     stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()))
     with pytest.raises(NewerVersion, match=r"alerts\[0\]"):
-        await stage.handle(Run("alerts", 0, 1, "e", [record(ALERT_1, 0), record(newer, 1)], 2))
+        await stage.handle(Run("alerts", 0, 1, "e", [record(ALERT_2, 0), record(newer, 1)], 2))
 
 
 def test_a_newer_version_is_a_failure_that_waits() -> None:

@@ -32,7 +32,7 @@ def scored(offset: int, entities: int, length: int = 24, text: str = "") -> Scor
         news=News(id=f"{offset:032d}", content="c", title="t", text=text, source="s", seen_ms=offset),
         position=Position("e", 0, offset), scored_ms=1, language="en", sentiment=BAD, topic=None,
         entities=tuple(EntityMention(name, name, 1.0) for name in names), watchlists=(), story=Story("s"),
-        signature=offset, model="m", model_version="1",
+        signature=f"{offset:016x}", model="m", model_version="1",
     )  # fmt: skip
 
 

@@ -132,8 +132,8 @@ class ElasticArchive:
         actions: list[Action] = []
         for alert in alerts:
             document = alert_document(alert)
-            actions.append(Action.of("create", self.names.alert_states, f"{alert.id}.{alert.version}", document))
-            version = {"version": alert.version, "version_type": "external"}
+            actions.append(Action.of("create", self.names.alert_states, f"{alert.id}.{alert.revision}", document))
+            version = {"version": alert.revision, "version_type": "external"}
             actions.append(Action.of("index", self.names.alerts, alert.id, document, **version))
         await self._write_all(actions)
 

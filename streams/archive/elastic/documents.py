@@ -94,7 +94,7 @@ class Moodwire(msgspec.Struct, omit_defaults=True):
     series: tuple[str, ...]
     story: StoryFields
     position: PositionFields
-    signature: int
+    signature: str
     current: Scores
     text: str = ""
     published: int | None = None
@@ -107,7 +107,7 @@ class Moodwire(msgspec.Struct, omit_defaults=True):
     earlier: tuple[Scores, ...] = ()
     negative_in: tuple[str, ...] = ()
     """Those of `series` in which the item counts as negative by its current scores; see `streams.archive.series`."""
-    versions: tuple[int, int] = (1, 1)
+    schemas: tuple[int, int] = (1, 1)
 
 
 class ItemDocument(msgspec.Struct, omit_defaults=True):
@@ -181,7 +181,7 @@ def item_document(item: Scored, *, is_item: bool) -> bytes:
                 entities=tuple(msgspec.structs.replace(one, sentiment=None) for one in item.entities),
                 watchlists=item.watchlists,
                 late=item.late,
-                versions=(item.version, news.version),
+                schemas=(item.schema, news.schema),
             ),
         )
     )  # fmt: skip
@@ -196,7 +196,7 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
     """The item back, with its current scores; `source` is a document that is no stub."""
     document = msgspec.convert(source, ItemDocument)
     own, scores = document.moodwire, document.moodwire.current
-    version, news_version = own.versions
+    schema, news_schema = own.schemas
     item = Scored(
         news=News(
             id=own.id,
@@ -210,7 +210,7 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
             language=own.declared_language,
             entities=own.declared_entities,
             extra=own.extra,
-            version=news_version,
+            schema=news_schema,
         ),
         position=Position(own.position.epoch, own.position.partition, own.position.offset),
         scored_ms=scores.scored,
@@ -224,7 +224,7 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
         model=scores.model,
         model_version=scores.model_version,
         late=own.late,
-        version=version,
+        schema=schema,
     )
     return with_scores(item, scores)
 
@@ -248,7 +248,7 @@ def alert_document(alert: StoredAlert) -> bytes:
             "moodwire": {
                 "alert": {
                     "id": alert.id,
-                    "version": alert.version,
+                    "revision": alert.revision,
                     "rule": alert.rule,
                     "series": alert.series,
                     "state": alert.state,
@@ -276,7 +276,7 @@ def alert_of(source: Mapping[str, Any]) -> StoredAlert:
     """The state back."""
     own = source["moodwire"]["alert"]
     return StoredAlert(
-        own["id"], own["version"], own["rule"], own["series"], own["state"], own["severity"], own["onset"],
+        own["id"], own["revision"], own["rule"], own["series"], own["state"], own["severity"], own["onset"],
         own["updated"], own["body"].encode(),
     )  # fmt: skip
 
@@ -294,7 +294,7 @@ def notification_document(notification: StoredNotification) -> bytes:
                 "notification": {
                     "id": notification.id,
                     "alert_id": notification.alert_id,
-                    "version": notification.version,
+                    "alert_revision": notification.alert_revision,
                     "channel": notification.channel,
                     "state": notification.state,
                     "attempts": notification.attempts,
@@ -312,6 +312,6 @@ def notification_of(source: Mapping[str, Any]) -> StoredNotification:
     """The notification back."""
     own = source["moodwire"]["notification"]
     return StoredNotification(
-        own["id"], own["alert_id"], own["version"], own["channel"], own["state"], own["attempts"], own["since"],
+        own["id"], own["alert_id"], own["alert_revision"], own["channel"], own["state"], own["attempts"], own["since"],
         own["updated"], own["problem"], own["revision"],
     )  # fmt: skip

@@ -239,7 +239,7 @@ class Reader:
 
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         query = {"term": {"moodwire.alert.id": alert_id}}
-        body = {"query": query, "sort": [{"moodwire.alert.version": "asc"}], "size": MOST_HITS}
+        body = {"query": query, "sort": [{"moodwire.alert.revision": "asc"}], "size": MOST_HITS}
         return [alert_of(hit["_source"]) for hit in await self._search(self._names.alert_states, body)]
 
     async def notifications(self, alert_id: str, channel: str, state: str, limit: int) -> list[StoredNotification]:

@@ -13,7 +13,7 @@ from streams.archive.elastic.options import ElasticOptions
 
 __all__ = ["FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
 
-TEMPLATE_VERSION = 5
+TEMPLATE_VERSION = 6
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -71,7 +71,7 @@ ITEM = _ecs() | {
         negative_in=KEYWORD,
         entities=_object(id=KEYWORD, name=_text(), relevance=FLOAT, place=INTEGER),
         story=_object(id=KEYWORD, duplicate_of=KEYWORD, similar=UNREAD),
-        signature=LONG,
+        signature=KEYWORD,
         position=_object(epoch=KEYWORD, partition=INTEGER, offset=LONG),
         current=_object(
             model=KEYWORD,
@@ -95,7 +95,7 @@ ALERT = _ecs() | {
     "moodwire": _object(
         alert=_object(
             id=KEYWORD,
-            version=LONG,
+            revision=LONG,
             rule=KEYWORD,
             series=KEYWORD,
             state=KEYWORD,
@@ -113,7 +113,7 @@ NOTIFICATION = _ecs() | {
         notification=_object(
             id=KEYWORD,
             alert_id=KEYWORD,
-            version=LONG,
+            alert_revision=LONG,
             channel=KEYWORD,
             state=KEYWORD,
             attempts=LONG,

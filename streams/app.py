@@ -106,6 +106,7 @@ class Pipeline:
     config: AlertConfig = field(init=False)
     delivering: DeliverStage | None = field(default=None, init=False)
     _news: TopicState = field(init=False)
+    _alerts: TopicState = field(init=False)
     _control: Control = field(default_factory=Control, init=False)
     _files: SqliteArchive | None = field(default=None, init=False)
     _followers: list[Follower] = field(default_factory=list, init=False)
@@ -120,6 +121,7 @@ class Pipeline:
             broker.ensure_topics(topic_specs(self.settings))
             declare(broker, self.settings.topics, self.kind)
             self._news = broker.topic(self.settings.topics.news)
+            self._alerts = broker.topic(self.settings.topics.alerts)
             self._control = read_control(broker.scan(self.settings.topics.control))
         if self.archive is None:
             self.archive = await self._open_archive()
@@ -285,10 +287,11 @@ class Pipeline:
         self.delivering = DeliverStage(
             self.archive,
             channels,
-            FaustState(app, DELIVERIES, partitions=self.settings.mentions_partitions, fenced=True),
+            FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
             hold=lambda: app.consumer.hold(),
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * 3_600_000),
+            shared=bool(self.settings.topics.foreign("alerts")),
         )
         if self.operations is not None:
             self.operations.receivers(self.delivering.receivers)

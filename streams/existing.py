@@ -35,7 +35,7 @@ def known_namespaces(settings: Settings, broker: Broker | None = None) -> list[s
     """The namespaces of this data folder; with `broker`, a cluster's, those that have topics under the prefix."""
     if broker is not None:
         topics = (name.removeprefix(settings.prefix) for name in broker.names(settings.prefix))
-        return sorted(name.removesuffix(".news") for name in topics if name.endswith(".news"))
+        return sorted(name.removesuffix(".control") for name in topics if name.endswith(".control"))
     # unlike `Path.glob` it passes over folders that vanish meanwhile
     found = glob("*/*.db", root_dir=settings.data_dir.absolute())  # noqa: PTH207
     return sorted({file.partition(os.sep)[0] for file in found})

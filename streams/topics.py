@@ -1,10 +1,14 @@
-"""Names of topics, consumer groups and tables; explicit, so that moving a file changes no data."""
+"""Names of topics, consumer groups and tables; explicit, so that moving a file changes no data.
+
+moodwire's own   <prefix><namespace>.<topic>   made, kept and deleted by moodwire
+others'          NamedTopics                   under a name of their own: read and written, never changed
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streams.errors import SettingsError
@@ -15,11 +19,15 @@ __all__ = [
     "CHANGE_HEADER",
     "CUT_HEADER",
     "END_HEADER",
+    "NAMED",
+    "OWN_HEADERS",
     "RESEND_HEADER",
+    "NamedTopics",
     "Topics",
     "change_of",
     "checked_namespace",
     "checked_prefix",
+    "setting_of",
     "topic_specs",
 ]
 
@@ -38,10 +46,17 @@ BASELINES_HEADER = "moodwire-baselines"
 RESEND_HEADER = "moodwire-resend"
 """Header of a record of alerts that asks for a notification again; its value names that, in JSON."""
 
+OWN_HEADERS = "moodwire-"
+"""What the names of all headers begin with that mean something to moodwire."""
+
+NAMED = ("news", "scored", "alerts", "rejects")
+"""The topics that may be others': those that strangers write or read."""
+
 _LONGEST_CHANGE = 18  # digits; promotions are numbered from 1
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")  # what Kafka takes in names of topics
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def checked_namespace(name: str) -> str:
@@ -65,22 +80,68 @@ def checked_prefix(prefix: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedTopics:
+    """Existing topics that are used in place of moodwire's own, under the names that they have; empty: moodwire's."""
+
+    news: str = ""
+    scored: str = ""
+    alerts: str = ""
+    rejects: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a name that Kafka would not take, and for one that two of them share."""
+        given = {topic: name for topic in NAMED if (name := getattr(self, topic))}
+        for topic, name in given.items():
+            if not _TOPIC.fullmatch(name) or name in {".", ".."}:
+                raise SettingsError(
+                    f"{setting_of(topic)}={name[:260]!r} is no name of a topic: take at most 249 letters (a to z, A to"
+                    " Z), digits, '.', '-' and '_'"
+                )
+        names = list(given.values())
+        if shared := next((name for name in names if names.count(name) > 1), None):
+            settings = ", ".join(setting_of(topic) for topic, name in given.items() if name == shared)
+            raise SettingsError(f"{settings} are all {shared!r}: give each a topic of its own")
+
+
+def setting_of(topic: str) -> str:
+    """The setting that names an existing topic in the place of moodwire's own."""
+    return f"MOODWIRE_{topic.upper()}_TOPIC"
+
+
+@dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one namespace of one deployment."""
+    """The topics of one namespace of one deployment; `named` are others'."""
 
     prefix: str
     namespace: str
+    named: NamedTopics = NamedTopics()
 
     def __post_init__(self) -> None:
+        """Raises SettingsError for names that are not usable."""
         checked_prefix(self.prefix)
         checked_namespace(self.namespace)
+        for topic in NAMED:
+            if getattr(self.named, topic).startswith(own := self._own("")):
+                raise SettingsError(
+                    f"{setting_of(topic)}={getattr(self.named, topic)!r} begins with {own!r}, as moodwire's own topics "
+                    "do: leave it unset for those, or name another topic"
+                )
 
-    def name(self, topic: str) -> str:
+    def _own(self, topic: str) -> str:
         return f"{self.prefix}{self.namespace}.{topic}"
 
-    def kind(self, topic: str) -> str:
-        """The name of a topic of this namespace without prefix and namespace."""
-        return topic.removeprefix(self.name(""))
+    def name(self, topic: str) -> str:
+        """The name on the broker of a topic of this namespace; of "" what all that are moodwire's own begin with."""
+        return self.foreign(topic) or self._own(topic)
+
+    def foreign(self, topic: str) -> str:
+        """The name of a topic that is others', empty for moodwire's own."""
+        return getattr(self.named, topic) if topic in NAMED else ""
+
+    def kind(self, name: str) -> str:
+        """The opposite of `name`: `news` for whatever the topic of news is called."""
+        others = {self.foreign(topic): topic for topic in NAMED if self.foreign(topic)}
+        return others.get(name) or name.removeprefix(self._own(""))
 
     def group(self, stage: str) -> str:
         return f"{self.prefix}{self.namespace}.{stage}"
@@ -154,7 +215,7 @@ def topic_specs(settings: TopicSettings) -> list[TopicSpec]:
     """The topics of a namespace, as they must exist before a stage starts."""
     topics = settings.topics
     retention_ms = int(settings.retention_hours * 3_600_000)
-    return [
+    specs = [
         TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.mentions, settings.mentions_partitions, retention_ms=retention_ms),
@@ -163,3 +224,5 @@ def topic_specs(settings: TopicSettings) -> list[TopicSpec]:
         TopicSpec(topics.control, 1, compacted=True),
         TopicSpec(topics.feedback, 1, compacted=True),
     ]
+    foreign = {name: topic for topic in NAMED if (name := topics.foreign(topic))}
+    return [replace(spec, foreign=foreign[spec.name]) if spec.name in foreign else spec for spec in specs]

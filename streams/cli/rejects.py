@@ -52,7 +52,7 @@ def show_rows(rows: Iterable[RejectRecord]) -> None:
     for row in rows:
         start = row.raw_bytes()[:120].decode("utf-8", "replace")
         console.print(
-            f"[bold]{foreign(row.reason)}[/]  {foreign(row.position)}  {utc(row.at_ms)}",
+            f"[bold]{foreign(row.reason)}[/]  {foreign(row.id)}  {utc(row.at_ms)}",
             highlight=False,
             soft_wrap=True,
         )

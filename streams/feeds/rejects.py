@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from streams.engine.ports import Send
 from streams.errors import Reject
-from streams.records import VERSION
+from streams.records import VERSION, Position
+from streams.topics import OWN_HEADERS
 
-__all__ = ["RAW_LIMIT", "RejectRecord", "first_seen_ms", "reject_send"]
+__all__ = ["RAW_LIMIT", "RejectHeader", "RejectRecord", "first_seen_ms", "reject_id", "reject_send"]
 
 RAW_LIMIT = 65_536  # bytes of the raw record that are kept
 _DETAIL_LIMIT = 2_000  # characters
-_NAME_LIMIT = 4_096  # bytes of the key, and characters of a position
+_NAME_LIMIT = 4_096  # bytes of the key, and characters of a name
+_HEADERS_LIMIT = 16_384  # bytes of headers
+_HEADER_BYTES = 32
+
+
+class RejectHeader(msgspec.Struct, frozen=True):
+    """A header of a parked record; `value` is base64."""
+
+    name: str
+    value: str
+
+    def pair(self) -> tuple[str, bytes]:
+        return self.name, base64.b64decode(self.value)
 
 
 class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     """The value of a record in topic `rejects`.
 
-    `position` is ``file:<name>:<line>``, ``feed:<name>:<hash>`` or ``<topic>:<partition>:<offset>:<epoch>``, where the
-    topic is news, mentions or alerts: one that was made again begins at offset 0 again. `raw` is base64 of at most
-    64 KiB of the record, `size` its whole length in bytes; `source` names the file, feed or topic. `seen_ms` is when
-    the record was first seen, which a retry keeps; None for a line of a file that names no date. `key` is base64 of
-    the record's key, empty where it had none or a longer one than is kept.
+    `id` is the record's key too: ``file:<name>:<line>``, ``feed:<name>:<hash>`` or
+    ``<topic>:<partition>:<offset>:<epoch>``, where the topic is news, mentions or alerts; its epoch is another when it
+    was made again. `position` holds the parts of the last form, None for the others. `raw` is base64 of at most 64 KiB
+    of the record, `size` its whole length in bytes; `source` names the file, feed or topic. `seen_ms` is when it was
+    first seen, which a retry keeps; None for a line of a file that names no date. `key` is base64 of the record's
+    key, empty where it had none or a longer one than is kept; `headers` are its first 16 KiB of headers.
     """
 
-    position: str
+    id: str
     reason: str
     detail: str
     at_ms: int
@@ -36,6 +51,8 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     source: str
     seen_ms: int | None = None
     key: str = ""
+    headers: tuple[RejectHeader, ...] = ()
+    position: Position | None = None
     schema: int = VERSION
 
     def raw_bytes(self) -> bytes:
@@ -44,10 +61,14 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     def key_bytes(self) -> bytes | None:
         return base64.b64decode(self.key) or None
 
+    def sent_headers(self) -> tuple[tuple[str, bytes], ...]:
+        """The headers to send the record with again: those that mean something to moodwire were for one time only."""
+        return tuple(one.pair() for one in self.headers if not one.name.startswith(OWN_HEADERS))
+
     @property
     def kind(self) -> str:
         """Where it was: `file`, `feed`, or the topic without its prefix."""
-        return self.position.partition(":")[0]
+        return self.id.partition(":")[0]
 
 
 def first_seen_ms(timestamp_ms: int, now_ms: int) -> int:
@@ -55,9 +76,14 @@ def first_seen_ms(timestamp_ms: int, now_ms: int) -> int:
     return timestamp_ms if 0 < timestamp_ms < now_ms else now_ms
 
 
+def reject_id(kind: str, position: Position) -> str:
+    """The id of a record that stood at a position of the topic `kind`."""
+    return f"{kind}:{position.partition}:{position.offset}:{position.epoch}"
+
+
 def reject_send(
     topic: str,
-    position: str,
+    name: str,
     reject: Reject,
     raw: bytes,
     *,
@@ -66,11 +92,16 @@ def reject_send(
     size: int = -1,
     seen_ms: int | None = None,
     key: bytes | None = None,
+    headers: Sequence[tuple[str, bytes]] = (),
+    position: Position | None = None,
 ) -> Send:
-    """The record that parks `raw`; `size` is its whole length where `raw` was cut already. It is bounded itself."""
+    """The record that parks `raw`, with the id `name`; `size` is its whole length where `raw` was cut already.
+
+    It is bounded itself.
+    """
     kept_key = key if key is not None and len(key) <= _NAME_LIMIT else b""
     record = RejectRecord(
-        position=position,
+        id=name,
         reason=reject.reason,
         detail=_plain(reject.detail, _DETAIL_LIMIT),
         at_ms=at_ms,
@@ -79,8 +110,19 @@ def reject_send(
         source=_plain(source, _NAME_LIMIT),
         seen_ms=seen_ms,
         key=base64.b64encode(kept_key).decode(),
+        headers=tuple(_kept(headers)),
+        position=position,
     )
-    return Send(topic, position.encode("utf-8", "replace"), msgspec.json.encode(record), timestamp_ms=at_ms)
+    return Send(topic, name.encode("utf-8", "replace"), msgspec.json.encode(record), timestamp_ms=at_ms)
+
+
+def _kept(headers: Iterable[tuple[str, bytes]]) -> Iterator[RejectHeader]:
+    left = _HEADERS_LIMIT
+    for name, value in headers:
+        left -= len(name) + len(value) + _HEADER_BYTES
+        if left < 0:
+            return
+        yield RejectHeader(_plain(name, _NAME_LIMIT), base64.b64encode(value).decode())
 
 
 def _plain(text: str, limit: int) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 import msgspec
+import structlog
 
 from alerts import AlertEvent
 from streams.archive.protocol import Archive, ArchiveError, Refused
-from streams.engine.runs import Record
 from streams.records import Scored
 from streams.stages.watch import stored_alert
 from streams.topics import Topics
@@ -24,6 +25,10 @@ from streams.transport.broker import Broker
 __all__ = ["rebuild"]
 
 BATCH = 500
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 _decoder = msgspec.json.Decoder(Scored)
 
@@ -37,23 +42,38 @@ async def rebuild(
 ) -> tuple[int, int]:
     """Write what the topics hold into the archive; (items, alert states) written. `on_progress` hears their sum.
 
-    Raises `ArchiveError` when the archive refuses an item that an archive had taken before.
+    Records that are neither, which others may have written, are passed over with a warning. Raises `ArchiveError` when
+    the archive refuses an item that an archive had taken before.
     """
     items = states = 0
-    for values in _batches(broker.scan(topics.scored)):
-        for outcome in await archive.write_items([_decoder.decode(value) for value in values]):
+    for batch in _batches(_read(broker, topics.scored, _decoder.decode)):
+        for outcome in await archive.write_items(batch):
             if isinstance(outcome, Refused):
                 raise ArchiveError(f"the archive refuses an item: {outcome.reason}: {outcome.detail}")
-        items += len(values)
+        items += len(batch)
         on_progress(items)
-    for values in _batches(broker.scan(topics.alerts)):
-        await archive.write_alerts([stored_alert(AlertEvent.from_json(value)) for value in values])
-        states += len(values)
+    for events in _batches(_read(broker, topics.alerts, AlertEvent.from_json)):
+        await archive.write_alerts([stored_alert(event) for event in events])
+        states += len(events)
         on_progress(items + states)
     return items, states
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[bytes]]:
-    values = iter(record.value for record in records if record.value is not None)
-    while batch := list(islice(values, BATCH)):
+def _read(broker: Broker, topic: str, decode: Callable[[bytes], T]) -> Iterator[T]:
+    """What the records of a topic hold, in order."""
+    unread = 0
+    for record in broker.scan(topic):
+        if record.value is None:
+            continue
+        try:
+            yield decode(record.value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            unread += 1
+    if unread:
+        log.warning("passed_over", topic=topic, records=unread, reason="they cannot be read, or are others'")
+
+
+def _batches(values: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while batch := list(islice(rest, BATCH)):
         yield batch

@@ -27,6 +27,7 @@ from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.jobs.retry import read_rejects
 from streams.namespaces import Kind
 from streams.settings import Settings
+from streams.topics import NAMED, setting_of
 from streams.transport.broker import Broker, open_broker
 from streams.transport.stages import run_stages
 
@@ -80,11 +81,23 @@ async def replay_file(
     """Replay into `settings.namespace`. `on_progress` is called in the publisher's thread, `on_scored` in this loop.
 
     Raises `FileUnusable` before anything is made, `ReplayRefused` before anything is published, also when another
-    replay runs into the namespace, `StageTaken` when a worker runs in it, `SettingsError` when it is live.
+    replay runs into the namespace or existing topics are named for it, `StageTaken` when a worker runs in it,
+    `SettingsError` when it is live.
     """
+    _keep_out_of_named(settings)
     _preview(settings, file)
     async with Pipeline(settings, STAGES, classifiers, channels, kind=Kind.REPLAY) as pipeline:
         return await _play(pipeline, file, speed, on_progress, on_scored)
+
+
+def _keep_out_of_named(settings: Settings) -> None:
+    """Old news has no place in topics that others read as they come."""
+    topics = settings.topics
+    if named := [f"{setting_of(topic)}={name}" for topic in NAMED if (name := topics.foreign(topic))]:
+        raise ReplayRefused(
+            f"a replay into namespace {settings.namespace} would write to topics that others use ({', '.join(named)}): "
+            "replay into a namespace of its own (without --into, or with another name)"
+        )
 
 
 def _preview(settings: Settings, file: Path) -> None:

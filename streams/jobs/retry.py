@@ -34,10 +34,10 @@ _decoder = msgspec.json.Decoder(RejectRecord)
 
 
 def read_rejects(broker: Broker, topics: Topics) -> list[RejectRecord]:
-    """What is parked now, oldest first: the last record of each position, without those that were retried.
+    """What is parked now, oldest first: the last record of each id, without those that were retried.
 
-    What somebody else wrote into the topic is shown with the reason `UNREADABLE`, and hides no other. Raises
-    `NewerVersion`.
+    What somebody else wrote into moodwire's own topic is shown with the reason `UNREADABLE`, and hides no other; in an
+    existing one that others use as well it is passed over. Raises `NewerVersion`.
     """
     parked: dict[bytes, RejectRecord] = {}
     for record in broker.scan(topics.rejects):
@@ -48,17 +48,18 @@ def read_rejects(broker: Broker, topics: Topics) -> list[RejectRecord]:
         try:
             parked[key] = reject = _decoded(record.value)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-            parked.setdefault(key, _foreign(record, str(error), topics.rejects))
+            if not topics.foreign("rejects"):
+                parked.setdefault(key, _foreign(record, str(error), topics.rejects))
             continue
         if reject.schema > VERSION:
-            raise NewerVersion(f"the parked record {reject.position}", reject.schema, VERSION)
+            raise NewerVersion(f"the parked record {reject.id}", reject.schema, VERSION)
     return list(parked.values())
 
 
 def _decoded(value: bytes) -> RejectRecord:
     """Raises `msgspec.MsgspecError`, or ValueError when what it keeps of the record is no base64."""
     reject = _decoder.decode(value)
-    reject.raw_bytes(), reject.key_bytes()
+    reject.raw_bytes(), reject.key_bytes(), reject.sent_headers()
     return reject
 
 
@@ -136,13 +137,13 @@ def _is_alert(reject: RejectRecord, refused: Counter[str]) -> bool:
 
 
 def _alert_sends(topics: Topics, reject: RejectRecord) -> tuple[Send, Send]:
-    again = Send(topics.alerts, reject.key_bytes(), reject.raw_bytes())
-    return again, Send(topics.rejects, reject.position.encode("utf-8", "replace"), None)
+    again = Send(topics.alerts, reject.key_bytes(), reject.raw_bytes(), headers=reject.sent_headers())
+    return again, Send(topics.rejects, reject.id.encode("utf-8", "replace"), None)
 
 
 def read_again(reject: RejectRecord, field_map: FieldMap, now_ms: int) -> News:
     """The item in a parked record, with the time at which it was first seen; raises `Reject` when there is none."""
-    kind, raw = reject.position.partition(":")[0], reject.raw_bytes()
+    kind, raw = reject.id.partition(":")[0], reject.raw_bytes()
     if kind == "feed":
         field_map = FieldMap.default().with_source(reject.source)
     elif kind == "file":
@@ -154,5 +155,7 @@ def read_again(reject: RejectRecord, field_map: FieldMap, now_ms: int) -> News:
 
 
 def _sends(topics: Topics, item: News, reject: RejectRecord) -> tuple[Send, Send]:
-    again = Send(topics.news, partition_key(item.title), msgspec.json.encode(item), timestamp_ms=item.seen_ms)
-    return again, Send(topics.rejects, reject.position.encode("utf-8", "replace"), None)
+    key = reject.key_bytes() or partition_key(item.title)
+    value = msgspec.json.encode(item)
+    again = Send(topics.news, key, value, headers=reject.sent_headers(), timestamp_ms=item.seen_ms)
+    return again, Send(topics.rejects, reject.id.encode("utf-8", "replace"), None)

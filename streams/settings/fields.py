@@ -19,7 +19,7 @@ from streams.net.networks import parse_networks
 from streams.net.options import NetOptions, checked_proxy
 from streams.settings.places import default_data_dir, setting
 from streams.settings.source import FileSource
-from streams.topics import Topics, checked_namespace, checked_prefix
+from streams.topics import NAMED, NamedTopics, Topics, checked_namespace, checked_prefix
 from streams.transport.kafka.options import KafkaOptions, is_kafka
 from streams.transport.kafka.security import KafkaSecurity
 
@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     )
     prefix: str = setting(
         "broker.prefix", "prefix of topics and groups, for several deployments on one broker", "moodwire."
+    )
+    news_topic: str = setting("broker.news_topic", "existing topic of news to read; empty: <prefix><namespace>.news", "")
+    scored_topic: str = setting(
+        "broker.scored_topic", "existing topic for scored items; empty: <prefix><namespace>.scored", ""
+    )
+    alerts_topic: str = setting("broker.alerts_topic", "existing topic for alerts; empty: <prefix><namespace>.alerts", "")
+    rejects_topic: str = setting(
+        "broker.rejects_topic", "existing topic for rejects; empty: <prefix><namespace>.rejects", ""
     )
     partitions: int = setting(
         "broker.partitions", "partitions of the topic news, fixed at its creation", 1, ge=1, le=1024
@@ -277,9 +285,18 @@ class Settings(BaseSettings):
             raise ValueError("take text or json")
         return value.lower()
 
+    @model_validator(mode="after")
+    def _usable_topics(self) -> Settings:
+        try:
+            _ = self.topics
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return self
+
     @property
     def topics(self) -> Topics:
-        return Topics(self.prefix, self.namespace)
+        named = NamedTopics(self.news_topic, self.scored_topic, self.alerts_topic, self.rejects_topic)
+        return Topics(self.prefix, self.namespace, named)
 
     @property
     def home(self) -> Path:
@@ -352,7 +369,14 @@ class Settings(BaseSettings):
         return NetOptions(parse_networks(self.allowed_networks, "MOODWIRE_ALLOWED_NETWORKS"), proxy)
 
     def changed(self, **changes: object) -> Settings:
-        return self.model_copy(update=changes)
+        """The settings with some of another value; those of another namespace name no existing topics."""
+        copy = self.model_copy(update=changes)
+        return copy if copy.namespace == self.namespace else copy.with_own_topics()
+
+    def with_own_topics(self) -> Settings:
+        """The settings without the names of existing topics."""
+        named = {f"{topic}_topic": "" for topic in NAMED if self.topics.foreign(topic)}
+        return self.model_copy(update=named) if named else self
 
 
 def _checked(check: Callable[[str], str], value: str) -> str:

@@ -20,12 +20,14 @@ from streams.settings.file import SettingsFile, find_settings_file, read_setting
 from streams.settings.places import CONFIG_VARIABLE, place_of, variable_of
 from streams.settings.source import values_of_file
 from streams.settings.wanted import is_secret, wanted
+from streams.topics import NamedTopics
 
 __all__ = ["Loaded", "Origin", "Source", "WrongSettings", "load_settings", "read_settings", "with_file"]
 
 log = structlog.get_logger(__name__)
 
 _OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "MOODWIRE_SHARED_DATA"})
+_PREFIX = variable_of("prefix")
 _IN_QUOTES = {"string_type": ", in quotes"}  # what YAML takes for a number or a date
 _warned: set[Path] = set()
 
@@ -89,7 +91,7 @@ def read_settings(**options: object) -> Loaded:
     problems = [*(file.problems if file else ()), *_unknown_variables(os.environ)]
     with values_of_file(file.values if file else {}):
         try:
-            settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
+            settings = _settings(given)
         except ValidationError as error:
             raise WrongSettings((*problems, *_wrong_values(error, origins))) from error
         except SettingsError as error:
@@ -98,6 +100,17 @@ def read_settings(**options: object) -> Loaded:
     if problems:
         raise WrongSettings(tuple(problems))
     return Loaded(settings, path, origins)
+
+
+def _settings(given: Mapping[str, object]) -> Settings:
+    """Existing topics belong to the configured namespace alone: a command for another one (-n) must not write there."""
+    if os.environ.get(_PREFIX) == "":
+        given = {"prefix": "", **given}  # an empty variable is unset, except this one: no prefix is a prefix
+    settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks and converts
+    if "namespace" not in given or settings.topics.named == NamedTopics():
+        return settings
+    configured = Settings(**{name: value for name, value in given.items() if name != "namespace"})  # type: ignore[arg-type]
+    return settings if configured.namespace == settings.namespace else settings.with_own_topics()
 
 
 def with_file(environment: Mapping[str, str]) -> dict[str, str]:
@@ -118,7 +131,7 @@ def with_file(environment: Mapping[str, str]) -> dict[str, str]:
 def _origins(
     environment: Mapping[str, str], options: Mapping[str, object], file: SettingsFile | None
 ) -> dict[str, Origin]:
-    set_here = {name.upper() for name, value in environment.items() if value}
+    set_here = {name.upper() for name, value in environment.items() if value or name == _PREFIX}
     found = dict.fromkeys(Settings.model_fields, Origin(Source.DEFAULT))
     if file is not None:
         found |= {name: Origin(Source.FILE, f"{file.path}:{line}") for name, line in file.lines.items()}

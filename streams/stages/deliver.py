@@ -23,7 +23,8 @@ from alerts.delivery import Channel, Planned, ReceiverState
 from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import StateStore
-from streams.engine.runs import Run
+from streams.engine.runs import Record, Run
+from streams.errors import Reject
 from streams.stages.deliver_book import Book, wall_ms
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
@@ -48,7 +49,7 @@ class DeliverStage:
     """Plans runs of alert events; as an async context manager it also sends and copies until it is left.
 
     `hold` raises unless this worker still owns its partitions; `clock` gives the wall clock in ms; `deadline_ms` is how
-    long a notification is tried.
+    long a notification is tried. `shared` says that others write to the topic too: their records are passed over.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class DeliverStage:
         clock: Callable[[], int] = wall_ms,
         observer: StageObserver | None = None,
         deadline_ms: int = DEADLINE_MS,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared
         self.book = Book(state, [channel.name for channel in channels], clock)
         self.senders = Senders(self.book, channels, hold, observer or NoObserver(), deadline_ms)
         self.copier = Copier(self.book, archive)
@@ -95,14 +98,23 @@ class DeliverStage:
         base, receivers = desk.begun(run.epoch).base(run.epoch), list(self.book.receivers)
         part = _Part()
         for record in run.records:
-            step = desk.step(record, base, receivers, self.book.clock())
+            step = self._step(desk, record, base, receivers)
             if step is not None and part.ends_before(step):
                 await self._write(desk, run.epoch, part)
                 part = _Part()
-                step = desk.step(record, base, receivers, self.book.clock())  # now with what was written
+                step = self._step(desk, record, base, receivers)  # now with what was written
             if step is not None:
                 part.add(step)
         await self._write(desk, run.epoch, part)
+
+    def _step(self, desk: Desk, record: Record, base: int, receivers: Sequence[str]) -> Step | None:
+        """Raises `Reject` for a record that is no alert, unless it may well be somebody else's."""
+        try:
+            return desk.step(record, base, receivers, self.book.clock())
+        except Reject:
+            if self._shared:
+                return None
+            raise
 
     async def _write(self, desk: Desk, epoch: str, part: _Part) -> None:
         if part.own_offset is not None:

@@ -14,7 +14,7 @@ from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
 from streams.feeds.dates import LATEST_MS
 from streams.feeds.fieldmap import FieldMap, news_from_record
-from streams.feeds.rejects import first_seen_ms, reject_send
+from streams.feeds.rejects import first_seen_ms, reject_id, reject_send
 from streams.records import News, Position, Scored, Story
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.stories import StoryIndex
@@ -106,10 +106,18 @@ class RecordReader:
 
     def reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
         """The record, parked with the reason."""
-        position = f"news:{run.partition}:{record.offset}:{run.epoch}"
-        seen_ms = first_seen_ms(record.timestamp_ms, now_ms)
+        position = Position(run.epoch, run.partition, record.offset)
         return reject_send(
-            self.rejects, position, reject, record.value or b"", source=run.topic, at_ms=now_ms, seen_ms=seen_ms
+            self.rejects,
+            reject_id("news", position),
+            reject,
+            record.value or b"",
+            source=run.topic,
+            at_ms=now_ms,
+            seen_ms=first_seen_ms(record.timestamp_ms, now_ms),
+            key=record.key,
+            headers=record.headers,
+            position=position,
         )
 
 

@@ -25,12 +25,22 @@ WARN_AT = 0.8
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic that must exist. `compacted` keeps the last record of each key."""
+    """A topic that must exist. `compacted` keeps the last record of each key.
+
+    `foreign` says what it is to moodwire (`news`, `scored` …) where it is others': it is used as it is, with the
+    partitions and settings that it has, and a cluster's is not created.
+    """
 
     name: str
     partitions: int = 1
     compacted: bool = False
     retention_ms: int | None = None
+    foreign: str = ""
+
+    @property
+    def written(self) -> bool:
+        """Whether stages write it: a topic of news that is others' only gets what feeds and retries publish."""
+        return self.foreign != "news"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,10 @@ class Broker(Protocol):
     url: str
 
     def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
-        """Creates what is missing; raises TransportError when one exists with other partitions."""
+        """Creates what is missing; raises TransportError when one exists with other partitions.
+
+        Topics that are others' stay as they are; one that a cluster lacks raises TransportError.
+        """
 
     def topic(self, name: str) -> TopicState:
         """Raises TransportError when there is no such topic."""

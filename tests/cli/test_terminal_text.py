@@ -93,7 +93,7 @@ def test_parked_records_are_listed_without_being_obeyed(reason: str, detail: str
     import base64
 
     encoded = base64.b64encode(raw.encode("utf-8", "replace")).decode()
-    row = RejectRecord(position=reason, reason=reason, detail=detail, at_ms=0, raw=encoded, size=1, source=detail)
+    row = RejectRecord(id=reason, reason=reason, detail=detail, at_ms=0, raw=encoded, size=1, source=detail)
     with screens(rejects) as written:
         rejects.show_rows([row])
     assert is_safe(written.getvalue())

@@ -75,7 +75,7 @@ def test_what_cannot_be_read_yet_stays_with_its_reason_and_is_not_sent(broker: B
     done = retry_rejects(broker, TOPICS, read_rejects(broker, TOPICS), MAP, now_ms=NOW_MS)
     assert (done.sent, done.refused) == (1, {"no_date": 1, "bad_json": 2})
     assert [item.title for item in sent(broker)] == ["Dated"]
-    assert {reject.position for reject in read_rejects(broker, TOPICS)} == {
+    assert {reject.id for reject in read_rejects(broker, TOPICS)} == {
         "file:a.ndjson:1", "file:a.ndjson:2", "feed:wire:x"
     }  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_a_parked_alert_goes_to_its_own_topic_and_mentions_stay(broker: Broker) 
     assert (done.sent, done.refused) == (1, {"bad_alert": 1, MENTIONS_PASSED: 1})
     assert [(record.key, record.value) for record in broker.scan(TOPICS.alerts)] == [(b"entity/a", alert)]
     assert sent(broker) == []
-    assert {reject.position for reject in read_rejects(broker, TOPICS)} == {"alerts:0:2:e", "mentions:0:1:e"}
+    assert {reject.id for reject in read_rejects(broker, TOPICS)} == {"alerts:0:2:e", "mentions:0:1:e"}
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xff\xfe", b"{}", b"[" * 100_000, b'{"raw": 5}'])

@@ -72,7 +72,7 @@ class Namespace:
 
     def rejects(self) -> dict[str, RejectRecord]:
         records = [msgspec.json.decode(r.value, type=RejectRecord) for r in self.records(REJECTS) if r.value]
-        return {record.position: record for record in records}
+        return {record.id: record for record in records}
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ async def test_garbage_among_mentions_is_parked_and_its_neighbours_count(garbage
         Record(2, None, batch(2), 5),
     ]
     reject = await handled(stage, "mentions", records)
-    assert (reject.position, reject.key_bytes()) == (f"mentions:0:1:{EPOCH}", b"k")
+    assert (reject.id, reject.key_bytes()) == (f"mentions:0:1:{EPOCH}", b"k")
     assert reject.reason in ("bad_mentions", "bad_baselines")
     assert reject.raw_bytes() == value
     again = await WatchStage(eager_config(), MemoryArchive(), FakeOutbox(Fuse()), state, "alerts").partition(0)
@@ -145,7 +145,7 @@ async def test_garbage_among_alerts_is_parked_and_reported(value: bytes) -> None
     records = [Record(0, b"s", value, 5), Record(1, b"s", good, 5)]
     stage = DeliverStage(MemoryArchive(), [channel], FakeState(Fuse()), clock=lambda: START_MS)
     reject = await handled(stage, "alerts", records, lambda *told: losses.append(told))
-    assert (reject.reason, reject.position) == ("bad_alert", f"alerts:0:0:{EPOCH}")
+    assert (reject.reason, reject.id) == ("bad_alert", f"alerts:0:0:{EPOCH}")
     await stage.senders.turn(channel.name)
     assert channel.sent == ["a"]
     [(subject, detail)] = losses

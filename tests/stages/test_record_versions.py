@@ -58,8 +58,7 @@ ALERT_2 = (
     b'"total":4,"expected":0.1,"interval":[0,1],"p_value":0.00001},"reasons":[],"top_items":[],"schema":2}'
 )
 REJECT_2 = (
-    b'{"position":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news",'
-    b'"schema":2}'
+    b'{"id":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news","schema":2}'
 )
 PARTITION_ROW_2 = (
     b"\x8b\xaaown_offset\x05\xa9positions\x81\xa4last\x81\xa2e1\x81\x00)\xa8progress\x81\x00\xcf\x00"

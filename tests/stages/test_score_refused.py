@@ -29,7 +29,7 @@ async def test_a_refused_item_is_parked_and_its_neighbours_go_on() -> None:
     (parked,) = [send for send in outbox.sent if send.topic == TOPICS.rejects]
     assert parked.value is not None
     reject = msgspec.json.decode(parked.value, type=RejectRecord)
-    assert (reject.reason, reject.detail, reject.position) == ("archive_parse", "failed to parse [x]", "news:0:1:e")
+    assert (reject.reason, reject.detail, reject.id) == ("archive_parse", "failed to parse [x]", "news:0:1:e")
     assert msgspec.json.decode(reject.raw_bytes()) == news(1)
     assert len([send for send in outbox.sent if send.topic == TOPICS.scored]) == 2
     assert {item.offset for batch in batches(outbox) for item in batch.items} == {0, 2}

@@ -41,17 +41,45 @@ def check_topics(cluster: Cluster, wanted: Sequence[TopicSpec], changelogs: Iter
     """Whether the topics that exist are as the settings ask and safe to lose a broker with."""
     specs = {topic.name: topic for topic in wanted}
     facts = cluster.topics([*specs, *changelogs])
+    absent = [topic for topic in wanted if topic.foreign and topic.name not in facts]
     configs = cluster.configs(facts) if facts else {}
     problems = [
         f"{name}: {problem}"
         for name, found in sorted(facts.items())
-        for problem in _problems(found, configs.get(name, {}), specs.get(name), cluster)
+        for problem in _all_problems(found, configs.get(name, {}), specs.get(name), cluster)
     ]
+    problems += [f"{topic.name} does not exist: create it, or correct {_setting(topic)}" for topic in absent]
     if problems:
         raise TransportError("; ".join(problems))
     missing = sorted(specs.keys() - facts.keys())
     note = f"; not made yet, the first run makes them: {', '.join(missing)}" if missing else ""
-    return f"{len(facts)} topics as they should be{note}{durability(facts.values(), configs)}"
+    foreign = "".join(
+        f"; {_foreign(facts[name], configs.get(name, {}), specs[name])}"
+        for name in facts
+        if _is_foreign(specs.get(name))
+    )
+    return f"{len(facts)} topics as they should be{note}{foreign}{durability(facts.values(), configs)}"
+
+
+def _is_foreign(spec: TopicSpec | None) -> bool:
+    return spec is not None and bool(spec.foreign)
+
+
+def _setting(topic: TopicSpec) -> str:
+    return f"MOODWIRE_{topic.foreign.upper()}_TOPIC"
+
+
+def _foreign(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec) -> str:
+    """What a topic is like that is others' and stays as it is."""
+    retention_ms = int(config.get("retention.ms", "-1"))
+    kept = "kept for ever" if retention_ms < 0 else f"kept for {retention_ms / 3_600_000:g} h"
+    policy = config.get("cleanup.policy", "delete")
+    text = (
+        f"{found.name} ({_setting(spec)}): {found.partitions} partitions, {kept}, cleanup.policy={policy}, not changed"
+    )
+    if spec.foreign != "rejects" and "compact" in policy:
+        text += "; warning: of records with one key the earlier may be gone before they are read"
+    return text
 
 
 def durability(topics: Iterable[TopicFacts], configs: Mapping[str, Mapping[str, str]]) -> str:
@@ -67,6 +95,16 @@ def durability(topics: Iterable[TopicFacts], configs: Mapping[str, Mapping[str, 
         f"; warning: {', '.join(sorted(weak))} acknowledge a record that one replica has (min.insync.replicas=1), so "
         "losing a broker may lose it: set min.insync.replicas=2 (MOODWIRE_KAFKA_MIN_IN_SYNC=2 for topics to come)"
     )
+
+
+def _all_problems(
+    found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | None, cluster: Cluster
+) -> Iterable[str]:
+    """What is wrong with a topic; with one that is others' only what keeps records from being sent."""
+    if spec is None or not spec.foreign:
+        return _problems(found, config, spec, cluster)
+    problem = size_problem(config, RECORD_BYTES) if spec.written else None
+    return [problem] if problem else []
 
 
 def _problems(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | None, cluster: Cluster) -> Iterator[str]:
@@ -102,13 +140,18 @@ def _problems(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec | No
 
 
 def check_permissions(cluster: Cluster, wanted: Sequence[TopicSpec]) -> str:
-    """Whether the user may read and write what exists and create what does not."""
-    facts = cluster.topics(topic.name for topic in wanted)
+    """Whether the user may read and write what exists and create what does not.
+
+    An existing topic of news may be read only: then feeds and `rejects retry` cannot publish to it.
+    """
+    specs = {topic.name: topic for topic in wanted}
+    facts = cluster.topics(specs)
     problems = [
         f"{name}: this user may not {', '.join(denied)}"
         for name, found in sorted(facts.items())
-        if (denied := [operation for operation in _NEEDED if operation not in found.allowed])
+        if (denied := [operation for operation in _needed(specs[name]) if operation not in found.allowed])
     ]
+    read_only = [name for name, found in facts.items() if not specs[name].written and "WRITE" not in found.allowed]
     described = cluster.admin(lambda admin: admin.describe_cluster())
     allowed = described.get("authorized_operations")
     if allowed is not None and len(facts) < len(wanted) and "CREATE" not in allowed:
@@ -116,7 +159,14 @@ def check_permissions(cluster: Cluster, wanted: Sequence[TopicSpec]) -> str:
         problems.append(f"this user may not create topics, and there is none of {', '.join(missing)}")
     if problems:
         raise TransportError("; ".join(problems) + ": give it the rights (ACLs)")
-    return f"may {', '.join(_NEEDED)} {len(facts)} topics"
+    note = (
+        f"; may not WRITE {read_only[0]}, so neither feeds nor `rejects retry` can publish to it" if read_only else ""
+    )
+    return f"may {', '.join(_NEEDED)} {len(facts) - len(read_only)} topics{note}"
+
+
+def _needed(topic: TopicSpec) -> Sequence[str]:
+    return _NEEDED if topic.written else ("READ", "DESCRIBE")
 
 
 def check_retention(broker: KafkaBroker, groups: Sequence[tuple[str, str]], now_ms: int) -> str:

@@ -67,10 +67,11 @@ class KafkaBroker(Broker):
         wanted = {topic.name: topic for topic in topics}
         known = self.cluster.topics(wanted)
         missing = [topic for name, topic in wanted.items() if name not in known]
+        self._refuse_missing(missing)
         if missing:
             self.cluster.create({topic.name: topic_settings(topic, self.cluster.options) for topic in missing})
         for name, facts in (self.cluster.topics(wanted) if missing else known).items():
-            if facts.partitions != wanted[name].partitions:
+            if facts.partitions != wanted[name].partitions and not wanted[name].foreign:
                 raise TransportError(
                     f"Kafka at {self.cluster.bootstrap} has topic {name} with {facts.partitions} partitions, and the "
                     f"settings ask for {wanted[name].partitions}: set what it has (MOODWIRE_PARTITIONS, "
@@ -78,8 +79,18 @@ class KafkaBroker(Broker):
                 )
         if known:
             configs = self.cluster.configs(known)
-            require_size(configs, RECORD_BYTES, self.cluster.bootstrap)
-            self._keep_retention([wanted[name] for name in known], configs)
+            sent = {name: config for name, config in configs.items() if wanted[name].written}
+            require_size(sent, RECORD_BYTES, self.cluster.bootstrap)
+            self._keep_retention([wanted[name] for name in known if not wanted[name].foreign], configs)
+
+    def _refuse_missing(self, topics: Sequence[TopicSpec]) -> None:
+        """Raises TransportError for a topic that others were to make: a mistyped name must not make another."""
+        for topic in topics:
+            if topic.foreign:
+                raise TransportError(
+                    f"Kafka at {self.cluster.bootstrap} has no topic {topic.name!r}: create it, or correct "
+                    f"MOODWIRE_{topic.foreign.upper()}_TOPIC; moodwire creates only topics of its own"
+                )
 
     def _keep_retention(self, topics: Sequence[TopicSpec], configs: Mapping[str, Mapping[str, str]]) -> None:
         for topic in topics:

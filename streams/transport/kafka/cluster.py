@@ -17,7 +17,7 @@ from streams.engine.runs import Record
 from streams.errors import Retry, TransportError
 from streams.transport.kafka.options import KafkaOptions
 
-__all__ = ["Cluster", "TopicFacts", "opened"]
+__all__ = ["Cluster", "TopicFacts", "given_headers", "opened"]
 
 T = TypeVar("T")
 
@@ -187,12 +187,17 @@ class Cluster:
                 while consumer.position(place) < end:
                     for records in consumer.poll(_POLL_MS).values():
                         yield from (
-                            Record(r.offset, r.key, r.value, r.timestamp, tuple(r.headers))
+                            Record(r.offset, r.key, r.value, r.timestamp, given_headers(r.headers))
                             for r in records
                             if r.offset < end
                         )
             finally:
                 consumer.close()
+
+
+def given_headers(headers: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
+    """A record's headers; Kafka has headers without a value, which are empty here."""
+    return tuple([(name, value or b"") for name, value in headers])
 
 
 def _facts(found: Mapping[str, Any]) -> TopicFacts:

@@ -17,6 +17,7 @@ from faust.types import TP
 
 from streams.engine.runs import Record
 from streams.errors import LeaseLost, Retry
+from streams.transport.kafka.cluster import given_headers
 from streams.transport.kafka.lease import Lease
 from streams.transport.runs import size_bytes
 
@@ -297,4 +298,4 @@ def _read_as_ours(fetched: Any) -> None:
 
 def _record(_: Any, read: Any) -> Record:
     headers = read.headers
-    return Record(read.offset, read.key, read.value, read.timestamp, tuple(headers) if headers else ())
+    return Record(read.offset, read.key, read.value, read.timestamp, given_headers(headers) if headers else ())

@@ -29,7 +29,10 @@ class EmbeddedBroker(Broker):
         self.store = Store.open(broker_path(url))
 
     def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
+        known = self.store.topics()
         for topic in topics:
+            if topic.foreign and topic.name in known:
+                continue
             self.store.create_topic(
                 topic.name, topic.partitions, compacted=topic.compacted, retention_ms=topic.retention_ms
             )

@@ -19,7 +19,7 @@ from streams.feeds.rejects import RejectRecord
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
 from streams.parking import RejectsParking
-from streams.records import MentionItem
+from streams.records import VERSION, MentionItem
 from streams.serving.prepared import baseline_sends
 from streams.stages.deliver import DeliverStage
 from streams.stages.watch import WatchStage
@@ -38,7 +38,7 @@ def batch(offset: int, **changed: Any) -> bytes:
     fields = list(msgspec.to_builtins(item))
     for name, value in changed.items():
         fields[MentionItem.__struct_fields__.index(name)] = value
-    return msgspec.json.encode([1, EPOCH, 0, 1, START_MS, [fields]])
+    return msgspec.json.encode([VERSION, EPOCH, 0, 1, START_MS, [fields]])
 
 
 MENTIONS: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...]]] = {
@@ -53,7 +53,7 @@ MENTIONS: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...]]] = {
     "two negatives": (batch(1, negative=2), ()),
     "no weight": (batch(1, weight="NaN"), ()),
     "series without a name": (batch(1, series=[""]), ()),
-    "a partition that its topic has not": (msgspec.json.encode([1, EPOCH, 77, 1, START_MS, []]), ()),
+    "a partition that its topic has not": (msgspec.json.encode([VERSION, EPOCH, 77, 1, START_MS, []]), ()),
     "change that is no number": (batch(1), ((CHANGE_HEADER, b"soon"),)),
     "endless change": (batch(1), ((CHANGE_HEADER, b"9" * 5_000),)),
     "no baselines": (b"garbage", ((BASELINES_HEADER, b"1"),)),

@@ -224,6 +224,17 @@ def test_keda_asks_for_the_group_and_topic_that_moodwire_uses(
     )
 
 
+def test_keda_follows_an_existing_topic_and_a_deployment_without_a_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"MOODWIRE_PREFIX": "", "MOODWIRE_NEWS_TOPIC": "wire.news"}
+    found = objects({**FULL, "settings": named}, tmp_path)
+    topics = settings_from(found["ConfigMap", "settings"]["data"], monkeypatch).topics
+    (trigger,) = found["ScaledObject", "score"]["spec"]["triggers"]
+    assert trigger["metadata"]["topic"] == topics.news == "wire.news"
+    assert trigger["metadata"]["consumerGroup"] == topics.group("score") == "live.score"
+
+
 def test_the_chart_carries_the_rules_that_are_tested(full: dict[tuple[str, str], dict[str, Any]]) -> None:
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yaml").read_text())
     assert full["PrometheusRule", ""]["spec"] == rules

@@ -31,8 +31,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end -}}
 {{- end -}}
 
-{{/* moodwire.live.score: the names that streams/topics.py gives. */}}
-{{- define "moodwire.topic" -}}
+{{/* moodwire.live.score: the names that streams/topics.py gives to groups and to topics of moodwire's own. */}}
+{{- define "moodwire.own" -}}
 {{- $settings := .root.Values.settings -}}
-{{ printf "%s%s.%s" (default "moodwire." (get $settings "MOODWIRE_PREFIX")) (default "live" (get $settings "MOODWIRE_NAMESPACE")) .name }}
+{{- $prefix := "moodwire." -}}
+{{- if hasKey $settings "MOODWIRE_PREFIX" -}}{{- $prefix = get $settings "MOODWIRE_PREFIX" -}}{{- end -}}
+{{ printf "%s%s.%s" $prefix (default "live" (get $settings "MOODWIRE_NAMESPACE")) .name }}
+{{- end -}}
+
+{{/* The same of a topic, or the existing one that MOODWIRE_NEWS_TOPIC and its like name in its place. */}}
+{{- define "moodwire.topic" -}}
+{{ default (include "moodwire.own" .) (get .root.Values.settings (printf "MOODWIRE_%s_TOPIC" (upper .name))) }}
 {{- end -}}

@@ -45,11 +45,15 @@ class Settings(BaseSettings):
     prefix: str = setting(
         "broker.prefix", "prefix of topics and groups, for several deployments on one broker", "moodwire."
     )
-    news_topic: str = setting("broker.news_topic", "existing topic of news to read; empty: <prefix><namespace>.news", "")
+    news_topic: str = setting(
+        "broker.news_topic", "existing topic of news to read; empty: <prefix><namespace>.news", ""
+    )
     scored_topic: str = setting(
         "broker.scored_topic", "existing topic for scored items; empty: <prefix><namespace>.scored", ""
     )
-    alerts_topic: str = setting("broker.alerts_topic", "existing topic for alerts; empty: <prefix><namespace>.alerts", "")
+    alerts_topic: str = setting(
+        "broker.alerts_topic", "existing topic for alerts; empty: <prefix><namespace>.alerts", ""
+    )
     rejects_topic: str = setting(
         "broker.rejects_topic", "existing topic for rejects; empty: <prefix><namespace>.rejects", ""
     )

@@ -48,7 +48,7 @@ MAKING = {
 def commands(*above: str) -> Iterator[str]:
     """Every command, by what the help lists."""
     _, said = called(*above, "--help")
-    listed = re.findall(r"^│ ([a-z]+)  ", said.partition(" Commands ")[2], re.MULTILINE)
+    listed = re.findall(r"^│ ([a-z-]+)  ", said.partition(" Commands ")[2], re.MULTILINE)
     for name in listed:
         yield from commands(*above, name)
     if not listed:

@@ -23,7 +23,7 @@ from streams.archive.protocol import (
 )
 from streams.archive.series import negative_in, series_of
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
-from streams.archive.words import marked, words_of
+from streams.archive.words import marked, matches, words_of
 from streams.records import Position, Scored
 
 __all__ = ["MemoryArchive"]
@@ -209,10 +209,9 @@ def _newness(item: Scored) -> tuple[int, str]:
 
 
 def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
-    text = set(words_of(f"{item.news.title} {item.news.text}"))
     label = item.sentiment.label if item.sentiment else ""
     return (
-        all(word in text for word in words)
+        matches(words, item.news.title, item.news.text)
         and query.series in ("", *series_of(item))
         and query.language in ("", item.language)
         and query.sentiment in ("", label)

@@ -19,7 +19,7 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
 )
-from streams.archive.words import marked, words_of
+from streams.archive.words import is_beginning, marked, words_of
 from streams.records import Scored
 
 __all__ = [
@@ -97,7 +97,7 @@ def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
     if words:
         source += " JOIN words w ON w.rowid = v.number"
         where.append("w.words MATCH ?")
-        parameters.append(" ".join(f'"{word}"' for word in words))
+        parameters.append(" ".join(f'"{word}"{"*" if is_beginning(word) else ""}' for word in words))
     if query.series:
         source += " JOIN members m ON m.number = v.number AND m.seen_ms = v.seen_ms"
         where.append("m.series = (SELECT number FROM series WHERE name = ?)")
@@ -110,7 +110,7 @@ def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
         " ORDER BY v.seen_ms DESC, v.id DESC LIMIT ?"
     )
     found = _items(db, statement, (*parameters, query.limit))
-    return [Hit(item, marked(item.news.title, set(words))) for item in found]
+    return [Hit(item, marked(item.news.title, words)) for item in found]
 
 
 def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:

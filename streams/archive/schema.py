@@ -1,7 +1,7 @@
 """The embedded archive's tables, and opening its file.
 
 versions      one row a version (id, content); `is_item` marks the earliest of an id
-words         full-text index over title and text, by the version's row number; holds no text itself
+words         full-text index over the words of title and text (`streams.archive.words`), by the version's row number
 series        names of series      members   which item counts in which series, in order of time
 sightings     duplicates, by their position, so that a redo finds them
 alerts        every state of an alert           notifications   what is to be sent and what was
@@ -102,8 +102,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         )
     if 0 < version < SCHEMA_VERSION:
         raise ArchiveError(
-            f"archive {path} has version {version} and was made before the first release: move it away, this moodwire"
-            f" makes one of version {SCHEMA_VERSION}"
+            f"archive {path} has version {version}, and this moodwire reads version {SCHEMA_VERSION} alone: stop"
+            " moodwire, move the file away together with its -wal and -shm files, and run `moodwire archive rebuild`,"
+            " which fills a new one from the topics as far back as they reach"
         )
     if read_only:
         connection.execute("PRAGMA query_only = ON")

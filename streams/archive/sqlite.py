@@ -25,6 +25,7 @@ from streams.archive.protocol import (
     Written,
 )
 from streams.archive.threads import Reader, Writer
+from streams.archive.words import spread
 from streams.archive.writer import ItemWriter, remove_members
 from streams.records import Scored
 
@@ -153,7 +154,7 @@ def _prune_step(db: sqlite3.Connection, before_ms: int) -> int:
         item = _decoder.decode(body)
         db.execute(
             "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)",
-            (number, item.news.title, item.news.text),
+            (number, spread(item.news.title), spread(item.news.text)),
         )
         remove_members(db, number, item)
     db.executemany("DELETE FROM sightings WHERE id = ?", [(item_id,) for item_id in ids])

@@ -12,6 +12,7 @@ import msgspec
 from streams.archive.protocol import Outcome, Refused, Written
 from streams.archive.series import sentiments_of, series_of
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
+from streams.archive.words import spread
 from streams.records import Position, Scored
 
 __all__ = ["ItemWriter", "remove_members"]
@@ -141,7 +142,7 @@ class ItemWriter:
                     position.offset, int(version.is_item), item.language, label, item.story.id, version.body,
                 )
             )  # fmt: skip
-            words.append((version.number, news.title, news.text))
+            words.append((version.number, spread(news.title), spread(news.text)))
             if version.is_item:
                 score = sentiment.score if sentiment else None
                 told = sentiments_of(item)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from streams.scripts import continues
 from streams.text.language_settings import Code, Evidence
-from streams.text.scripts import continues
 
 __all__ = ["CodeFinder", "FoundCode"]
 

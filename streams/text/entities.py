@@ -15,11 +15,11 @@ from typing import NamedTuple
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from streams.records import EntityMention
+from streams.scripts import continues
 from streams.text.codes import CodeFinder
 from streams.text.evidence import evidence_of
 from streams.text.gazetteer import Issuer
 from streams.text.language_settings import LanguageSettings
-from streams.text.scripts import continues
 
 __all__ = ["EntityLinker"]
 

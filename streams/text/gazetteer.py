@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from streams.errors import SettingsError
+from streams.scripts import UNSPACED
 from streams.text.profile import read_yaml
-from streams.text.scripts import UNSPACED
 
 __all__ = ["Issuer", "load_gazetteer", "merge"]
 

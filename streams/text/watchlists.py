@@ -26,8 +26,8 @@ import msgspec
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from streams.errors import SettingsError
+from streams.scripts import continues
 from streams.text.profile import read_yaml
-from streams.text.scripts import continues
 
 __all__ = ["Watchlist", "WatchlistMatcher", "load_watchlists"]
 

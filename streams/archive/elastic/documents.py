@@ -15,6 +15,7 @@ import msgspec
 
 from streams.archive.protocol import StoredAlert, StoredNotification
 from streams.archive.series import negative_in, series_of
+from streams.archive.words import mixed_words
 from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
 
 __all__ = [
@@ -97,6 +98,8 @@ class Moodwire(msgspec.Struct, omit_defaults=True):
     signature: str
     current: Scores
     text: str = ""
+    words: str = ""
+    """Words of title and text that stand without spaces between them; see `streams.archive.words`."""
     published: int | None = None
     declared_language: str | None = None
     declared_entities: tuple[str, ...] = ()
@@ -174,6 +177,7 @@ def item_document(item: Scored, *, is_item: bool) -> bytes:
                 signature=item.signature,
                 current=scores_of(item, item.scored_ms),
                 text=news.text,
+                words=mixed_words(news.title, news.text),
                 published=news.published_ms,
                 declared_language=news.language,
                 declared_entities=news.entities,

@@ -25,7 +25,7 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
 )
-from streams.archive.words import marked, words_of
+from streams.archive.words import is_beginning, marked, words_of
 from streams.records import Scored
 
 __all__ = ["Reader"]
@@ -36,8 +36,6 @@ MOST_HITS = 10_000
 """The server's own bound of one page (`index.max_result_window`)."""
 MOST_BUCKETS = 10_000
 MOST_NAMES = 1_000
-MOST_WORDS = 100
-"""Of a search text: more say no more, and the server bounds the clauses of a query."""
 EXISTS = {"exists": {"field": "moodwire.current.sentiment.label"}}
 STUB = {"term": {"moodwire.stub": True}}
 
@@ -108,7 +106,7 @@ class Reader:
         return list((await self._session.call("POST", f"/{index}/_search", body, LENIENT))["hits"]["hits"])
 
     async def search(self, query: Query) -> list[Hit]:
-        words = words_of(query.text)[:MOST_WORDS]
+        words = words_of(query.text)
         body: dict[str, Any] = {
             "query": {"bool": {"filter": _restrictions(query, words)}},
             "sort": [{"@timestamp": "desc"}, {"moodwire.id": "desc"}],
@@ -258,10 +256,11 @@ def _recent(source: dict[str, Any]) -> RecentStory:
 
 
 def _restrictions(query: Query, words: Sequence[str]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    if words:
-        fields = ["message", "moodwire.text"]
-        text = {"query": " ".join(words), "type": "cross_fields", "operator": "and", "fields": fields}
+    rows: list[dict[str, Any]] = [{"prefix": {"moodwire.words": word}} for word in words if is_beginning(word)]
+    whole = [word for word in words if not is_beginning(word)]
+    if whole:
+        fields = ["message", "moodwire.text", "moodwire.words"]
+        text = {"query": " ".join(whole), "type": "cross_fields", "operator": "and", "fields": fields}
         rows.append({"multi_match": text})
     if query.series:
         rows.append(_series(query.series))

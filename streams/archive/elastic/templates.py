@@ -65,6 +65,7 @@ ITEM = _ecs() | {
         declared_language=KEYWORD,
         series=KEYWORD,
         text={"type": "text", "analyzer": "moodwire_words"},
+        words={"type": "text", "analyzer": "moodwire_words", "index_options": "docs", "norms": False},
         published=DATE,
         late=BOOLEAN,
         watchlists=KEYWORD,
@@ -147,7 +148,8 @@ ANALYSIS = {
         }
     },
 }
-"""Words as `streams.archive.words` cuts a search text: at everything that is no letter and no digit."""
+"""Words as `streams.archive.words` cuts a text with spaces: at everything that is no letter and no digit. Words of
+texts without spaces are made there, and are in `moodwire.words`."""
 
 
 def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> dict[str, dict[str, Any]]:

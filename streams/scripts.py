@@ -7,9 +7,10 @@ import re
 __all__ = ["UNSPACED", "continues", "is_unspaced"]
 
 UNSPACED = (
-    "\u3005-\u3007\u3040-\u309f\u30a0-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002a6df"
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufa6d\ufa70-\ufad9"
+    "\U00020000-\U0002a6df"
 )
-"""Characters of these scripts, as they are written between brackets of a regular expression."""
+"""Letters of these scripts, as they are written between brackets of a regular expression."""
 
 _FIRST = "\u3005"
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]").match

@@ -27,9 +27,9 @@ from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
 from streams.serving.control import Control, read_control
-from streams.serving.follower import Follower, lineup_of
-from streams.serving.model_cache import OpenModel, Shelf
-from streams.serving.shadow import ShadowDesk
+from streams.serving.follower import Follower, active_models
+from streams.serving.model_cache import ModelCache, OpenModel
+from streams.serving.shadow import ShadowScorer
 from streams.serving.swap import FixedVersions, SwappedVersions
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
@@ -243,22 +243,24 @@ class Pipeline:
             return FixedVersions(watch(self.classifiers))
         shipped_here = shipped_models(self._profile)
         open_model = self.open_model or model_opener(self.settings)
-        desk = ShadowDesk(open_model, self.operations.metrics.learning if self.operations is not None else None)
-        self._stack.callback(desk.close)
-        shelf = Shelf(open_model, lineup_of(self._control, shipped_here), lambda loaded: desk.watch(watch(loaded)))
+        scorer = ShadowScorer(open_model, self.operations.metrics.learning if self.operations is not None else None)
+        self._stack.callback(scorer.close)
+        cache = ModelCache(
+            open_model, active_models(self._control, shipped_here), lambda loaded: scorer.watch(watch(loaded))
+        )
         topic = self.settings.topics.control
         self._followers.append(
             Follower(
                 lambda: read_control(self.broker.scan(topic)),
-                shelf,
+                cache,
                 shipped_here,
                 every_seconds=self.settings.control_seconds,
-                listeners=(desk,),
+                listeners=(scorer,),
                 on_trouble=self._model_trouble,
                 supervisor=self.operations.tasks if self.operations is not None else None,
             )
         )
-        return SwappedVersions(shelf, FaustState(app, "models", partitions=self._news.partitions))
+        return SwappedVersions(cache, FaustState(app, "models", partitions=self._news.partitions))
 
     def _model_trouble(self, problem: str | None) -> None:
         if self.operations is None:

@@ -9,7 +9,7 @@ from models.artifact import MANIFEST, Artifact, ArtifactError, open_artifact, sh
 from models.registry import Registry
 from streams.errors import SettingsError
 from streams.serving.control import Control
-from streams.serving.follower import lineup_of
+from streams.serving.follower import active_models
 from streams.serving.model_cache import OpenModel
 from streams.settings import Settings
 from streams.text.profile import Profile, load_profile
@@ -94,11 +94,11 @@ def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
 
 def classifiers_of(settings: Settings, profile: Profile, control: Control | None = None) -> dict[str, Classifier]:
     """One loaded classifier for each language of the profile, or what `control` promoted; languages may share one."""
-    lineup = lineup_of(control or Control(), shipped_models(profile))
+    active = active_models(control or Control(), shipped_models(profile))
     load, loaded = model_opener(settings), dict[tuple[str, str], Classifier]()
-    for model in sorted(set(lineup.models.values())):
+    for model in sorted(set(active.models.values())):
         try:
             loaded[model] = load(*model)
         except ArtifactError as error:
             raise SettingsError(f"profile {profile.name}: classifier {model[0]} cannot be loaded: {error}") from error
-    return {language: loaded[model] for language, model in lineup.models.items()}
+    return {language: loaded[model] for language, model in active.models.items()}

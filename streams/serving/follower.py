@@ -15,24 +15,24 @@ from typing import Protocol, Self
 from models import ModelError
 from streams.errors import MoodwireError
 from streams.serving.control import Control
-from streams.serving.model_cache import Shelf
-from streams.serving.versions import Lineup
+from streams.serving.model_cache import ModelCache
+from streams.serving.versions import ActiveModels
 from streams.supervision import Beat, Supervisor
 from streams.transport.asking import ask
 
-__all__ = ["Follower", "lineup_of"]
+__all__ = ["Follower", "active_models"]
 
 log = logging.getLogger(__name__)
 
 
-def lineup_of(control: Control, profile: Mapping[str, tuple[str, str]]) -> Lineup:
+def active_models(control: Control, profile: Mapping[str, tuple[str, str]]) -> ActiveModels:
     """The models by language: those of the profile, and over them what was promoted for its languages."""
     promoted = {
         language: (promotion.name, promotion.version)
         for language, promotion in control.promotions.items()
         if language in profile
     }
-    return Lineup({**profile, **promoted}, control.change)
+    return ActiveModels({**profile, **promoted}, control.change)
 
 
 class Listener(Protocol):
@@ -53,7 +53,7 @@ class Follower:
     def __init__(
         self,
         read: Callable[[], Control],
-        shelf: Shelf,
+        cache: ModelCache,
         profile: Mapping[str, tuple[str, str]],
         *,
         every_seconds: float,
@@ -62,7 +62,7 @@ class Follower:
         supervisor: Supervisor | None = None,
     ) -> None:
         self._read = read
-        self._shelf = shelf
+        self._cache = cache
         self._profile = profile
         self._every_seconds = every_seconds
         self._listeners = listeners
@@ -106,7 +106,7 @@ class Follower:
 
     def _follow_once(self) -> Control:
         control = self._read()
-        self._shelf.want(lineup_of(control, self._profile))
+        self._cache.want(active_models(control, self._profile))
         for listener in self._listeners:
             listener.heard(control)
         return control

@@ -19,7 +19,7 @@ from models import Classifier, ClassifierAround, ModelError, Places, Probabiliti
 from streams.serving.control import Control
 from streams.serving.model_cache import OpenModel
 
-__all__ = ["ShadowDesk", "ShadowFigures", "disagreements"]
+__all__ = ["ShadowFigures", "ShadowScorer", "disagreements"]
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def disagreements(
     return counts
 
 
-class ShadowDesk:
+class ShadowScorer:
     """The shadows of a worker by language; a listener of the follower of `control`. To be closed."""
 
     def __init__(self, open_model: OpenModel, figures: ShadowFigures | None = None) -> None:
@@ -83,10 +83,10 @@ class ShadowDesk:
                 self._start()
 
     def watch(self, loaded: Mapping[str, Classifier]) -> dict[str, Classifier]:
-        """The classifiers by language, overheard."""
-        return {language: _Overheard(language, one, self) for language, one in loaded.items()}
+        """Returns the classifiers by language; what they answer is compared with the shadows."""
+        return {language: _ShadowingClassifier(language, one, self) for language, one in loaded.items()}
 
-    def overhear(self, call: _Call) -> None:
+    def submit(self, call: _Call) -> None:
         """A call was answered; returns at once."""
         if call[0] not in self._shadows:
             return
@@ -123,16 +123,16 @@ class ShadowDesk:
             self._thread = None
 
 
-class _Overheard(ClassifierAround):
-    """The desk hears every call and its answer."""
+class _ShadowingClassifier(ClassifierAround):
+    """Hands every call and its answer to the shadow's scorer."""
 
-    def __init__(self, language: str, classifier: Classifier, desk: ShadowDesk) -> None:
+    def __init__(self, language: str, classifier: Classifier, scorer: ShadowScorer) -> None:
         super().__init__(classifier)
         self._language = language
-        self._desk = desk
+        self._scorer = scorer
 
     def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
         answers = super().classify(texts, entities)
         if texts:
-            self._desk.overhear((self._language, texts, answers, self.labels))
+            self._scorer.submit((self._language, texts, answers, self.labels))
         return answers

@@ -1,6 +1,6 @@
 """The versions of a run, written down before any effect of it: how a model changes at an exact offset.
 
-    run ─► row of the partition ─► the wanted lineup is another? ─► line (offset ─► lineup), acknowledged
+    run ─► row of the partition ─► other models are wanted? ─► line (offset ─► models), acknowledged
                                                                  └─► parts of the run, each with its classifiers
 
 The offset of a swap must be one that nobody can have scored, also not a worker that died or stands still with a run
@@ -30,8 +30,8 @@ from models import Classifier, ModelError
 from streams.engine.ports import StateStore
 from streams.engine.runs import Run
 from streams.errors import Retry
-from streams.serving.model_cache import Shelf
-from streams.serving.versions import Line, Lineup, VersionRow
+from streams.serving.model_cache import ModelCache
+from streams.serving.versions import ActiveModels, Line, VersionRow
 
 __all__ = ["VERSIONS_KEY", "FixedVersions", "Part", "SwappedVersions"]
 
@@ -50,7 +50,7 @@ class Part:
 
 
 class FixedVersions:
-    """One lineup for ever, written down nowhere: for tests, benchmarks and stages without a state."""
+    """The same models for ever, written down nowhere: for tests, benchmarks and stages without a state."""
 
     def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
         self._classifiers = classifiers
@@ -65,8 +65,8 @@ class FixedVersions:
 class SwappedVersions:
     """The versions of a stage's runs, kept in the rows of `state`."""
 
-    def __init__(self, shelf: Shelf, state: StateStore) -> None:
-        self._shelf = shelf
+    def __init__(self, cache: ModelCache, state: StateStore) -> None:
+        self._cache = cache
         self._state = state
         self._begun: dict[tuple[int, str], int] = {}
         """Per partition and epoch the first offset that nobody can have scored, as far as is known here."""
@@ -77,7 +77,7 @@ class SwappedVersions:
         Raises `Retry` when a version that the run needs cannot be loaded: the partition waits for it.
         """
         row = VersionRow.from_bytes(self._state.get(run.partition, VERSIONS_KEY))
-        wanted, latest = self._shelf.wanted, row.latest(run.epoch)
+        wanted, latest = self._cache.wanted, row.latest(run.epoch)
         unscored = self._unscored(run)
         if latest is None or _follows(wanted, latest):
             row = row.extended(run.epoch, 0 if latest is None else unscored, wanted)
@@ -94,14 +94,14 @@ class SwappedVersions:
         return unscored
 
     async def _part(self, line: Line, end_offset: int) -> Part:
-        return Part(end_offset, line.lineup.change, await self._classifiers(line.lineup))
+        return Part(end_offset, line.active.change, await self._classifiers(line.active))
 
-    async def _classifiers(self, lineup: Lineup) -> Mapping[str, Classifier]:
-        held = self._shelf.held(lineup)
+    async def _classifiers(self, active: ActiveModels) -> Mapping[str, Classifier]:
+        held = self._cache.cached(active)
         if held is not None:
             return held
         try:
-            return await asyncio.to_thread(self._shelf.classifiers, lineup)
+            return await asyncio.to_thread(self._cache.classifiers, active)
         except ModelError as error:
             raise Retry(
                 f"records that an earlier model began to score wait for it: {error}", _MISSING_WAIT_SECONDS
@@ -112,6 +112,6 @@ class SwappedVersions:
         self._begun = {place: offset for place, offset in self._begun.items() if place[0] != partition}
 
 
-def _follows(wanted: Lineup, latest: Lineup) -> bool:
+def _follows(wanted: ActiveModels, latest: ActiveModels) -> bool:
     """Whether what is wanted here is news: a worker that has not heard of the latest promotion takes none back."""
     return wanted.change > latest.change or (wanted.change == latest.change and wanted.models != latest.models)

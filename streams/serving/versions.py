@@ -1,8 +1,8 @@
 """Which version scores which offsets of a source partition. Pure; one row of the stage `score` a partition.
 
-    epoch ─► [offset 0 ─► lineup, offset 4,711 ─► another lineup, …]
+    epoch ─► [offset 0 ─► active models, offset 4,711 ─► other ones, …]
 
-A line of the row, once an offset under it may have been scored, never changes. So a new lineup begins at an offset
+A line of the row, once an offset under it may have been scored, never changes. So other models begin at an offset
 that nobody can have scored: see `streams.serving.swap`.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 
 from streams.errors import NewerVersion
 
-__all__ = ["Line", "Lineup", "VersionRow"]
+__all__ = ["ActiveModels", "Line", "VersionRow"]
 
 ROW_VERSION = 1
 
@@ -25,7 +25,7 @@ LINES_KEPT = 32
 EPOCHS_KEPT = 4
 
 
-class Lineup(msgspec.Struct, frozen=True):
+class ActiveModels(msgspec.Struct, frozen=True):
     """The model (name, version) of each language, and the number of the promotion that made it so; 0: the profile."""
 
     models: Mapping[str, tuple[str, str]]
@@ -33,10 +33,10 @@ class Lineup(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """From this offset on, this lineup."""
+    """From this offset on, these models."""
 
     first_offset: int
-    lineup: Lineup
+    active: ActiveModels
 
 
 class VersionRow(msgspec.Struct):
@@ -45,10 +45,10 @@ class VersionRow(msgspec.Struct):
     epochs: dict[str, list[Line]] = msgspec.field(default_factory=dict)
     version: int = ROW_VERSION
 
-    def latest(self, epoch: str) -> Lineup | None:
-        """The lineup that goes on for ever; None when nothing of the epoch was scored yet."""
+    def latest(self, epoch: str) -> ActiveModels | None:
+        """The models of the newest line; None when nothing of the epoch was scored yet."""
         lines = self.epochs.get(epoch)
-        return lines[-1].lineup if lines else None
+        return lines[-1].active if lines else None
 
     def covering(self, epoch: str, first_offset: int, last_offset: int) -> Sequence[Line]:
         """The lines that speak for [first_offset, last_offset], in order. The first one speaks for all before, too."""
@@ -57,10 +57,10 @@ class VersionRow(msgspec.Struct):
         begin = max(bisect_right(starts, first_offset) - 1, 0)
         return lines[begin : max(bisect_right(starts, last_offset), begin + 1)]
 
-    def extended(self, epoch: str, first_offset: int, lineup: Lineup) -> VersionRow:
-        """A row in which `lineup` speaks for all from `first_offset` on."""
+    def extended(self, epoch: str, first_offset: int, active: ActiveModels) -> VersionRow:
+        """Returns a row in which `active` holds for all from `first_offset` on."""
         lines = [line for line in self.epochs.get(epoch, ()) if line.first_offset < first_offset]
-        lines.append(Line(first_offset, lineup))
+        lines.append(Line(first_offset, active))
         epochs = {name: kept for name, kept in self.epochs.items() if name != epoch}
         for name in list(epochs)[: max(0, len(epochs) + 1 - EPOCHS_KEPT)]:
             del epochs[name]

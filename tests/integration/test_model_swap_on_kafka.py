@@ -138,7 +138,7 @@ def test_each_partition_changes_at_one_offset_and_nothing_is_lost_or_scored_twic
         own = [item for item in items.values() if item.position.partition == partition]
         for item in own:
             line = row.covering(epoch, item.position.offset, item.position.offset)[0]
-            assert item.model_version == line.lineup.models["en"][1]
+            assert item.model_version == line.active.models["en"][1]
     assert swaps == PARTITIONS, "every partition has changed, once"
     assert {item.model_version for item in items.values()} == {"9.0.0", _shipped_version()}
     assert {one.news.id for one in told} == set(items)

@@ -11,7 +11,7 @@ from streams.errors import NewerVersion
 from streams.lifecycle.errors import PromotionRefused
 from streams.lifecycle.promotion import Request, in_service, previous, promotion_of
 from streams.serving.control import Control, Earlier, Promotion, Shadow, promotion_send, read_control, shadow_send
-from streams.serving.follower import lineup_of
+from streams.serving.follower import active_models
 
 PROFILE = {"en": ("model", "1")}
 REQUEST = Request("en", "model", "2", "ann")
@@ -32,7 +32,7 @@ def test_through_the_gate() -> None:
     assert (promotion.gate, promotion.change, promotion.earlier) == ("passed", NOW_MS, (Earlier("model", "1"),))
     control = control_of(promotion)
     assert in_service(control, PROFILE, "en") == Earlier("model", "2", NOW_MS)
-    assert lineup_of(control, PROFILE).models == {"en": ("model", "2")}
+    assert active_models(control, PROFILE).models == {"en": ("model", "2")}
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
 from streams.feeds.fieldmap import FieldMap
 from streams.records import MentionBatch, Scored
-from streams.serving.model_cache import Shelf
+from streams.serving.model_cache import ModelCache
 from streams.serving.swap import VERSIONS_KEY, SwappedVersions
-from streams.serving.versions import Lineup, VersionRow
+from streams.serving.versions import ActiveModels, VersionRow
 from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
@@ -61,8 +61,8 @@ def opened(name: str, version: str) -> Classifier:
     return VersionedClassifier(version)
 
 
-def lineup(version: int) -> Lineup:
-    return Lineup({"en": ("model", str(version))}, version)
+def active(version: int) -> ActiveModels:
+    return ActiveModels({"en": ("model", str(version))}, version)
 
 
 @dataclass
@@ -105,16 +105,16 @@ class World:
 class Worker:
     """One worker of the stage: knows what it has heard, dies or stands still in an effect."""
 
-    def __init__(self, world: World, heard: Lineup) -> None:
+    def __init__(self, world: World, heard: ActiveModels) -> None:
         self._world = world
         self.gate = Gate()
-        self.shelf = Shelf(opened, heard)
+        self.cache = ModelCache(opened, heard)
         options = ScoreOptions(topics=TOPICS, mentions_partitions=2)
         self.stage = ScoreStage(
             options,
             PROFILE,
             READER,
-            SwappedVersions(self.shelf, world.state),
+            SwappedVersions(self.cache, world.state),
             self,  # type: ignore[arg-type]  # of the archive and the outbox it needs what is below
             self,
             FieldMap.default(),
@@ -160,9 +160,9 @@ async def play(seed: int, *, records: int = 60, promotions: int = 2) -> World:
         if len(world.records) < records and rng.random() < 0.5:
             world.publish(min(rng.randint(1, 15), records - len(world.records)))
         promoted += promoted <= promotions and rng.random() < 0.15
-        worker = worker or Worker(world, lineup(rng.choice([1, promoted])))
+        worker = worker or Worker(world, active(rng.choice([1, promoted])))
         if rng.random() < 0.5:
-            worker.shelf.want(lineup(promoted))
+            worker.cache.want(active(promoted))
         if committed == len(world.records):
             continue
         end = min(len(world.records), committed + rng.randint(1, 9))
@@ -241,5 +241,5 @@ def _mentions_agree(world: World, row: VersionRow) -> set[int]:
     return told
 
 
-def _line_of(row: VersionRow, offset: int) -> Lineup:
-    return row.covering(EPOCH, offset, offset)[0].lineup
+def _line_of(row: VersionRow, offset: int) -> ActiveModels:
+    return row.covering(EPOCH, offset, offset)[0].active

@@ -8,8 +8,8 @@ from models import ArtifactError, Classifier
 from streams.errors import Retry
 from streams.serving.control import Control, Promotion
 from streams.serving.follower import Follower
-from streams.serving.model_cache import Shelf
-from streams.serving.versions import Lineup
+from streams.serving.model_cache import ModelCache
+from streams.serving.versions import ActiveModels
 from tests.serving.swap_harness import opened
 
 PROFILE = {"en": ("model", "1")}
@@ -29,7 +29,7 @@ class World:
         self.said: Control | Exception = Control()
         self.missing: set[str] = set()
         self.troubles: list[str | None] = []
-        self.shelf = Shelf(self.opened, Lineup(PROFILE))
+        self.cache = ModelCache(self.opened, ActiveModels(PROFILE))
 
     def opened(self, name: str, version: str) -> Classifier:
         if version in self.missing:
@@ -42,7 +42,7 @@ class World:
         return self.said
 
     def follower(self) -> Follower:
-        return Follower(self.read, self.shelf, PROFILE, every_seconds=3_600, on_trouble=self.troubles.append)
+        return Follower(self.read, self.cache, PROFILE, every_seconds=3_600, on_trouble=self.troubles.append)
 
 
 async def test_what_is_promoted_is_wanted_and_other_languages_are_not_the_profiles() -> None:
@@ -50,17 +50,17 @@ async def test_what_is_promoted_is_wanted_and_other_languages_are_not_the_profil
     async with world.follower() as follower:
         world.said = control("2", 5)
         await follower.look()
-        assert world.shelf.wanted == Lineup({"en": ("model", "2")}, 5)
+        assert world.cache.wanted == ActiveModels({"en": ("model", "2")}, 5)
         world.said = control("3", 6, "de")
         await follower.look()
-        assert world.shelf.wanted == Lineup(PROFILE, 6)
+        assert world.cache.wanted == ActiveModels(PROFILE, 6)
 
 
 async def test_what_stands_there_at_the_start_is_wanted_or_the_start_fails() -> None:
     world = World()
     world.said = control("2", 5)
     async with world.follower():
-        assert world.shelf.wanted.change == 5
+        assert world.cache.wanted.change == 5
     world.missing = {"3"}
     world.said = control("3", 6)
     with pytest.raises(ArtifactError):
@@ -75,13 +75,13 @@ async def test_what_cannot_be_loaded_leaves_the_old_one_is_a_trouble_and_ends(ca
         world.said = control("2", 5)
         for _ in range(3):
             await follower.look()
-        assert world.shelf.wanted == Lineup(PROFILE)
+        assert world.cache.wanted == ActiveModels(PROFILE)
         assert "there is no model model 2" in str(world.troubles[-1])
         assert caplog.text.count("cannot be followed") == 1, "said once"
         world.missing = set()
         await follower.look()
         assert world.troubles.pop() is None
-        assert world.shelf.wanted.change == 5
+        assert world.cache.wanted.change == 5
 
 
 async def test_a_broker_that_is_away_is_no_trouble_of_the_model() -> None:
@@ -90,7 +90,7 @@ async def test_a_broker_that_is_away_is_no_trouble_of_the_model() -> None:
         world.said = Retry("the broker is away")
         await follower.look()
         assert world.troubles == []
-        assert world.shelf.wanted == Lineup(PROFILE)
+        assert world.cache.wanted == ActiveModels(PROFILE)
 
 
 async def test_a_record_that_cannot_be_read_is_a_trouble_and_the_rest_is_followed(
@@ -99,7 +99,7 @@ async def test_a_record_that_cannot_be_read_is_a_trouble_and_the_rest_is_followe
     world = World()
     world.said = Control(control("2", 5).promotions, unreadable=("the record shadow/en cannot be read",))
     async with world.follower() as follower:
-        assert world.shelf.wanted.change == 5
+        assert world.cache.wanted.change == 5
         await follower.look()
         assert world.troubles == ["the record shadow/en cannot be read"] * 2
         assert caplog.text.count("shadow/en") == 1, "said once"

@@ -7,11 +7,11 @@ import pytest
 from models import ArtifactError, Classifier
 from streams.engine.runs import Run
 from streams.errors import NewerVersion, Retry
-from streams.serving.model_cache import Shelf
+from streams.serving.model_cache import ModelCache
 from streams.serving.swap import VERSIONS_KEY, SwappedVersions
 from streams.serving.versions import LINES_KEPT, Line, VersionRow
 from tests.engine.positions_harness import FakeState, Fuse
-from tests.serving.swap_harness import EPOCH, TOPICS, World, judge, lineup, opened, play
+from tests.serving.swap_harness import EPOCH, TOPICS, World, active, judge, opened, play
 
 SCHEDULES = 150
 
@@ -73,28 +73,28 @@ async def test_a_weakened_rule_is_found_out(rule: str, monkeypatch: pytest.Monke
 async def _without_row(self: SwappedVersions, run: Run) -> object:
     from streams.serving.swap import Part
 
-    wanted = self._shelf.wanted
-    return [Part(run.last_offset + 1, wanted.change, self._shelf.classifiers(wanted))]
+    wanted = self._cache.wanted
+    return [Part(run.last_offset + 1, wanted.change, self._cache.classifiers(wanted))]
 
 
 async def test_a_worker_that_is_up_to_date_swaps_with_its_next_run() -> None:
     world = world_of(10)
-    state, shelf = FakeState(Fuse()), Shelf(opened, lineup(1))
-    versions = SwappedVersions(shelf, state)
+    state, cache = FakeState(Fuse()), ModelCache(opened, active(1))
+    versions = SwappedVersions(cache, state)
     await versions.of(run(world, 0, 10))
-    shelf.want(lineup(2))
+    cache.want(active(2))
     world.publish(10)
     [part] = await versions.of(run(world, 10, 20))
     assert [one.version for one in part.classifiers.values()] == ["2"]
     row = VersionRow.from_bytes(state.get(0, VERSIONS_KEY))
-    assert row.epochs == {EPOCH: [Line(0, lineup(1)), Line(10, lineup(2))]}
+    assert row.epochs == {EPOCH: [Line(0, active(1)), Line(10, active(2))]}
 
 
 async def test_a_successor_scores_what_waited_by_the_old_version_and_cuts_the_run_there() -> None:
     world = world_of(10)
     state = FakeState(Fuse())
-    await SwappedVersions(Shelf(opened, lineup(1)), state).of(run(world, 0, 4))
-    successor = SwappedVersions(Shelf(opened, lineup(2)), state)
+    await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 0, 4))
+    successor = SwappedVersions(ModelCache(opened, active(2)), state)
     [old] = await successor.of(run(world, 2, 6))
     assert old.change == 1
     world.publish(10)
@@ -105,8 +105,8 @@ async def test_a_successor_scores_what_waited_by_the_old_version_and_cuts_the_ru
 async def test_a_worker_that_has_not_heard_takes_no_promotion_back() -> None:
     world = world_of(20)
     state = FakeState(Fuse())
-    await SwappedVersions(Shelf(opened, lineup(2)), state).of(run(world, 0, 4))
-    [part] = await SwappedVersions(Shelf(opened, lineup(1)), state).of(run(world, 4, 20))
+    await SwappedVersions(ModelCache(opened, active(2)), state).of(run(world, 0, 4))
+    [part] = await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 4, 20))
     assert part.change == 2
 
 
@@ -118,44 +118,44 @@ async def test_a_version_that_is_not_at_hand_holds_the_partition() -> None:
 
     world = world_of(4)
     state = FakeState(Fuse())
-    await SwappedVersions(Shelf(opened, lineup(1)), state).of(run(world, 0, 4))
+    await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 0, 4))
     with pytest.raises(Retry, match="wait for it: there is no model model 1"):
-        await SwappedVersions(Shelf(nothing_but_two, lineup(2)), state).of(run(world, 0, 4))
+        await SwappedVersions(ModelCache(nothing_but_two, active(2)), state).of(run(world, 0, 4))
 
 
 async def test_a_topic_made_again_begins_with_the_wanted_version() -> None:
     world = world_of(4)
     state = FakeState(Fuse())
-    await SwappedVersions(Shelf(opened, lineup(1)), state).of(run(world, 0, 4))
+    await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 0, 4))
     again = Run(TOPICS.news, 0, 1, "another", world.records[0:4], 9)
-    [part] = await SwappedVersions(Shelf(opened, lineup(2)), state).of(again)
+    [part] = await SwappedVersions(ModelCache(opened, active(2)), state).of(again)
     assert part.change == 2
 
 
 def test_a_row_stays_small_and_one_of_a_version_to_come_is_refused() -> None:
     row = VersionRow()
     for number in range(100):
-        row = row.extended("e", number * 10, lineup(number))
+        row = row.extended("e", number * 10, active(number))
     assert len(row.epochs["e"]) == LINES_KEPT
-    assert row.covering("e", 0, 5)[0].lineup == lineup(100 - LINES_KEPT)
+    assert row.covering("e", 0, 5)[0].active == active(100 - LINES_KEPT)
     for number in range(9):
-        row = row.extended(f"e{number}", 0, lineup(1))
+        row = row.extended(f"e{number}", 0, active(1))
     assert list(row.epochs) == ["e5", "e6", "e7", "e8"]
     row.version = 2
     with pytest.raises(NewerVersion):
         VersionRow.from_bytes(row.to_bytes())
 
 
-def test_a_model_that_cannot_be_loaded_leaves_the_shelf_as_it_was() -> None:
+def test_a_model_that_cannot_be_loaded_leaves_the_cache_as_it_was() -> None:
     def fails(name: str, version: str) -> Classifier:
         if version == "2":
             raise ArtifactError("broken")
         return opened(name, version)
 
-    shelf = Shelf(fails, lineup(1))
+    cache = ModelCache(fails, active(1))
     with pytest.raises(ArtifactError):
-        shelf.want(lineup(2))
-    assert shelf.wanted == lineup(1)
+        cache.want(active(2))
+    assert cache.wanted == active(1)
     for number in range(3, 9):
-        shelf.want(lineup(number))
-    assert len(shelf._models) <= 3
+        cache.want(active(number))
+    assert len(cache._models) <= 3

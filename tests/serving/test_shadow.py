@@ -13,7 +13,7 @@ from models import ArtifactError, Classifier, NullClassifier, OnnxClassifier, Pl
 from streams.observe.classifier import ObservedClassifier
 from streams.observe.metrics import Metrics, exposition
 from streams.serving.control import Control, Shadow
-from streams.serving.shadow import QUEUED_CALLS, ShadowDesk, disagreements
+from streams.serving.shadow import QUEUED_CALLS, ShadowScorer, disagreements
 
 TEXTS = [f"Company {number} reports" for number in range(40)]
 
@@ -45,8 +45,8 @@ def control(version: str | None) -> Control:
     return Control({}, {"en": shadow} if version else {})
 
 
-def desk_of(metrics: Metrics, **models: Classifier) -> ShadowDesk:
-    return ShadowDesk(lambda name, version: models[f"v{version}"], metrics.learning)
+def scorer_of(metrics: Metrics, **models: Classifier) -> ShadowScorer:
+    return ShadowScorer(lambda name, version: models[f"v{version}"], metrics.learning)
 
 
 def said(metrics: Metrics, name: str) -> float:
@@ -56,16 +56,16 @@ def said(metrics: Metrics, name: str) -> float:
 
 def test_disagreement_is_counted_and_the_answer_is_the_others() -> None:
     metrics = Metrics(CollectorRegistry())
-    desk = desk_of(metrics, v2=Always("2", "negative"), v3=Always("3", "neutral"))
-    service = desk.watch({"en": Always("1", "neutral")})["en"]
+    scorer = scorer_of(metrics, v2=Always("2", "negative"), v3=Always("3", "neutral"))
+    service = scorer.watch({"en": Always("1", "neutral")})["en"]
     before = service.classify(TEXTS)["sentiment"]
-    desk.heard(control("2"))
+    scorer.heard(control("2"))
     assert np.array_equal(service.classify(TEXTS)["sentiment"], before)
-    desk.close()
+    scorer.close()
     assert said(metrics, "moodwire_shadow_texts_total") == 40, "before it began nothing was compared"
     assert said(metrics, "moodwire_shadow_disagreements_total") == 40
-    desk.heard(control("3"))
-    desk.close()
+    scorer.heard(control("3"))
+    scorer.close()
     assert (service.name, service.version) == ("model", "1")
 
 
@@ -79,13 +79,13 @@ def test_labels_in_another_order_are_the_same_labels() -> None:
 
 def test_a_slow_shadow_is_passed_over() -> None:
     metrics, gate = Metrics(CollectorRegistry()), threading.Event()
-    desk = desk_of(metrics, v2=Always("2", "negative", gate))
-    service = desk.watch({"en": Always("1", "neutral")})["en"]
-    desk.heard(control("2"))
+    scorer = scorer_of(metrics, v2=Always("2", "negative", gate))
+    service = scorer.watch({"en": Always("1", "neutral")})["en"]
+    scorer.heard(control("2"))
     for _ in range(QUEUED_CALLS + 5):
         service.classify(TEXTS[:10])
     gate.set()
-    desk.close()
+    scorer.close()
     compared = said(metrics, "moodwire_shadow_texts_total")
     passed = said(metrics, "moodwire_shadow_passed_over_total")
     assert compared + passed == 10 * (QUEUED_CALLS + 5)
@@ -94,19 +94,19 @@ def test_a_slow_shadow_is_passed_over() -> None:
 
 def test_it_ends_and_one_that_fails_is_said_and_harms_nothing() -> None:
     metrics = Metrics(CollectorRegistry())
-    desk = desk_of(metrics, v2=Always("2", "negative"))
-    service = desk.watch({"en": Always("1", "neutral")})["en"]
-    desk.heard(control("2"))
-    desk.heard(control(None))
+    scorer = scorer_of(metrics, v2=Always("2", "negative"))
+    service = scorer.watch({"en": Always("1", "neutral")})["en"]
+    scorer.heard(control("2"))
+    scorer.heard(control(None))
     service.classify(TEXTS)
-    desk.close()
+    scorer.close()
     assert said(metrics, "moodwire_shadow_texts_total") == 0
 
     def missing(name: str, version: str) -> Classifier:
         raise ArtifactError("there is no model")
 
     with pytest.raises(ArtifactError):
-        ShadowDesk(missing).heard(control("2"))
+        ShadowScorer(missing).heard(control("2"))
 
 
 def test_drift_and_tokens_stand_among_the_metrics() -> None:

@@ -91,7 +91,7 @@ def export(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    training = import_training("export")
+    training = import_training("export.export")
     plan = training.ExportPlan(
         run=run,
         out=out,
@@ -177,7 +177,7 @@ def _measure(folder: Path, data: Path | None, dataset: list[Path], proof: ProofL
     dev: list[LabelledSet] = []
     names: list[LabelledNames] = []
     if data is not None:
-        training, chosen = import_training("evaluate"), chosen_datasets(dataset)
+        training, chosen = import_training("data.labelled"), chosen_datasets(dataset)
         artifact = load_artifact(folder)
         with console.status("reading the labelled data"):
             sets, names = training.held_out_sets(chosen, data, artifact)

@@ -48,8 +48,8 @@ def add(
 ) -> None:
     if (examples is None) == (not description):
         raise MoodwireError("give either --examples or --description")
-    code, corpus = import_training("topic_heads"), _corpus(data, dataset)
-    machine = import_training("loop").Machine(import_training("device").chosen_device(device))
+    code, corpus = import_training("topics.heads"), _corpus(data, dataset)
+    machine = import_training("learning.loop").Machine(import_training("encoder.device").chosen_device(device))
     if examples is not None:
         code.add_topic(run, name, examples.read_text(encoding="utf-8").splitlines(), corpus, machine)
     else:
@@ -61,7 +61,7 @@ def add(
 
 @app.command("list", help="List the topics that were added to a run.")
 def show(run: RunOption, json: JsonOption = False) -> None:
-    names = import_training("topic_heads").added_topics(run)
+    names = import_training("topics.heads").added_topics(run)
     if json:
         print_json(names)
     else:
@@ -70,8 +70,8 @@ def show(run: RunOption, json: JsonOption = False) -> None:
 
 @app.command(help="Take an added topic out again.")
 def remove(name: Annotated[str, typer.Argument(help="The topic's name.")], run: RunOption) -> None:
-    import_training("topic_heads").remove_topic(run, name)
+    import_training("topics.heads").remove_topic(run, name)
 
 
 def _corpus(data: Path, dataset: list[Path] | None) -> Any:
-    return import_training("corpus").load_corpus(chosen_datasets(dataset), data)
+    return import_training("data.corpus").load_corpus(chosen_datasets(dataset), data)

@@ -83,7 +83,7 @@ def train(
         seed=seed,
     )
     setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
-    _show(import_training("train").train(setup, plan), out, _scored, json=json)
+    _show(import_training("learning.train").train(setup, plan), out, _scored, json=json)
 
 
 def distil(
@@ -191,7 +191,7 @@ def distil(
         patience=patience,
         seed=seed,
     )
-    code = import_training("distil")
+    code = import_training("distillation.distil")
     shares = {
         "names": swap_names,
         "ticker": drop_tickers,
@@ -206,7 +206,7 @@ def distil(
         soft_share=soft_share,
         temperature=temperature,
         augment={kind: share for kind, share in shares.items() if share},
-        rewriter=import_training("encoders").find_encoder(str(rewriter)) if rewriter else None,
+        rewriter=import_training("encoder.cache").find_encoder(str(rewriter)) if rewriter else None,
     )
     setup = _setup(data, out, encoder, dataset, device, precision, threads, checkpoint_minutes, restart, wandb)
     _show(code.distil(setup, plan, teaching), out, _scored, json=json)
@@ -237,7 +237,7 @@ def pretrain(
     wandb: WandbOption = "",
     json: JsonOption = False,
 ) -> None:
-    code = import_training("pretrain")
+    code = import_training("learning.pretrain")
     plan = _plan(
         code.PLAN,
         epochs=epochs,
@@ -271,7 +271,7 @@ def tune(
     json: JsonOption = False,
 ) -> None:
     base = _plan(epochs=epochs, freeze_layers=freeze_layers, evaluations_per_epoch=evaluations, seed=seed)
-    training, code = import_training("train"), import_training("tune")
+    training, code = import_training("learning.train"), import_training("learning.tune")
 
     def trial(plan: Any, folder: Path, listen: Any) -> Any:
         setup = _setup(data, folder, encoder, dataset, device, precision, threads, 1e9, True, "")
@@ -292,7 +292,7 @@ def tune(
 
 def _plan(usual: Any = None, **given: Any) -> Any:
     """Return the usual plan with what was given on the command line."""
-    usual = usual or import_training("plan").Plan()
+    usual = usual or import_training("learning.plan").Plan()
     return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -308,10 +308,10 @@ def _setup(
     restart: bool,
     wandb: str,
 ) -> Any:
-    return import_training("train").Setup(
+    return import_training("learning.train").Setup(
         sets=chosen_datasets(dataset),
         data=data,
-        encoder=import_training("encoders").find_encoder(encoder),
+        encoder=import_training("encoder.cache").find_encoder(encoder),
         out=out,
         device=device,
         precision=_one_of("--precision", precision, "auto", "fp32", "bf16"),

@@ -70,7 +70,7 @@ def _words(options: Mapping[str, OptionValue]) -> Iterator[str]:
 
 def shipped_descriptions() -> list[Path]:
     """The data sets that the shipped model learns from, as files."""
-    folder = Path(str(resources.files("models"))) / "training" / "datasets"
+    folder = Path(str(resources.files("models"))) / "training" / "data" / "datasets"
     return sorted(folder.glob("*.yaml"))
 
 

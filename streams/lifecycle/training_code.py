@@ -37,7 +37,7 @@ def chosen_datasets(paths: Sequence[Path] | None) -> Any:
 
     Raises `TrainingUnavailable`, and `DatasetError` naming a file that is no description.
     """
-    described = import_training("dataset")
+    described = import_training("data.dataset")
     return described.load_datasets(paths) if paths else described.shipped_datasets()
 
 

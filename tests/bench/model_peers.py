@@ -100,8 +100,8 @@ class SameModel:
 
     def onnx(self) -> bytes:
         """The network as float32 ONNX out of standard operators."""
-        from models.training.graph_traced import build_traced
-        from models.training.heads import HeadSpec
+        from models.training.data.heads import HeadSpec
+        from models.training.graph.traced import build_traced
 
         kept = self.folder / "fp32.onnx"
         if not kept.exists():

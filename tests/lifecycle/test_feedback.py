@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.training.dataset import load_datasets, read_split
+from models.training.data.dataset import load_datasets, read_split
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject

@@ -8,8 +8,8 @@ import pytest
 
 from models import OnnxClassifier
 from models.proof import evaluate
-from models.training.dataset import shipped_datasets
-from models.training.evaluate import held_out_sets
+from models.training.data.dataset import shipped_datasets
+from models.training.data.labelled import held_out_sets
 
 FLOORS = {"tfns-sentiment, sentiment": 0.895, "tfns-topic, topic": 0.89, "sentfin, entity": 0.89}
 PROCESSOR_SLACK = 0.002

@@ -18,14 +18,14 @@ from torch import nn
 from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
 from models import OnnxClassifier, find_span
-from models.training import export as exporting
-from models.training import network as networks
-from models.training.dataset import load_datasets
+from models.training.data.dataset import load_datasets
+from models.training.data.heads import TAGS, HeadSpec
+from models.training.encoder import network as networks
 from models.training.errors import TrainingError
-from models.training.export import ExportPlan, export
-from models.training.graph_nodes import Precision, Weights
-from models.training.heads import TAGS, HeadSpec
-from models.training.parity import HeadParity, refuse_if_apart
+from models.training.export import export as exporting
+from models.training.export.export import ExportPlan, export
+from models.training.export.parity import HeadParity, refuse_if_apart
+from models.training.graph.nodes import Precision, Weights
 
 POLES = ("negative", "neutral", "positive")
 HEADS = {

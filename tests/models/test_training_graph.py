@@ -13,13 +13,13 @@ pytest.importorskip("onnx", reason="exporting needs the extra `train`")
 
 import onnxruntime as ort
 
+from models.training.data.heads import TAGS, HeadSpec
 from models.training.errors import TrainingError
-from models.training.graph import build
-from models.training.graph_bert import BertShape
-from models.training.graph_int8 import Inputs, factors, inputs_of_matrices, without_value_biases
-from models.training.graph_nodes import Precision, Weights, quantised
-from models.training.heads import TAGS, HeadSpec
-from models.training.rounding import compensated
+from models.training.graph.bert import BertShape
+from models.training.graph.int8 import Inputs, factors, inputs_of_matrices, without_value_biases
+from models.training.graph.nodes import Precision, Weights, quantised
+from models.training.graph.rounding import compensated
+from models.training.graph.written import build
 
 HEADS = {
     "sentiment": HeadSpec("text", ("negative", "neutral", "positive")),

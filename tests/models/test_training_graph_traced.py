@@ -17,11 +17,11 @@ from onnx import TensorProto
 from torch import nn
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
-from models.training import graph_traced
-from models.training.graph_nodes import Precision
-from models.training.graph_traced import build_traced
-from models.training.heads import TAGS, HeadSpec
-from models.training.network import HeadedEncoder
+from models.training.data.heads import TAGS, HeadSpec
+from models.training.encoder.network import HeadedEncoder
+from models.training.graph import traced as graph_traced
+from models.training.graph.nodes import Precision
+from models.training.graph.traced import build_traced
 
 HEADS = {
     "sentiment": HeadSpec("text", ("negative", "neutral", "positive")),

@@ -13,11 +13,11 @@ import onnxruntime as ort
 import torch
 from transformers import BertConfig, BertModel
 
-from models.training import network as networks
+from models.training.data.heads import TAGS, HeadSpec
+from models.training.encoder import network as networks
 from models.training.errors import TrainingError
-from models.training.graph import build
-from models.training.graph_bert import BertShape
-from models.training.heads import TAGS, HeadSpec
+from models.training.graph.bert import BertShape
+from models.training.graph.written import build
 
 HEADS = {
     "sentiment": HeadSpec("text", ("negative", "neutral", "positive")),

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from models.training.dataset import load_datasets
-from models.training.train import Setup
+from models.training.data.dataset import load_datasets
+from models.training.learning.train import Setup
 
 __all__ = ["setup"]
 

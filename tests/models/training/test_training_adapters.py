@@ -14,15 +14,15 @@ pytest.importorskip("optuna", reason="training needs the extra `train`")
 import numpy as np
 import torch
 
-from models.training import network as networks
-from models.training.corpus import load_corpus
+from models.training.data.corpus import load_corpus
+from models.training.encoder import network as networks
+from models.training.encoder.lora import add_adapters, folded
 from models.training.errors import TrainingError
-from models.training.lora import add_adapters, folded
-from models.training.objective import Machine
-from models.training.plan import Plan
-from models.training.topic_heads import Known, add_topic, added_topics, remove_topic
-from models.training.train import train
-from models.training.tune import tune
+from models.training.learning.objective import Machine
+from models.training.learning.plan import Plan
+from models.training.learning.train import train
+from models.training.learning.tune import tune
+from models.training.topics.heads import Known, add_topic, added_topics, remove_topic
 from tests.models.training.small_runs import setup
 
 PLAN = Plan(epochs=2, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from models.spans import Span
-from models.training.augment import augmented, name_pool, with_other_names, without_ticker, without_words
+from models.training.augmentation.edits import augmented, name_pool, with_other_names, without_ticker, without_words
+from models.training.data.example import UNKNOWN, EntityLabel, Example
+from models.training.data.leaks import HeldOut
+from models.training.data.soft import SoftLabels, mean_of, read_soft, sharpened, with_entities, write_soft
 from models.training.errors import TrainingError
-from models.training.example import UNKNOWN, EntityLabel, Example
-from models.training.leaks import HeldOut
-from models.training.soft import SoftLabels, mean_of, read_soft, sharpened, with_entities, write_soft
 
 PAIR = Example(
     "Ore rises as Acme Bank falls",

@@ -10,11 +10,11 @@ from hypothesis import given
 from tokenizers import Tokenizer
 
 from models.spans import Span
-from models.training.batches import bucketed, collate, encode
-from models.training.example import UNKNOWN, EntityLabel, Example
-from models.training.heads import TAGS, HeadSpec
-from models.training.soft import SoftLabels
-from models.training.tags import bio_tags, touched
+from models.training.data.batches import bucketed, collate, encode
+from models.training.data.example import UNKNOWN, EntityLabel, Example
+from models.training.data.heads import TAGS, HeadSpec
+from models.training.data.soft import SoftLabels
+from models.training.data.tags import bio_tags, touched
 from tests.models.training.small_words import write_tokenizer
 
 MOODS = ("negative", "neutral", "positive")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from models.spans import Span
-from models.training.dataset import load_datasets, parse_dataset, read_split, shipped_datasets
+from models.training.data.dataset import load_datasets, parse_dataset, read_split, shipped_datasets
+from models.training.data.example import EntityLabel
 from models.training.errors import DatasetError
-from models.training.example import EntityLabel
 
 TEXTS = """
 name: mine

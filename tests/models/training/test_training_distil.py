@@ -9,11 +9,11 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 pytest.importorskip("transformers", reason="training needs the extra `train`")
 pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
-from models.training.distil import Teaching, distil
+from models.training.distillation.distil import Teaching, distil
 from models.training.errors import TrainingError
-from models.training.plan import Plan
-from models.training.pretrain import pretrain
-from models.training.train import train
+from models.training.learning.plan import Plan
+from models.training.learning.pretrain import pretrain
+from models.training.learning.train import train
 from tests.models.training.small_runs import setup
 
 PLAN = Plan(epochs=8, batch_rows=16, max_tokens=24, learning_rate=1e-3, head_learning_rate=1e-2, patience=15)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from models.training.encoders import find_encoder
+from models.training.encoder.cache import find_encoder
 from models.training.errors import TrainingError
 
 SCRIPT = Path(__file__).resolve().parents[3] / "deploy" / "setup" / "fetch-encoder"
@@ -125,7 +125,7 @@ def test_a_jar_that_was_altered_is_refused(
 def test_an_onnx_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="training needs the extra `train`")
     pytest.importorskip("transformers", reason="training needs the extra `train`")
-    from models.training.from_onnx import bert_from_onnx
+    from models.training.encoder.from_onnx import bert_from_onnx
 
     path = tmp_path / "other.onnx"
     path.write_bytes(onnx.helper.make_model(onnx.helper.make_graph([], "other", [], [])).SerializeToString())
@@ -137,7 +137,7 @@ def test_weights_that_an_onnx_file_lacks_are_named(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="training needs the extra `train`")
     torch = pytest.importorskip("torch", reason="training needs the extra `train`")
     transformers = pytest.importorskip("transformers", reason="training needs the extra `train`")
-    from models.training.from_onnx import bert_from_onnx
+    from models.training.encoder.from_onnx import bert_from_onnx
 
     model = onnx.load_from_string(exported(torch, transformers)[1])
     (gone,) = (one for one in model.graph.node if "layer.1/attention/self/key" in one.name)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from models.text import leak_key
-from models.training.corpus import load_corpus, merge
-from models.training.dataset import load_datasets, shipped_datasets
+from models.training.data.corpus import load_corpus, merge
+from models.training.data.dataset import load_datasets, shipped_datasets
+from models.training.data.example import Example
+from models.training.data.leaks import NEAR, HeldOut, shingles, similarity
 from models.training.errors import DatasetError
-from models.training.example import Example
-from models.training.leaks import NEAR, HeldOut, shingles, similarity
 
 WORDS = ["oil", "gold", "bank", "cuts", "lifts", "view", "rate", "bond", "fund", "sale", "5", "7.5", "q2"]
 TITLE = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)

@@ -9,11 +9,11 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 
 import torch
 
-from models.training.batches import Encoded, EntityTokens, collate
-from models.training.example import UNKNOWN
-from models.training.heads import TAGS, HeadSpec
-from models.training.losses import hard_loss, soft_loss
-from models.training.tensors import Tensors, to_tensors
+from models.training.data.batches import Encoded, EntityTokens, collate
+from models.training.data.example import UNKNOWN
+from models.training.data.heads import TAGS, HeadSpec
+from models.training.encoder.tensors import Tensors, to_tensors
+from models.training.learning.losses import hard_loss, soft_loss
 
 HEADS = {
     "mood": HeadSpec("text", ("a", "b")),

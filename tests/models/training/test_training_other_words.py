@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from models.training.example import Example
-from models.training.other_words import LikeWords, with_other_words
+from models.training.augmentation.synonyms import LikeWords, with_other_words
+from models.training.data.example import Example
 
 PIECES = ["[PAD]", "rises", "climbs", "falls", "ore", "tin", "##ing", "up"]
 VECTORS = np.array([[9, 9], [1, 0.1], [1, 0.2], [1, 0.4], [0.1, 1], [0.2, 1], [1, 0], [1, 0]], np.float32)

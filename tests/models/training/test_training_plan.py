@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models.training.encoders import find_encoder
+from models.training.data.example import UNKNOWN
+from models.training.data.split import in_share
+from models.training.encoder.cache import find_encoder
 from models.training.errors import TrainingError
-from models.training.example import UNKNOWN
-from models.training.measure import HeadFigures, choice_score, figures
-from models.training.plan import Decay, best_of, rate_at, should_stop
-from models.training.split import in_share
+from models.training.learning.measure import HeadFigures, choice_score, figures
+from models.training.learning.plan import Decay, best_of, rate_at, should_stop
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])

@@ -12,14 +12,14 @@ pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
 import torch
 
-from models.training import network as networks
-from models.training.batches import Encoded
-from models.training.encoders import find_encoder
+from models.training.data.batches import Encoded
+from models.training.encoder import network as networks
+from models.training.encoder.cache import find_encoder
 from models.training.errors import TrainingError
-from models.training.objective import Machine
-from models.training.plan import Plan
-from models.training.pretrain import HIDDEN_SHARE, HiddenWords, pretrain
-from models.training.train import train
+from models.training.learning.objective import Machine
+from models.training.learning.plan import Plan
+from models.training.learning.pretrain import HIDDEN_SHARE, HiddenWords, pretrain
+from models.training.learning.train import train
 from tests.models.training.small_runs import setup
 from tests.models.training.small_words import WORDS
 

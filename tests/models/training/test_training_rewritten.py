@@ -11,13 +11,13 @@ pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
 import torch
 
+from models.training.augmentation.augmented import chosen, rewritten
+from models.training.data.example import Example
 from models.training.errors import TrainingError
-from models.training.example import Example
-from models.training.objective import Machine
-from models.training.plan import Plan
-from models.training.pretrain import pretrain
-from models.training.rewritten import chosen, rewritten
-from models.training.told import Reporter
+from models.training.learning.objective import Machine
+from models.training.learning.plan import Plan
+from models.training.learning.pretrain import pretrain
+from models.training.reports.reporter import Reporter
 from tests.models.training.small_runs import setup
 from tests.models.training.small_words import FILLERS, WORDS
 
@@ -58,7 +58,7 @@ def test_the_texts_are_kept_and_others_belong_to_another_seed(
     examples = [Example(f"acme rises {word} bo ka") for word in FILLERS[:30]]
     first = written(examples, rewriter, tmp_path / "kept")
     assert written(examples, rewriter, tmp_path / "kept", seed=8) != first
-    monkeypatch.setattr("models.training.rewritten._Writer", None)
+    monkeypatch.setattr("models.training.augmentation.augmented._Writer", None)
     assert written(examples, rewriter, tmp_path / "kept") == first
 
 

@@ -12,14 +12,14 @@ pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
 import torch
 
-from models.training import frozen
-from models.training import network as networks
-from models.training.encoders import find_encoder
+from models.training.data.heads import HeadSpec, read_heads
+from models.training.encoder import frozen
+from models.training.encoder import network as networks
+from models.training.encoder.cache import find_encoder
 from models.training.errors import TrainingError
-from models.training.heads import HeadSpec, read_heads
-from models.training.plan import Plan
-from models.training.resume import Progress, run_record
-from models.training.train import train
+from models.training.learning.plan import Plan
+from models.training.learning.resume import Progress, run_record
+from models.training.learning.train import train
 from tests.models.training.small_runs import setup
 
 PLAN = Plan(

@@ -7,10 +7,10 @@ import pytest
 
 from models.proof import load_proof_list
 from models.spans import Span
-from models.training.heads import HeadSpec
-from models.training.leaks import HeldOut
-from models.training.sentences import _CUTS, _LESS, SOURCE, sentences
-from models.training.soft import SoftLabels, settled
+from models.training.augmentation.sentences import _CUTS, _LESS, SOURCE, sentences
+from models.training.data.heads import HeadSpec
+from models.training.data.leaks import HeldOut
+from models.training.data.soft import SoftLabels, settled
 
 LABELS = ("negative", "neutral", "positive")
 HEADS = {

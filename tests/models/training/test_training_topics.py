@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.training.corpus import load_corpus
-from models.training.dataset import shipped_datasets
-from models.training.encoders import cached_encoders
+from models.training.data.corpus import load_corpus
+from models.training.data.dataset import shipped_datasets
+from models.training.encoder.cache import cached_encoders
 from models.training.errors import TrainingError
-from models.training.topics import best_threshold, from_description, from_examples, spread_of_known
+from models.training.topics.few_shot import best_threshold, from_description, from_examples, spread_of_known
 
 WIDTH, TOPICS = 24, 6
 Vectors = npt.NDArray[np.float64]
@@ -84,9 +84,9 @@ def pretrained_vectors(texts: list[str]) -> Vectors:
     import torch
     from tokenizers import Tokenizer
 
-    from models.training.network import from_pretrained
-    from models.training.objective import Machine
-    from models.training.topic_heads import vectors_of
+    from models.training.encoder.network import from_pretrained
+    from models.training.learning.objective import Machine
+    from models.training.topics.heads import vectors_of
 
     folder = cached_encoders() / "all-MiniLM-L6-v2"
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -6,7 +6,7 @@
     texts ─ text.normalise ─ batching.token_budget_batches ─ classifier ─> {head: probabilities}
 
     spans, token_heads   verdicts on entities in a text, and the names found in it
-    proof/      how good an artifact is: figures, slices, tests of behaviour, a report
+    evaluation/ how good an artifact is: figures, slices, tests of behaviour, a report
     training/   makes an artifact; needs the extra `train`, and nothing here imports it
     device      what the processor can do, for `moodwire doctor`
     around      a classifier around another one, for what watches its calls

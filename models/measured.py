@@ -7,9 +7,9 @@ from typing import Literal
 
 from models.classifier import Classifier
 from models.errors import ModelError
-from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
-from models.proof.labelled import LabelledSet
-from models.proof.scores import calibration_error
+from models.evaluation.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.evaluation.labelled import LabelledSet
+from models.evaluation.scores import calibration_error
 
 __all__ = ["Measured", "MeasuredSet", "Role", "measure", "measure_latency"]
 

@@ -22,7 +22,7 @@ WEIGHTS_LOCK = ROOT / "deploy" / "locks" / "encoders.txt"  # packages that carry
 SIZE_LIMIT_MB = 650
 DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
 TRACING = ROOT / "streams" / "observe" / "tracing.py"
-CHARTS = ROOT / "models" / "proof" / "charts.py"
+CHARTS = ROOT / "models" / "evaluation" / "charts.py"
 FRAMES = ROOT / "streams" / "library"  # the extra `frames`
 TOP_LEVEL = {"alerts", "deploy", "models", "streams", "tests"}
 

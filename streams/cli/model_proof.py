@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from models import OnnxClassifier, load_artifact, shipped
-from models.proof import Evaluation, evaluate_artifact, load_proof_list
-from models.proof.report import report_html
-from models.proof.speed import measure_speed
+from models.evaluation import Evaluation, evaluate_artifact, load_proof_list
+from models.evaluation.report import report_html
+from models.evaluation.speed import measure_speed
 from streams.cli.options import JsonOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import MoodwireError
@@ -21,7 +21,7 @@ from streams.lifecycle.training_code import chosen_datasets, import_training
 from streams.sample import generate
 
 if TYPE_CHECKING:
-    from models.proof import LabelledNames, LabelledSet, ProofList
+    from models.evaluation import LabelledNames, LabelledSet, ProofList
 
 __all__ = ["bench", "evaluate", "export"]
 

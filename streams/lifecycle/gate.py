@@ -12,9 +12,9 @@ from typing import Any
 
 from models import Classifier, OnnxClassifier
 from models.artifact import Artifact
+from models.evaluation import LabelledSet, ProofList, load_proof_list, proof_lists
 from models.gate import GateReport, Limits, judge
 from models.measured import Measured, measure, measure_latency
-from models.proof import LabelledSet, ProofList, load_proof_list, proof_lists
 from streams.classifiers import registry_of
 from streams.lifecycle.decisions import artifact_in_service
 from streams.lifecycle.progress import Progress

@@ -11,7 +11,7 @@ from models.artifact import Artifact
 from streams.lifecycle.errors import TrainingUnavailable
 
 if TYPE_CHECKING:
-    from models.proof import LabelledSet
+    from models.evaluation import LabelledSet
 
 __all__ = ["chosen_datasets", "held_out_sets", "import_training"]
 

@@ -18,9 +18,9 @@ import pytest
 
 from models import OnnxClassifier, Places, Probabilities, shipped
 from models.calibration import Scaling, calibrated, softmax
+from models.evaluation import LabelledSet, load_proof_list
+from models.evaluation.fitting import fitted_scaling
 from models.gate import Limits
-from models.proof import LabelledSet, load_proof_list
-from models.proof.fitting import fitted_scaling
 from streams.archive.memory import MemoryArchive
 from streams.lifecycle.feedback import Feedback, review
 from streams.lifecycle.gate import Asked, ask_gate

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from models import Places, Probabilities
+from models.evaluation import LabelledSet
+from models.evaluation.behaviour import BehaviourKind
 from models.gate import GateReport, Limits, better_by_chance, judge, lower_bound
 from models.measured import Measured, MeasuredSet, measure, measure_latency
-from models.proof import LabelledSet
-from models.proof.behaviour import BehaviourKind
 
 LABELS = ("negative", "neutral", "positive")
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest
 
+from models.evaluation.slices import wilson_interval
 from models.gate import better_by_chance, lower_bound
-from models.proof.slices import wilson_interval
 
 
 @given(won=st.integers(0, 3_000), lost=st.integers(0, 3_000), alpha=st.floats(1e-6, 0.5))

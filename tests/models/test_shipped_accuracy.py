@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import OnnxClassifier
-from models.proof import evaluate
+from models.evaluation import evaluate
 from models.training.data.dataset import shipped_datasets
 from models.training.data.labelled import held_out_sets
 

@@ -11,8 +11,8 @@ import pytest
 from models import ModelError, Name, OnnxClassifier, Span, find_span
 from models.artifact import Head
 from models.calibration import Scaling
-from models.proof import LabelledNames, LabelledSet, evaluate
-from models.proof.names import score_names
+from models.evaluation import LabelledNames, LabelledSet, evaluate
+from models.evaluation.names import score_names
 from models.runtime import Feeds, Network
 
 POLES = ("negative", "neutral", "positive")

@@ -1,10 +1,10 @@
-"""Examples as labelled sets, head by head: what `models.proof` measures an artifact on. Needs no torch."""
+"""Examples as labelled sets, head by head: what `models.evaluation` measures an artifact on. Needs no torch."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from models.artifact import Artifact
-from models.proof.labelled import LabelledNames, LabelledSet
+from models.evaluation.labelled import LabelledNames, LabelledSet
 from models.training.data.corpus import load_corpus
 from models.training.data.dataset import DataSet, heads_of, read_split
 from models.training.data.example import Example

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from models.proof import load_proof_list, proof_lists
+from models.evaluation import load_proof_list, proof_lists
 from models.training.augmentation.augmented import chosen, rewritten
 from models.training.augmentation.edits import augmented, name_pool, only_new, unleaked
 from models.training.augmentation.sentences import sentences

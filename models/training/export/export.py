@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from models.artifact import MANIFEST, NETWORK, TOKENIZER, Head, format_for, load_artifact
 from models.classifier import OnnxClassifier
-from models.proof import Evaluation, LabelledNames, LabelledSet, evaluate_artifact, load_proof_list
+from models.evaluation import Evaluation, LabelledNames, LabelledSet, evaluate_artifact, load_proof_list
 from models.text import normalise
 from models.training.data.corpus import load_corpus
 from models.training.data.dataset import DataSet, shipped_datasets

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from models.artifact import Artifact
 from models.classifier import OnnxClassifier
-from models.proof.labelled import LabelledSet
+from models.evaluation.labelled import LabelledSet
 from models.runtime import Feeds, Network
 from models.training.encoder import network as networks
 from models.training.errors import TrainingError

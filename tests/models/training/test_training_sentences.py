@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from models.proof import load_proof_list
+from models.evaluation import load_proof_list
 from models.spans import Span
 from models.training.augmentation.sentences import _CUTS, _LESS, SOURCE, sentences
 from models.training.data.heads import HeadSpec

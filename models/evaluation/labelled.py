@@ -8,7 +8,7 @@ import numpy as np
 
 from models.classifier import Classifier, Probabilities
 from models.errors import ModelError
-from models.proof.scores import Labels
+from models.evaluation.scores import Labels
 from models.spans import Span
 
 __all__ = ["LabelledNames", "LabelledSet"]

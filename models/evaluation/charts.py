@@ -15,9 +15,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.proof.behaviour import BehaviourKind
-from models.proof.scores import Bin, ClassScore, HeadScore
-from models.proof.slices import SliceScore
+from models.evaluation.behaviour import BehaviourKind
+from models.evaluation.scores import Bin, ClassScore, HeadScore
+from models.evaluation.slices import SliceScore
 
 __all__ = ["behaviour_chart", "class_chart", "confusion_chart", "reliability_chart", "slices_chart"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError
-from models.proof.evaluation import Evaluation, SetEvaluation
+from models.evaluation.evaluation import Evaluation, SetEvaluation
 
 __all__ = ["report_html"]
 
@@ -33,7 +33,7 @@ def report_html(evaluation: Evaluation) -> str:
 
     Raises `ModelError` when the libraries that draw it are missing.
     """
-    charts, jinja2 = _import("models.proof.charts"), _import("jinja2")
+    charts, jinja2 = _import("models.evaluation.charts"), _import("jinja2")
     # Texts of the sets stand in the page: everything but the pictures is escaped.
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))

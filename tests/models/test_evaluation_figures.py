@@ -9,7 +9,7 @@ import pytest
 
 from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities, Span
 from models.artifact import Head
-from models.proof import Evaluation, LabelledSet, ProofList, evaluate, evaluate_artifact, load_proof_list
+from models.evaluation import Evaluation, LabelledSet, ProofList, evaluate, evaluate_artifact, load_proof_list
 
 POLES = ("negative", "neutral", "positive")
 

@@ -10,11 +10,18 @@ behaviour   tests of what any good model must answer
 
 """
 
-from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour, load_proof_list, proof_lists
-from models.proof.evaluation import Calibration, ErrorToRead, Evaluation, SetEvaluation, evaluate, evaluate_artifact
-from models.proof.labelled import LabelledNames, LabelledSet
-from models.proof.scores import HeadScore, score
-from models.proof.slices import Slice, SliceScore
+from models.evaluation.behaviour import BehaviourKind, ProofList, check_behaviour, load_proof_list, proof_lists
+from models.evaluation.evaluation import (
+    Calibration,
+    ErrorToRead,
+    Evaluation,
+    SetEvaluation,
+    evaluate,
+    evaluate_artifact,
+)
+from models.evaluation.labelled import LabelledNames, LabelledSet
+from models.evaluation.scores import HeadScore, score
+from models.evaluation.slices import Slice, SliceScore
 
 __all__ = [
     "BehaviourKind",

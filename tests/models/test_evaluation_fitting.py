@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 
 from models.calibration import Scaling, calibrated, smoothed, softmax
-from models.proof.fitting import LEAST_ROWS, fitted_scaling
-from models.proof.scores import calibration_error
+from models.evaluation.fitting import LEAST_ROWS, fitted_scaling
+from models.evaluation.scores import calibration_error
 
 Logits = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]

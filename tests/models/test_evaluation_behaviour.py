@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities
-from models.proof import ProofList, check_behaviour, load_proof_list
+from models.evaluation import ProofList, check_behaviour, load_proof_list
 
 POLES = ("negative", "neutral", "positive")
 

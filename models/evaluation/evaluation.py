@@ -17,18 +17,18 @@ from models.artifact import Head
 from models.calibration import Scaling, calibrated, logits_of
 from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.errors import ModelError
-from models.proof.behaviour import BehaviourKind, ProofList, check_behaviour
-from models.proof.fitting import fitted_scaling
-from models.proof.labelled import LabelledNames, LabelledSet
-from models.proof.names import NamesScore, score_names
-from models.proof.scores import (
+from models.evaluation.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.evaluation.fitting import fitted_scaling
+from models.evaluation.labelled import LabelledNames, LabelledSet
+from models.evaluation.names import NamesScore, score_names
+from models.evaluation.scores import (
     HeadScore,
     Labels,
     calibration_error,
     score,
     sureness_threshold,
 )
-from models.proof.slices import SliceScore, score_parts
+from models.evaluation.slices import SliceScore, score_parts
 
 __all__ = ["Calibration", "ErrorToRead", "Evaluation", "SetEvaluation", "evaluate", "evaluate_artifact"]
 

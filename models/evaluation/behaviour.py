@@ -21,7 +21,7 @@ import yaml
 
 from models.classifier import Classifier
 from models.errors import ModelError
-from models.proof.slices import Slice
+from models.evaluation.slices import Slice
 
 __all__ = [
     "BehaviourKind",

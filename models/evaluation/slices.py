@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import Probabilities
-from models.proof.scores import Labels, opposite_polarity, score
+from models.evaluation.scores import Labels, opposite_polarity, score
 
 __all__ = ["Slice", "SliceScore", "score_parts", "wilson_interval"]
 

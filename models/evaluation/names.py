@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from models.classifier import Classifier, OnnxClassifier
 from models.errors import ModelError
-from models.proof.labelled import LabelledNames
+from models.evaluation.labelled import LabelledNames
 
 __all__ = ["NamesScore", "score_names"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.proof.scores import (
+from models.evaluation.scores import (
     calibration_error,
     opposite_polarity,
     score,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models import ModelError
-from models.proof import Evaluation, LabelledSet, evaluate_artifact, load_proof_list
-from models.proof.report import report_html
+from models.evaluation import Evaluation, LabelledSet, evaluate_artifact, load_proof_list
+from models.evaluation.report import report_html
 
 TEXTS = [f"Ironbark {event} {number}" for event in ("warns", "meets", "soars") for number in range(14)]
 LABELS = ["negative"] * 14 + ["neutral"] * 14 + ["positive"] * 13 + ["negative"]
@@ -93,6 +93,6 @@ def test_without_the_drawing_libraries_the_extra_is_named(
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name="jinja2")
 
-    monkeypatch.setattr("models.proof.report.importlib.import_module", missing)
+    monkeypatch.setattr("models.evaluation.report.importlib.import_module", missing)
     with pytest.raises(ModelError, match=r"needs jinja2; install moodwire\[report\]"):
         report_html(evaluation)

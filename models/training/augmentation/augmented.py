@@ -21,11 +21,10 @@ from tokenizers import Encoding
 from models.training.augmentation.synonyms import cased
 from models.training.data.batches import Encoded, bucketed, collate
 from models.training.data.example import Example
-from models.training.encoder.device import autocast
-from models.training.encoder.masked_lm import Guessing
+from models.training.encoder.device import EVALUATION_ROWS, Machine, autocast
+from models.training.encoder.masked_lm import MaskedLM
 from models.training.errors import TrainingError
-from models.training.learning.objective import EVALUATION_ROWS, Machine
-from models.training.learning.resume import write_json
+from models.training.reports.record import write_json
 from models.training.reports.reporter import Reporter
 
 __all__ = ["chosen", "rewritten"]
@@ -65,13 +64,13 @@ def rewritten(
 
 class _Writer:
     def __init__(self, encoder: Path, machine: Machine) -> None:
-        self._guessing, self._machine = Guessing(encoder), machine
-        if self._guessing.fresh:
+        self._masked_lm, self._machine = MaskedLM(encoder), machine
+        if self._masked_lm.fresh:
             raise TrainingError(f"{encoder} was not taught to guess words; let moodwire model pretrain do it")
-        self._guessing.network.to(machine.device).eval()
-        self._tokenizer = self._guessing.words
+        self._masked_lm.network.to(machine.device).eval()
+        self._tokenizer = self._masked_lm.words
         self._tokenizer.no_padding()
-        config = self._guessing.network.config
+        config = self._masked_lm.network.config
         self._tokenizer.enable_truncation(min(_MOST_TOKENS, int(config.max_position_embeddings)))
         self._pieces = [self._tokenizer.id_to_token(number) or "" for number in range(int(config.vocab_size))]
         barred = [0.0 if _WORD.fullmatch(piece) else -torch.inf for piece in self._pieces]
@@ -81,14 +80,14 @@ class _Writer:
     def rewrite(self, texts: Sequence[str], seed: int, reporter: Reporter) -> list[str]:
         """Return the texts after all rounds."""
         new = list(texts)
-        with reporter.bar("rewritten: texts", _ROUNDS * len(new)) as told:
+        with reporter.bar("rewritten: texts", _ROUNDS * len(new)) as advance:
             for turn in range(_ROUNDS):
                 encodings = self._tokenizer.encode_batch(new)
                 lengths = [len(one.ids) for one in encodings]
                 for count, numbers in enumerate(bucketed(lengths, EVALUATION_ROWS, None)):
                     chance = random.Random(f"{seed} rewritten {turn} {count}")
                     self._rewrite(new, encodings, numbers, chance)
-                    told(len(numbers), "")
+                    advance(len(numbers), "")
         return new
 
     @torch.no_grad()
@@ -97,16 +96,16 @@ class _Writer:
     ) -> None:
         """Replace some words of the texts `numbers`, in place."""
         hidden = [_hidden(encodings[number], chance) for number in numbers]
-        batch = collate([Encoded(number, encodings[number].ids) for number in numbers], {}, self._guessing.pad)
+        batch = collate([Encoded(number, encodings[number].ids) for number in numbers], {}, self._masked_lm.pad)
         ids, mask = (torch.from_numpy(one).to(self._machine.device) for one in (batch.ids, batch.mask))
         rows = torch.tensor([row for row, places in enumerate(hidden) for _ in places], device=ids.device)
         places = torch.tensor([place for each in hidden for place in each], device=ids.device)
         if not len(places):
             return
         own = ids[rows, places]
-        ids[rows, places] = self._guessing.mask
+        ids[rows, places] = self._masked_lm.mask
         with autocast(self._machine.precision, self._machine.device):
-            guesses = self._guessing.logits(ids, mask, rows, places) + self._barred
+            guesses = self._masked_lm.logits(ids, mask, rows, places) + self._barred
         guesses[torch.arange(len(own)), own] = -torch.inf
         likely, words = guesses.topk(self._drawn_from, dim=-1)
         drawn = iter(zip(likely.softmax(-1).cpu().tolist(), words.cpu().tolist(), strict=True))

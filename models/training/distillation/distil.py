@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from models.artifact import TOKENIZER
 from models.evaluation import load_proof_list, proof_lists
 from models.training.augmentation.augmented import chosen, rewritten
 from models.training.augmentation.edits import augmented, name_pool, only_new, unleaked
@@ -29,10 +30,10 @@ from models.training.data.soft import SoftLabels, settled, sharpened, with_entit
 from models.training.distillation.label import label_texts, teacher_name
 from models.training.encoder import network as networks
 from models.training.errors import TrainingError
-from models.training.learning.loop import BEST
 from models.training.learning.losses import hard_loss, soft_loss
 from models.training.learning.plan import Plan
-from models.training.learning.train import TOKENIZER, Run, Setup, named
+from models.training.learning.train import Run, Setup, named
+from models.training.reports.record import BEST
 
 __all__ = ["Teaching", "distil"]
 

@@ -17,12 +17,10 @@ from models.training.data.example import UNKNOWN, Example
 from models.training.data.soft import SoftLabels, mean_of, read_soft, with_entities, write_soft
 from models.training.data.tags import touched
 from models.training.encoder import network as networks
-from models.training.encoder.device import autocast
+from models.training.encoder.device import EVALUATION_ROWS, Machine, autocast
 from models.training.encoder.tensors import Tensors, to_tensors
 from models.training.errors import TrainingError
-from models.training.learning.loop import BEST
-from models.training.learning.objective import EVALUATION_ROWS, Machine
-from models.training.learning.resume import run_record
+from models.training.reports.record import BEST, run_record
 from models.training.reports.reporter import Reporter
 
 __all__ = ["label_texts", "teacher_name"]
@@ -70,7 +68,7 @@ def _labels_of(
     tokenizer = Tokenizer.from_file(str(teacher / BEST / "tokenizer.json"))
     max_tokens = int((run_record(teacher) or {})["plan"]["max_tokens"])
     found: list[SoftLabels] = []
-    with reporter.bar(f"{name} labels: texts", len(examples)) as told:
+    with reporter.bar(f"{name} labels: texts", len(examples)) as advance:
         for start in range(0, len(examples), PART_ROWS):
             part = examples[start : start + PART_ROWS]
             texts = [example.text for example in part]
@@ -79,7 +77,7 @@ def _labels_of(
                 network = network or networks.load(teacher / BEST).to(machine.device)
                 write_soft(path, _ask(network, tokenizer, part, max_tokens, machine), name, texts)
             found += read_soft(path, texts)
-            told(len(part), "")
+            advance(len(part), "")
     return found
 
 

@@ -1,15 +1,28 @@
 """Where a run computes, and in which precision."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
 from models.training.errors import TrainingError
 
-__all__ = ["Precision", "autocast", "chosen_device", "chosen_precision"]
+__all__ = ["EVALUATION_ROWS", "Machine", "Precision", "autocast", "chosen_device", "chosen_precision"]
 
 Precision = Literal["auto", "fp32", "bf16"]
+
+EVALUATION_ROWS = 64
+"""Rows of a batch that nothing is learnt from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where and how a run computes; it changes the speed, and the result only within rounding."""
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_seconds: float = 300.0
 
 
 def chosen_device(name: str) -> torch.device:

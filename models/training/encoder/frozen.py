@@ -102,12 +102,12 @@ def keep_hidden_states(
     layers: int,
     folder: Path,
     device: torch.device,
-    told: Callable[[int], None],
+    advance: Callable[[int], None],
 ) -> FrozenLayers:
     """Run the lowest `layers` over `rows` unless `folder` holds the result, and take them out of the network.
 
     The file's name is a digest of the weights and the token numbers, so a result of other weights is never used.
-    `told` hears how many rows are done.
+    `advance` is called with the number of further rows that are done.
     """
     lengths = [len(row.ids) for row in rows]
     width = int(network.encoder.config.hidden_size)
@@ -118,7 +118,7 @@ def keep_hidden_states(
     _first_pass(network, rows[:1], device)
     hook.remove()
     if not path.exists():
-        _write(network, rows, lengths, layers, path, device, told)
+        _write(network, rows, lengths, layers, path, device, advance)
     frozen = FrozenLayers(network, taken, _Replay(like[0]), HiddenStates(path, lengths, width))
     frozen.take_out()
     return frozen
@@ -131,7 +131,7 @@ def _write(
     layers: int,
     path: Path,
     device: torch.device,
-    told: Callable[[int], None],
+    advance: Callable[[int], None],
 ) -> None:
     whole = list(layers_of(network.encoder))
     starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -146,7 +146,7 @@ def _write(
     )
     _replace(layers_of(network.encoder), whole[:layers])
     for count, numbers in enumerate(bucketed(lengths, _BATCH_ROWS, None), start=1):
-        told(len(numbers))
+        advance(len(numbers))
         if count <= finished:
             continue
         _first_pass(network, [rows[number] for number in numbers], device)

@@ -7,13 +7,13 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForMaskedLM, PreTrainedTokenizerFast
 
+from models.artifact import TOKENIZER
 from models.training.errors import TrainingError
-from models.training.learning.train import TOKENIZER
 
-__all__ = ["Guessing"]
+__all__ = ["MaskedLM"]
 
 
-class Guessing:
+class MaskedLM:
     """The encoder in a folder; `fresh` are the names of the weights that the folder does not hold.
 
     `words` is its tokenizer, and `tokenizer` the same as Transformers wants it; `special` are the numbers of the tokens
@@ -23,14 +23,14 @@ class Guessing:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self.network, told = AutoModelForMaskedLM.from_pretrained(
+            self.network, loading = AutoModelForMaskedLM.from_pretrained(
                 folder, dtype=torch.float32, output_loading_info=True
             )
         except (OSError, ValueError) as error:
             raise TrainingError(
                 f"{folder} holds no encoder whose words can be hidden ({error}); pretrain first, then train"
             ) from error
-        self.fresh = frozenset(told["missing_keys"])
+        self.fresh = frozenset(loading["missing_keys"])
         self.pad = int(self.network.config.pad_token_id or 0)
         self._head = _head_of(self.network)
         self.words = Tokenizer.from_file(str(folder / TOKENIZER))

@@ -30,10 +30,7 @@ from models.training.data.labelled import dev_sets, held_out_sets
 from models.training.encoder import network as networks
 from models.training.errors import TrainingError
 from models.training.export.parity import HeadParity, compare, refuse_if_apart, trained_classifier
-from models.training.graph.bert import ACTIVATIONS, BertShape
-from models.training.graph.nodes import Precision, Weights
-from models.training.graph.traced import build_traced
-from models.training.graph.written import build
+from models.training.graph import ACTIVATIONS, BertShape, Precision, Weights, build, build_traced
 from models.training.reports.card import model_card
 
 __all__ = ["ExportPlan", "export", "onnx_of", "read_weights", "write_artifact"]

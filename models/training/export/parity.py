@@ -20,7 +20,7 @@ from models.evaluation.labelled import LabelledSet
 from models.runtime import Feeds, Network
 from models.training.encoder import network as networks
 from models.training.errors import TrainingError
-from models.training.graph.nodes import Precision
+from models.training.graph import Precision
 
 __all__ = ["HeadParity", "TorchNetwork", "compare", "refuse_if_apart", "trained_classifier"]
 

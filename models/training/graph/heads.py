@@ -4,9 +4,9 @@
     names    [rows, tokens, labels]   W·h(t) + b
     entity   [rows, tokens, labels]   W1·h(t) + (W2·mean + b); its mean over an entity's tokens is the verdict on it
 
-An entity head is linear in [mean of the entity ; mean of the text], W being [W1 W2]. So it needs to be told of no
-entity: whoever reads the answers takes the mean (`models.token_heads`), for as many entities as a text has, and for
-names that were found in the same pass.
+An entity head is linear in [mean of the entity ; mean of the text], W being [W1 W2]. So it needs no entity as input:
+whoever reads the answers takes the mean (`models.token_heads`), for as many entities as a text has, and for names that
+were found in the same pass.
 
 All is float64 from here: float32 kernels for one row and for many may differ in the last bit.
 """

@@ -12,17 +12,15 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from models.training.data.batches import Batch, bucketed
-from models.training.encoder.device import autocast
-from models.training.learning.objective import Machine, Objective
+from models.training.encoder.device import Machine, autocast
+from models.training.learning.objective import Objective
 from models.training.learning.plan import Plan, best_of, rate_at, should_stop, warmup_steps
 from models.training.learning.resume import Progress, read_checkpoint, write_checkpoint
 from models.training.learning.stopping import asked_to_stop
+from models.training.reports.record import BEST
 from models.training.reports.reporter import Reporter
 
-__all__ = ["BEST", "Loop"]
-
-BEST = "best"
-"""The folder in a run that holds the weights of its best evaluation."""
+__all__ = ["Loop"]
 
 
 class Loop:
@@ -53,11 +51,11 @@ class Loop:
         """
         last = self.steps if stop_after is None else min(self.steps, self.progress.step + stop_after)
         saved = time.monotonic()
-        with asked_to_stop() as stopped, self.reporter.bar("training step", self.steps, self.progress.step) as told:
+        with asked_to_stop() as stopped, self.reporter.bar("training step", self.steps, self.progress.step) as advance:
             for batch in self._remaining():
                 if self.progress.finished or self.progress.step >= last or stopped():
                     break
-                self._advance(batch, told)
+                self._advance(batch, advance)
                 if time.monotonic() - saved > self.machine.checkpoint_seconds:
                     self._save()
                     saved = time.monotonic()
@@ -69,12 +67,12 @@ class Loop:
             raise KeyboardInterrupt
         return self.progress
 
-    def _advance(self, batch: Batch, told: Callable[[int, str], None]) -> None:
+    def _advance(self, batch: Batch, advance: Callable[[int, str], None]) -> None:
         started = time.monotonic()
         loss = self._step(batch)
         self.progress.step += 1
         self.progress.spent_seconds += time.monotonic() - started
-        told(1, f"loss {loss:.3f}")
+        advance(1, f"loss {loss:.3f}")
         if self._evaluation_due():
             self._evaluate()
             self.kept(self.progress)

@@ -3,25 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from models.training.data.batches import Batch, Encoded
 
-__all__ = ["EVALUATION_ROWS", "Figures", "Machine", "Objective"]
-
-EVALUATION_ROWS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where and how a run computes; it moves speed, and the result within rounding."""
-
-    device: torch.device
-    precision: Literal["fp32", "bf16"] = "fp32"
-    checkpoint_seconds: float = 300.0
+__all__ = ["Figures", "Objective"]
 
 
 @dataclass(frozen=True, slots=True)

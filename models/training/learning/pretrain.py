@@ -17,9 +17,9 @@ from transformers import DataCollatorForLanguageModeling
 
 from models.training.data.batches import Batch, Encoded, bucketed, collate
 from models.training.data.corpus import load_corpus
-from models.training.encoder.device import autocast
-from models.training.encoder.masked_lm import Guessing
-from models.training.learning.objective import EVALUATION_ROWS, Figures, Machine
+from models.training.encoder.device import EVALUATION_ROWS, Machine, autocast
+from models.training.encoder.masked_lm import MaskedLM
+from models.training.learning.objective import Figures
 from models.training.learning.plan import Plan
 from models.training.learning.train import Run, Setup, encoded
 
@@ -60,21 +60,21 @@ class HiddenWords:
         self, encoder: Path, rows: Sequence[Encoded], dev: Sequence[Encoded], plan: Plan, machine: Machine
     ) -> None:
         self.rows, self.dev, self.plan, self.machine = rows, dev, plan, machine
-        self._guessing = Guessing(encoder)
-        self.network = self._guessing.network.to(machine.device)
-        self.fresh_first = bool(self._guessing.fresh)
+        self._masked_lm = MaskedLM(encoder)
+        self.network = self._masked_lm.network.to(machine.device)
+        self.fresh_first = bool(self._masked_lm.fresh)
         if plan.freeze_embeddings:
             self.network.base_model.embeddings.requires_grad_(False)
-        self._special = torch.tensor(self._guessing.special)
-        self._collator = DataCollatorForLanguageModeling(self._guessing.tokenizer, mlm_probability=HIDDEN_SHARE)
+        self._special = torch.tensor(self._masked_lm.special)
+        self._collator = DataCollatorForLanguageModeling(self._masked_lm.tokenizer, mlm_probability=HIDDEN_SHARE)
 
     def fresh(self, name: str) -> bool:
         """Return whether the encoder's folder did not hold the weight `name`."""
-        return name in self._guessing.fresh
+        return name in self._masked_lm.fresh
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
         """Return rows as a batch."""
-        return collate(rows, {}, self._guessing.pad)
+        return collate(rows, {}, self._masked_lm.pad)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Return the mean surprise at a hidden token, in nats."""
@@ -109,5 +109,5 @@ class HiddenWords:
         seen, wanted = self._collator.torch_mask_tokens(ids.clone(), torch.isin(ids, self._special))
         device = self.machine.device
         rows, places = (one.to(device) for one in torch.nonzero(wanted != _SEEN, as_tuple=True))
-        guesses = self._guessing.logits(seen.to(device), torch.from_numpy(batch.mask).to(device), rows, places)
+        guesses = self._masked_lm.logits(seen.to(device), torch.from_numpy(batch.mask).to(device), rows, places)
         return guesses, wanted.to(device)[rows, places]

@@ -3,7 +3,6 @@
 Nothing random is kept: each step draws from a seed of its own number, each epoch's order from a seed of the epoch's.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +12,9 @@ import torch
 
 from models.training.errors import TrainingError
 
-__all__ = ["Progress", "read_checkpoint", "run_record", "write_checkpoint", "write_json", "write_record"]
+__all__ = ["Progress", "read_checkpoint", "write_checkpoint"]
 
 _STATE = "resume.pt"
-_RECORD = "run.json"
 
 
 @dataclass(slots=True)
@@ -58,28 +56,3 @@ def read_checkpoint(folder: Path, weights: Mapping[str, torch.Tensor], optimiser
             weights[name].copy_(value)
     optimiser.load_state_dict(state["optimiser"])
     return Progress(**state["progress"])
-
-
-def run_record(folder: Path) -> dict[str, Any] | None:
-    """Return what `run.json` says of the run in `folder`; None when there is none."""
-    path = folder / _RECORD
-    if not path.exists():
-        return None
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TrainingError(f"{path} is no JSON ({error}); train into another folder, or with --restart") from error
-    return record
-
-
-def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `run.json`; the file is whole or the old one."""
-    write_json(folder / _RECORD, record)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value to a file, and its folder if need be; the file is whole, the old one or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)

@@ -9,15 +9,15 @@ import torch
 
 from models.training.data.batches import Batch, Encoded, bucketed, collate
 from models.training.encoder import network as networks
-from models.training.encoder.device import autocast
+from models.training.encoder.device import EVALUATION_ROWS, Machine, autocast
 from models.training.encoder.frozen import FrozenLayers
 from models.training.encoder.lora import folded
 from models.training.encoder.tensors import Tensors, to_tensors
 from models.training.learning.measure import HeadFigures, Ints, choice_score, figures, joined
-from models.training.learning.objective import EVALUATION_ROWS, Figures, Machine
+from models.training.learning.objective import Figures
 from models.training.learning.plan import Plan
 
-__all__ = ["Judging", "Loss"]
+__all__ = ["Loss", "Supervised"]
 
 
 class Loss(Protocol):
@@ -26,7 +26,7 @@ class Loss(Protocol):
     def __call__(self, logits: Mapping[str, torch.Tensor], batch: Tensors) -> torch.Tensor: ...
 
 
-class Judging:
+class Supervised:
     """An `objective.Objective`; with `frozen`, the layers that it stands for are out of the network."""
 
     fresh_first = False

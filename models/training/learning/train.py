@@ -15,26 +15,26 @@ import torch
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
+from models.artifact import TOKENIZER
 from models.training.data.batches import Encoded, encode
 from models.training.data.corpus import Corpus, load_corpus
 from models.training.data.dataset import DataSet
 from models.training.encoder import network as networks
-from models.training.encoder.device import Precision, chosen_device, chosen_precision
+from models.training.encoder.device import Machine, Precision, chosen_device, chosen_precision
 from models.training.encoder.frozen import FrozenLayers, freeze, keep_hidden_states
 from models.training.encoder.lora import add_adapters
 from models.training.encoder.tensors import Tensors
 from models.training.errors import TrainingError
-from models.training.learning.loop import BEST, Loop
+from models.training.learning.loop import Loop
 from models.training.learning.losses import hard_loss
-from models.training.learning.objective import Machine, Objective
+from models.training.learning.objective import Objective
 from models.training.learning.plan import Plan, best_of
-from models.training.learning.resume import Progress, run_record, write_record
-from models.training.learning.supervised import Judging, Loss
+from models.training.learning.resume import Progress
+from models.training.learning.supervised import Loss, Supervised
+from models.training.reports.record import BEST, run_record, write_record
 from models.training.reports.reporter import Reporter
 
-__all__ = ["TOKENIZER", "Run", "Setup", "named", "train"]
-
-TOKENIZER = "tokenizer.json"
+__all__ = ["Run", "Setup", "named", "train"]
 
 Listener = Callable[[Progress], None]
 
@@ -102,12 +102,12 @@ class Run:
     ) -> dict[str, Any]:
         """Train heads on `rows` to the end, or for `stop_after` steps more, and return the record."""
 
-        def judging() -> Judging:
+        def supervised() -> Supervised:
             network = _fresh_network(self.setup, self.plan, corpus).to(self.machine.device)
             frozen = frozen_layers(network, [*rows, *dev], self.plan, self.setup.out, self.machine, self.reporter)
-            return Judging(network, rows, dev, plan=self.plan, loss=loss, machine=self.machine, frozen=frozen)
+            return Supervised(network, rows, dev, plan=self.plan, loss=loss, machine=self.machine, frozen=frozen)
 
-        record = self.learn(corpus, rows, dev, judging, f"heads: {', '.join(corpus.heads)}", stop_after, listen)
+        record = self.learn(corpus, rows, dev, supervised, f"heads: {', '.join(corpus.heads)}", stop_after, listen)
         if record["finished"]:
             for path in self.setup.out.glob("hidden-*.f16"):  # two bytes a number, and nobody reads them any more
                 path.unlink()
@@ -227,8 +227,10 @@ def frozen_layers(
     freeze(network, plan.freeze_layers, embeddings=plan.freeze_embeddings)
     if not plan.freeze_layers:
         return None
-    with reporter.bar(f"the lowest {plan.freeze_layers} layers, once: texts", len(rows)) as told:
-        return keep_hidden_states(network, rows, plan.freeze_layers, out, machine.device, lambda more: told(more, ""))
+    with reporter.bar(f"the lowest {plan.freeze_layers} layers, once: texts", len(rows)) as advance:
+        return keep_hidden_states(
+            network, rows, plan.freeze_layers, out, machine.device, lambda more: advance(more, "")
+        )
 
 
 def _claim(setup: Setup, plan: Plan, about: Mapping[str, Any]) -> None:

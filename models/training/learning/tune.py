@@ -19,7 +19,7 @@ from models.training.learning.resume import Progress
 __all__ = ["SPACE", "Trainer", "suggested", "tune"]
 
 Trainer = Callable[[Plan, Path, Callable[[Progress], None]], Mapping[str, Any]]
-"""Trains after a plan in a folder, tells of its progress, and returns the run's record."""
+"""Trains after a plan in a folder, reports its progress, and returns the run's record."""
 
 SPACE: Mapping[str, tuple[Any, ...]] = {
     "learning_rate": ("log", 2e-5, 3e-4),
@@ -79,13 +79,13 @@ def _suggest(trial: optuna.Trial, name: str) -> Any:
 
 def _try(trial: optuna.Trial, base: Plan, trainer: Trainer, folder: Path, names: tuple[str, ...]) -> float:
     plan = suggested(trial, base, names)
-    told = 0
+    reported = 0
 
     def listen(progress: Progress) -> None:
-        nonlocal told
-        for number in range(told, len(progress.scores)):
+        nonlocal reported
+        for number in range(reported, len(progress.scores)):
             trial.report(progress.scores[number], number)
-        told = len(progress.scores)
+        reported = len(progress.scores)
         if trial.should_prune():
             raise optuna.TrialPruned
 
@@ -93,4 +93,4 @@ def _try(trial: optuna.Trial, base: Plan, trainer: Trainer, folder: Path, names:
     try:
         return float(trainer(plan, out, listen)["best"]["score"])
     finally:
-        (out / "resume.pt").unlink(missing_ok=True)  # it is as large as the network, and nobody goes on with a trial
+        (out / "resume.pt").unlink(missing_ok=True)  # it is as large as the network, and a trial is never resumed

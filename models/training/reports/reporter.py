@@ -1,6 +1,6 @@
-"""What a run says while it works: a bar on a terminal, plain lines elsewhere, and curves for TensorBoard.
+"""Reports the progress of a run: a bar on a terminal, plain lines elsewhere, and curves for TensorBoard.
 
-Weights & Biases gets the same curves when asked to.
+Weights & Biases gets the same curves if a project is named.
 """
 
 import importlib
@@ -59,10 +59,10 @@ class Reporter:
         with Progress(*columns, console=self._console) as bars:
             task = bars.add_task(what, total=total, completed=done, more="")
 
-            def told(more: int, note: str = "") -> None:
+            def advance(more: int, note: str = "") -> None:
                 bars.update(task, advance=more, more=note)
 
-            yield told
+            yield advance
 
     def close(self) -> None:
         """Write what is not yet written."""
@@ -71,19 +71,19 @@ class Reporter:
             self._wandb.finish()
 
     def _lines(self, what: str, total: int, done: int) -> Callable[[int, str], None]:
-        started = said = time.monotonic()
+        started = printed = time.monotonic()
         at = done
 
-        def told(more: int, note: str = "") -> None:
-            nonlocal at, said
+        def advance(more: int, note: str = "") -> None:
+            nonlocal at, printed
             at += more
             now = time.monotonic()
-            if now - said >= LINE_SECONDS or at >= total:
-                said = now
+            if now - printed >= LINE_SECONDS or at >= total:
+                printed = now
                 left = (now - started) / max(1, at - done) * (total - at)
                 self.say(f"{what} {at:,}/{total:,} {now - started:.0f} s, {left:.0f} s left {note}".rstrip())
 
-        return told
+        return advance
 
 
 def _open_wandb(project: str, folder: Path) -> Any:

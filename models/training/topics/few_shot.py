@@ -29,7 +29,7 @@ Vectors = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 FEWEST = 8
-"""Examples below which a topic cannot be told from the words that they happen to share."""
+"""Examples below which a topic cannot be distinguished from the words that they happen to share."""
 
 PREVALENCE = 0.05
 """Share of all news that a topic is taken to have when its threshold is chosen: one topic in twenty. On the halves 0.03

@@ -22,18 +22,18 @@ from models.training.data.corpus import Corpus
 from models.training.data.example import Example
 from models.training.data.heads import HeadSpec, read_heads
 from models.training.encoder import network as networks
+from models.training.encoder.device import EVALUATION_ROWS, Machine
 from models.training.encoder.tensors import to_tensors
 from models.training.errors import TrainingError
-from models.training.learning.loop import BEST
-from models.training.learning.objective import EVALUATION_ROWS, Machine
+from models.training.reports.record import BEST
 from models.training.topics.few_shot import TopicHead, Vectors, from_description, from_examples, spread_of_known
 
 __all__ = ["OTHER", "add_described_topic", "add_topic", "added_topics", "remove_topic", "vectors_of"]
 
 OTHER = "other"
 BACKGROUND = 2_000
-"""Training texts that a topic is told from. With topics of the training files held out, 500 cost up to 2 points of F1;
-1,000, and all of 2,500, moved it by less than half a point."""
+"""Training texts that a topic is distinguished from. With topics of the training files held out, 500 cost up to 2 points
+of F1; 1,000, and all of 2,500, moved it by less than half a point."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ import torch
 
 from models.training.data.corpus import load_corpus
 from models.training.encoder import network as networks
+from models.training.encoder.device import Machine
 from models.training.encoder.lora import add_adapters, folded
 from models.training.errors import TrainingError
-from models.training.learning.objective import Machine
 from models.training.learning.plan import Plan
 from models.training.learning.train import train
 from models.training.learning.tune import tune

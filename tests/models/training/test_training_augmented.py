@@ -13,8 +13,8 @@ import torch
 
 from models.training.augmentation.augmented import chosen, rewritten
 from models.training.data.example import Example
+from models.training.encoder.device import Machine
 from models.training.errors import TrainingError
-from models.training.learning.objective import Machine
 from models.training.learning.plan import Plan
 from models.training.learning.pretrain import pretrain
 from models.training.reports.reporter import Reporter

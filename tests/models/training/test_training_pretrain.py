@@ -15,8 +15,8 @@ import torch
 from models.training.data.batches import Encoded
 from models.training.encoder import network as networks
 from models.training.encoder.cache import find_encoder
+from models.training.encoder.device import Machine
 from models.training.errors import TrainingError
-from models.training.learning.objective import Machine
 from models.training.learning.plan import Plan
 from models.training.learning.pretrain import HIDDEN_SHARE, HiddenWords, pretrain
 from models.training.learning.train import train

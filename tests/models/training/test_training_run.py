@@ -18,8 +18,9 @@ from models.training.encoder import network as networks
 from models.training.encoder.cache import find_encoder
 from models.training.errors import TrainingError
 from models.training.learning.plan import Plan
-from models.training.learning.resume import Progress, run_record
+from models.training.learning.resume import Progress
 from models.training.learning.train import train
+from models.training.reports.record import run_record
 from tests.models.training.small_runs import setup
 
 PLAN = Plan(

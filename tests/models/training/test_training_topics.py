@@ -84,8 +84,8 @@ def pretrained_vectors(texts: list[str]) -> Vectors:
     import torch
     from tokenizers import Tokenizer
 
+    from models.training.encoder.device import Machine
     from models.training.encoder.network import from_pretrained
-    from models.training.learning.objective import Machine
     from models.training.topics.heads import vectors_of
 
     folder = cached_encoders() / "all-MiniLM-L6-v2"

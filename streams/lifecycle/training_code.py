@@ -24,6 +24,8 @@ def import_training(name: str) -> Any:
     try:
         return importlib.import_module(f"models.training.{name}")
     except ModuleNotFoundError as error:
+        if error.name == "models.training":
+            raise MoodwireError("this installation has no training code; install moodwire[train,cpu]") from error
         if (error.name or "").startswith("models"):
             raise
         raise TrainingUnavailable(

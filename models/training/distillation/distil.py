@@ -8,7 +8,6 @@ Hard labels where there are some, the teachers' probabilities everywhere (Hinton
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,31 +27,15 @@ from models.training.data.heads import HeadSpec, read_heads
 from models.training.data.leaks import HeldOut
 from models.training.data.soft import SoftLabels, settled, sharpened, with_entities
 from models.training.distillation.label import label_texts, teacher_name
+from models.training.distillation.teaching import Teaching
 from models.training.encoder import network as networks
 from models.training.errors import TrainingError
 from models.training.learning.losses import hard_loss, soft_loss
 from models.training.learning.plan import Plan
-from models.training.learning.train import Run, Setup, named
+from models.training.learning.run import Run, Setup, named
 from models.training.reports.record import BEST
 
-__all__ = ["Teaching", "distil"]
-
-
-@dataclass(frozen=True, slots=True)
-class Teaching:
-    """How a student is taught; part of what decides its result."""
-
-    teachers: Sequence[Path]
-    labels: Path | None = None
-    """Where the teachers' labels are kept; None for a folder in the student's."""
-    soft_share: float = 0.7
-    """How much of the loss the teachers' labels are; the rest are the hard ones."""
-    temperature: float = 1.0
-    augment: Mapping[str, float] = field(default_factory=dict)
-    """Kinds of new texts, and the share of the texts that each is made from: names, ticker, words, other_words,
-    rewritten. `sentences` are made from none, and come to that share of the texts."""
-    rewriter: Path | None = None
-    """The encoder that guesses the words of rewritten texts: `best` of a run of `models.training.learning.pretrain`."""
+__all__ = ["distil"]
 
 
 def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:

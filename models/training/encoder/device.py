@@ -6,11 +6,10 @@ from typing import Literal
 
 import torch
 
+from models.training.encoder.hardware import Precision
 from models.training.errors import TrainingError
 
-__all__ = ["EVALUATION_ROWS", "Machine", "Precision", "autocast", "chosen_device", "chosen_precision"]
-
-Precision = Literal["auto", "fp32", "bf16"]
+__all__ = ["EVALUATION_ROWS", "Machine", "autocast", "chosen_device", "chosen_precision"]
 
 EVALUATION_ROWS = 64
 """Rows of a batch that nothing is learnt from."""

@@ -20,21 +20,18 @@ from models.training.data.corpus import load_corpus
 from models.training.encoder.device import EVALUATION_ROWS, Machine, autocast
 from models.training.encoder.masked_lm import MaskedLM
 from models.training.learning.objective import Figures
-from models.training.learning.plan import Plan
-from models.training.learning.train import Run, Setup, encoded
+from models.training.learning.plan import PRETRAINING, Plan
+from models.training.learning.run import Run, Setup, encoded
 
-__all__ = ["HIDDEN_SHARE", "PLAN", "HiddenWords", "pretrain"]
+__all__ = ["HIDDEN_SHARE", "HiddenWords", "pretrain"]
 
 HIDDEN_SHARE = 0.15
 """Of a text's tokens, those that are to be guessed."""
 
-PLAN = Plan(batch_rows=64, learning_rate=2e-4, head_learning_rate=6e-4)
-"""What an encoder of 6 layers was tried with."""
-
 _SEEN = -100
 
 
-def pretrain(setup: Setup, plan: Plan = PLAN, *, stop_after: int | None = None) -> dict[str, Any]:
+def pretrain(setup: Setup, plan: Plan = PRETRAINING, *, stop_after: int | None = None) -> dict[str, Any]:
     """Go on pretraining an encoder on the training texts, going on where an earlier call stopped; return the record.
 
     Raises `TrainingError` when its tokenizer cannot hide a word, no head for guessing them fits it, or the folder

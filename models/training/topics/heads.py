@@ -32,8 +32,8 @@ __all__ = ["OTHER", "add_described_topic", "add_topic", "added_topics", "remove_
 
 OTHER = "other"
 BACKGROUND = 2_000
-"""Training texts that a topic is distinguished from. With topics of the training files held out, 500 cost up to 2 points
-of F1; 1,000, and all of 2,500, moved it by less than half a point."""
+"""Training texts that a topic is distinguished from. With topics of the training files held out, 500 cost up to 2
+points of F1; 1,000, and all of 2,500, moved it by less than half a point."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from models.training.data.dataset import load_datasets
-from models.training.learning.train import Setup
+from models.training.learning.run import Setup
 
 __all__ = ["setup"]
 

@@ -16,7 +16,7 @@ RUNNER = CliRunner()
     [
         (["train"], ["the same command goes on where it was", "--freeze-layers", "--dataset", "--precision"]),
         (["distil"], ["The teachers", "--teacher", "--swap-names", "--temperature"]),
-        (["pretrain"], ["it learns to guess them", "--encoder OUT", "(0.0002)"]),
+        (["pretrain"], ["it learns to guess them", "--encoder OUT", "[default: 0.0002]"]),
         (["tune"], ["given up early", "--trials"]),
         (["topics", "add"], ["8 to 32 texts", "--examples", "--description"]),
     ],

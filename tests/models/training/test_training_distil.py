@@ -9,7 +9,8 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 pytest.importorskip("transformers", reason="training needs the extra `train`")
 pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
-from models.training.distillation.distil import Teaching, distil
+from models.training.distillation.distil import distil
+from models.training.distillation.teaching import Teaching
 from models.training.errors import TrainingError
 from models.training.learning.plan import Plan
 from models.training.learning.pretrain import pretrain
@@ -23,10 +24,13 @@ def test_a_student_learns_from_two_teachers_alone(small_data: Path, small_encode
     for seed in (1, 2):
         train(setup(small_data, small_encoder, tmp_path / f"teacher{seed}"), replace(PLAN, seed=seed, epochs=14))
     teaching = Teaching(
-        [tmp_path / "teacher1", tmp_path / "teacher2"],
+        (tmp_path / "teacher1", tmp_path / "teacher2"),
         soft_share=1.0,
         temperature=2.0,
-        augment={"names": 0.5, "words": 0.3, "other_words": 0.3, "sentences": 0.1},
+        swap_names=0.5,
+        drop_words=0.3,
+        other_words=0.3,
+        sentences=0.1,
     )
     record = distil(setup(small_data, small_encoder, tmp_path / "student"), replace(PLAN, epochs=14), teaching)
     assert record["rows"] > 330  # some made from others
@@ -45,20 +49,20 @@ def test_a_student_learns_from_two_teachers_alone(small_data: Path, small_encode
 def test_a_teacher_of_other_heads_is_refused(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
     train(setup(small_data, small_encoder, tmp_path / "teacher", "texts"), replace(PLAN, epochs=1))
     with pytest.raises(TrainingError, match="train the teacher on the same data sets"):
-        distil(setup(small_data, small_encoder, tmp_path / "student"), PLAN, Teaching([tmp_path / "teacher"]))
+        distil(setup(small_data, small_encoder, tmp_path / "student"), PLAN, Teaching((tmp_path / "teacher",)))
 
 
 def test_a_folder_that_holds_no_run_is_no_teacher(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="holds no trained network"):
-        distil(setup(small_data, small_encoder, tmp_path / "student"), PLAN, Teaching([tmp_path / "nothing"]))
+        distil(setup(small_data, small_encoder, tmp_path / "student"), PLAN, Teaching((tmp_path / "nothing",)))
 
 
 def test_texts_are_rewritten_by_a_pretrained_encoder(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> None:
     pretrain(setup(small_data, hiding_encoder, tmp_path / "reader"), replace(PLAN, epochs=1))
     train(setup(small_data, hiding_encoder, tmp_path / "teacher"), replace(PLAN, epochs=1))
-    plain = Teaching([tmp_path / "teacher"])
+    plain = Teaching((tmp_path / "teacher",))
     without = distil(setup(small_data, hiding_encoder, tmp_path / "without"), PLAN, plain, stop_after=1)
-    teaching = replace(plain, augment={"rewritten": 1.0}, rewriter=tmp_path / "reader" / "best")
+    teaching = replace(plain, rewritten=1.0, rewriter=tmp_path / "reader" / "best")
     record = distil(setup(small_data, hiding_encoder, tmp_path / "student"), PLAN, teaching, stop_after=1)
     assert 1.5 * without["rows"] < record["rows"] <= 2 * without["rows"]
     assert record["teaching"]["rewriter"] == "reader"

@@ -49,7 +49,8 @@ def add(
     if (examples is None) == (not description):
         raise MoodwireError("give either --examples or --description")
     code, corpus = import_training("topics.heads"), _corpus(data, dataset)
-    machine = import_training("learning.loop").Machine(import_training("encoder.device").chosen_device(device))
+    devices = import_training("encoder.device")
+    machine = devices.Machine(devices.chosen_device(device))
     if examples is not None:
         code.add_topic(run, name, examples.read_text(encoding="utf-8").splitlines(), corpus, machine)
     else:

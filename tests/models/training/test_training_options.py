@@ -30,7 +30,7 @@ def test_every_option_says_what_it_is_and_has_one_name(command: type) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_defaults_are_those_that_the_help_shows(command: type) -> None:
-    filled = built(command, NEEDED)
+    filled: Any = built(command, NEEDED)
     groups = [getattr(filled, one.name) for one in fields(command)]
     given = {one.name: getattr(group, one.name) for group in groups for one in fields(group)}
     assert {one.name: given[one.name] for one in declared(command) if one.name not in NEEDED} == {
@@ -47,7 +47,7 @@ def test_a_command_has_defaults_of_its_own() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_request_in_json_is_the_command(command: type) -> None:
-    filled = built(command, NEEDED | {"seed": 11, "threads": 2})
+    filled: Any = built(command, NEEDED | {"seed": 11, "threads": 2})
     sent = msgspec.json.encode(filled, enc_hook=str)
     assert msgspec.json.decode(sent, type=command, dec_hook=lambda kind, value: kind(value)) == filled
 

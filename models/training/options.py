@@ -10,7 +10,8 @@ A group may have other defaults in one command than in the next, and leave field
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -105,19 +106,38 @@ def declared(command: type) -> Iterator[Declared]:
 
 
 def built(command: type[Command], values: Mapping[str, Any]) -> Command:
-    """Returns the command with `values` by the options' names, and defaults for the others.
+    """Returns the command with `values`, and defaults for what they leave out.
 
-    Raises `TrainingError` naming the option whose value has a wrong type, is out of bounds or none of the choices.
+    An option is named by its field or by a flag, without dashes in front; a number may be in words of the command line.
+    Raises `TrainingError` naming an option that the command does not have, lacks a value, or has one that is of a wrong
+    type, out of bounds or none of the choices.
     """
     known = {one.name: one for one in declared(command)}
+    given = dict(_named(known, values))
+    missing = [one.flags[0] for one in known.values() if one.default is MISSING and one.name not in given]
+    if missing:
+        raise TrainingError(f"no value for {', '.join(missing)}")
     filled = {}
     for name, (kind, changed) in _groups(command).items():
-        given = {one.name: values[one.name] for one in fields(kind) if one.name in known and one.name in values}
-        filled[name] = {**changed.defaults, **given}
+        own = {one.name: given[one.name] for one in fields(kind) if one.name in given}
+        filled[name] = {**changed.defaults, **own}
     try:
-        return msgspec.convert(filled, command, dec_hook=_as_path)
+        return msgspec.convert(filled, command, strict=False, dec_hook=_as_path)
     except msgspec.ValidationError as error:
-        raise TrainingError(_explained(error, known, values)) from error
+        raise TrainingError(_explained(error, known, given)) from error
+
+
+def _named(known: Mapping[str, Declared], values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the values by their fields' names; one value of an option that takes several is a list of it."""
+    field_of = {flag.lstrip("-"): one.name for one in known.values() for flag in one.flags} | {n: n for n in known}
+    for name, value in values.items():
+        if name not in field_of:
+            near = get_close_matches(name, field_of, n=1)
+            hint = f"; did you mean --{near[0]}?" if near else ""
+            raise TrainingError(f"there is no option --{name}{hint}")
+        one = known[field_of[name]]
+        alone = get_origin(one.kind) is tuple and isinstance(value, str | Path)
+        yield one.name, [value] if alone else value
 
 
 def _groups(command: type) -> dict[str, tuple[type, Group]]:

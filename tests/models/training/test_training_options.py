@@ -17,6 +17,11 @@ COMMANDS = (TrainOptions, DistilOptions, PretrainOptions, TuneOptions)
 NEEDED: dict[str, Any] = {"data": Path("data"), "out": Path("run"), "teachers": [Path("one"), Path("two")]}
 
 
+def needed(command: type) -> dict[str, Any]:
+    """Values of the options that have no default."""
+    return {one.name: NEEDED[one.name] for one in declared(command) if one.default is MISSING}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_says_what_it_is_and_has_one_name(command: type) -> None:
     options = list(declared(command))
@@ -30,7 +35,7 @@ def test_every_option_says_what_it_is_and_has_one_name(command: type) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_defaults_are_those_that_the_help_shows(command: type) -> None:
-    filled: Any = built(command, NEEDED)
+    filled: Any = built(command, needed(command))
     groups = [getattr(filled, one.name) for one in fields(command)]
     given = {one.name: getattr(group, one.name) for group in groups for one in fields(group)}
     assert {one.name: given[one.name] for one in declared(command) if one.name not in NEEDED} == {
@@ -39,15 +44,15 @@ def test_defaults_are_those_that_the_help_shows(command: type) -> None:
 
 
 def test_a_command_has_defaults_of_its_own() -> None:
-    plan = built(PretrainOptions, NEEDED | {"epochs": 5}).plan
+    plan = built(PretrainOptions, needed(PretrainOptions) | {"epochs": 5}).plan
     assert (plan.epochs, plan.batch_rows, plan.learning_rate, plan.head_learning_rate) == (5, 64, 2e-4, 6e-4)
-    assert built(TrainOptions, NEEDED).plan == Plan()
+    assert built(TrainOptions, needed(TrainOptions)).plan == Plan()
     assert "lora_rank" not in {one.name for one in declared(DistilOptions)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_request_in_json_is_the_command(command: type) -> None:
-    filled: Any = built(command, NEEDED | {"seed": 11, "threads": 2})
+    filled: Any = built(command, needed(command) | {"seed": 11, "threads": 2})
     sent = msgspec.json.encode(filled, enc_hook=str)
     assert msgspec.json.decode(sent, type=command, dec_hook=lambda kind, value: kind(value)) == filled
 
@@ -68,8 +73,28 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(given: dict[str, Any]
     assert str(refused.value) == said
 
 
+def test_words_of_a_command_line_are_values_too() -> None:
+    words = {"data": "d", "out": "r", "teacher": "one", "evaluations": "2", "learning-rate": "5e-5", "restart": True}
+    filled = built(DistilOptions, words)
+    assert filled.teaching.teachers == (Path("one"),)
+    assert (filled.plan.evaluations_per_epoch, filled.plan.learning_rate) == (2, 5e-5)
+    assert filled.hardware.restart
+
+
+def test_an_unknown_option_is_named_with_the_nearest() -> None:
+    with pytest.raises(TrainingError, match=r"there is no option --epoch; did you mean --epochs\?"):
+        built(TrainOptions, needed(TrainOptions) | {"epoch": 3})
+    with pytest.raises(TrainingError, match=r"there is no option --lora-rank$"):
+        built(DistilOptions, NEEDED | {"lora-rank": 3})
+
+
+def test_options_without_a_value_are_named() -> None:
+    with pytest.raises(TrainingError, match=r"no value for --out, --teacher$"):
+        built(DistilOptions, {"data": "d"})
+
+
 def test_bounds_hold_for_json_too() -> None:
-    sent = json.loads(msgspec.json.encode(built(TrainOptions, NEEDED), enc_hook=str))
+    sent = json.loads(msgspec.json.encode(built(TrainOptions, needed(TrainOptions)), enc_hook=str))
     sent["plan"]["epochs"] = 0
     with pytest.raises(msgspec.ValidationError, match=r"Expected `int` >= 1 - at `\$.plan.epochs`"):
         msgspec.convert(sent, TrainOptions, dec_hook=lambda kind, value: kind(value))

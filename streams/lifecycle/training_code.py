@@ -25,7 +25,7 @@ def import_training(name: str) -> Any:
         return importlib.import_module(f"models.training.{name}")
     except ModuleNotFoundError as error:
         if error.name == "models.training":
-            raise MoodwireError("this installation has no training code; install moodwire[train,cpu]") from error
+            raise TrainingUnavailable("this installation has no training code; install moodwire[train,cpu]") from error
         if (error.name or "").startswith("models"):
             raise
         raise TrainingUnavailable(
@@ -45,5 +45,5 @@ def chosen_datasets(paths: Sequence[Path] | None) -> Any:
 
 def held_out_sets(paths: Sequence[Path], data: Path, artifact: Artifact) -> list[LabelledSet]:
     """Returns the test rows of the described data sets, for the heads that the artifact has. Raises as above."""
-    sets: list[LabelledSet] = import_training("evaluate").held_out_sets(chosen_datasets(paths), data, artifact)[0]
+    sets: list[LabelledSet] = import_training("data.labelled").held_out_sets(chosen_datasets(paths), data, artifact)[0]
     return sets

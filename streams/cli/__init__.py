@@ -69,7 +69,9 @@ def _begin(
     ] = None,
 ) -> None:
     if config is not None:
-        context.call_on_close(_named_file(config))
+        back = _named_file(config)
+        if context.obj is None:  # a process of its own keeps the name: an error at its end masks the file's secrets
+            context.call_on_close(back)
     if context.obj is not None:
         context.obj()
 

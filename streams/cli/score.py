@@ -17,6 +17,7 @@ from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, to_news
+from streams.library.scoring import record_of
 from streams.settings import load_settings
 from streams.stages.classify import classify_items
 from streams.stages.reader import ReadItem, TextReader
@@ -52,16 +53,7 @@ def score(
         for item, verdict in zip(items, classify_items(chosen, classifiers, items), strict=True):
             if verdict.sentiment is None:
                 unscored[item.language] += 1
-            record = {
-                "title": item.title,
-                "language": item.language,
-                "sentiment": verdict.sentiment,
-                "topic": verdict.topic,
-                "topics": verdict.topics,
-                "entities": verdict.entities,
-                "watchlists": item.watchlists,
-                "model": {"name": verdict.model, "version": verdict.model_version},
-            }
+            record = record_of(item, verdict)
             if json:
                 print_json(record)
             else:

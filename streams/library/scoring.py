@@ -14,14 +14,14 @@ from streams.classifiers import classifiers_of
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.library.frames import frame_of
 from streams.settings import load_settings
-from streams.stages.classify import classify_items
+from streams.stages.classify import Verdict, classify_items
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.profile import load_profile
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Scorer", "score"]
+__all__ = ["Scorer", "record_of", "score"]
 
 
 class Scorer:
@@ -45,15 +45,8 @@ class Scorer:
         """
         items = [self._read(text) for text in texts]
         verdicts = classify_items(self._profile, self._classifiers, items)
-        return [
-            {
-                "title": item.title,
-                "language": item.language,
-                **msgspec.to_builtins(verdict),
-                "watchlists": list(item.watchlists),
-            }
-            for item, verdict in zip(items, verdicts, strict=True)
-        ]
+        pairs = zip(items, verdicts, strict=True)
+        return [msgspec.to_builtins(record_of(item, verdict)) for item, verdict in pairs]
 
     def frame(self, texts: Iterable[str]) -> pd.DataFrame:
         """Returns `score` as a data frame, a row for each text. Raises MoodwireError without pandas."""
@@ -64,6 +57,20 @@ class Scorer:
         return self._reader.read(
             to_news({"title": text, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms)
         )
+
+
+def record_of(item: ReadItem, verdict: Verdict) -> dict[str, Any]:
+    """Returns what is known of a text, in records of ours: `score --json` prints it."""
+    return {
+        "title": item.title,
+        "language": item.language,
+        "sentiment": verdict.sentiment,
+        "topic": verdict.topic,
+        "topics": verdict.topics,
+        "entities": verdict.entities,
+        "watchlists": item.watchlists,
+        "model": {"name": verdict.model, "version": verdict.model_version},
+    }
 
 
 def score(texts: Iterable[str]) -> list[dict[str, Any]]:

@@ -112,14 +112,19 @@ def test_a_named_file_that_does_not_exist_is_a_wrong_call() -> None:
 
 
 def test_a_process_logs_as_its_settings_file_says_and_masks_the_secrets_in_it(folder: Path) -> None:
-    """The demo's namespace has no data: an error of ours that repeats a secret by chance."""
-    (folder / "moodwire.yaml").write_text("data: {namespace: hush-hush}\ndelivery: {webhook_secret: hush-hush}\n")
-    (folder / "moodwire.yaml").chmod(0o600)
-    done = subprocess.run(
-        command("rejects", "list"), env=environment(folder), capture_output=True, text=True, check=False, cwd=folder
-    )
-    assert done.returncode == 1
-    assert "there is no namespace '***'" in done.stderr
+    """The namespace has no data: an error of ours that repeats a secret by chance."""
+    for name in ("moodwire.yaml", "own.yaml"):
+        (folder / name).write_text(
+            f"data: {{namespace: {name[:3]}-hush}}\ndelivery: {{webhook_secret: {name[:3]}-hush}}\n"
+        )
+        (folder / name).chmod(0o600)
+    for words in ((), ("--config", "own.yaml")):
+        done = subprocess.run(
+            command(*words, "rejects", "list"),
+            env=environment(folder), capture_output=True, text=True, check=False, cwd=folder,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "there is no namespace '***'" in done.stderr
 
 
 def test_data_in_the_working_folder_are_named_once_where_they_are_not_used(folder: Path) -> None:

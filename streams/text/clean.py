@@ -8,6 +8,8 @@ import unicodedata
 
 from selectolax.lexbor import LexborHTMLParser
 
+from streams.scripts import is_unspaced
+
 __all__ = ["clean_text"]
 
 _TAG = re.compile(r"<[a-zA-Z/!?]")
@@ -30,7 +32,8 @@ _PASSES = 5
 def clean_text(raw: str, limit: int) -> str:
     """`raw` without markup, links, control and format characters, in NFKC, on one line, at most `limit` characters.
 
-    Longer text is cut at a word's end where there is one. Whatever is far beyond the limit is never looked at.
+    Longer text is cut at a word's end where there is one, which is anywhere in a script without spaces. Whatever is far
+    beyond the limit is never looked at.
     """
     text = raw[: 4 * limit + 2_000]
     if not _is_plain(text):
@@ -38,6 +41,8 @@ def clean_text(raw: str, limit: int) -> str:
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
+    if is_unspaced(text[limit - 1]) or is_unspaced(text[limit]):
+        return text[:limit].rstrip()
     head, _, _ = text[: limit + 1].rpartition(" ")
     return (head or text[:limit]).rstrip()
 

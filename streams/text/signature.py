@@ -16,7 +16,13 @@ _WORD = re.compile(r"[^\W\d_][^\W_]*(?:[.,][0-9]+)*|(?:(?<!\w)[-+−]?[$€£¥]
 _PUBLISHER = re.compile(r"\s+(?:[-–—]|\|)\s+[A-Z][^\s\d]*(?:\s+[A-Z&][^\s\d]*){0,3}$")
 # "UPDATE 2-", "BREAKING:", "Exclusive: ": capitals, perhaps a number, then a dash or a colon.
 _PREFIX = re.compile(r"^(?:(?:[A-Z]{4,}|[A-Z][a-z]{5,})(?:\s\d{1,2})?\s?[-–—:]\s?)(?=\S)")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_CJK = re.compile(f"[{_LETTERS}]")
+# In a title with such letters each of them is a word; numbers and words of other letters between them stay whole.
+_MIXED_WORD = re.compile(
+    rf"[{_LETTERS}]|[^\W\d_{_LETTERS}][^\W_{_LETTERS}]*(?:[.,][0-9]+)*"
+    rf"|(?:(?<![^\W{_LETTERS}])[-+−]?[$€£¥]?(?=\d))?[^\W_{_LETTERS}]+(?:[.,][0-9]+)*"
+)
 _DASHES = ("-", "–", "—", "|")
 _SHORTEST = 4
 """Words that must be left after a suffix was taken off: "Apple - a buy" is no title with a publisher."""
@@ -37,7 +43,7 @@ def normal_title(title: str) -> list[str]:
 def _words(text: str) -> list[str]:
     lowered = text.casefold().replace("’", "'").replace("'s ", " ")
     if not lowered.isascii() and _CJK.search(lowered):
-        return [character for character in lowered if character.isalnum()]
+        return [word for word in _MIXED_WORD.findall(lowered) if word[-1].isalnum()]
     return _WORD.findall(lowered)
 
 

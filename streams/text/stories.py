@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from streams.records import Story
+from streams.scripts import is_unspaced
 from streams.text.signature import PERMUTATIONS, minhash, normal_title
 
 __all__ = ["StoryIndex", "StoryRow"]
@@ -60,11 +61,15 @@ class _Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 class StoryIndex:
-    """Bounded: the oldest entry goes when `capacity` is passed. `opposites` are pairs of words that contradict."""
+    """Bounded: the oldest entry goes when `capacity` is passed. `opposites` are pairs of words that contradict.
+
+    Those of a script without spaces are looked for in the running title, whose words are its characters.
+    """
 
     def __init__(self, capacity: int, opposites: Sequence[tuple[str, str]] = ()) -> None:
         self._capacity = capacity
-        self._opposites = frozenset(word for pair in opposites for word in pair)
+        self._opposites = frozenset(word.casefold() for pair in opposites for word in pair)
+        self._running = tuple(sorted(word for word in self._opposites if len(word) > 1 and is_unspaced(word[0])))
         self._order: deque[_Entry] = deque()
         self._by_id: dict[str, _Entry] = {}
         self._by_band: dict[int, tuple[_Entry, ...]] = {}
@@ -104,7 +109,11 @@ class StoryIndex:
         Marks are the words that a copy must share: numbers, and verbs with opposites. Titles that differ in one
         never meet, however like they are.
         """
-        marks = hash(frozenset([word for word in words if not word.isalpha() or word in self._opposites]))
+        marked = [word for word in words if not word.isalpha() or word in self._opposites]
+        if self._running:
+            title = "".join(words)
+            marked += [word for word in self._running if word in title]
+        marks = hash(frozenset(marked))
         values = minhash(words)
         rows = (values[row::ROWS] for row in range(ROWS))
         return tuple(map(hash, zip(range(marks, marks + PERMUTATIONS // ROWS), *rows, strict=True)))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -89,7 +90,17 @@ def _watchlist(entry: object, number: int, path: Path) -> Watchlist:
         raise SettingsError(f"{where}: give it names, tickers, terms or entities; else nothing can match")
     if any(not word.strip() for word in (*one.words, *one.tickers, *one.every, *one.without)):
         raise SettingsError(f"{where}: an entry is empty; take it out")
-    return one
+    return _as_cleaned(one)
+
+
+def _as_cleaned(one: Watchlist) -> Watchlist:
+    """The list with its words spelt as in cleaned texts."""
+    fields = ("names", "aliases", "tickers", "terms", "every", "without")
+    return msgspec.structs.replace(one, **{field: tuple(map(_spelt, getattr(one, field))) for field in fields})
+
+
+def _spelt(word: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", word).split())
 
 
 class WatchlistMatcher:

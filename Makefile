@@ -19,7 +19,7 @@ PIP_TRAIN := python -m pip install --quiet --disable-pip-version-check --no-inpu
 # The project itself, editable, by the locked build back end.
 PIP_SELF := $(PIP) --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test test-pythons test-train train-env chaos check bench lock settings clean
+.PHONY: help demo test test-pythons test-train train-env chaos check bench lock schemas settings clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ bench-models: $(VENV)-train/.train  ## measure the classifier against Transforme
 
 lock: $(VENV)/.dev  ## write the lock files anew from pyproject.toml; UPGRADE=1 takes the newest versions
 	deploy/setup/lock.sh $(BIN)/uv
+
+schemas: $(VENV)/.runtime  ## write the schemas of topics in deploy/schemas anew, from the code
+	env --ignore-environment PATH="$$PATH" HOME="$$HOME" $(BIN)/moodwire schema --into deploy/schemas
 
 settings: $(VENV)/.runtime  ## write README's table of settings and the example of compose's variables anew, from the code
 	$(BIN)/python -m streams.settings.documents README.md deploy/moodwire.env.example

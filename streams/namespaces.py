@@ -21,7 +21,7 @@ from streams.records import VERSION
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
-__all__ = ["Kind", "declare", "declared"]
+__all__ = ["Declaration", "Kind", "declare", "declared"]
 
 _KEY = b"namespace"
 
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     REPLAY = "replay"
 
 
-class _Declaration(msgspec.Struct, frozen=True):
+class Declaration(msgspec.Struct, frozen=True):
     kind: Kind
     schema: int = VERSION
 
@@ -43,7 +43,7 @@ def declared(records: Iterable[Record]) -> Kind | None:
     for record in records:
         if record.key == _KEY and record.value is not None:
             try:
-                return msgspec.json.decode(record.value, type=_Declaration).kind
+                return msgspec.json.decode(record.value, type=Declaration).kind
             except msgspec.MsgspecError:
                 continue  # somebody else's record under this key declares nothing
     return None
@@ -65,7 +65,7 @@ def declare(broker: Broker, topics: Topics, kind: Kind) -> None:
 
 
 def _send(topics: Topics, kind: Kind) -> Send:
-    return Send(topics.control, _KEY, msgspec.json.encode(_Declaration(kind)), partition=0)
+    return Send(topics.control, _KEY, msgspec.json.encode(Declaration(kind)), partition=0)
 
 
 def _refusal(namespace: str, found: Kind) -> str:

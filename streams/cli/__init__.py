@@ -37,6 +37,7 @@ for _name, _help in {
     "deliver": "Notifications: which wait, failed or were sent; send them again.",
     "model": "Train models, prove them, and put them to work.",
     "config": "The settings file: write one, check it, show what is in effect and why.",
+    "schema": "Print what the records of a topic look like: JSON Schema, or AsyncAPI for all topics.",
     "doctor": "Try what the settings name: folders, files, feeds, servers. Each problem with its fix, within 10 s.",
 }.items():
     add_lazy(app, f"streams.cli.{_name}", _name, _help)

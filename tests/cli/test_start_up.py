@@ -23,7 +23,20 @@ TEXT = "Shares plunge after the bank halts withdrawals"
 HEAVY = {"aiohttp", "aiokafka", "elasticsearch", "feedparser", "httpx", "kafka", "mode", "requests", "scipy"}
 FOR_A_MODEL = {"numpy", "onnxruntime", "tokenizers", "fasttext", "selectolax"}
 FOR_SETTINGS = {"pydantic", "structlog", "alerts", "models"}
-COMMANDS = ["demo", "run", "replay", "score", "archive", "rejects", "model", "config", "doctor", "backup", "restore"]
+COMMANDS = [
+    "demo",
+    "run",
+    "replay",
+    "score",
+    "archive",
+    "rejects",
+    "model",
+    "config",
+    "schema",
+    "doctor",
+    "backup",
+    "restore",
+]
 MODEL_COMMANDS = [
     "train", "distil", "pretrain", "tune", "topics", "evaluate", "export", "bench", "list", "add", "shadow", "gate",
     "promote", "rollback", "feedback", "review", "retrain",

@@ -1,0 +1,104 @@
+"""Which records are in which topic, and what their keys and headers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alerts import AlertEvent
+from streams.feeds.rejects import RejectRecord
+from streams.lifecycle.feedback import Feedback
+from streams.namespaces import Declaration
+from streams.records import MentionBatch, News, Scored
+from streams.serving.control import Promotion, Shadow
+from streams.stages.deliver_desk import Resend
+from streams.topics import CHANGE_HEADER, CUT_HEADER, END_HEADER, RESEND_HEADER
+
+__all__ = ["CONTENTS", "Content"]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a topic holds: `records` are the structs of its values, one of them each; `key` is what its keys are.
+
+    `internal` topics are moodwire's own affair: their records are compact, and may change with any version.
+    """
+
+    topic: str
+    title: str
+    about: str
+    records: tuple[type, ...]
+    key: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    others_write: bool = False
+    others_read: bool = True
+    internal: bool = False
+
+
+CONTENTS = (
+    Content(
+        "news",
+        "News to be scored",
+        "Any JSON object that the field map can read is taken: a title and a publisher are enough. Records in the form "
+        "that this schema describes are taken as they are. What cannot be read goes to `rejects`.",
+        (News,),
+        "Any, or none. moodwire's own publishers send four bytes of the title's MinHash, so that copies meet.",
+        {END_HEADER: "Ends a replay; progress in milliseconds since 1970, in ASCII. Ignored in a live namespace."},
+        others_write=True,
+    ),
+    Content(
+        "scored",
+        "Scored items",
+        "One record for each item and each revision of one. A redo after a crash may write a record again: `news.id` "
+        "with `news.content` tells it.",
+        (Scored,),
+        "The item's id, `news.id`, in UTF-8.",
+        {CUT_HEADER: "Names fields of `news` that are empty, as the record would be too large; separated by comma."},
+    ),
+    Content(
+        "mentions",
+        "What is counted of scored items",
+        "Between `score` and `watch`. Records with the header moodwire-baselines are MessagePack and hold baselines.",
+        (MentionBatch,),
+        "None; the partition is chosen by the names of series.",
+        {CHANGE_HEADER: "Number of the promotion whose model scored the items, in ASCII."},
+        others_read=False,
+        internal=True,
+    ),
+    Content(
+        "alerts",
+        "Alerts",
+        "One record for each change of an alert's state. A reader keeps the highest `revision` of an `id`. The events "
+        "of an alert are in order.",
+        (AlertEvent,),
+        "The series, in UTF-8.",
+        {RESEND_HEADER: "Asks for a notification again, in JSON (Resend). Such a record is no event: pass it over."},
+    ),
+    Content(
+        "rejects",
+        "Records that could not be processed",
+        "Compacted by key. A record without a value takes the one of its key back: it was sent again.",
+        (RejectRecord,),
+        "The record's `id`, in UTF-8.",
+    ),
+    Content(
+        "control",
+        "Decisions about a running pipeline",
+        "Compacted by key; the last record of a key holds, and of a namespace's declarations the first.",
+        (Promotion, Shadow, Declaration),
+        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow) or `namespace` (Declaration).",
+        others_read=False,
+        internal=True,
+    ),
+    Content(
+        "feedback",
+        "Corrections of scores",
+        "Compacted by key: a person's last word on an item holds.",
+        (Feedback,),
+        "The item's id, a NUL, and the person's name, in UTF-8.",
+        others_write=True,
+    ),
+)
+
+EMBEDDED: tuple[type, ...] = (Resend,)
+"""Structs that are the value of a header."""

@@ -43,7 +43,7 @@ class Listener(Protocol):
 
 
 class Follower:
-    """An async context manager: on entering, what stands in `control` is wanted already, or the error is raised.
+    """An async context manager: on entering, what `control` holds is wanted already, or the error is raised.
 
     `read` reads the topic, in a thread. `on_trouble` hears why a promoted model cannot be loaded, and None when that is
     over. `supervisor` keeps the following alive. Later, when a promoted model cannot be loaded, the one before goes on,
@@ -68,7 +68,7 @@ class Follower:
         self._listeners = listeners
         self._on_trouble = on_trouble
         self._supervisor = supervisor or Supervisor()
-        self._told = ""
+        self._reported = ""
 
     async def __aenter__(self) -> Self:
         control = await ask(self._follow_once, "control")
@@ -84,7 +84,7 @@ class Follower:
         except ModelError as error:
             self._on_trouble(f"what was promoted cannot be loaded, the model before goes on: {error}")
             self._tell(str(error))
-        except MoodwireError as error:  # a broker that is away is told by others
+        except MoodwireError as error:  # others report a broker that is away
             self._tell(str(error))
         else:
             self._pass_over(control)
@@ -97,11 +97,11 @@ class Follower:
             self._tell(problem)
         else:
             self._on_trouble(None)
-            self._told = ""
+            self._reported = ""
 
     def _tell(self, problem: str) -> None:
-        if problem != self._told:
-            self._told = problem
+        if problem != self._reported:
+            self._reported = problem
             log.error("What was promoted cannot be followed, and is tried again: %s", problem)
 
     def _follow_once(self) -> Control:

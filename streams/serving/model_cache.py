@@ -81,5 +81,5 @@ class ModelCache:
 
 
 def _key(active: ActiveModels) -> str:
-    """Lineups of the same models are one."""
+    """The key of the same models is the same."""
     return repr(sorted(active.models.items()))

@@ -3,15 +3,15 @@
     run ─► row of the partition ─► other models are wanted? ─► line (offset ─► models), acknowledged
                                                                  └─► parts of the run, each with its classifiers
 
-The offset of a swap must be one that nobody can have scored, also not a worker that died or stands still with a run
-in its hands. Two such are known:
+The offset of a swap must be one that no worker can have scored, not even one that died or was stopped during a run.
+Two such are known:
 
 - the end of the partition when this worker first read it after it was assigned: what was handed out to those before
   stood before that end, for a worker whose lease has run out begins no run;
 - the end of the last run that this worker began itself since then.
 
 The later of the two is taken. So a swap comes with the next run where a worker is up to date, and after the records
-that were waiting where it has just taken over. Where no line is there yet, nobody has scored anything: a line is
+that were waiting where it has just taken over. Where there is no line yet, nothing was scored: a line is
 written before the first effect.
 
 What is left: a worker that is stopped between the check of its lease and its line, for longer than its session, and
@@ -69,7 +69,7 @@ class SwappedVersions:
         self._cache = cache
         self._state = state
         self._begun: dict[tuple[int, str], int] = {}
-        """Per partition and epoch the first offset that nobody can have scored, as far as is known here."""
+        """Per partition and epoch the first offset that no worker can have scored, as far as is known here."""
 
     async def of(self, run: Run) -> Sequence[Part]:
         """The parts of the run in order; returns when the lines that they follow are acknowledged.
@@ -87,7 +87,7 @@ class SwappedVersions:
         return [await self._part(line, end) for line, end in zip(lines, ends, strict=True)]
 
     def _unscored(self, run: Run) -> int:
-        """The first offset that nobody can have scored when this run begins; it counts as scored from here on."""
+        """Returns the first offset that no worker can have scored when this run begins; it counts as scored from here on."""
         place = run.partition, run.epoch
         unscored = self._begun.get(place, run.end_offset)
         self._begun[place] = max(unscored, run.last_offset + 1)

@@ -3,7 +3,7 @@
     epoch ─► [offset 0 ─► active models, offset 4,711 ─► other ones, …]
 
 A line of the row, once an offset under it may have been scored, never changes. So other models begin at an offset
-that nobody can have scored: see `streams.serving.swap`.
+that no worker can have scored: see `streams.serving.swap`.
 """
 
 from __future__ import annotations

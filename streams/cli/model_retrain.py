@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from models.training_call import OptionValue
 from streams.cli.model_gate import show_result
 from streams.cli.model_options import ByOption, SoleLanguageOption, following, person
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import print_json
 from streams.errors import SettingsError
-from streams.lifecycle.candidate import OptionValue
 from streams.lifecycle.retrain import RetrainRequest
 from streams.settings import load_settings
 
@@ -97,7 +97,7 @@ def training_options(words: str) -> dict[str, OptionValue]:
     for word in _split(words):
         if word.startswith("--"):
             name, equals, value = word.removeprefix("--").partition("=")
-            values = given.setdefault(name.replace("-", "_"), [])
+            values = given.setdefault(name, [])
             values += [value] if equals else []
         elif values is None:
             raise SettingsError(f"--train-args: {word!r} belongs to no option; begin with one, as --encoder NAME")

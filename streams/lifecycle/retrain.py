@@ -16,9 +16,10 @@ from typing import Literal
 
 from models.artifact import Artifact
 from models.registry import Entry, Registry
+from models.training_call import OptionValue, TrainingRequest
 from streams.archive import open_archive
 from streams.classifiers import registry_of
-from streams.lifecycle.candidate import OptionValue, Recipe, next_version, shipped_descriptions, train_candidate
+from streams.lifecycle.candidate import next_version, shipped_descriptions, train_candidate
 from streams.lifecycle.corrections import read_review
 from streams.lifecycle.decisions import artifact_in_service
 from streams.lifecycle.errors import TooFewCorrections
@@ -36,7 +37,7 @@ class RetrainRequest:
     """Train a candidate for `language` with the corrections that are agreed, and ask the gate about it.
 
     `out` is the folder of the run; the same one goes on after an interruption. `command` and `options` say how it is
-    trained (`Recipe`), `python` which Python has the training packages. `version` empty is the next one. A
+    trained (`TrainingRequest`), `python` which Python has the training packages. `version` empty is the next one. A
     correction counts as much as `weight` other rows. `datasets`, `golden` and `margin` are as in `GateRequest`.
     """
 
@@ -80,7 +81,7 @@ def retrain(settings: Settings, request: RetrainRequest, progress: Progress, clo
     registry = registry_of(settings)
     version = request.version or next_version(current.version, _taken(registry, current.name))
     progress.step(f"training {current.name} {version}")
-    entry = registry.add(train_candidate(_training(request, current, version, built)))
+    entry = registry.add(train_candidate(request.python, _training(request, current, version, built)))
     result = compare(settings, _question(request, entry, built), progress, clock())
     return Retrained(entry, built, len(found.conflicts), result)
 
@@ -89,17 +90,17 @@ def _taken(registry: Registry, name: str) -> list[str]:
     return [entry.version for entry in registry.entries() if entry.name == name]
 
 
-def _training(request: RetrainRequest, current: Artifact, version: str, built: TrainingSet) -> Recipe:
-    """Returns how the candidate is made: with the usual data sets and the corrections."""
-    return Recipe(
-        data=request.data,
-        sets=[*(request.datasets or shipped_descriptions()), *built.descriptions],
-        out=request.out,
-        name=current.name,
-        version=version,
+def _training(request: RetrainRequest, current: Artifact, version: str, built: TrainingSet) -> TrainingRequest:
+    """Returns the request to the training process: the usual data sets and the corrections."""
+    return TrainingRequest(
         command=request.command,
+        data=str(request.data),
+        datasets=[str(path) for path in [*(request.datasets or shipped_descriptions()), *built.descriptions]],
+        run=str(request.out / "run"),
+        artifact=str(request.out / version / current.name),
+        model_version=version,
+        language=request.language,
         options=request.options,
-        python=request.python,
     )
 
 

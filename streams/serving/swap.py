@@ -87,7 +87,7 @@ class SwappedVersions:
         return [await self._part(line, end) for line, end in zip(lines, ends, strict=True)]
 
     def _unscored(self, run: Run) -> int:
-        """Returns the first offset that no worker can have scored when this run begins; it counts as scored from here on."""
+        """The first offset that no worker can have scored when the run begins; from then on it counts as scored."""
         place = run.partition, run.epoch
         unscored = self._begun.get(place, run.end_offset)
         self._begun[place] = max(unscored, run.last_offset + 1)

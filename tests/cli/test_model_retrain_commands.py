@@ -15,8 +15,11 @@ from typer.testing import CliRunner, Result
 from models.registry import Registry
 from streams.archive import open_archive
 from streams.cli import app
+from streams.cli.model_retrain import training_options
 from streams.engine.ports import Send
+from streams.errors import SettingsError
 from streams.lifecycle.candidate import next_version, shipped_descriptions
+from streams.lifecycle.errors import TrainingFailed, TrainingUnavailable
 from streams.lifecycle.feedback import Feedback, feedback_send
 from streams.settings import Settings
 from streams.transport.broker import TopicSpec, open_broker
@@ -41,6 +44,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         encoding="utf-8",
     )
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _equally_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same weights take the same time; on a busy machine a clock would say otherwise."""
+    monkeypatch.setattr("streams.lifecycle.gate.measure_latency", lambda models, texts: [0.01] * len(models))
 
 
 @pytest.fixture
@@ -100,9 +109,10 @@ def test_a_candidate_is_trained_with_the_corrections_taken_in_and_judged(home: P
     assert failed == ["improvement"], "the same weights again are no better"
     checks = {check["name"] for check in told["verdict"]["checks"]}
     assert "accuracy of feedback-sentiment, sentiment" in checks, "it is asked about corrections it has not seen"
-    words = json.loads((home / "run" / "run" / "words.json").read_text(encoding="utf-8"))
-    assert words[-4:] == ["--encoder", "some-encoder", "--epochs", "2"]
-    assert str(home / "run" / "corrections" / "feedback-sentiment.yaml") in words
+    asked = json.loads((home / "run" / "run" / "request.json").read_text(encoding="utf-8"))
+    assert asked["options"] == {"encoder": "some-encoder", "epochs": "2"}
+    assert str(home / "run" / "corrections" / "feedback-sentiment.yaml") in asked["datasets"]
+    assert asked["language"] == "en"
     registry = Registry(settings(home).models)
     assert (registry.verdict(*candidate) or {})["passed"] is False
     refused = run("promote", *candidate)
@@ -128,9 +138,26 @@ def test_too_few_corrections_and_a_training_that_fails_are_said(home: Path, pyth
         retrain(home, python).exception
     )
     failed = retrain(home, python, "--min-corrections", "5", "--train-args", "--fail")
-    assert "train failed: it ended with exit code 3" in str(failed.exception)
+    assert isinstance(failed.exception, TrainingFailed)
+    assert (failed.exception.step, str(failed.exception)) == ("train", "train failed: no gradient")
+    died = retrain(home, python, "--min-corrections", "5", "--train-args", "--die")
+    assert "ended with exit code 3 and without an answer" in str(died.exception)
     missing = retrain(home, home / "nowhere", "--min-corrections", "5")
+    assert isinstance(missing.exception, TrainingUnavailable)
     assert "cannot be started" in str(missing.exception)
+
+
+def test_words_are_options_by_name() -> None:
+    words = "--encoder 'my encoder' --teacher a --teacher b --freeze-layers=2 --restart"
+    assert training_options(words) == {
+        "encoder": "my encoder",
+        "teacher": ["a", "b"],
+        "freeze-layers": "2",
+        "restart": True,
+    }
+    for wrong in ("encoder mine", "--encoder 'mine"):
+        with pytest.raises(SettingsError, match="--train-args"):
+            training_options(wrong)
 
 
 def test_a_report_shows_where_a_shadow_differs(home: Path) -> None:

@@ -1,6 +1,6 @@
-"""Stands in for `python -c … model train|export` where the training packages are not: a program for tests.
+"""Stands in for `python -P -m models.training.entry` where the training packages are not: a program for tests.
 
-`train` writes down its words; `export` writes the shipped model under the asked version.
+It writes the request to the folder of the run, and the shipped model under the asked version.
 """
 
 from __future__ import annotations
@@ -8,31 +8,33 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from itertools import pairwise
 from pathlib import Path
+
+import msgspec
 
 from models import shipped
 from models.artifact import MANIFEST
+from models.training_call import Answer, Failed, Failure, Trained, TrainingRequest
 
 MODEL = "finance-en-minilm-int8"
 
 
-def main(words: list[str]) -> int:
-    options = dict(pairwise(words))
-    if words[0] == "train":
-        if "--fail" in words:
-            return 3
-        run = Path(options["--out"])
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "words.json").write_text(json.dumps(words), encoding="utf-8")
-        return 0
-    run, out = Path(words[1]), Path(words[2])
-    assert (run / "words.json").is_file(), "nothing was trained"
+def answer_to(request: TrainingRequest) -> Answer:
+    """Trains as the request asks; with the option `fail` it does not."""
+    if request.options.get("fail"):
+        return Failed(Failure.TRAIN, "no gradient")
+    run = Path(request.run)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "request.json").write_bytes(msgspec.json.encode(request))
+    out = Path(request.artifact)
     shutil.copytree(shipped(MODEL), out)
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    (out / MANIFEST).write_text(json.dumps(manifest | {"version": options["--model-version"]}), encoding="utf-8")
-    return 0
+    (out / MANIFEST).write_text(json.dumps(manifest | {"version": request.model_version}), encoding="utf-8")
+    return Trained(request.artifact)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[sys.argv.index("model") + 1 :]))
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=TrainingRequest)
+    if asked.options.get("die"):
+        sys.exit(3)
+    sys.stdout.buffer.write(msgspec.json.encode(answer_to(asked)))

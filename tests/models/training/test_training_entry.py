@@ -1,0 +1,76 @@
+"""Training started by another program: a typed request in, a typed answer out."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.training.entry import answer_to
+from models.training_call import ENTRY, Failed, Failure, TrainingRequest, read_answer
+
+
+@pytest.fixture
+def request_of(tmp_path: Path) -> TrainingRequest:
+    with (tmp_path / "own.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), ("Profit rises", "good"), ("Profit falls", "bad")])
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nlicence: none\nhead: tone\nhead_labels: [bad, good]\nlabel: label\n"
+        "label_map: {bad: bad, good: good}\nsplits: {train: own.csv}\n",
+        encoding="utf-8",
+    )
+    return TrainingRequest(
+        command="train",
+        data=str(tmp_path),
+        datasets=[str(tmp_path / "own.yaml")],
+        run=str(tmp_path / "run"),
+        artifact=str(tmp_path / "made" / "small"),
+        model_version="1",
+        language="en",
+    )
+
+
+def answered(request: TrainingRequest) -> Failed:
+    answer = answer_to(msgspec.json.encode(request))
+    assert isinstance(answer, Failed)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"epoch": "2"}, "there is no option --epoch; did you mean --epochs?"),
+        ({"epochs": "two"}, "--epochs is 'two'"),
+        ({"out": "elsewhere"}, "--out is not an option here"),
+    ],
+)
+def test_a_wrong_option_is_an_answer(request_of: TrainingRequest, options: dict[str, str], says: str) -> None:
+    failed = answered(msgspec.structs.replace(request_of, options=options))
+    assert failed.failure is Failure.REQUEST
+    assert says in failed.message
+
+
+def test_a_missing_data_set_is_an_answer(request_of: TrainingRequest, tmp_path: Path) -> None:
+    failed = answered(msgspec.structs.replace(request_of, datasets=[str(tmp_path / "none.yaml")]))
+    assert (failed.failure, "none.yaml cannot be read" in failed.message) == (Failure.REQUEST, True)
+
+
+@pytest.mark.parametrize("request_bytes", [b"", b"{", b"[]", b'{"command": "pretrain"}'])
+def test_what_is_no_request_is_an_answer(request_bytes: bytes) -> None:
+    answer = answer_to(request_bytes)
+    assert isinstance(answer, Failed)
+    assert answer.failure is Failure.REQUEST
+
+
+def test_the_program_answers_on_standard_output_alone(request_of: TrainingRequest) -> None:
+    asked = msgspec.structs.replace(request_of, options={"encoder": "no-such-encoder"})
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", ENTRY], input=msgspec.json.encode(asked), capture_output=True, check=True
+    )
+    answer = read_answer(done.stdout)
+    assert isinstance(answer, Failed)
+    assert answer.failure in {Failure.TRAIN, Failure.PACKAGES}, "without the packages, or without the encoder"

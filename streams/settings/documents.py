@@ -6,6 +6,7 @@ python -m streams.settings.documents README.md deploy/moodwire.env.example     w
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def shown_default(field: FieldInfo) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        home = Path.home()
+        home = Path(os.path.expanduser("~"))  # noqa: PTH111  # raises nothing for a user without a home
         return f"~/{value.relative_to(home)}" if value.is_relative_to(home) else str(value)
     return str(value) if isinstance(value, SecretStr) else value
 

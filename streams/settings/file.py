@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from platformdirs import user_config_path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from streams.errors import SettingsError
-from streams.settings.places import CONFIG_VARIABLE, SECTIONS, place_of, places_of, variable_of
+from streams.settings.places import CONFIG_VARIABLE, SECTIONS, place_of, places_of, user_settings_dir, variable_of
 
 __all__ = ["FILE_NAME", "SettingsFile", "find_settings_file", "read_settings_file", "searched", "user_file"]
 
@@ -44,7 +43,7 @@ class SettingsFile:
 
 def user_file() -> Path:
     """Returns the settings file in the user's own folder, whether or not it exists."""
-    return user_config_path("moodwire", appauthor=False) / FILE_NAME
+    return user_settings_dir() / FILE_NAME
 
 
 def searched() -> tuple[Path, ...]:
@@ -129,14 +128,14 @@ class _Reading:
             self._take(name, line, node)
 
     def _take(self, name: str, line: int, node: yaml.Node) -> None:
+        info = self._fields[name]
         try:
             value = self._constructor.construct_document(node)
-        except (yaml.YAMLError, ValueError) as error:
-            self._problem(line, f"`{place_of(self._fields[name])}` cannot be read: {error}")
-            return
-        if isinstance(value, bool) and bool not in _types(self._fields[name]):
-            value = str(value)  # pydantic would take true for 1
-        self.values[name] = _placed(name, value, self._fields[name], self._path.parent)
+            if isinstance(value, bool) and bool not in _types(info):
+                value = str(value)  # pydantic would take true for 1
+            self.values[name] = _placed(name, value, info, self._path.parent)
+        except (yaml.YAMLError, ValueError, RuntimeError) as error:  # the last for the home of an unknown user
+            self._problem(line, f"`{place_of(info)}` cannot be read: {error}")
 
     def _problem(self, line: int, text: str) -> None:
         self.problems.append(f"{self._path}:{line}: {text}")

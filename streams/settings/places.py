@@ -6,11 +6,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-__all__ = ["CONFIG_VARIABLE", "SECTIONS", "default_data_dir", "place_of", "places_of", "setting", "variable_of"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "SECTIONS",
+    "default_data_dir",
+    "place_of",
+    "places_of",
+    "setting",
+    "user_settings_dir",
+    "variable_of",
+]
 
 CONFIG_VARIABLE = "MOODWIRE_CONFIG"
 """Names the settings file; the option --config sets it."""
@@ -59,5 +68,20 @@ def variable_of(name: str) -> str:
 
 
 def default_data_dir() -> Path:
-    """Returns the platform's folder for the user's data: on Linux ~/.local/share/moodwire, or by XDG_DATA_HOME."""
-    return user_data_path("moodwire", appauthor=False)
+    """Returns the platform's folder for the user's data: on Linux ~/.local/share/moodwire, or by XDG_DATA_HOME.
+
+    A relative path for a user without a home, which `contradictions` refuses.
+    """
+    return _user_path(user_data_path)
+
+
+def user_settings_dir() -> Path:
+    """Returns the platform's folder for the user's settings: on Linux ~/.config/moodwire, or by XDG_CONFIG_HOME."""
+    return _user_path(user_config_path)
+
+
+def _user_path(path: Callable[..., Path]) -> Path:
+    try:
+        return path("moodwire", appauthor=False)
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path("~") / "moodwire"

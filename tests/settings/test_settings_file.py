@@ -124,6 +124,8 @@ def test_relative_paths_start_from_the_file(folder: Path, tmp_path: Path, monkey
         ("logs:\n  level: LOUD\n", "FILE:2: logs.level='LOUD': take DEBUG, INFO, WARNING or ERROR"),
         ("http:\n  port: [1, 2]\n", "FILE:2: http.port=[1, 2]: take a whole number from 0 to 65,535"),
         ("data:\n  namespace: Not Good\n", "FILE:2: data.namespace='Not Good': namespace 'Not Good'"),
+        ("alerts:\n  watchlists: ~no-such-user/w.yaml\n", "FILE:2: `alerts.watchlists` cannot be read: Could not"),
+        ("logs:\n  level: !!python/name:os.system x\n", "FILE:2: `logs.level` cannot be read: could not determine"),
         ("kafka:\n  user: ann\n", "FILE:2: kafka.user: only for Kafka"),
         ("network:\n  allowed_networks: intranet\n", "MOODWIRE_ALLOWED_NETWORKS"),
     ],
@@ -210,3 +212,13 @@ def test_data_lie_in_the_user_s_data_folder(folder: Path, tmp_path: Path, monkey
     assert Settings().data_dir == tmp_path / "ann" / ".local" / "share" / "moodwire"
     monkeypatch.setenv("MOODWIRE_DATA_DIR", "mine")
     assert load_settings().home == folder / "mine" / "live"
+
+
+def test_without_a_home_a_folder_for_the_data_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as a user which nothing describes."""
+    monkeypatch.setattr(os.path, "expanduser", str)
+    monkeypatch.delenv("XDG_DATA_HOME")
+    with pytest.raises(WrongSettings, match="MOODWIRE_DATA_DIR: this user has no home folder"):
+        load_settings()
+    monkeypatch.setenv("MOODWIRE_DATA_DIR", "/var/lib/moodwire")
+    assert load_settings().home == Path("/var/lib/moodwire/live")

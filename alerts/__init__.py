@@ -5,15 +5,16 @@
 
     config     the rules of a profile, checked           clock      ticks, hours of the week, forgetting
     sections   their keys and defaults                   checks     what must fit together
-    memory     a mention, and the keys of copies         series     panes and episodes, one row each
+    memory     a mention, and the keys of copies         series     panes and episodes, a row per signal and series
     copies     copies of a story count once (copies_rows, copies_index: how they are kept)
-    stream     pooled history per kind, one row          profile    rhythm, level and tests of a kind
+    stream     pooled history per kind, a row per signal profile    rhythm, level and tests of a kind
     baseline   what a series expects of itself           detectors  exact tails
     rules      evidence and judgement, with reasons      episode    firing, escalated, resolved
     evaluate   one tick of one series                    records    the wire shape of an alert
-    rows       stored state, read or refused
+    rows       stored state, read or refused             wording    texts for people, by language (messages/)
 
-Everything here is a pure function of the mentions and ticks that went in; time is an argument.
+A signal is anything that an item hits or does not: the core counts hits of total and knows no label. Everything here
+is a pure function of the mentions and ticks that went in; time is an argument.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from alerts.config import AlertConfig
 from alerts.copies import Copies
 from alerts.errors import AlertsError, ConfigError, DeliveryError, StateError
 from alerts.evaluate import Finding, close_tick, explain
-from alerts.memory import Heard, Mention
+from alerts.memory import Heard, Hits, Mention
 from alerts.records import AlertEvent, Headline, TopItem
 from alerts.rules import Evidence, Reason
 from alerts.series import SeriesState
 from alerts.stream import StreamState, kind_of
+from alerts.wording import Wording
 
 __all__ = [
     "AlertConfig",
@@ -40,12 +42,14 @@ __all__ = [
     "Finding",
     "Headline",
     "Heard",
+    "Hits",
     "Mention",
     "Reason",
     "SeriesState",
     "StateError",
     "StreamState",
     "TopItem",
+    "Wording",
     "close_tick",
     "explain",
     "kind_of",

@@ -1,9 +1,9 @@
 """What a series expects of itself: its own history, drawn towards its kind where it is thin.
 
     History + KindView ──► Expectation       level × rhythm, and how uncertain both are, for one hour
-                             .negatives(start, end)     expected negative items in exactly this span
+                             .hits(start, end)          expected hits in exactly this span
                              .dispersion(window, mean)  relative variance beyond Poisson at this length
-                             .share(window)             Beta(alpha, beta) of the negative part
+                             .share(window)             Beta(alpha, beta) of the share of hits
 
 Level: gamma posterior of a rate, the kind's rate counting as `prior_events` items. Rhythm: own counts per
 cell against what level and kind's rhythm expect there, drawn to 1 by 5 items. Variance: mean + clumping ×
@@ -59,7 +59,7 @@ class Expectation:
         self._config = config
         self._factor = history.factor(view.day, config.forgetting)
         self._kept = self._exposure_kept()
-        self._alpha = config.baseline.prior_events + self._factor * sum(history.negative.values())
+        self._alpha = config.baseline.prior_events + self._factor * sum(history.hits.values())
         exposure = config.baseline.prior_events / view.hourly + self._kept * view.exposure_total
         self._level = self._alpha / exposure
         self._behind: list[float] = []
@@ -106,9 +106,9 @@ class Expectation:
         return quarter, hour, day
 
     def _extend(self, hours: int) -> list[float]:
-        """Expected negative items of the view's hour and so many whole hours before it, newest first."""
+        """Expected hits of the view's hour and so many whole hours before it, newest first."""
         behind, level = self._behind, self._level
-        own_of, left_out, factor = self._history.negative, self._history.left_out, self._factor
+        own_of, left_out, factor = self._history.hits, self._history.left_out, self._factor
         for rhythm, cell, expected in self.view.behind[len(behind) : hours + 1]:
             own = own_of[cell] * factor if cell in own_of else 0.0
             if cell in left_out:
@@ -122,8 +122,8 @@ class Expectation:
         left_out = self._factor * self._history.left_out.get(cell, 0.0)
         return max(1.0 - left_out / exposure, 0.0) if exposure > 0 else 0.0
 
-    def negatives(self, start_ms: int, end_ms: int) -> float:
-        """Expected negative items in [start, end): `end` lies in the view's hour, `start` in it or before."""
+    def hits(self, start_ms: int, end_ms: int) -> float:
+        """Expected hits in [start, end): `end` lies in the view's hour, `start` in it or before."""
         hour = self.view.hour
         back = hour - start_ms // HOUR_MS
         behind = self._behind
@@ -153,7 +153,7 @@ class Expectation:
         return clumps + level + (1.0 + level) * (days + rhythm)
 
     def share(self, window: Window) -> tuple[float, float]:
-        """(alpha, beta) of the negative part of the items in this window."""
+        """Returns (alpha, beta) of the share of hits among the items in this window."""
         found = self._shares.get(window.length_ms)
         if found is None:
             found = self._shares[window.length_ms] = self._new_share(window)
@@ -161,15 +161,15 @@ class Expectation:
 
     def _new_share(self, window: Window) -> tuple[float, float]:
         history, factor = self._history, self._factor
-        negative = factor * sum(history.negative.values())
+        hits = factor * sum(history.hits.values())
         total = factor * sum(history.total.values())
-        share = (negative + _SHARE_KIND_ITEMS * self.view.share) / (total + _SHARE_KIND_ITEMS)
+        share = (hits + _SHARE_KIND_ITEMS * self.view.share) / (total + _SHARE_KIND_ITEMS)
         hours = -(-window.length_ms // HOUR_MS)
         if hours < _LONG_HOURS:
             cells = {cell for _, cell, _ in self.view.behind[: hours + 1]}
-            negative = factor * sum(history.negative.get(cell, 0.0) for cell in sorted(cells))
+            hits = factor * sum(history.hits.get(cell, 0.0) for cell in sorted(cells))
             total = factor * sum(history.total.get(cell, 0.0) for cell in sorted(cells))
-            share = (negative + _SHARE_LEVEL_ITEMS * share) / (total + _SHARE_LEVEL_ITEMS)
+            share = (hits + _SHARE_LEVEL_ITEMS * share) / (total + _SHARE_LEVEL_ITEMS)
             rho = self._rho(history.hour_pairs, history.hour_item_pairs, share)
         else:
             rho = self._rho(history.day_pairs, history.day_item_pairs, share)

@@ -26,6 +26,7 @@ def check(file: RulesFile, rules: Mapping[str, RuleConfig], name: str) -> None:
             raise ConfigError(f"{name}: {key}", problem, fix)
 
     require(file.version == 1, "version", f"{file.version} is not known", "write 1")
+    require(len(set(file.signals)) == len(file.signals), "signals", "lists a signal twice", "list each once")
     require(
         5 <= file.hop_seconds <= 3600 and 3600 % file.hop_seconds == 0,
         "hop_seconds",
@@ -70,7 +71,7 @@ def _check_numbers(file: RulesFile, require: Require) -> None:
     positive = {
         "false_alarms_per_week": file.false_alarms_per_week,
         "baseline.half_life_days": base.half_life_days,
-        "baseline.prior_negative_per_day": base.prior_negative_per_day,
+        "baseline.prior_hits_per_day": base.prior_hits_per_day,
         "baseline.prior_events": base.prior_events,
         "episode.update_minutes": episode.update_minutes,
     }
@@ -123,19 +124,19 @@ def _check_kinds(file: RulesFile, require: Require) -> None:
                 f"{rule!r} is no rule",
                 f"use some of {', '.join(RULES)}",
             )
-        prior = settings.prior_negative_per_day
+        prior = settings.prior_hits_per_day
         require(
             prior is None or prior > 0,
-            f"kinds.{kind}.prior_negative_per_day",
+            f"kinds.{kind}.prior_hits_per_day",
             f"{prior} is not above 0",
-            "write how many negative items a day a new series is expected to have",
+            "write how many hits a day a new series is expected to have",
         )
     total = sum(settings.budget_share for settings in file.kinds.values())
     require(total <= 1.0 + 1e-9, "kinds", f"budget shares add up to {total:g}", "let them add up to 1 or less")
 
 
 def _check_rule(key: str, rule: RuleConfig, require: Require) -> None:
-    require(rule.minimum_negative >= 1, f"{key}.minimum_negative", "is below 1", "write 1 or more, such as 3")
+    require(rule.minimum_hits >= 1, f"{key}.minimum_hits", "is below 1", "write 1 or more, such as 3")
     require(
         1 <= rule.minimum_stories <= 10,
         f"{key}.minimum_stories",

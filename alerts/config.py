@@ -3,13 +3,15 @@
     mapping ──► msgspec (types, unknown keys) ──► checks across keys ──► AlertConfig
                         └───────── ConfigError: the key, what is wrong, what to write instead
 
-The user's knob is `false_alarms_per_week`, over everything that is watched. It is split by kind of series,
-by rule and by window, and divided by the number of tests made in a week: that is the level of a single
-test. Every other number has a default with its reason beside it.
+The user's knob is `false_alarms_per_week`, over everything that is watched. It is split evenly by signal, then by
+kind of series, by rule and by window, and divided by the number of tests made in a week: that is the level of a
+single test. Every other number has a default with its reason beside it.
 
 Example::
 
-    config = AlertConfig.from_mapping({"false_alarms_per_week": 2, "kinds": {"entity": {"budget_share": 1}}})
+    config = AlertConfig.from_mapping(
+        {"signals": ["outage"], "false_alarms_per_week": 2, "kinds": {"entity": {"budget_share": 1}}}
+    )
 """
 
 from __future__ import annotations
@@ -33,13 +35,18 @@ from alerts.sections import (
     RulesFile,
     Window,
 )
+from alerts.wording import Wording
 
 __all__ = ["AlertConfig"]
 
 
 class AlertConfig(msgspec.Struct, frozen=True):
-    """The checked rules, in the units that the core computes in: see `from_mapping` and `default`."""
+    """The checked rules, in the units that the core computes in: see `from_mapping` and `default`.
 
+    `signals` are those that are watched, in the order of the file; `wording` says what an alert is about.
+    """
+
+    signals: tuple[str, ...]
     hop_ms: int
     lateness_ms: int
     windows: tuple[Window, ...]
@@ -52,11 +59,12 @@ class AlertConfig(msgspec.Struct, frozen=True):
     baseline: BaselineConfig
     episode: EpisodeConfig
     forgetting: float  # per day
-    fewest_negative: int  # below this no rule can fire: the first and cheapest screen
+    fewest_hits: int  # below this no rule can fire: the first and cheapest screen
     check_ms: int
     lengths: tuple[int, ...]  # of the windows, in milliseconds
     panes_ms: tuple[int, ...]
     grain_ms: int  # divides panes and quarters of an hour: what one grain holds falls into the same of each
+    wording: Wording = msgspec.field(default_factory=Wording.of)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str = "alerts.yaml") -> AlertConfig:
@@ -66,19 +74,20 @@ class AlertConfig(msgspec.Struct, frozen=True):
         check(file, rules, name)
         windows = tuple(Window.of_seconds(length) for length in sorted(file.windows_seconds))
         return cls(
+            signals=file.signals,
             hop_ms=file.hop_seconds * 1000,
             lateness_ms=round(file.lateness_seconds * 1000),
             windows=windows,
             collapse=file.collapse,
             warm_up_ms=round(file.warm_up_days * 24 * HOUR_MS),
-            false_alarms_per_week=file.false_alarms_per_week,
+            false_alarms_per_week=file.false_alarms_per_week / max(len(file.signals), 1),
             most_probable_level=file.most_probable_level,
             kinds=file.kinds,
             rules=rules,
             baseline=file.baseline,
             episode=file.episode,
             forgetting=forgetting_per_day(file.baseline.half_life_days),
-            fewest_negative=min(rule.minimum_negative for rule in rules.values()),
+            fewest_hits=min(rule.minimum_hits for rule in rules.values()),
             check_ms=file.episode.check_seconds * 1000,
             lengths=tuple(window.length_ms for window in windows),
             panes_ms=tuple(window.pane_ms for window in windows),
@@ -86,9 +95,11 @@ class AlertConfig(msgspec.Struct, frozen=True):
         )
 
     @classmethod
-    def default(cls, *kinds: str) -> AlertConfig:
-        """Every default, watching these kinds of series with equal shares of the budget."""
-        return cls.from_mapping({"kinds": {kind: {"budget_share": 1.0 / len(kinds)} for kind in kinds}})
+    def default(cls, *kinds: str, signal: str) -> AlertConfig:
+        """Returns every default, watching one signal in these kinds of series with equal shares of the budget."""
+        return cls.from_mapping(
+            {"signals": [signal], "kinds": {kind: {"budget_share": 1.0 / len(kinds)} for kind in kinds}}
+        )
 
 
 def _parse(mapping: Mapping[str, Any], name: str) -> RulesFile:

@@ -1,7 +1,7 @@
 """Is this count surprising? Exact predictive tails, as pure functions of numbers.
 
-    volume   k negative items, expected mean       negative-binomial tail   P(K >= k)
-    share    k negative of n items, expected share beta-binomial tail       P(K >= k | n)
+    volume   k hits, expected mean               negative-binomial tail   P(K >= k)
+    share    k hits of n items, expected share   beta-binomial tail       P(K >= k | n)
 
 Both are posterior predictive distributions, so a thin history widens them by itself: a gamma posterior of
 the rate gives the negative binomial, a beta posterior of the share the beta-binomial (Gelman et al.,
@@ -95,20 +95,20 @@ def _share_log_pmf(ks: NDArray[np.float64], total: int, alpha: float, beta: floa
     return result
 
 
-def share_tail(negative: int, total: int, alpha: float, beta: float) -> float:
-    """P(K >= negative) for K beta-binomial of `total` items with Beta(alpha, beta) for the share.
+def share_tail(hits: int, total: int, alpha: float, beta: float) -> float:
+    """P(K >= hits) for K beta-binomial of `total` items with Beta(alpha, beta) for the share.
 
     Sums the smaller side's terms, largest first in size, so that a tiny tail keeps its relative precision.
     """
-    if negative <= 0:
+    if hits <= 0:
         return 1.0
-    ks = np.arange(negative, total + 1, dtype=np.float64)
+    ks = np.arange(hits, total + 1, dtype=np.float64)
     tail = math.fsum(np.exp(_share_log_pmf(ks, total, alpha, beta)))
     return min(max(tail, SMALLEST_P), 1.0)
 
 
 def share_interval(total: int, alpha: float, beta: float, coverage: float) -> Interval:
-    """The central interval of the number of negative items among `total`."""
+    """The central interval of the number of hits among `total`."""
     outside = (1.0 - coverage) / 2.0
     ks = np.arange(0, total + 1, dtype=np.float64)
     cumulated = np.cumsum(np.exp(_share_log_pmf(ks, total, alpha, beta)))

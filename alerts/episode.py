@@ -1,6 +1,6 @@
 """The life of an alert, per rule and series: a pure step from one state to the next.
 
-    idle ──(significant, on a new negative item)──► firing ──(critical)──► escalated
+    idle ──(significant, on a new hit)──► firing ──(critical)──► escalated
       ▲                                              ▲ └─────────┬────────────┘
       │                                  (significant again)     │
       └──(cool-down over)── resolved ────────────────┘           │
@@ -50,7 +50,7 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     """Where the alert of one rule on one series stands. `onset_ms` names the episode; all else is its course.
 
     `peak` is the look with the smallest p so far (kept after the end, for the cool-down); `calm_since_ms` is 0
-    unless every window is calm; `told_ms` is when the last event was sent, `told_negative` the count that it gave.
+    unless every window is calm; `told_ms` is when the last event was sent, `told_hits` the count that it gave.
     `unrest` has a bit for each hour in which a look was not calm: the lowest for `unrest_hour` (since the epoch), the
     next for the hour before.
     """
@@ -65,7 +65,7 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     calm_since_ms: int = 0
     resolved_ms: int = 0
     told_ms: int = 0
-    told_negative: int = 0
+    told_hits: int = 0
     unrest: int = 0
     unrest_hour: int = 0
 
@@ -102,7 +102,7 @@ def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
         critical=is_critical(evidence, rule),
         peak=_peak(evidence, tick_ms),
         told_ms=tick_ms,
-        told_negative=evidence.count.negative,
+        told_hits=evidence.count.hits,
         unrest=1,
         unrest_hour=tick_ms // _HOUR_MS,
     )
@@ -145,7 +145,7 @@ def _peak(evidence: Evidence, tick_ms: int) -> Peak:
     return Peak(
         at_ms=tick_ms,
         seconds=count.window.seconds,
-        negative=count.negative,
+        hits=count.hits,
         total=count.total,
         expected=rounded(evidence.expected),
         interval=(interval.low, interval.high),
@@ -155,7 +155,7 @@ def _peak(evidence: Evidence, tick_ms: int) -> Peak:
 
 def calm(looks: Sequence[Evidence], rule: RuleConfig, settings: EpisodeConfig) -> bool:
     """Whether every window, the short and the long, is back within what is expected."""
-    return all(look.count.negative < rule.minimum_negative or look.p_value > settings.resolve_level for look in looks)
+    return all(look.count.hits < rule.minimum_hits or look.p_value > settings.resolve_level for look in looks)
 
 
 def update_due(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
@@ -173,7 +173,7 @@ def updated(
     if not episode.critical and is_critical(worst, rule):
         told = _told(episode, worst, tick_ms, peak)
         return msgspec.structs.replace(told, critical=True, escalated=True), Reason.ESCALATED, True
-    if update_due(episode, tick_ms, settings) and worst.count.negative != episode.told_negative:
+    if update_due(episode, tick_ms, settings) and worst.count.hits != episode.told_hits:
         return _told(episode, worst, tick_ms, peak), Reason.STILL_OPEN, True
     if peak is not episode.peak or episode.calm_since_ms:
         episode = msgspec.structs.replace(episode, peak=peak, calm_since_ms=0)
@@ -187,7 +187,7 @@ def _told(episode: Episode, worst: Evidence, tick_ms: int, peak: Peak | None) ->
         peak=peak,
         calm_since_ms=0,
         told_ms=tick_ms,
-        told_negative=worst.count.negative,
+        told_hits=worst.count.hits,
     )
 
 

@@ -34,7 +34,6 @@ from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_
 from alerts.sections import SHARE, VOLUME
 from alerts.series import SeriesState
 from alerts.stream import StreamState
-from alerts.wording import evidence_text
 
 __all__ = ["Finding", "close_tick", "explain"]
 
@@ -52,6 +51,7 @@ class Finding:
 
 
 def close_tick(
+    signal: str,
     series: str,
     kind: str,
     state: SeriesState,
@@ -60,33 +60,33 @@ def close_tick(
     config: AlertConfig,
     mentions: Sequence[Mention] = (),
 ) -> list[AlertEvent]:
-    """Counts the mentions that a tick closes and answers with the changes of state of the series' alerts.
+    """Counts the mentions that a tick closes; returns the changes of state of the series' alerts on `signal`.
 
-    Call it in increasing order of ticks, after ``stream.close_tick(tick_ms, config)``, for every series
-    that has mentions at this tick (`Copies.counted`) or is due (`SeriesState.next_due`). A tick closed before changes
-    nothing; one more call than needed changes nothing either. The answer depends on the three states and
-    the mentions alone.
+    `state` and `stream` are those of the signal. Call it in increasing order of ticks, after
+    ``stream.close_tick(tick_ms, config)``, for every series that has mentions at this tick (`Copies.counted`) or is
+    due (`SeriesState.next_due`). A tick closed before changes nothing; one more call than needed changes nothing
+    either. The result depends on the three states and the mentions alone.
     """
     if tick_ms <= state.tick_ms:
         return []
     if kind not in config.kinds:
         state.discard(tick_ms)
         return []
-    counted, negatives = state.apply(tick_ms, mentions, config)
+    counted, hits = state.apply(tick_ms, mentions, config, signal)
     if state.is_open:
         if not counted and tick_ms % config.check_ms:
             return []
-    elif not negatives or state.horizon_negative() < config.fewest_negative:
+    elif not hits or state.horizon_hits() < config.fewest_hits:
         return []
     if tick_ms - stream.start_ms < config.warm_up_ms:
         return []
-    return _Look(series, kind, state, stream, config).events(counted > 0, negatives > 0)
+    return _Look(signal, series, kind, state, stream, config).events(counted > 0, hits > 0)
 
 
 def explain(
-    series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig
+    signal: str, series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig
 ) -> tuple[Reason | None, list[Finding]]:
-    """Why an alert did or did not open at the series' last closed tick, window by window; changes nothing.
+    """Returns why an alert did or did not open at the series' last closed tick, by window; changes nothing.
 
     The first part answers for the whole series, where one answer does: not watched, or warming up.
     """
@@ -94,16 +94,19 @@ def explain(
         return Reason.NOT_WATCHED, []
     if state.tick_ms - stream.start_ms < config.warm_up_ms:
         return Reason.WARMING_UP, []
-    look = _Look(series, kind, state, stream, config)
+    look = _Look(signal, series, kind, state, stream, config)
     return None, [finding for rule in config.kinds[kind].rules for finding in look.findings(rule)]
 
 
 class _Look:
-    """One look at one series at its last closed tick."""
+    """One look at one series at its last closed tick, for one signal."""
 
-    __slots__ = ("_config", "_counts", "_expectation", "_kind", "_series", "_state", "_tick_ms", "_view")
+    __slots__ = ("_config", "_counts", "_expectation", "_kind", "_series", "_signal", "_state", "_tick_ms", "_view")
 
-    def __init__(self, series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig) -> None:
+    def __init__(
+        self, signal: str, series: str, kind: str, state: SeriesState, stream: StreamState, config: AlertConfig
+    ) -> None:
+        self._signal = signal
         self._series = series
         self._kind = kind
         self._state = state
@@ -113,7 +116,7 @@ class _Look:
         self._expectation = state.expectation_at(self._view, config)
         self._counts = state.counts(config)
 
-    def events(self, news: bool, new_negative: bool) -> list[AlertEvent]:
+    def events(self, news: bool, new_hits: bool) -> list[AlertEvent]:
         """Steps every rule of the kind; the volume comes first and speaks for the share."""
         found = []
         for rule in self._config.kinds[self._kind].rules:
@@ -121,7 +124,7 @@ class _Look:
             event = None
             if episode.is_open:
                 event = self._follow(rule, episode, news)
-            elif new_negative and self._covered(rule) is None:
+            elif new_hits and self._covered(rule) is None:
                 event = self._open(rule, episode)
             if event is not None:
                 found.append(event)
@@ -133,7 +136,7 @@ class _Look:
 
     def _judge(self, rule: str, at: int) -> Finding:
         count, settings = self._counts[at], self._config.rules[rule]
-        if count.negative < settings.minimum_negative:
+        if count.hits < settings.minimum_hits:
             return Finding(rule, count, Reason.TOO_FEW)
         reason = screen(count, EXPECTED[rule](self._expectation, count), settings)
         if reason is not None:
@@ -165,9 +168,9 @@ class _Look:
     def _open(self, rule: str, episode: Episode) -> AlertEvent | None:
         """Opens an episode, or the one that ended a short while ago again, on the most surprising window that asks."""
         best: Evidence | None = None
-        fewest = self._config.rules[rule].minimum_negative
+        fewest = self._config.rules[rule].minimum_hits
         for at, count in enumerate(self._counts):
-            if count.negative < fewest:
+            if count.hits < fewest:
                 continue
             finding = self._judge(rule, at)
             evidence = finding.evidence
@@ -219,8 +222,9 @@ class _Look:
         count, interval, peak = evidence.count, evidence.interval(), episode.peak
         assert peak is not None  # an episode has one from its opening
         return AlertEvent(
-            id=alert_id(rule, self._series, episode.onset_ms),
+            id=alert_id(self._signal, rule, self._series, episode.onset_ms),
             revision=episode.version,
+            signal=self._signal,
             rule=rule,
             series=self._series,
             kind=self._kind,
@@ -230,7 +234,7 @@ class _Look:
             onset_ms=episode.onset_ms,
             updated_ms=self._tick_ms,
             window=WindowSpan(count.start_ms, count.end_ms, count.window.seconds),
-            observed=Observed(count.negative, count.total),
+            observed=Observed(count.hits, count.total),
             expected=Expected(rounded(evidence.expected), rounded(evidence.rate), (interval.low, interval.high)),
             p_value=rounded(evidence.p_value),
             level=rounded(evidence.level),
@@ -246,23 +250,23 @@ class _Look:
             settings = self._config.rules[rule]
             for at, count in enumerate(self._counts):
                 evidence = self._evidence(rule, at)
-                if count.negative >= settings.minimum_negative and evidence.surprise <= 1:
+                if count.hits >= settings.minimum_hits and evidence.surprise <= 1:
                     beyond.append(evidence)
-        return tuple(_sentence(evidence) for evidence in sorted(beyond, key=lambda one: one.surprise))
+        return tuple(self._sentence(evidence) for evidence in sorted(beyond, key=lambda one: one.surprise))
+
+    def _sentence(self, evidence: Evidence) -> str:
+        count, interval = evidence.count, evidence.interval()
+        return self._config.wording.evidence(
+            self._signal,
+            evidence.rule,
+            hits=count.hits,
+            total=count.total,
+            seconds=count.window.seconds,
+            expected=evidence.expected,
+            interval=(interval.low, interval.high),
+            p_value=evidence.p_value,
+        )
 
     def _top_items(self, start_ms: int) -> tuple[TopItem, ...]:
         stories = self._state.stories_since(start_ms)[:_TOP_ITEMS]
         return tuple(TopItem(id=identity, seen_ms=seen_ms, weight=weight) for seen_ms, identity, _, weight in stories)
-
-
-def _sentence(evidence: Evidence) -> str:
-    count, interval = evidence.count, evidence.interval()
-    return evidence_text(
-        evidence.rule,
-        count.negative,
-        count.total,
-        count.window.seconds,
-        evidence.expected,
-        (interval.low, interval.high),
-        evidence.p_value,
-    )

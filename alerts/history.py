@@ -16,12 +16,12 @@ import msgspec
 from alerts.clock import day_cell
 from alerts.config import AlertConfig
 
-__all__ = ["NEGATIVE", "TOTAL_MASK", "History", "HistoryRow", "Sight"]
+__all__ = ["HIT", "TOTAL_MASK", "History", "HistoryRow", "Sight"]
 
-NEGATIVE: Final = 1 << 32
-"""A packed count holds the negative items above this bit and all items below it."""
+HIT: Final = 1 << 32
+"""A packed count holds the hits above this bit and all items below it."""
 
-TOTAL_MASK: Final = NEGATIVE - 1
+TOTAL_MASK: Final = HIT - 1
 _REBASE_DAYS: Final = 300  # with the default half-life a weight of 3 million
 
 
@@ -29,7 +29,7 @@ class HistoryRow(msgspec.Struct, array_like=True):
     """A packed `History`."""
 
     day: int = 0
-    negative: dict[int, float] = {}
+    hits: dict[int, float] = {}
     total: dict[int, float] = {}
     left_out: dict[int, float] = {}
     quarter_pairs: float = 0.0
@@ -44,15 +44,15 @@ class HistoryRow(msgspec.Struct, array_like=True):
 
 @dataclass(slots=True)
 class Sight:
-    """The hours that are still in sight: hour to packed count, and quarter of an hour to negative items."""
+    """The hours that are still in sight: hour to packed count, and quarter of an hour to hits."""
 
     hours: dict[int, int] = field(default_factory=dict)
     quarters: dict[int, int] = field(default_factory=dict)
 
     def take(self, hour: int) -> tuple[int, int, int]:
-        """Removes an hour; returns its (negative, total) items and the sum of k(k-1) over its quarters."""
+        """Removes an hour; returns its (hits, total) items and the sum of k(k-1) over its quarters."""
         packed = self.hours.pop(hour, 0)
-        if packed < NEGATIVE:
+        if packed < HIT:
             return 0, packed, 0
         pairs = 0
         for quarter in range(4 * hour, 4 * hour + 4):
@@ -65,15 +65,15 @@ class Sight:
 class History:
     """Counts that have left the horizon, in units of the reference day `day`: see `factor` for today's.
 
-    `negative` and `total` count items per day cell; `left_out` the hours that episodes took from each cell.
-    `hour_pairs` sums k(k-1) of the negative items of an hour, `hour_item_pairs` n(n-1) of all items;
+    `hits` and `total` count items per day cell; `left_out` the hours that episodes took from each cell.
+    `hour_pairs` sums k(k-1) of the hits of an hour, `hour_item_pairs` n(n-1) of all items;
     `day_…` the same of whole days, `quarter_pairs` of quarters of an hour. `block` is the day being summed
     (day, k, n). `spans` are the hours [from, to) of episodes that may still be ahead of `settled_hour`;
     `to` is 0 while the episode is open.
     """
 
     day: int = 0
-    negative: dict[int, float] = field(default_factory=dict)
+    hits: dict[int, float] = field(default_factory=dict)
     total: dict[int, float] = field(default_factory=dict)
     left_out: dict[int, float] = field(default_factory=dict)
     quarter_pairs: float = 0.0
@@ -88,7 +88,7 @@ class History:
     def row(self) -> HistoryRow:
         return HistoryRow(
             self.day,
-            self.negative,
+            self.hits,
             self.total,
             self.left_out,
             self.quarter_pairs,
@@ -167,7 +167,7 @@ class History:
     def _rebase(self, day: int, forgetting: float) -> None:
         factor = forgetting ** (day - self.day)
         self.day = day
-        for cells in (self.negative, self.total, self.left_out):
+        for cells in (self.hits, self.total, self.left_out):
             for cell in cells:
                 cells[cell] *= factor
         self.quarter_pairs *= factor
@@ -179,20 +179,20 @@ class History:
     def _count(self, hour: int, sight: Sight, forgetting: float) -> None:
         day, cell = hour // 24, day_cell(hour)
         weight = self._weight(day, forgetting)
-        negative, total, quarter_pairs = sight.take(hour)
+        hits, total, quarter_pairs = sight.take(hour)
         self.total[cell] = self.total.get(cell, 0.0) + weight * total
-        if negative:
-            self.negative[cell] = self.negative.get(cell, 0.0) + weight * negative
+        if hits:
+            self.hits[cell] = self.hits.get(cell, 0.0) + weight * hits
         if total > 1:
             self.quarter_pairs += weight * quarter_pairs
-            self.hour_pairs += weight * negative * (negative - 1)
+            self.hour_pairs += weight * hits * (hits - 1)
             self.hour_item_pairs += weight * total * (total - 1)
         block_day, k, n = self.block
         if block_day == day:
-            self.block = (day, k + negative, n + total)
+            self.block = (day, k + hits, n + total)
         else:
             if n > 1:
                 weight = self._weight(block_day, forgetting)
                 self.day_pairs += weight * k * (k - 1)
                 self.day_item_pairs += weight * n * (n - 1)
-            self.block = (day, negative, total)
+            self.block = (day, hits, total)

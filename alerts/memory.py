@@ -8,7 +8,10 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Heard", "Mention", "id_key", "story_key"]
+__all__ = ["Heard", "Hits", "Mention", "hit_probability", "id_key", "story_key"]
+
+Hits = tuple[tuple[str, float], ...]
+"""The signals that an item hits, each with the probability that it does."""
 
 _ID_SPACE: Final = 1 << 63  # signatures have 63 bits; ids live above them
 _SIGNATURES: Final = _ID_SPACE - 1
@@ -17,15 +20,14 @@ _SIGNATURES: Final = _ID_SPACE - 1
 class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     """One item as one series sees it.
 
-    `seen_ms` is the clock; `signature` is 63 bits, equal for copies of a title, 0 for none; `negative` is 1
-    for a negative item, else 0; `weight` its probability of being negative.
+    `seen_ms` is the clock; `signature` is 63 bits, equal for copies of a title, 0 for none; `hits` are the signals
+    that it hits in the series.
     """
 
     seen_ms: int
     id: str
     signature: int
-    negative: int
-    weight: float
+    hits: Hits
 
 
 class Heard(Mention, frozen=True, array_like=True, gc=False, order=True):
@@ -37,6 +39,14 @@ class Heard(Mention, frozen=True, array_like=True, gc=False, order=True):
     series: tuple[str, ...] = ()
     source: int = 0
     offset: int = 0
+
+
+def hit_probability(hits: Hits, signal: str) -> float | None:
+    """Returns the probability with which `signal` is hit, None where it is not."""
+    for name, probability in hits:
+        if name == signal:
+            return probability
+    return None
 
 
 def id_key(identity: str) -> int:

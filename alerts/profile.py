@@ -25,7 +25,7 @@ __all__ = ["KindCounts", "KindSnapshot", "flat_snapshot", "snapshot"]
 Array = NDArray[np.float64]
 
 _CELL_EVENTS = 4.0  # pseudo-counts with which each level of the hierarchy is drawn to the coarser one
-_NEGATIVE_EVENTS = 8.0
+_HIT_EVENTS = 8.0
 _WEEK_EVENTS = 10.0
 _PRIOR_SERIES = 3.0  # the configured rate counts as so many series
 _SHARE_ITEMS = 20.0
@@ -38,7 +38,7 @@ _CELL_INDEX = np.concatenate((np.tile(np.arange(24), 5), np.tile(np.arange(24, D
 class KindCounts:
     """Forgotten-to-today counts per hour of the week, shape (168,), and how many series were ever named."""
 
-    negative: Array
+    hits: Array
     total: Array
     series: float
 
@@ -48,9 +48,8 @@ class KindSnapshot:
     """What is believed of a kind until the next renewal.
 
     `rhythm` has shape (168,) and mean 1 over the observed hours, `hours` is the same as a list, `days` (7)
-    its sums; `hourly` is one series' expected negative items per hour of rhythm 1; `share` the negative
-    part of all items; `tests` per window: how many separate looks a week are taken at all series of the
-    kind together.
+    its sums; `hourly` is one series' expected hits per hour of rhythm 1; `share` that of hits among all items;
+    `tests` per window: how many separate looks a week are taken at all series of the kind together.
     """
 
     rhythm: Array
@@ -88,8 +87,8 @@ def _rhythm(counts: KindCounts, stream_total: Array, exposure: Array) -> Array:
     observed = fold_week(exposure)
     coarse = _shrunk(fold_week(stream_total), observed, np.ones(DAY_CELLS), _CELL_EVENTS)
     items = _shrunk(fold_week(counts.total), observed, coarse, _CELL_EVENTS)
-    negative = _shrunk(fold_week(counts.negative), observed, items, _NEGATIVE_EVENTS)
-    fine = _shrunk(counts.negative, exposure, negative[_CELL_INDEX], _WEEK_EVENTS)
+    hits = _shrunk(fold_week(counts.hits), observed, items, _HIT_EVENTS)
+    fine = _shrunk(counts.hits, exposure, hits[_CELL_INDEX], _WEEK_EVENTS)
     weighed = float((fine * exposure).sum())
     return fine * (float(exposure.sum()) / weighed) if weighed > 0 else fine
 
@@ -106,25 +105,25 @@ def _shrunk(counts: Array, exposure: Array, prior: Array, events: float) -> Arra
 
 
 def _hourly(counts: KindCounts, hours: float, config: AlertConfig, kind: KindConfig) -> float:
-    """Negative items per hour that a series of this kind is expected to have before it was watched."""
-    prior = kind.prior_negative_per_day or config.baseline.prior_negative_per_day
-    pooled = float(counts.negative.sum()) / (hours + 1.0)
+    """Hits per hour that a series of this kind is expected to have before it was watched."""
+    prior = kind.prior_hits_per_day or config.baseline.prior_hits_per_day
+    pooled = float(counts.hits.sum()) / (hours + 1.0)
     return (pooled + _PRIOR_SERIES * prior / 24.0) / (counts.series + _PRIOR_SERIES)
 
 
 def _share(counts: KindCounts, config: AlertConfig) -> float:
-    negative = float(counts.negative.sum()) + _SHARE_ITEMS * config.baseline.prior_share
-    return negative / (float(counts.total.sum()) + _SHARE_ITEMS)
+    hits = float(counts.hits.sum()) + _SHARE_ITEMS * config.baseline.prior_share
+    return hits / (float(counts.total.sum()) + _SHARE_ITEMS)
 
 
 def _tests(counts: KindCounts, hours: float, config: AlertConfig) -> tuple[float, ...]:
     """Separate looks a week, per window.
 
-    A window is tested when a negative item arrives, but two looks within one pane see nearly the same: what
-    counts is the number of (series, pane) pairs with a negative item, for a Poisson stream spread evenly
+    A window is tested when a hit arrives, but two looks within one pane see nearly the same: what
+    counts is the number of (series, pane) pairs with a hit, for a Poisson stream spread evenly
     over the series (an upper bound for any other spread).
     """
-    weekly = float(counts.negative.sum()) / (hours + 1.0) * WEEK_HOURS
+    weekly = float(counts.hits.sum()) / (hours + 1.0) * WEEK_HOURS
     series = max(counts.series, 1.0)
 
     def looks(pane_ms: int) -> float:

@@ -4,7 +4,7 @@
     live       what was counted; from `cut` on it stays, and so do episodes
              └─► the series (or stream) as if the new classifier had scored all before `cut`
 
-A new classifier calls more or fewer items negative. Against baselines of the old one its first day would be a surge, or
+A new classifier finds more or fewer hits. Against baselines of the old one its first day would be a surge, or
 a surge would be missed; and windows that still hold the old one's counts would be one against baselines of its own. So
 windows, hours in sight and history change together. `cut` is a full hour, which lies between panes; it should be no
 more than a day old, for hours that have left sight since then are in neither.

@@ -1,9 +1,9 @@
 """What an alert says: wire records, JSON on the topic `alerts`. All times are UTC epoch milliseconds.
 
-    AlertEvent   one change of state of one alert   {id, revision, rule, series, state, …, top_items}
+    AlertEvent   one change of state of one alert   {id, revision, signal, rule, series, state, …, top_items}
       .with_headlines(…)   the same with titles, publishers and links, as the watch stage reads them
 
-An alert's `id` hashes rule, series and onset, so that a redo names it alike. `revision` rises by one with
+An alert's `id` hashes signal, rule, series and onset, so that a redo names it alike. `revision` rises by one with
 every event of an alert: a reader keeps the highest, and a notification's identity is (id, revision).
 """
 
@@ -62,18 +62,18 @@ class WindowSpan(msgspec.Struct, frozen=True):
 
 
 class Observed(msgspec.Struct, frozen=True):
-    negative: int
+    hits: int
     total: int
 
 
 class Expected(msgspec.Struct, frozen=True):
     """What the baseline expected in the same span.
 
-    `negative` is the expected number of negative items; `rate` the same per hour (rule volume) or as a
+    `hits` is the expected number of hits; `rate` the same per hour (rule volume) or as a
     share of the items (rule share); `interval` the central 95 % interval of that number.
     """
 
-    negative: float
+    hits: float
     rate: float
     interval: tuple[int, int]
 
@@ -83,7 +83,7 @@ class Peak(msgspec.Struct, frozen=True):
 
     at_ms: _Time
     seconds: int
-    negative: int
+    hits: int
     total: int
     expected: float
     interval: tuple[int, int]
@@ -91,7 +91,7 @@ class Peak(msgspec.Struct, frozen=True):
 
 
 class TopItem(msgspec.Struct, frozen=True):
-    """A negative item behind the alert; `weight` is its probability of being negative."""
+    """A hit behind the alert; `weight` is the probability that the item hits the signal."""
 
     id: str
     seen_ms: _Time
@@ -110,10 +110,11 @@ class Headline(msgspec.Struct, frozen=True):
 
 
 class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of state of one alert (see the module's text)."""
+    """One change of state of one alert on one `signal` of the profile (see the module's text)."""
 
     id: str
     revision: int
+    signal: str
     rule: str
     series: str
     kind: str
@@ -156,6 +157,6 @@ def rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def alert_id(rule: str, series: str, onset_ms: int) -> str:
-    """32 hex digits that name an alert: the same rule, series and onset always give the same."""
-    return hashlib.sha256(f"{rule}\x00{series}\x00{onset_ms}".encode()).hexdigest()[:32]
+def alert_id(signal: str, rule: str, series: str, onset_ms: int) -> str:
+    """Returns the 32 hex digits that name an alert; the same arguments always give the same."""
+    return hashlib.sha256(f"{signal}\x00{rule}\x00{series}\x00{onset_ms}".encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """A rule looks at one window of one series: how much was seen, how much was expected, how improbable is that.
 
-    volume   negative items against their expected number      negative-binomial tail
-    share    negative items among all items                    beta-binomial tail
+    volume   hits against their expected number   negative-binomial tail
+    share    hits among all items                 beta-binomial tail
 
     count ──► expected ──► screen (cheap: too few? no rise?) ──► look (the tail) ──► judge (open an alert?)
 
@@ -55,8 +55,8 @@ class Reason(StrEnum):
 
     NOT_WATCHED = "this kind of series is not watched by the rules"
     WARMING_UP = "the stream has less history than the warm-up asks for"
-    NOTHING_NEW = "no new negative item in this tick"
-    TOO_FEW = "fewer negative items than the minimum"
+    NOTHING_NEW = "no new hit in this tick"
+    TOO_FEW = "fewer hits than the minimum"
     TOO_FEW_ITEMS = "fewer items than a share needs"
     TOO_FEW_STORIES = "fewer different stories than the minimum"
     NOT_A_RISE = "above the expectation, but by less than the minimum ratio"
@@ -72,12 +72,12 @@ class Reason(StrEnum):
 
 
 class Count(NamedTuple):
-    """What one window of a series holds at a tick: [start, end), negative and all items."""
+    """What one window of a series holds at a tick: [start, end), hits and all items."""
 
     window: Window
     start_ms: int
     end_ms: int
-    negative: int
+    hits: int
     total: int
 
 
@@ -95,8 +95,8 @@ class Evidence:
 
     @property
     def ratio(self) -> float:
-        """Observed to expected negative items."""
-        return self.count.negative / max(self.expected, 1e-9)
+        """Observed to expected hits."""
+        return self.count.hits / max(self.expected, 1e-9)
 
     @property
     def surprise(self) -> float:
@@ -105,12 +105,12 @@ class Evidence:
 
 
 def expected_volume(expectation: Expectation, count: Count) -> float:
-    """Negative items expected in this very span."""
-    return expectation.negatives(count.start_ms, count.end_ms)
+    """Hits expected in this very span."""
+    return expectation.hits(count.start_ms, count.end_ms)
 
 
 def expected_share(expectation: Expectation, count: Count) -> float:
-    """Negative items expected among so many items."""
+    """Hits expected among so many items."""
     alpha, beta = expectation.share(count.window)
     return count.total * alpha / (alpha + beta)
 
@@ -124,17 +124,17 @@ def look_volume(expectation: Expectation, count: Count, level: float) -> Evidenc
         count=count,
         expected=mean,
         rate=mean * HOUR_MS / (count.end_ms - count.start_ms),
-        p_value=volume_tail(count.negative, mean, size) if count.negative > mean else UNSUSPICIOUS,
+        p_value=volume_tail(count.hits, mean, size) if count.hits > mean else UNSUSPICIOUS,
         level=level,
         interval=lambda: volume_interval(mean, size, COVERAGE),
     )
 
 
 def look_share(expectation: Expectation, count: Count, level: float) -> Evidence:
-    """As `look_volume`, for the negative part of the items."""
+    """As `look_volume`, for the share of hits among the items."""
     alpha, beta = expectation.share(count.window)
     mean = expected_share(expectation, count)
-    p_value = share_tail(count.negative, count.total, alpha, beta) if count.negative > mean else UNSUSPICIOUS
+    p_value = share_tail(count.hits, count.total, alpha, beta) if count.hits > mean else UNSUSPICIOUS
     return Evidence(
         rule=SHARE,
         count=count,
@@ -161,11 +161,11 @@ def level_of(rule: str, kind: str, window: int, view: KindView, config: AlertCon
 
 def screen(count: Count, expected: float, rule: RuleConfig) -> Reason | None:
     """The cheap questions: why no tail needs to be computed, or None when one does."""
-    if count.negative < rule.minimum_negative:
+    if count.hits < rule.minimum_hits:
         return Reason.TOO_FEW
     if count.total < rule.minimum_total:
         return Reason.TOO_FEW_ITEMS
-    if count.negative < expected * rule.minimum_ratio:
+    if count.hits < expected * rule.minimum_ratio:
         return Reason.NOT_A_RISE
     return None
 
@@ -183,6 +183,6 @@ def is_critical(evidence: Evidence, rule: RuleConfig) -> bool:
     """Far beyond the level, and by a multiple that matters."""
     return (
         evidence.p_value <= evidence.level * rule.critical_p_factor
-        and evidence.count.negative >= rule.critical_negative
+        and evidence.count.hits >= rule.critical_hits
         and evidence.ratio >= rule.critical_ratio
     )

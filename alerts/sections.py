@@ -1,6 +1,7 @@
 """The sections of the alert rules as they are written: types and defaults, each number with its reason.
 
-RulesFile ─┬─ kinds: KindConfig per kind of series        ├─ baseline: BaselineConfig
+RulesFile ─┬─ signals: those that are watched
+           ├─ kinds: KindConfig per kind of series        ├─ baseline: BaselineConfig
            └─ rules: RuleConfig per rule                  └─ episode: EpisodeConfig
 """
 
@@ -41,18 +42,18 @@ class KindConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     budget_share: float
     rules: tuple[str, ...] = RULES
-    prior_negative_per_day: float | None = None  # the baseline section's unless given
+    prior_hits_per_day: float | None = None  # the baseline section's unless given
 
 
 class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a rule asks for besides being improbable, and when it calls an alert critical."""
 
     budget_share: float = 0.5
-    minimum_negative: int = 3  # fewer is an anecdote, however rare
+    minimum_hits: int = 3  # fewer is an anecdote, however rare
     minimum_stories: int = 3  # different signatures; matters where copies are not collapsed
     minimum_total: int = 3
-    minimum_ratio: float = 1.5  # observed to expected: a busy series makes a 5 % rise significant, and nobody cares
-    critical_negative: int = 6
+    minimum_ratio: float = 1.5  # observed to expected: a busy series makes a 5 % rise significant, but it is no news
+    critical_hits: int = 6
     critical_ratio: float = 4.0
     critical_p_factor: float = 1e-3  # times the level of the test
 
@@ -61,8 +62,8 @@ class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is normal: how fast the past is forgotten and what is believed before there is any."""
 
     half_life_days: float = 14.0
-    prior_negative_per_day: float = 0.5
-    prior_events: float = 0.5  # weight of the kind's rate in a series' own, in negative items
+    prior_hits_per_day: float = 0.5
+    prior_events: float = 0.5  # weight of the kind's rate in a series' own, in hits
     prior_share: float = 0.25
     clumping: float = 0.3  # an hour's variance beyond Poisson, per mean, before it was measured
     day_dispersion: float = 0.2  # the same of a day's count, per squared mean
@@ -107,6 +108,7 @@ class RulesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The mapping as written."""
 
     version: int = 1
+    signals: tuple[str, ...] = ()
     hop_seconds: int = 30
     lateness_seconds: float = 5.0
     windows_seconds: tuple[int, ...] = (900, 7200, 86400)

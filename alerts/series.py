@@ -1,7 +1,7 @@
-"""One series' own state: panes, baseline and episodes.
+"""One series' own state for one signal: panes, baseline and episodes.
 
     what a tick counts (`alerts.copies`) ──► panes per window ──(24 h later)──► History ──► Expectation
-                          └─► latest negative stories                             Episode per rule
+                          └─► latest hits                                   Episode per rule
 
 Everything here follows from the mentions counted and the ticks closed. Nothing decays by being looked at,
 so a series that is silent for a month costs nothing and comes back with the same numbers.
@@ -19,8 +19,8 @@ from alerts.baseline import Expectation
 from alerts.clock import DAY_MS, HOUR_MS
 from alerts.config import AlertConfig
 from alerts.episode import Episode
-from alerts.history import NEGATIVE, TOTAL_MASK, History, HistoryRow, Sight
-from alerts.memory import Mention
+from alerts.history import HIT, TOTAL_MASK, History, HistoryRow, Sight
+from alerts.memory import Mention, hit_probability
 from alerts.rows import decoded
 from alerts.rules import Count
 from alerts.sections import HORIZON_HOURS, MOST_PANES
@@ -28,7 +28,7 @@ from alerts.stream import KindView
 
 __all__ = ["NEVER_MS", "RECENT_KEPT", "SeriesState"]
 
-SERIES_VERSION: Final = 2
+SERIES_VERSION: Final = 3
 RECENT_KEPT: Final = 12
 FORGOTTEN_ITEMS: Final = 1 / 64
 """So much of an item's weight is left when a series is forgotten: of one item after six half-lives, 84 days."""
@@ -57,7 +57,7 @@ class _Row(msgspec.Struct, array_like=True):
 
 
 class SeriesState:
-    """The state of one series (see the module's text). `late` counts mentions that came too late to count.
+    """The state of one series for one signal (see the module's text). `late` counts mentions that came too late.
 
     `tick_ms` is the last tick closed; closing it, or an earlier one, again changes nothing.
     """
@@ -104,15 +104,15 @@ class SeriesState:
         """Closes a tick of a series that is not watched: its mentions are dropped."""
         self.tick_ms = tick_ms
 
-    def apply(self, tick_ms: int, mentions: Sequence[Mention], config: AlertConfig) -> tuple[int, int]:
-        """Counts the mentions that the tick closes, in order; returns (how many counted, how many were negative)."""
+    def apply(self, tick_ms: int, mentions: Sequence[Mention], config: AlertConfig, signal: str) -> tuple[int, int]:
+        """Counts the mentions that the tick closes, in order; returns (how many counted, how many hit `signal`)."""
         self.tick_ms = tick_ms
         if self._lengths is not config.lengths:
             self._align(config)
         hour = (tick_ms - 1) // HOUR_MS
         if hour != self.hour:
             self._turn_hour(hour, config)
-        counted = negatives = 0
+        counted = hits = 0
         first_hour = hour - HORIZON_HOURS + 1
         grain_ms, grain, packed = config.grain_ms, 0, 0
         for mention in mentions:
@@ -125,13 +125,14 @@ class SeriesState:
             grain = mention.seen_ms // grain_ms
             counted += 1
             packed += 1
-            if mention.negative:
-                negatives += 1
-                packed += NEGATIVE
-                self._note(mention)
+            probability = hit_probability(mention.hits, signal) if mention.hits else None
+            if probability is not None:
+                hits += 1
+                packed += HIT
+                self._note(mention, probability)
         if packed:
             self._count(grain * grain_ms, packed, config)
-        return counted, negatives
+        return counted, hits
 
     def _turn_hour(self, hour: int, config: AlertConfig) -> None:
         """Moves the hours that have left the horizon into the history."""
@@ -159,23 +160,23 @@ class SeriesState:
             sight.hours[hour] += packed
         else:
             _new_pane(sight.hours, hour, packed)
-        if packed >= NEGATIVE:
+        if packed >= HIT:
             quarter = seen_ms // _QUARTER_MS
             sight.quarters[quarter] = sight.quarters.get(quarter, 0) + (packed >> 32)
 
-    def _note(self, mention: Mention) -> None:
-        """Keeps the latest negative stories, each signature once."""
+    def _note(self, mention: Mention, probability: float) -> None:
+        """Keeps the latest hits, each signature once."""
         if mention.signature:
             for at, kept in enumerate(self.recent):
                 if kept[2] == mention.signature:
                     del self.recent[at]
                     break
-        self.recent.append((mention.seen_ms, mention.id, mention.signature, mention.weight))
+        self.recent.append((mention.seen_ms, mention.id, mention.signature, probability))
         if len(self.recent) > RECENT_KEPT:
             del self.recent[0]
 
-    def horizon_negative(self) -> int:
-        """Negative items of the last 24 hours (the hours in sight)."""
+    def horizon_hits(self) -> int:
+        """Hits of the last 24 hours (the hours in sight)."""
         return sum(self.sight.hours.values()) >> 32
 
     def counts(self, config: AlertConfig) -> list[Count]:
@@ -198,7 +199,7 @@ class SeriesState:
         return kept
 
     def stories_since(self, start_ms: int) -> list[Recent]:
-        """The latest negative stories seen at or after `start_ms`, newest first."""
+        """The latest hits seen at or after `start_ms`, newest first."""
         return sorted((kept for kept in self.recent if kept[0] >= start_ms), reverse=True)
 
     def to_bytes(self) -> bytes:

@@ -1,6 +1,6 @@
-"""What all series of a partition share: `StreamState`, the pooled history per kind of series.
+"""What all series of a partition share for one signal: `StreamState`, the pooled history per kind of series.
 
-    add(series, seen, negative) ──► recent hours per kind ──(24 h later)──► counts per hour of the week
+    add(series, seen, hit) ───► recent hours per kind ──(24 h later)──► counts per hour of the week
                                                               view(kind, tick) ──► KindView ──► baseline
 
 It is fed from the mentions themselves and never from a `SeriesState`, and counts enter its beliefs a day
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from alerts.clock import HOUR_MS, WEEK_HOURS, day_cell, exposure_hours, fold_week, week_hour
 from alerts.config import AlertConfig
-from alerts.history import NEGATIVE, TOTAL_MASK
+from alerts.history import HIT, TOTAL_MASK
 from alerts.profile import KindCounts, KindSnapshot, snapshot
 from alerts.rows import decoded
 from alerts.sections import HORIZON_HOURS, KindConfig
 
 __all__ = ["KindView", "StreamState", "kind_of"]
 
-STREAM_VERSION: Final = 1
+STREAM_VERSION: Final = 2
 _STEP_HOURS: Final = 6
 _SKETCH_BITS: Final = 2048  # names are counted within 3 % up to 5,000 series, 10 % up to 12,000
 _ROUTES_KEPT: Final = 100_000
@@ -66,7 +66,7 @@ class KindView:
 
 class _KindRow(msgspec.Struct, array_like=True):
     day: int
-    negative: bytes
+    hits: bytes
     total: bytes
     recent: dict[int, int]
     settled: bytes
@@ -84,11 +84,11 @@ class _Row(msgspec.Struct, array_like=True):
 class _Kind:
     """Counts of one kind; `settled` is a bitmap of series names, `pending` the first hours of newer ones."""
 
-    __slots__ = ("day", "negative", "pending", "recent", "settled", "total")
+    __slots__ = ("day", "hits", "pending", "recent", "settled", "total")
 
     def __init__(self) -> None:
         self.day = 0
-        self.negative: Array = np.zeros(WEEK_HOURS)
+        self.hits: Array = np.zeros(WEEK_HOURS)
         self.total: Array = np.zeros(WEEK_HOURS)
         self.recent: dict[int, int] = {}
         self.settled = bytearray(_SKETCH_BITS // 8)
@@ -100,10 +100,10 @@ class _Kind:
             packed = self.recent.pop(hour)
             day = hour // 24
             if day > self.day:
-                self.negative *= forgetting ** (day - self.day)
+                self.hits *= forgetting ** (day - self.day)
                 self.total *= forgetting ** (day - self.day)
                 self.day = day
-            self.negative[week_hour(hour)] += packed >> 32
+            self.hits[week_hour(hour)] += packed >> 32
             self.total[week_hour(hour)] += packed & TOTAL_MASK
         for bit in [bit for bit, hour in self.pending.items() if hour < before_hour]:
             del self.pending[bit]
@@ -113,7 +113,7 @@ class _Kind:
         factor = forgetting ** (today - self.day)
         unset = _SKETCH_BITS - int.from_bytes(self.settled, "little").bit_count()
         series = _SKETCH_BITS * math.log(_SKETCH_BITS / max(unset, 1))
-        return KindCounts(self.negative * factor, self.total * factor, series)
+        return KindCounts(self.hits * factor, self.total * factor, series)
 
 
 class StreamState:
@@ -135,8 +135,8 @@ class StreamState:
         self._views: dict[str, KindView] = {}
         self._exposed: tuple[int, Array] | None = None
 
-    def add(self, series: str, seen_ms: int, negative: int) -> None:
-        """Counts one mention of one series; call it once per mention and series, in any order."""
+    def add(self, series: str, seen_ms: int, hit: bool) -> None:
+        """Counts one mention of one series, which hits the signal or not; once per mention and series, in any order."""
         route = self._routes.get(series)
         kind, bit = route if route is not None else self._enter(series)
         hour = seen_ms // HOUR_MS
@@ -144,7 +144,7 @@ class StreamState:
             self.late += 1
             return
         recent = kind.recent
-        recent[hour] = recent.get(hour, 0) + (NEGATIVE + 1 if negative else 1)
+        recent[hour] = recent.get(hour, 0) + (HIT + 1 if hit else 1)
         if seen_ms < self.start_ms or self.start_ms == 0:
             self.start_ms = seen_ms
             self._views, self._snapshots, self._exposed = {}, {}, None
@@ -224,7 +224,7 @@ class StreamState:
         kinds = {
             name: _KindRow(
                 kind.day,
-                kind.negative.tobytes(),
+                kind.hits.tobytes(),
                 kind.total.tobytes(),
                 kind.recent,
                 bytes(kind.settled),
@@ -243,7 +243,7 @@ class StreamState:
         for name, packed in row.kinds.items():
             kind = state._kinds[name] = _Kind()
             kind.day, kind.recent, kind.pending = packed.day, packed.recent, packed.pending
-            kind.negative = np.frombuffer(packed.negative).copy()
+            kind.hits = np.frombuffer(packed.hits).copy()
             kind.total = np.frombuffer(packed.total).copy()
             kind.settled = bytearray(packed.settled)
         return state

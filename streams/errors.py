@@ -8,7 +8,8 @@ MoodwireError
 ├── TransportError       the broker refused or is damaged
 │   ├── BrokerDamaged    the embedded broker's file is damaged: no retry helps (so is `Damaged`)
 │   ├── StageTaken       another worker already runs this stage on this embedded broker
-│   └── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
+│   ├── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
+│   └── OlderVersion     a record or row has a format of before the first release: start afresh
 ├── BackupFailed         a backup or restore was not done: names the file and the reason
 ├── ReplayRefused        the file starts before what its namespace has already counted
 └── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
@@ -28,6 +29,7 @@ __all__ = [
     "StageTaken",
     "TooLarge",
     "TransportError",
+    "check_version",
 ]
 
 
@@ -106,6 +108,14 @@ class OlderVersion(TransportError):
             f"{what} has version {found}, this moodwire reads {known} alone: an earlier one wrote it. Start afresh in "
             "a namespace of another name (-n), or stop moodwire, delete the topics of this one and its archive"
         )
+
+
+def check_version(what: str, found: int, known: int) -> None:
+    """Raises `NewerVersion` or `OlderVersion` where `what` has another version than the one `known`."""
+    if found > known:
+        raise NewerVersion(what, found, known)
+    if found < known:
+        raise OlderVersion(what, found, known)
 
 
 class ReplayRefused(MoodwireError):

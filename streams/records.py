@@ -30,6 +30,7 @@ VERSION = 2
 Signature = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 
 _Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_SignalName = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -126,7 +127,7 @@ class Scored(msgspec.Struct, kw_only=True, gc=False):
 
 
 class MentionItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What `watch` needs of one item. `negative` is 1 for a negative item, else 0; `weight` its probability.
+    """What `watch` needs of one item in some series. `signals` are those that it hits there, with their probabilities.
 
     Bounds are checked where a record is decoded: anybody may write to a topic.
     """
@@ -135,8 +136,7 @@ class MentionItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: Annotated[str, Meta(min_length=1, max_length=200)]
     seen_ms: _Natural
     signature: _Natural
-    negative: Annotated[int, Meta(ge=0, le=1)]
-    weight: Annotated[float, Meta(ge=0, le=1)]
+    signals: Annotated[dict[_SignalName, Annotated[float, Meta(ge=0, le=1)]], Meta(max_length=100)]
     series: tuple[Annotated[str, Meta(min_length=1, max_length=1_000)], ...]
 
 

@@ -76,7 +76,7 @@ def test_ids_and_dates_of_items(raw: dict[str, Any], want: tuple[str, str, int |
 
 
 def test_ids_of_alerts() -> None:
-    assert alert_id("surge", "entity/HGB", NOW_MS) == "0e2ab5c085e4bb6896cc7a8edd951cb8"
+    assert alert_id("negative", "surge", "entity/HGB", NOW_MS) == "153f7743dea79a33406017f2c30a7e25"
 
 
 def test_tails() -> None:

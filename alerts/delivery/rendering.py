@@ -22,7 +22,7 @@ from rich.text import Text
 
 from alerts.delivery.notice import Notice
 from alerts.records import NEWS, AlertEvent, TopItem
-from alerts.wording import day_text, evidence_text, time_text, window_text
+from alerts.wording import Wording, time_text
 
 __all__ = ["heading", "one_line", "render_notice", "render_plain", "render_rich", "summary"]
 
@@ -32,42 +32,56 @@ _COLOURS: Final = {"warning": "yellow", "critical": "red", "resolved": "green"}
 Label = Callable[[str], str]
 
 
-def heading(event: AlertEvent) -> str:
+def heading(event: AlertEvent, wording: Wording | None = None) -> str:
     """`CRITICAL`, `WARNING`, `RESOLVED`, `STILL WARNING`, `NOW CRITICAL`, `WARNING AGAIN`."""
-    if event.change == "resolved":
-        return "RESOLVED"
-    word = one_line(event.severity).upper()
-    told = {"ongoing": f"STILL {word}", "escalated": f"NOW {word}", "reopened": f"{word} AGAIN"}
-    return told.get(event.change, word)
+    wording = wording or Wording.of()
+    word = one_line(wording.severity(event.severity))
+    return wording.texts.headings.get(event.change, "{severity}").format(severity=word)
 
 
-def summary(event: AlertEvent) -> str:
+def summary(event: AlertEvent, wording: Wording | None = None) -> str:
     """`7 negative in 2 h, expected 0.3 (0 to 2), p 4e-05`; at the end, how long it lasted and its worst."""
-    if event.change == "resolved":
-        minutes = (event.updated_ms - event.onset_ms) // 60_000
-        lasted = window_text(minutes * 60) if minutes < 120 else window_text(minutes // 60 * 3600)
-        peak = event.peak
-        worst = evidence_text(
-            event.rule, peak.negative, peak.total, peak.seconds, peak.expected, peak.interval, peak.p_value
-        )
-        return f"back to normal after {lasted}; at its worst {worst}"
-    return evidence_text(
+    wording = wording or Wording.of()
+    if event.change != "resolved":
+        return _evidence(event, wording)
+    lasted = wording.lasted(event.updated_ms - event.onset_ms)
+    return wording.texts.resolved.format(lasted=lasted, worst=_worst(event, wording))
+
+
+def _evidence(event: AlertEvent, wording: Wording) -> str:
+    return wording.evidence(
+        one_line(event.signal),
         event.rule,
-        event.observed.negative,
-        event.observed.total,
-        event.window.seconds,
-        event.expected.negative,
-        event.expected.interval,
-        event.p_value,
+        hits=event.observed.hits,
+        total=event.observed.total,
+        seconds=event.window.seconds,
+        expected=event.expected.hits,
+        interval=event.expected.interval,
+        p_value=event.p_value,
     )
 
 
-def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> str:
-    """Several lines, the last without a line break; an event that pages nobody takes two lines."""
-    first = f"{time_text(event.updated_ms)}  {heading(event)}  {one_line(label(event.series))}"
-    lines = [first, *textwrap.wrap(summary(event), width, initial_indent="  ", subsequent_indent="  ")]
+def _worst(event: AlertEvent, wording: Wording) -> str:
+    peak = event.peak
+    return wording.evidence(
+        one_line(event.signal),
+        event.rule,
+        hits=peak.hits,
+        total=peak.total,
+        seconds=peak.seconds,
+        expected=peak.expected,
+        interval=peak.interval,
+        p_value=peak.p_value,
+    )
+
+
+def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str, wording: Wording | None = None) -> str:
+    """Several lines, the last without a line break; an event without headlines takes two lines."""
+    wording = wording or Wording.of()
+    first = f"{time_text(event.updated_ms)}  {heading(event, wording)}  {one_line(label(event.series))}"
+    lines = [first, *textwrap.wrap(summary(event, wording), width, initial_indent="  ", subsequent_indent="  ")]
     for item in _shown(event):
-        title = f"{day_text(item.seen_ms)}  {one_line(item.title) or one_line(item.id)}"
+        title = f"{wording.day(item.seen_ms)}  {one_line(item.title) or one_line(item.id)}"
         lines += textwrap.wrap(title, width, initial_indent="  - ", subsequent_indent="    ")
         source = "  ".join(part for part in (_publisher(item.publisher), _address(item.url)) if part)
         if source:
@@ -75,15 +89,16 @@ def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str) -> s
     return "\n".join(lines)
 
 
-def render_rich(event: AlertEvent, *, label: Label = str) -> RenderableType:
+def render_rich(event: AlertEvent, *, label: Label = str, wording: Wording | None = None) -> RenderableType:
     """A framed alert, or a single line for an update and for the end of an episode."""
+    wording = wording or Wording.of()
     colour = _COLOURS["resolved" if event.change == "resolved" else event.severity]
-    title = Text.assemble((heading(event), f"bold {colour}"), "  ", (one_line(label(event.series)), "bold"))
+    title = Text.assemble((heading(event, wording), f"bold {colour}"), "  ", (one_line(label(event.series)), "bold"))
     if not _shown(event):
         when = Text(f"{time_text(event.updated_ms)}  ", style="dim")
-        return Group(when + title, Text(f"  {summary(event)}"))
+        return Group(when + title, Text(f"  {summary(event, wording)}"))
     return Panel(
-        Group(Text(summary(event)), Text(), _headlines(event)),
+        Group(Text(summary(event, wording)), Text(), _headlines(event, wording)),
         title=title,
         title_align="left",
         subtitle=Text(time_text(event.updated_ms), style="dim"),
@@ -93,21 +108,22 @@ def render_rich(event: AlertEvent, *, label: Label = str) -> RenderableType:
     )
 
 
-def render_notice(notice: Notice) -> str:
+def render_notice(notice: Notice, wording: Wording | None = None) -> str:
     """Two lines: `2023-03-10 10:14 UTC  MOODWIRE IN TROUBLE  archive`, and what it is."""
-    state = "MOODWIRE IS WELL AGAIN" if notice.change == "resolved" else "MOODWIRE IN TROUBLE"
+    notices = (wording or Wording.of()).texts.notices
+    state = notices["resolved" if notice.change == "resolved" else "opened"]
     about = " ".join(part for part in (one_line(notice.reason), one_line(notice.subject)) if part)
     return f"{time_text(notice.updated_ms)}  {state}  {about}\n  {one_line(notice.detail)}"
 
 
-def _headlines(event: AlertEvent) -> Table:
+def _headlines(event: AlertEvent, wording: Wording) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(ratio=1)
     for item in _shown(event):
         address = _address(item.url)
         title = Text(one_line(item.title) or one_line(item.id), style=Style(link=address or None))
-        table.add_row(day_text(item.seen_ms), title)
+        table.add_row(wording.day(item.seen_ms), title)
         source = Text("  ").join(
             Text(part, style=Style(dim=True, link=address or None), overflow="ellipsis", no_wrap=True)
             for part in (_publisher(item.publisher), address)

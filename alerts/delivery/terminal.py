@@ -9,16 +9,23 @@ from rich.console import Console
 from alerts.delivery.channel import Delivered, Delivery, Notification
 from alerts.delivery.notice import Notice
 from alerts.delivery.rendering import render_notice, render_plain, render_rich
+from alerts.wording import Wording
 
 __all__ = ["TerminalChannel"]
 
 
 class TerminalChannel:
-    """Prints each event on `console` (stdout unless given); `label` turns a series into a name for people."""
+    """Prints each event on `console` (stdout unless given) in the words of `wording`.
 
-    def __init__(self, console: Console | None = None, label: Callable[[str], str] = str) -> None:
+    `label` turns a series into a name for people.
+    """
+
+    def __init__(
+        self, console: Console | None = None, label: Callable[[str], str] = str, wording: Wording | None = None
+    ) -> None:
         self._console = console or Console()
         self._label = label
+        self._wording = wording or Wording.of()
 
     @property
     def name(self) -> str:
@@ -28,11 +35,11 @@ class TerminalChannel:
         """Always `Delivered`; `now_ms` is not needed here."""
         event = notification.event
         if isinstance(event, Notice):
-            self._console.out(render_notice(event), highlight=False)
+            self._console.out(render_notice(event, self._wording), highlight=False)
         elif self._console.is_terminal:
-            self._console.print(render_rich(event, label=self._label))
+            self._console.print(render_rich(event, label=self._label, wording=self._wording))
         else:
-            self._console.out(render_plain(event, label=self._label), highlight=False)
+            self._console.out(render_plain(event, label=self._label, wording=self._wording), highlight=False)
         return Delivered()
 
     async def aclose(self) -> None:

@@ -57,7 +57,7 @@ async def _present(settings: Settings) -> list[AlertEvent]:
 
 
 def _table(events: list[AlertEvent]) -> Table:
-    table = Table("began (UTC)", "series", "severity", "negative", "expected", box=None, header_style="bold")
+    table = Table("began (UTC)", "series", "severity", "hits", "expected", box=None, header_style="bold")
     table.title, table.title_justify = "The alerts, each at its height", "left"
     for event in events:
         peak = event.peak
@@ -66,7 +66,7 @@ def _table(events: list[AlertEvent]) -> Table:
             utc(event.onset_ms).removesuffix(" UTC"),
             foreign(event.series),
             foreign(event.severity),
-            f"{peak.negative} in {peak.seconds / 3600:g} h",
+            f"{peak.hits} in {peak.seconds / 3600:g} h",
             f"{peak.expected:.2g} ({low} to {high})",
         )
     return table

@@ -118,5 +118,5 @@ def _until(send: Send, end_ms: int) -> bytes:
 
 
 def _sends(layout: Layout, number: int, target: WatchPartition, change: int, cut_ms: int) -> Iterator[Send]:
-    stream, series = target.states()
-    yield from baseline_sends(layout.topic, number, change, cut_ms, stream, series)
+    streams, series = target.states()
+    yield from baseline_sends(layout.topic, number, change, cut_ms, streams, series)

@@ -15,7 +15,7 @@ import msgspec
 
 from alerts import SeriesState, StreamState
 from streams.engine.ports import Send
-from streams.errors import NewerVersion
+from streams.errors import check_version
 from streams.topics import BASELINES_HEADER
 
 __all__ = ["BASELINES_PREFIX", "Baselines", "Prepared", "baseline_sends", "is_baselines"]
@@ -24,19 +24,19 @@ BASELINES_PREFIX = "b/"
 
 PART_BYTES = 512 << 10
 
-FORMAT = 1
+FORMAT = 2
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 class _Part(msgspec.Struct):
-    """Some series of one mentions partition; the first part has what they share."""
+    """Some series of one mentions partition, by signal and name; the first part has what they share, by signal."""
 
     change: int
     cut_ms: int
     part: int
     parts: int
-    stream: bytes = b""
+    streams: dict[str, bytes] = msgspec.field(default_factory=dict)
     series: dict[str, bytes] = msgspec.field(default_factory=dict)
     version: int = FORMAT
 
@@ -53,7 +53,7 @@ class Baselines:
     """What a mentions partition would hold at `cut_ms` if the promoted model had scored everything before."""
 
     cut_ms: int
-    stream: StreamState
+    streams: Mapping[str, StreamState]
     series: Mapping[str, bytes]
 
     def of(self, name: str) -> SeriesState | None:
@@ -68,11 +68,11 @@ def is_baselines(headers: Iterable[tuple[str, bytes]]) -> bool:
 
 
 def baseline_sends(
-    topic: str, partition: int, change: int, cut_ms: int, stream: bytes, series: Mapping[str, bytes]
+    topic: str, partition: int, change: int, cut_ms: int, streams: Mapping[str, bytes], series: Mapping[str, bytes]
 ) -> list[Send]:
     """The records that bring baselines to one mentions partition."""
     groups: list[dict[str, bytes]] = [{}]
-    size = len(stream)
+    size = sum(map(len, streams.values()))
     for name, data in sorted(series.items()):
         if size and size + len(data) > PART_BYTES:
             groups.append({})
@@ -80,7 +80,7 @@ def baseline_sends(
         groups[-1][name] = data
         size += len(data)
     parts = [
-        _Part(change, cut_ms, number, len(groups), stream if number == 0 else b"", group)
+        _Part(change, cut_ms, number, len(groups), dict(streams) if number == 0 else {}, group)
         for number, group in enumerate(groups)
     ]
     headers = ((BASELINES_HEADER, str(change).encode()),)
@@ -89,9 +89,9 @@ def baseline_sends(
 
 def _check(part: _Part) -> None:
     """Raises `msgspec.DecodeError` or ValueError for a part that would be found damaged when its promotion comes."""
-    if not 0 <= part.part < part.parts or (part.part == 0 and not part.stream):
-        raise ValueError(f"part {part.part} of {part.parts} with {len(part.stream)} bytes of what its series share")
-    for data in (*part.series.values(), *filter(None, [part.stream])):
+    if not 0 <= part.part < part.parts or (part.part == 0 and not part.streams):
+        raise ValueError(f"part {part.part} of {part.parts} with {len(part.streams)} signals of what its series share")
+    for data in (*part.series.values(), *part.streams.values()):
         msgspec.msgpack.decode(data)
 
 
@@ -116,8 +116,7 @@ class Prepared:
 
     def _keep(self, value: bytes) -> _Part:
         part = _decoder.decode(value)
-        if part.version > FORMAT:
-            raise NewerVersion("a record of baselines", part.version, FORMAT)
+        check_version("a record of baselines", part.version, FORMAT)
         self._parts.setdefault(part.change, {})[part.part] = value
         return part
 
@@ -127,7 +126,8 @@ class Prepared:
         if not parts or len(parts) < parts[0].parts:
             return None
         series = {name: data for part in parts for name, data in part.series.items()}
-        return Baselines(parts[0].cut_ms, StreamState.from_bytes(parts[0].stream), series)
+        streams = {signal: StreamState.from_bytes(data) for signal, data in parts[0].streams.items()}
+        return Baselines(parts[0].cut_ms, streams, series)
 
     def spend(self, change: int) -> None:
         """The promotion came: its rows and those of earlier ones are not needed once that is written down."""

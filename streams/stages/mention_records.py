@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, OlderVersion, Reject
+from streams.errors import OlderVersion, Reject, check_version
 from streams.records import VERSION, MentionBatch
 from streams.serving.prepared import Prepared
 from streams.topics import change_of
@@ -28,10 +28,7 @@ def read_mentions(record: Record) -> tuple[MentionBatch, int]:
         change = change_of(record.headers)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise Reject("bad_mentions", f"no mentions record: {error}", record.offset) from error
-    if batch.schema > VERSION:
-        raise NewerVersion(f"the mentions record at offset {record.offset}", batch.schema, VERSION)
-    if batch.schema < VERSION:
-        raise OlderVersion(f"the mentions record at offset {record.offset}", batch.schema, VERSION)
+    check_version(f"the mentions record at offset {record.offset}", batch.schema, VERSION)
     if batch.partition >= batch.partitions:
         detail = f"source partition {batch.partition} of a topic with {batch.partitions}"
         raise Reject("bad_mentions", detail, record.offset)
@@ -42,5 +39,5 @@ def take_baselines(prepared: Prepared, record: Record) -> None:
     """Keeps the baselines of a record; raises `Reject`, or `NewerVersion` for those of a version to come."""
     try:
         prepared.take(record.value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OlderVersion) as error:
         raise Reject("bad_baselines", f"no baselines: {error}", record.offset) from error

@@ -15,10 +15,11 @@ from typing import Protocol
 
 import msgspec
 
+from alerts import Hits
 from streams.archive.series import sentiments_of
 from streams.engine.ports import Send
 from streams.limits import RECORD_BYTES
-from streams.records import VERSION, MentionBatch, MentionItem, Scored, Sentiment
+from streams.records import VERSION, MentionBatch, MentionItem, Scored
 from streams.topics import CHANGE_HEADER
 
 __all__ = ["MENTIONS", "mention_sends"]
@@ -95,25 +96,18 @@ def _fitting(batch: Sequence[list[MentionItem]], encoded: _Encoded, *, last: boo
 
 
 def _mentions(item: Scored, count: int) -> dict[int, list[MentionItem]]:
-    """By mentions partition the item's mentions: one for all series in which it has the same sentiment."""
-    grouped: dict[tuple[int, Sentiment], list[str]] = {}
+    """By mentions partition the item's mentions: one for all series in which it hits the same signals alike."""
+    grouped: dict[tuple[int, Hits], list[str]] = {}
     for series, sentiment in sentiments_of(item).items():
         target = zlib.crc32(series.encode()) % count if count > 1 else 0
-        grouped.setdefault((target, sentiment), []).append(series)
+        hits: Hits = (("negative", sentiment.negative),) if sentiment.label == "negative" else ()
+        grouped.setdefault((target, hits), []).append(series)
     found: dict[int, list[MentionItem]] = {}
-    for (target, sentiment), names in grouped.items():
-        found.setdefault(target, []).append(_mention(item, sentiment, tuple(names)))
+    for (target, hits), names in grouped.items():
+        found.setdefault(target, []).append(_mention(item, hits, tuple(names)))
     return found
 
 
-def _mention(item: Scored, sentiment: Sentiment, series: tuple[str, ...]) -> MentionItem:
-    negative = int(sentiment.label == "negative")
-    return MentionItem(
-        item.position.offset,
-        item.news.id,
-        item.news.seen_ms,
-        int(item.signature, 16),
-        negative,
-        sentiment.negative,
-        series,
-    )
+def _mention(item: Scored, hits: Hits, series: tuple[str, ...]) -> MentionItem:
+    signature = int(item.signature, 16)
+    return MentionItem(item.position.offset, item.news.id, item.news.seen_ms, signature, dict(hits), series)

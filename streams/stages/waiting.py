@@ -15,12 +15,13 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from alerts import Heard
-from streams.errors import NewerVersion
+from streams.errors import check_version
 
 __all__ = ["WAITING_PREFIX", "Waiting"]
 
@@ -30,11 +31,15 @@ PART_BYTES: Final = 8 << 10
 """A row: large enough for 100 mentions, small enough to be written anew twice a second."""
 
 _MENTION_BYTES: Final = 48
-FORMAT = 1
+FORMAT = 2
 
 
 class _Part(msgspec.Struct, array_like=True):
-    """Mentions by column; `ids` are 16 bytes each, or texts where one is no such number."""
+    """Mentions by column; `ids` are 16 bytes each, or texts where one is no such number.
+
+    `hits` has a byte a mention, how many signals it hits; `signals` and `probabilities` those of all mentions in turn.
+    Series and signals are numbers in `names`.
+    """
 
     version: int
     sources: list[int]
@@ -42,12 +47,20 @@ class _Part(msgspec.Struct, array_like=True):
     seen: list[int]
     ids: bytes | list[str]
     signatures: bytes
-    negatives: list[int]
-    weights: bytes
+    hits: bytes
+    signals: list[int]
+    probabilities: bytes
     names: list[str]
     series: list[list[int]]
 
 
+class _Head(msgspec.Struct, array_like=True):
+    """What every version begins with."""
+
+    version: int
+
+
+_heads = msgspec.msgpack.Decoder(_Head)
 _parts = msgspec.msgpack.Decoder(_Part)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -202,6 +215,8 @@ def packed(mentions: Sequence[Heard]) -> bytes:
     """The row of a part."""
     numbers: dict[str, int] = {}
     series = [[numbers.setdefault(name, len(numbers)) for name in one.series] for one in mentions]
+    hits = [hit for one in mentions for hit in one.hits]
+    signals = [numbers.setdefault(name, len(numbers)) for name, _ in hits]
     first = mentions[0]
     part = _Part(
         FORMAT,
@@ -210,8 +225,9 @@ def packed(mentions: Sequence[Heard]) -> bytes:
         [one.seen_ms - first.seen_ms for one in mentions],
         _packed_ids([one.id for one in mentions]),
         array("Q", [one.signature for one in mentions]).tobytes(),
-        [one.negative for one in mentions],
-        array("d", [one.weight for one in mentions]).tobytes(),
+        bytes([len(one.hits) for one in mentions]),
+        signals,
+        array("d", [probability for _, probability in hits]).tobytes(),
         list(numbers),
         series,
     )
@@ -228,28 +244,27 @@ def _packed_ids(ids: list[str]) -> bytes | list[str]:
 
 
 def _decoded(row: bytes) -> _Part:
-    """Raises `NewerVersion` or `msgspec.DecodeError`."""
-    part = _parts.decode(row)
-    if part.version > FORMAT:
-        raise NewerVersion("a row of waiting mentions", part.version, FORMAT)
-    return part
+    """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
+    check_version("a row of waiting mentions", _heads.decode(row).version, FORMAT)
+    return _parts.decode(row)
 
 
 def unpacked(row: bytes) -> list[Heard]:
     """The mentions of a part's row, in order. Raises `NewerVersion` or `msgspec.DecodeError`."""
     part = _decoded(row)
-    signatures, weights = array("Q"), array("d")
+    signatures, probabilities = array("Q"), array("d")
     signatures.frombytes(part.signatures)
-    weights.frombytes(part.weights)
+    probabilities.frombytes(part.probabilities)
     ids = part.ids
     if isinstance(ids, bytes):
         text = ids.hex()
         ids = [text[start : start + 32] for start in range(0, len(text), 32)]
     base_ms, names = part.seen.pop(), part.names
     series = [tuple([names[number] for number in numbers]) for numbers in part.series]
+    hits = iter([(names[number], probability) for number, probability in zip(part.signals, probabilities, strict=True)])
     return [
-        Heard(base_ms + seen_ms, item_id, signature, negative, weight, of, source, offset)
-        for seen_ms, item_id, signature, negative, weight, of, source, offset in zip(
-            part.seen, ids, signatures, part.negatives, weights, series, part.sources, part.offsets, strict=True
+        Heard(base_ms + seen_ms, item_id, signature, tuple(islice(hits, count)) if count else (), of, source, offset)
+        for seen_ms, item_id, signature, count, of, source, offset in zip(
+            part.seen, ids, signatures, part.hits, series, part.sources, part.offsets, strict=True
         )
     ]

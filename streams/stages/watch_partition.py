@@ -21,7 +21,15 @@ from streams.records import MentionBatch
 from streams.serving.prepared import BASELINES_PREFIX, Baselines, Prepared, is_baselines
 from streams.stages.mention_records import read_mentions, take_baselines
 from streams.stages.waiting import WAITING_PREFIX, Waiting
-from streams.stages.watch_rows import COPIES_PREFIX, LIMIT_PREFIX, SERIES_PREFIX, KeptLimits, PartitionRow
+from streams.stages.watch_rows import (
+    COPIES_PREFIX,
+    LIMIT_PREFIX,
+    SERIES_PREFIX,
+    KeptLimits,
+    PartitionRow,
+    Series,
+    watched_key,
+)
 from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
 
 __all__ = ["WatchPartition"]
@@ -57,7 +65,11 @@ class WatchPartition:
         self._limit = limit
         self._limits = KeptLimits()
         self._row = PartitionRow.restored(row)
-        self._stream = StreamState.from_bytes(self._row.stream) if self._row.stream else StreamState()
+        stored_streams = self._row.streams
+        self._streams = {
+            signal: StreamState.from_bytes(stored_streams[signal]) if signal in stored_streams else StreamState()
+            for signal in config.signals
+        }
         self._waiting = Waiting()
         self._copies = Copies()
         self._looks = Schedule()
@@ -91,9 +103,9 @@ class WatchPartition:
         yield from self._copies.restore(parts, self._row.copies_part, self._row.tick_ms)
 
     def _restore(self, name: str, data: bytes) -> None:
-        """The series of open alerts alone are needed before they speak."""
+        """The series of open alerts alone are needed before they speak; of a signal that is no longer watched, none."""
         entry = self._series.restore(name, data, self._row.tick_ms)
-        if entry is not None:
+        if entry is not None and entry.signal in self._streams:
             self._plan_next_look(name, entry.state.next_due(self._config))
 
     def _plan_next_look(self, name: str, due_ms: int | None) -> None:
@@ -124,7 +136,7 @@ class WatchPartition:
     @property
     def dropped(self) -> int:
         """Mentions that came over a day late and are in no baseline."""
-        return self._stream.late
+        return max((stream.late for stream in self._streams.values()), default=0)
 
     def begin(self, epoch: str) -> bool:
         """Records are this incarnation's of the own topic from now on: one made again starts from offset 0, and its
@@ -170,7 +182,12 @@ class WatchPartition:
         if found is None:
             return
         self._row.cut_ms = found.cut_ms
-        self._stream = rebased_stream(self._stream, found.stream, found.cut_ms, self._config)
+        self._streams = {
+            signal: rebased_stream(stream, found.streams[signal], found.cut_ms, self._config)
+            if signal in found.streams
+            else stream
+            for signal, stream in self._streams.items()
+        }
         for name in sorted({*self._series.names(), *found.series}):
             self._rebase(name, before, change, found)
             yield []
@@ -198,9 +215,12 @@ class WatchPartition:
             names = tuple([name for name in item.series if kind_of(name) in kinds])
             if not names:
                 continue
-            for name in names:
-                self._stream.add(name, seen_ms, item.negative)
-            heard = Heard(seen_ms, item.id, item.signature, item.negative, item.weight, names, own, item.offset)
+            for signal, stream in self._streams.items():
+                hit = signal in item.signals
+                for name in names:
+                    stream.add(name, seen_ms, hit)
+            hits = tuple(item.signals.items())
+            heard = Heard(seen_ms, item.id, item.signature, hits, names, own, item.offset)
             self._waiting.add(max(tick_of(seen_ms, hop_ms), earliest_ms), heard)
         row.positions.advance(batch)
 
@@ -221,7 +241,8 @@ class WatchPartition:
             return
         until_ms = watermark // self._config.hop_ms * self._config.hop_ms
         while (tick_ms := self._next_tick()) is not None and tick_ms <= until_ms:
-            self._stream.close_tick(tick_ms, self._config)
+            for stream in self._streams.values():
+                stream.close_tick(tick_ms, self._config)
             self._row.tick_ms = max(self._row.tick_ms, tick_ms)
             heard = [one for one in self._waiting.pop(tick_ms) if one.seen_ms >= self._row.cut_ms]
             yield from self._close(tick_ms, heard, self._looks.take(tick_ms))
@@ -233,16 +254,21 @@ class WatchPartition:
         return waiting if look is None else look if waiting is None else min(waiting, look)
 
     def _close(self, tick_ms: int, heard: Sequence[Heard], looks: Iterable[str]) -> Iterator[list[AlertEvent]]:
-        """Close a tick, in steps, one a series."""
+        """Close a tick, in steps, one a series and signal. Which mentions are copies is the same for all signals."""
         counted = self._copies.counted(tick_ms, heard, self._config) if heard else {}
-        for name in sorted({*counted, *looks}):
-            entry = self._series.of(name, tick_ms, self._row.change)
+        keys = {watched_key(signal, name) for signal in self._streams for name in counted}
+        keys.update(looks)
+        for key in sorted(keys):
+            entry = self._series.of(key, tick_ms, self._row.change)
             if tick_ms <= entry.state.tick_ms:
                 continue  # a crash came after this row was written: the tick is in it already
-            mentions = counted.get(name, ())
-            yield close_tick(name, entry.kind, entry.state, self._stream, tick_ms, self._config, mentions)
-            self._series.touch(name, entry)
-            self._plan_next_look(name, entry.state.next_due(self._config))
+            yield self._closed(entry, tick_ms, counted.get(entry.name, ()))
+            self._series.touch(key, entry)
+            self._plan_next_look(key, entry.state.next_due(self._config))
+
+    def _closed(self, entry: Series, tick_ms: int, mentions: Sequence[Heard]) -> list[AlertEvent]:
+        stream = self._streams[entry.signal]
+        return close_tick(entry.signal, entry.name, entry.kind, entry.state, stream, tick_ms, self._config, mentions)
 
     def take_limits(self) -> dict[str, bytes]:
         """Rows to be written before any other effect of the records that were applied since the last call."""
@@ -270,12 +296,15 @@ class WatchPartition:
         """All that was taken is written down, the partition row too: what is quiet leaves memory, in steps."""
         return self._series.settle(self._row.tick_ms)
 
-    def states(self) -> tuple[bytes, dict[str, bytes]]:
-        """What all series share, and each series, as rows hold them."""
-        return self._stream.to_bytes(), self._series.states()
+    def states(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """What all series share, by signal, and each series, by `watched_key`, as rows hold them."""
+        return self._shared(), self._series.states()
+
+    def _shared(self) -> dict[str, bytes]:
+        return {signal: stream.to_bytes() for signal, stream in self._streams.items()}
 
     def partition_row(self) -> bytes:
-        self._row.stream = self._stream.to_bytes()
+        self._row.streams = self._shared()
         self._row.copies_part = self._copies.open_part
         return self._row.encoded()
 

@@ -1,7 +1,7 @@
 """What `watch` writes down of a mentions partition: rows that it goes on from after a crash or on another worker.
 
     "p"              positions, progress and what all series share; written last, so it speaks for the rows before it
-    "s/SERIES"       a series' state at the last tick that was closed for it
+    "s/SIGNAL/SERIES" a series' state for a signal at the last tick that was closed for it
     "w/TICK/PART"    mentions that wait for their tick (`streams.stages.waiting`)
     "c/PART"         what was counted within 24 hours, so that copies are told apart (`alerts.copies`)
     "b/CHANGE/PART"  baselines that wait for a promotion (`streams.serving.prepared`)
@@ -23,7 +23,7 @@ import msgspec
 from alerts import AlertConfig, SeriesState, kind_of
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record
-from streams.errors import NewerVersion
+from streams.errors import check_version
 from streams.records import MentionBatch
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "changelogs_of",
     "progress_by_partition",
     "progress_of",
+    "watched_key",
 ]
 
 PARTITION_KEY = "p"
@@ -45,7 +46,7 @@ SERIES_PREFIX = "s/"
 COPIES_PREFIX = "c/"
 LIMIT_PREFIX = "t/"
 
-ROW_VERSION = 2
+ROW_VERSION = 3
 
 
 class PartitionRow(msgspec.Struct):
@@ -56,7 +57,7 @@ class PartitionRow(msgspec.Struct):
     progress: dict[int, int] = msgspec.field(default_factory=dict)
     partitions: int = 1
     tick_ms: int = 0
-    stream: bytes = b""
+    streams: dict[str, bytes] = msgspec.field(default_factory=dict)  # what all series share, by signal
     version: int = ROW_VERSION
     epochs: list[str] = msgspec.field(default_factory=list)  # of the own topic, in the order first seen
     change: int = 0  # the latest promotion whose mentions came
@@ -67,11 +68,10 @@ class PartitionRow(msgspec.Struct):
     def restored(cls, row: bytes | None) -> Self:
         """From the row of key `PARTITION_KEY`, None where there is none yet.
 
-        Raises `NewerVersion` or `msgspec.DecodeError`.
+        Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`.
         """
         found = msgspec.msgpack.decode(row, type=cls) if row else cls()
-        if found.version > ROW_VERSION:
-            raise NewerVersion("the state of a mentions partition", found.version, ROW_VERSION)
+        check_version("the state of a mentions partition", found.version, ROW_VERSION)
         return found
 
     def hear(self, batch: MentionBatch, latest_ms: int | None = None) -> None:
@@ -134,10 +134,9 @@ class SeriesRow(msgspec.Struct, array_like=True):
 
     @classmethod
     def of(cls, row: bytes) -> Self:
-        """Raises `NewerVersion` or `msgspec.DecodeError`."""
+        """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
         found: Self = _series.decode(row)
-        if found.version > ROW_VERSION:
-            raise NewerVersion("the state of a series", found.version, ROW_VERSION)
+        check_version("the state of a series", found.version, ROW_VERSION)
         return found
 
 
@@ -166,25 +165,31 @@ def progress_by_partition(changelog: Iterable[Record]) -> dict[int, dict[int, in
     return found
 
 
+def watched_key(signal: str, series: str) -> str:
+    """What a series' state for a signal is called: `SIGNAL/SERIES`."""
+    return f"{signal}/{series}"
+
+
 class Series:
-    """A series in memory: its state, and the promotion whose baselines it has."""
+    """A series in memory: its state for a signal, and the promotion whose baselines it has."""
 
-    __slots__ = ("change", "kind", "state")
+    __slots__ = ("change", "kind", "name", "signal", "state")
 
-    def __init__(self, kind: str, change: int, state: SeriesState) -> None:
-        self.kind = kind
+    def __init__(self, key: str, change: int, state: SeriesState) -> None:
+        self.signal, _, self.name = key.partition("/")
+        self.kind = kind_of(self.name)
         self.change = change
         self.state = state
 
     @classmethod
-    def new(cls, name: str, change: int) -> Self:
-        """A series of which nothing was heard yet."""
-        return cls(kind_of(name), change, SeriesState())
+    def new(cls, key: str, change: int) -> Self:
+        """The `watched_key` of a series that was not mentioned yet."""
+        return cls(key, change, SeriesState())
 
     @classmethod
-    def restored(cls, name: str, row: SeriesRow) -> Self:
+    def restored(cls, key: str, row: SeriesRow) -> Self:
         """Raises `alerts.StateError`."""
-        return cls(kind_of(name), row.change, SeriesState.from_bytes(bytes(row.state)))
+        return cls(key, row.change, SeriesState.from_bytes(bytes(row.state)))
 
     def encoded(self, config: AlertConfig) -> bytes:
         state = self.state

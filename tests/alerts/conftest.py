@@ -20,7 +20,7 @@ from alerts import (
     kind_of,
     tick_of,
 )
-from tests.alerts.one_series import heard_by
+from tests.alerts.one_series import SIGNAL, heard_by
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 settings.load_profile("unhurried")
@@ -42,7 +42,7 @@ class Played:
     def add(self, mention: Mention, series: Iterable[str]) -> None:
         series = tuple(series)
         for name in series:
-            self.stream.add(name, mention.seen_ms, mention.negative)
+            self.stream.add(name, mention.seen_ms, bool(mention.hits))
             self.states.setdefault(name, SeriesState())
         self._added += 1
         heard = heard_by(mention, series, self._added)
@@ -59,7 +59,7 @@ class Played:
             for name in sorted({*self.schedule.pop(tick_ms), *counted}):
                 state = self.states[name]
                 mentions = counted.get(name, ())
-                found = close_tick(name, kind_of(name), state, self.stream, tick_ms, self.config, mentions)
+                found = close_tick(SIGNAL, name, kind_of(name), state, self.stream, tick_ms, self.config, mentions)
                 self.events.extend(found)
                 next_ms = state.next_due(self.config)
                 if next_ms is not None:

@@ -13,6 +13,7 @@ def delivery_event(name: str, revision: int = 1) -> AlertEvent:
     return AlertEvent(
         id=name,
         revision=revision,
+        signal="negative",
         rule="volume",
         series="entity/a",
         kind="entity",

@@ -19,14 +19,19 @@ from alerts import (
 from alerts.rules import Count
 from alerts.series import Recent
 
-__all__ = ["OneSeries", "heard_by"]
+__all__ = ["SIGNAL", "OneSeries", "heard_by", "mention_of"]
+
+SIGNAL = "negative"
+
+
+def mention_of(seen_ms: int, identity: str, signature: int, hit: int, probability: float = 0.9) -> Mention:
+    """A mention that hits `SIGNAL`, or nothing."""
+    return Mention(seen_ms, identity, signature, ((SIGNAL, probability),) if hit else ())
 
 
 def heard_by(mention: Mention, series: tuple[str, ...], number: int) -> Heard:
     """The mention as the one of these series that item `number` made."""
-    return Heard(
-        mention.seen_ms, mention.id, mention.signature, mention.negative, mention.weight, series, number, number
-    )
+    return Heard(mention.seen_ms, mention.id, mention.signature, mention.hits, series, number, number)
 
 
 class OneSeries:
@@ -55,7 +60,7 @@ class OneSeries:
         if due:
             counted = self.copies.counted(tick_ms, due, self.config).get(self.series, ())
         kind = kind_of(self.series)
-        return close_tick(self.series, kind, self.state, stream, tick_ms, self.config, counted)
+        return close_tick(SIGNAL, self.series, kind, self.state, stream, tick_ms, self.config, counted)
 
     def next_due(self) -> int | None:
         return self.state.next_due(self.config)

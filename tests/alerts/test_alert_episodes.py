@@ -27,7 +27,7 @@ from alerts.episode import IDLE, calm, close_if_calm, cooling, opened, reopened,
 from alerts.records import alert_id
 from alerts.rules import Count, judge, screen
 from alerts.sections import VOLUME, RuleConfig, Window
-from tests.alerts.one_series import OneSeries
+from tests.alerts.one_series import SIGNAL, OneSeries, mention_of
 
 Play = Callable[..., Any]
 
@@ -36,7 +36,7 @@ HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 DAY_MS = 24 * HOUR_MS
 RULE = RuleConfig()
-CONFIG = AlertConfig.default("entity")
+CONFIG = AlertConfig.default("entity", signal=SIGNAL)
 SETTINGS = CONFIG.episode
 
 
@@ -159,7 +159,7 @@ def test_a_relapse_within_the_cool_down_opens_the_same_alert_again() -> None:
     assert not cooling(IDLE, 11 * HOUR_MS, SETTINGS)
     again = reopened(ended, evidence(4, 0.1, 1e-4), 11 * HOUR_MS, RULE)
     assert (again.is_open, again.onset_ms, again.version, again.state) == (True, HOUR_MS, 3, "firing")
-    assert (again.severity, again.best_p, again.told_negative) == ("critical", 1e-5, 4)
+    assert (again.severity, again.best_p, again.told_hits) == ("critical", 1e-5, 4)
     assert not cooling(again, 11 * HOUR_MS, SETTINGS)
     worse = reopened(ended, evidence(12, 0.1, 1e-9), 11 * HOUR_MS, RULE)
     assert worse.peak is not None
@@ -213,11 +213,11 @@ def quiet_then_burst(burst: int, days: int = 20) -> list[tuple[Mention, list[str
                 seen_ms = START_MS + day * 24 * HOUR_MS + series * 40 * MINUTE_MS + part * 3 * HOUR_MS
                 number = len(items) + 1
                 negative = int((day + series + part) % 7 == 0)
-                items.append((Mention(seen_ms, f"{number:032x}", number, negative, 0.8), [f"entity/{series}"]))
+                items.append((mention_of(seen_ms, f"{number:032x}", number, negative, 0.8), [f"entity/{series}"]))
     start_ms = START_MS + days * 24 * HOUR_MS
     for number in range(burst):
         seen_ms = start_ms + number * 5 * MINUTE_MS
-        items.append((Mention(seen_ms, f"{10**6 + number:032x}", 10**6 + number, 1, 0.9), ["entity/3"]))
+        items.append((mention_of(seen_ms, f"{10**6 + number:032x}", 10**6 + number, 1, 0.9), ["entity/3"]))
     return sorted(items)
 
 
@@ -228,16 +228,16 @@ def test_a_burst_opens_escalates_and_resolves_one_alert(play: Play) -> None:
     assert [change for change in changes if change != "ongoing"] == ["opened", "escalated", "resolved"]
     assert {event.series for event in played.events} == {"entity/3"}
     first, last = played.events[0], played.events[-1]
-    assert {event.id for event in played.events} == {alert_id("volume", "entity/3", first.onset_ms)}
+    assert {event.id for event in played.events} == {alert_id(SIGNAL, "volume", "entity/3", first.onset_ms)}
     assert [event.revision for event in played.events] == list(range(1, len(changes) + 1))
     assert (first.state, last.state) == ("firing", "resolved")
     assert first.onset_ms == first.updated_ms == first.window.end_ms
-    assert first.observed.negative >= 3
-    assert first.expected.negative < 1
-    assert first.expected.interval[1] < first.observed.negative
+    assert first.observed.hits >= 3
+    assert first.expected.hits < 1
+    assert first.expected.interval[1] < first.observed.hits
     assert first.p_value <= first.level
     assert first.peak.p_value == first.p_value
-    assert last.peak.negative >= 12
+    assert last.peak.hits >= 12
     assert last.peak.p_value < first.p_value
     assert any("negative in" in reason for reason in first.reasons)
     assert last.updated_ms > items[-1][0].seen_ms + 36 * HOUR_MS  # the day's window had to empty, a day before too
@@ -247,15 +247,15 @@ def test_a_second_burst_after_the_end_is_told_under_the_same_id(play: Play) -> N
     items = quiet_then_burst(12)
     ended_ms = play(CONFIG, items, items[-1][0].seen_ms + 60 * HOUR_MS).events[-1].updated_ms
     burst = [
-        (Mention(ended_ms + number * 3 * MINUTE_MS, f"{10**7 + number:032x}", 10**7 + number, 1, 0.9), ["entity/3"])
+        (mention_of(ended_ms + number * 3 * MINUTE_MS, f"{10**7 + number:032x}", 10**7 + number, 1, 0.9), ["entity/3"])
         for number in range(8)
     ]
     played = play(CONFIG, [*items, *burst])
     told = [event for event in played.events if event.change != "ongoing"]
     assert [event.change for event in told] == ["opened", "escalated", "resolved", "reopened"]
-    assert {event.id for event in told} == {alert_id("volume", "entity/3", told[0].onset_ms)}
+    assert {event.id for event in told} == {alert_id(SIGNAL, "volume", "entity/3", told[0].onset_ms)}
     assert [event.revision for event in played.events] == list(range(1, len(played.events) + 1))
-    assert (told[-1].severity, told[-1].peak.negative) == ("critical", told[-2].peak.negative)
+    assert (told[-1].severity, told[-1].peak.hits) == ("critical", told[-2].peak.hits)
     assert told[-1].top_items[0].seen_ms >= ended_ms
 
 
@@ -288,8 +288,8 @@ def test_the_wire_has_the_documented_fields(play: Play) -> None:
         "observed",
         "expected",
     } <= set(event)
-    assert set(event["observed"]) == {"negative", "total"}
-    assert set(event["expected"]) == {"negative", "rate", "interval"}
+    assert set(event["observed"]) == {"hits", "total"}
+    assert set(event["expected"]) == {"hits", "rate", "interval"}
     assert len(event["id"]) == 32
 
 
@@ -301,23 +301,23 @@ def test_the_same_mentions_give_the_same_ids(play: Play) -> None:
 def test_one_more_story_than_routine_is_no_alert(play: Play) -> None:
     played = play(CONFIG, quiet_then_burst(2))
     assert played.events == []
-    _, found = explain("entity/3", "entity", played.states["entity/3"], played.stream, CONFIG)
+    _, found = explain(SIGNAL, "entity/3", "entity", played.states["entity/3"], played.stream, CONFIG)
     assert {finding.reason for finding in found} == {Reason.TOO_FEW}
 
 
 def test_nothing_fires_before_the_warm_up(play: Play) -> None:
     played = play(CONFIG, quiet_then_burst(12, days=2))
     assert played.events == []
-    reason, _ = explain("entity/3", "entity", played.states["entity/3"], played.stream, CONFIG)
+    reason, _ = explain(SIGNAL, "entity/3", "entity", played.states["entity/3"], played.stream, CONFIG)
     assert reason is Reason.WARMING_UP
 
 
 def test_explain_names_what_is_open_and_what_is_not_watched(play: Play) -> None:
     played = play(CONFIG, quiet_then_burst(12))
-    _, found = explain("entity/3", "entity", played.states["entity/3"], played.stream, CONFIG)
+    _, found = explain(SIGNAL, "entity/3", "entity", played.states["entity/3"], played.stream, CONFIG)
     by_rule = {rule: {finding.reason for finding in found if finding.rule == rule} for rule in ("volume", "share")}
     assert Reason.STILL_OPEN in by_rule["volume"]
-    reason, _ = explain("source/x", "source", SeriesState(), StreamState(), CONFIG)
+    reason, _ = explain(SIGNAL, "source/x", "source", SeriesState(), StreamState(), CONFIG)
     assert reason is Reason.NOT_WATCHED
 
 
@@ -329,7 +329,7 @@ def test_a_rise_of_the_share_alone_opens_a_share_alert_which_the_volume_would_co
             number = len(items) + 1
             negative = int(part % 10 == 0) if day < 20 else int(part % 10 != 0)
             seen_ms = START_MS + (day * 24 * 60 + part * 36) * MINUTE_MS
-            items.append((Mention(seen_ms, f"{number:032x}", number, negative, 0.8), ["entity/busy"]))
+            items.append((mention_of(seen_ms, f"{number:032x}", number, negative, 0.8), ["entity/busy"]))
     only_share = AlertConfig.from_mapping({"kinds": {"entity": {"budget_share": 1.0, "rules": ["share"]}}})
     assert [event.rule for event in play(only_share, items).opened] == ["share"]
     both = play(CONFIG, items)
@@ -346,8 +346,8 @@ def test_routine_negative_items_never_fire(per_day: int, clump: int) -> None:
         for part in range(per_day):
             number += 1
             minute = 480 + part // clump * 97 + part % clump
-            item = Mention(START_MS + (day * 1440 + minute) * MINUTE_MS, f"{number:032x}", number, 1, 0.9)
-            stream.add("entity/a", item.seen_ms, 1)
+            item = mention_of(START_MS + (day * 1440 + minute) * MINUTE_MS, f"{number:032x}", number, 1, 0.9)
+            stream.add("entity/a", item.seen_ms, True)
             state.add(item)
             tick_ms = tick_of(item.seen_ms, CONFIG.hop_ms)
             stream.close_tick(tick_ms, CONFIG)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from alerts import AlertConfig
 from alerts.clock import day_cell
-from alerts.history import NEGATIVE, History, Sight
+from alerts.history import HIT, History, Sight
 
-CONFIG = AlertConfig.default("entity")
+CONFIG = AlertConfig.default("entity", signal="outage")
 START_HOUR = 482_088  # a Monday, 00:00 UTC
 items = st.lists(st.tuples(st.integers(0, 24 * 500), st.integers(0, 3), st.integers(0, 1)), max_size=120)
 
@@ -22,7 +22,7 @@ def filled(found: list[tuple[int, int, int]]) -> Sight:
     sight = Sight()
     for hour, quarter, negative in sorted(found):
         at = START_HOUR + hour
-        sight.hours[at] = sight.hours.get(at, 0) + (NEGATIVE + 1 if negative else 1)
+        sight.hours[at] = sight.hours.get(at, 0) + (HIT + 1 if negative else 1)
         if negative:
             sight.quarters[4 * at + quarter] = sight.quarters.get(4 * at + quarter, 0) + 1
     return sight
@@ -46,7 +46,7 @@ def test_a_history_is_the_weighted_count_of_what_left_the_sight(found: list[tupl
         negative[day_cell(START_HOUR + hour)] += weigh(hour) * is_negative
     assert {cell: factor * value for cell, value in history.total.items()} == pytest.approx(total)
     positive = {cell: value for cell, value in negative.items() if value}
-    assert {cell: factor * value for cell, value in history.negative.items()} == pytest.approx(positive)
+    assert {cell: factor * value for cell, value in history.hits.items()} == pytest.approx(positive)
     hours = Counter(hour for hour, _, is_negative in found if is_negative)
     quarters = Counter((hour, quarter) for hour, quarter, is_negative in found if is_negative)
     assert factor * history.hour_pairs == pytest.approx(sum(weigh(hour) * k * (k - 1) for hour, k in hours.items()))

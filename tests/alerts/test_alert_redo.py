@@ -21,13 +21,13 @@ from alerts import (
     kind_of,
     tick_of,
 )
-from tests.alerts.one_series import heard_by
+from tests.alerts.one_series import SIGNAL, heard_by, mention_of
 
 START_MS = 1_735_516_800_000
 HOUR_MS = 3_600_000
 CONFIG = AlertConfig.from_mapping(
     {
-        "kinds": {"entity": {"budget_share": 0.5, "prior_negative_per_day": 0.2}, "all": {"budget_share": 0.5}},
+        "kinds": {"entity": {"budget_share": 0.5, "prior_hits_per_day": 0.2}, "all": {"budget_share": 0.5}},
         "warm_up_days": 0.5,
         "false_alarms_per_week": 50,
         "most_probable_level": 0.05,
@@ -57,7 +57,7 @@ def items(seed: int) -> list[Item]:
         for minute in sorted(minutes):
             number = len(found) + 1
             seen_ms = START_MS + round((day * 1440 + minute) * 60_000)
-            mention = Mention(seen_ms, f"{number:032x}", number, draw.randint(0, 1), 0.5)
+            mention = mention_of(seen_ms, f"{number:032x}", number, draw.randint(0, 1), 0.5)
             found.append((mention, ["all", f"entity/{draw.randint(0, 3)}"]))
     return found
 
@@ -74,7 +74,7 @@ def work(
     waiting: dict[int, list[Heard]] = {}
     for number, (mention, names) in enumerate(part):
         for name in names:
-            stream.add(name, mention.seen_ms, mention.negative)
+            stream.add(name, mention.seen_ms, bool(mention.hits))
             states.setdefault(name, SeriesState())
         heard = heard_by(mention, tuple(names), number)
         waiting.setdefault(tick_of(mention.seen_ms, CONFIG.hop_ms), []).append(heard)
@@ -90,7 +90,7 @@ def work(
         counted = copies.counted(tick_ms, sorted(waiting.pop(tick_ms, [])), CONFIG)
         for name in sorted({*counted, *(name for name, due in looks.items() if due == tick_ms)}):
             mentions = counted.get(name, ())
-            events += close_tick(name, kind_of(name), states[name], stream, tick_ms, CONFIG, mentions)
+            events += close_tick(SIGNAL, name, kind_of(name), states[name], stream, tick_ms, CONFIG, mentions)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4))

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from alerts import AlertConfig, Mention
+from tests.alerts.one_series import mention_of
 
 Play = Callable[..., Any]
 
@@ -64,7 +65,7 @@ def stream(
             found += [(int(begun + later), series, int(in_jump or draw.random() < 0.3)) for later in spread]
     for number, (seen_ms, series, negative) in enumerate(sorted(found), start=1):
         names = ["all", f"topic/{series % 12}", f"entity/{series}"]
-        yield Mention(seen_ms, f"{number:032x}", number, negative, float(negative)), names
+        yield mention_of(seen_ms, f"{number:032x}", number, negative, float(negative)), names
 
 
 def many(count: int, low: float, high: float) -> tuple[float, ...]:
@@ -121,7 +122,7 @@ def test_the_rhythm_of_the_day_is_no_alarm(play: Play) -> None:
             seen_ms = int(START_MS + (hour + draw.random()) * HOUR_MS)
             items.append((seen_ms, int(draw.random() < 0.3)))
     mentions = (
-        (Mention(seen_ms, f"{number:032x}", number, negative, 0.5), ["entity/noon"])
+        (mention_of(seen_ms, f"{number:032x}", number, negative, 0.5), ["entity/noon"])
         for number, (seen_ms, negative) in enumerate(sorted(items), start=1)
     )
     assert play(finance(), mentions).opened == []
@@ -135,7 +136,7 @@ def test_a_batch_at_the_same_minute_of_every_day_is_no_alarm(play: Play) -> None
             seen_ms = START_MS + day * 24 * HOUR_MS + 5 * HOUR_MS + int(draw.integers(0, 90_000))
             items.append((seen_ms, int(draw.random() < 0.4)))
     mentions = (
-        (Mention(seen_ms, f"{number:032x}", number, negative, 0.5), ["topic/morning"])
+        (mention_of(seen_ms, f"{number:032x}", number, negative, 0.5), ["topic/morning"])
         for number, (seen_ms, negative) in enumerate(sorted(items), start=1)
     )
     late = [event for event in play(finance(), mentions).opened if event.onset_ms > START_MS + 10 * 24 * HOUR_MS]
@@ -149,7 +150,7 @@ def test_three_negative_items_after_weeks_of_silence_open_an_alert_on_a_watchlis
     begin_ms = START_MS + 36 * 24 * HOUR_MS + 20 * HOUR_MS
     hours = (0.0, 3.05, 13.2, 14.2)[4 - negatives :]
     crisis = [
-        (Mention(begin_ms + round(hour * HOUR_MS), f"{10**9 + at:032x}", 10**9 + at, 1, 0.9), ["watchlist/bank"])
+        (mention_of(begin_ms + round(hour * HOUR_MS), f"{10**9 + at:032x}", 10**9 + at, 1, 0.9), ["watchlist/bank"])
         for at, hour in enumerate(hours)
     ]
     played = play(finance(), sorted(items + crisis))
@@ -166,7 +167,7 @@ def test_the_first_days_of_an_episode_do_not_become_normal(play: Play) -> None:
     items = list(stream(8, weeks=6, rates=rates))
     first, second = START_MS + 22 * 24 * HOUR_MS, START_MS + 32 * 24 * HOUR_MS
     crises = [
-        (Mention(begin + at * 20 * 60_000, f"{10**9 + begin // 10**6 + at:032x}", begin + at, 1, 0.9), ["entity/0"])
+        (mention_of(begin + at * 20 * 60_000, f"{10**9 + begin // 10**6 + at:032x}", begin + at, 1, 0.9), ["entity/0"])
         for begin in (first, second)
         for at in range(40)
     ]
@@ -183,7 +184,7 @@ def test_a_lasting_rise_becomes_the_new_normal(play: Play) -> None:
         rate = 2 if day < 21 else 20
         items += [int(START_MS + (day + part) * 24 * HOUR_MS) for part in draw.random(draw.poisson(rate))]
     mentions = [
-        (Mention(seen_ms, f"{number:032x}", number, int(number % 2), 0.5), ["entity/a"])
+        (mention_of(seen_ms, f"{number:032x}", number, int(number % 2), 0.5), ["entity/a"])
         for number, seen_ms in enumerate(sorted(items), start=1)
     ]
     played = play(finance(), mentions, mentions[-1][0].seen_ms)

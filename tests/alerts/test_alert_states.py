@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alerts import AlertConfig, AlertEvent, Copies, Heard, Mention, SeriesState, StateError, StreamState, tick_of
 from alerts.sections import HORIZON_HOURS
-from tests.alerts.one_series import OneSeries
+from tests.alerts.one_series import SIGNAL, OneSeries, mention_of
 
 HOUR_MS = 3_600_000
 START_MS = 1_735_516_800_000
@@ -21,7 +21,7 @@ SERIES, KIND = "entity/acme", "entity"
 def rules(**changes: object) -> AlertConfig:
     """Rules that fire within days, so that short examples reach every state."""
     mapping: dict[str, object] = {
-        "kinds": {KIND: {"budget_share": 1.0, "prior_negative_per_day": 0.2}},
+        "kinds": {KIND: {"budget_share": 1.0, "prior_hits_per_day": 0.2}},
         "warm_up_days": 0.5,
         "false_alarms_per_week": 50,
         "most_probable_level": 0.05,
@@ -34,7 +34,7 @@ CONFIG = rules()
 
 
 def mention(minute: float, number: int, negative: int = 1, signature: int = 0) -> Mention:
-    return Mention(START_MS + round(minute * 60_000), f"{number:032x}", signature or number + 1, negative, 0.9)
+    return mention_of(START_MS + round(minute * 60_000), f"{number:032x}", signature or number + 1, negative, 0.9)
 
 
 def bursty(seed: int, days: int = 5) -> list[Mention]:
@@ -74,7 +74,7 @@ def run(
         tick_ms = min(candidates)
         while waiting and waiting[0].seen_ms < tick_ms:
             item = waiting.pop(0)
-            stream.add(SERIES, item.seen_ms, item.negative)
+            stream.add(SERIES, item.seen_ms, bool(item.hits))
             state.add(item)
         stream.close_tick(tick_ms, config)
         events += state.close(stream, tick_ms)
@@ -125,7 +125,7 @@ def test_closing_more_ticks_than_needed_changes_nothing(seed: int) -> None:
             continue
         while waiting and waiting[0].seen_ms < tick_ms:
             item = waiting.pop(0)
-            stream.add(SERIES, item.seen_ms, item.negative)
+            stream.add(SERIES, item.seen_ms, bool(item.hits))
             state.add(item)
         stream.close_tick(tick_ms, CONFIG)
         events += state.close(stream, tick_ms)
@@ -138,7 +138,7 @@ def test_the_order_of_adds_within_a_tick_does_not_matter(
     items: list[tuple[int, int, int]], shuffle: random.Random
 ) -> None:
     mentions = [
-        Mention(START_MS + seen, f"{number:032x}", signature + 1, negative, 0.5)
+        mention_of(START_MS + seen, f"{number:032x}", signature + 1, negative, 0.5)
         for number, (seen, signature, negative) in enumerate(items)
     ]
     rows = []
@@ -153,7 +153,7 @@ def test_the_order_of_adds_within_a_tick_does_not_matter(
 
 
 def counts(state: OneSeries) -> list[tuple[int, int]]:
-    return [(count.negative, count.total) for count in state.counts()]
+    return [(count.hits, count.total) for count in state.counts()]
 
 
 @given(st.integers(0, 10**6), st.integers(1, 5))
@@ -168,7 +168,7 @@ def test_copies_never_change_counts(seed: int, copies: int) -> None:
             later = item.seen_ms + draw.randint(0, 10 * HOUR_MS)
             same_id = draw.random() < 0.5
             repeated.append(
-                Mention(
+                mention_of(
                     later,
                     item.id if same_id else f"{draw.getrandbits(100):032x}",
                     draw.getrandbits(60) if same_id else item.signature,
@@ -189,8 +189,8 @@ def test_copies_never_change_counts(seed: int, copies: int) -> None:
 
 def test_the_smallest_copy_is_the_one_that_counts() -> None:
     state = OneSeries(SERIES, CONFIG)
-    state.add(Mention(START_MS + 5_000, "b" * 32, 77, 0, 0.1))
-    state.add(Mention(START_MS + 5_000, "a" * 32, 77, 1, 0.9))
+    state.add(mention_of(START_MS + 5_000, "b" * 32, 77, 0, 0.1))
+    state.add(mention_of(START_MS + 5_000, "a" * 32, 77, 1, 0.9))
     state.close(StreamState(), START_MS + 30_000)
     assert counts(state)[-1] == (1, 1)
     assert [story[1] for story in state.stories()] == ["a" * 32]
@@ -266,15 +266,15 @@ def test_windows_hold_what_was_seen_in_their_span(minutes: list[int], extra: int
         state.close(StreamState(), at)
     for count in state.counts():
         inside = [item for item in mentions if count.start_ms <= item.seen_ms < tick_ms]
-        assert (count.negative, count.total) == (sum(item.negative for item in inside), len(inside))
+        assert (count.hits, count.total) == (sum(bool(item.hits) for item in inside), len(inside))
 
 
 def test_rows_stay_small_however_busy_the_series() -> None:
     draw, state, stream = random.Random(3), OneSeries(SERIES, CONFIG), StreamState()
     largest = 0
     for number in range(12_000):
-        item = Mention(START_MS + number * 5_000, f"{draw.getrandbits(128):032x}", draw.getrandbits(63), 1, 0.9)
-        stream.add(SERIES, item.seen_ms, 1)
+        item = mention_of(START_MS + number * 5_000, f"{draw.getrandbits(128):032x}", draw.getrandbits(63), 1, 0.9)
+        stream.add(SERIES, item.seen_ms, True)
         state.add(item)
         tick_ms = tick_of(item.seen_ms, CONFIG.hop_ms)
         stream.close_tick(tick_ms, CONFIG)
@@ -294,7 +294,7 @@ def test_copies_and_revisions_of_a_day_collapse_however_busy_the_series(others: 
     state.add(mention(0, 1, signature=77))
     for number in range(others):
         seen_ms = START_MS + 60_000 + number * 60_000_000 // max(others, 1)
-        state.add(Mention(seen_ms, f"{draw.getrandbits(128):032x}", draw.getrandbits(63), 0, 0.1))
+        state.add(mention_of(seen_ms, f"{draw.getrandbits(128):032x}", draw.getrandbits(63), 0, 0.1))
     for tick_ms in range(START_MS + HOUR_MS, START_MS + 20 * HOUR_MS, HOUR_MS):
         state.close(stream, tick_ms)
     before = counts(state)[-1][1]
@@ -303,15 +303,15 @@ def test_copies_and_revisions_of_a_day_collapse_however_busy_the_series(others: 
         state.add(item)
     state.close(stream, START_MS + 23 * HOUR_MS + 57 * 60_000)
     assert counts(state)[-1][1] == before == others + 1
-    state.add(Mention(again.seen_ms, again.id, 77, 1, 0.9))
+    state.add(mention_of(again.seen_ms, again.id, 77, 1, 0.9))
     state.close(stream, START_MS + 24 * HOUR_MS + 120_000)
     assert sum(total for _, total in [counts(state)[0]]) == 1
 
 
 def test_an_item_that_says_different_things_of_two_series_is_one_item() -> None:
-    first = Heard(START_MS, "a" * 32, 5, 0, 0.1, ("entity/x",), 1, 7)
-    second = Heard(START_MS, "a" * 32, 5, 1, 0.9, ("entity/y", "all"), 1, 7)
-    revision = Heard(START_MS, "a" * 32, 6, 1, 0.9, ("entity/y", "entity/z"), 2, 9)
+    first = Heard(START_MS, "a" * 32, 5, (), ("entity/x",), 1, 7)
+    second = Heard(START_MS, "a" * 32, 5, ((SIGNAL, 0.9),), ("entity/y", "all"), 1, 7)
+    revision = Heard(START_MS, "a" * 32, 6, ((SIGNAL, 0.9),), ("entity/y", "entity/z"), 2, 9)
     found = Copies().counted(START_MS + 30_000, sorted([revision, second, first]), CONFIG)
     assert found == {"entity/x": [first], "entity/y": [second], "all": [second]}
 
@@ -325,7 +325,7 @@ def test_rows_of_copies_that_are_ahead_are_cut_back_to_any_tick(seed: int) -> No
     for number in range(draw.randint(10, 400)):
         seen_ms = START_MS + draw.randint(0, 60 * HOUR_MS)
         tick_ms = tick_of(seen_ms + draw.choice([0, 0, 0, 20 * HOUR_MS]), CONFIG.hop_ms)
-        one = Heard(seen_ms, f"{draw.randint(0, 300):032x}", draw.randint(1, 200), 0, 0.5, ("a", "b"), number, number)
+        one = Heard(seen_ms, f"{draw.randint(0, 300):032x}", draw.randint(1, 200), (), ("a", "b"), number, number)
         heard.setdefault(tick_ms, []).append(one)
     ticks = sorted(heard)
     cut = draw.randrange(len(ticks))
@@ -370,7 +370,7 @@ def test_a_new_window_in_the_settings_starts_empty_and_the_others_go_on() -> Non
     state.config = rules(windows_seconds=[3600, 86400])
     state.add(mention(62, 2))
     state.close(StreamState(), START_MS + HOUR_MS + 180_000)
-    assert [(count.negative, count.total) for count in state.counts()] == [(1, 1), (2, 2)]
+    assert [(count.hits, count.total) for count in state.counts()] == [(1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x93\x01\x02", b"\xff" * 40])
@@ -383,7 +383,7 @@ def test_a_damaged_row_is_an_error_with_words(data: bytes) -> None:
 
 def test_a_row_of_a_newer_version_is_refused() -> None:
     series, stream = bytearray(SeriesState().to_bytes()), bytearray(StreamState().to_bytes())
-    assert (series[1], stream[1]) == (2, 1)
+    assert (series[1], stream[1]) == (3, 2)
     series[1] = stream[1] = 9
     with pytest.raises(StateError, match="version 9"):
         SeriesState.from_bytes(bytes(series))
@@ -407,7 +407,7 @@ def test_the_stream_believes_the_same_whatever_came_first(seed: int) -> None:
         draw.shuffle(known)
         stream = StreamState()
         for series, seen_ms, negative in known:
-            stream.add(series, seen_ms, negative)
+            stream.add(series, seen_ms, bool(negative))
         stream.close_tick(tick_ms, CONFIG)
         views.append(stream.view(KIND, tick_ms, CONFIG))
     assert views[0] == views[1] == views[2]
@@ -415,7 +415,7 @@ def test_the_stream_believes_the_same_whatever_came_first(seed: int) -> None:
 
 def test_the_stream_leaves_out_what_comes_a_day_late() -> None:
     stream = StreamState()
-    stream.add(SERIES, START_MS, 1)
+    stream.add(SERIES, START_MS, True)
     stream.close_tick(START_MS + 3 * HORIZON_HOURS * HOUR_MS, CONFIG)
-    stream.add(SERIES, START_MS + HOUR_MS, 1)
+    stream.add(SERIES, START_MS + HOUR_MS, True)
     assert stream.late == 1

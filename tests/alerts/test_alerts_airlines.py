@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from alerts import AlertConfig, Mention
+from tests.alerts.one_series import mention_of
 
 Play = Callable[..., Any]
 
@@ -41,7 +42,7 @@ def tweets() -> Iterator[tuple[Mention, list[str]]]:
             seen_ms = ms(tweet["published"].removesuffix("Z"))
             negative = int(tweet["sentiment"] == "negative")
             signature = zlib.crc32(tweet["text"].lower().encode()) + 1
-            yield Mention(seen_ms, tweet["id"], signature, negative, float(negative)), [f"entity/{tweet['entity']}"]
+            yield mention_of(seen_ms, tweet["id"], signature, negative, float(negative)), [f"entity/{tweet['entity']}"]
 
 
 def test_the_storm_weekend_raises_alerts_and_the_days_before_do_not(play: Play) -> None:

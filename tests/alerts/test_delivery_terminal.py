@@ -13,7 +13,7 @@ from rich.console import Console
 from alerts import AlertEvent, TopItem
 from alerts.delivery import Delivered, Notification, TerminalChannel, render_plain, render_rich
 from alerts.records import Expected, Observed, Peak, WindowSpan, alert_id
-from alerts.wording import evidence_text, number_text, p_text, time_text, window_text
+from alerts.wording import Wording, number_text, p_text, time_text
 
 ONSET_MS = 1_678_443_270_000  # 2023-03-10 10:14:30 UTC
 HOUR_MS = 3_600_000
@@ -32,8 +32,9 @@ def alert(**changes: object) -> AlertEvent:
         for at in range(1, 8)
     )
     event = AlertEvent(
-        id=alert_id("volume", "watchlist/northbank", ONSET_MS),
+        id=alert_id("negative", "volume", "watchlist/northbank", ONSET_MS),
         revision=1,
+        signal="negative",
         rule="volume",
         series="watchlist/northbank",
         kind="watchlist",
@@ -146,11 +147,15 @@ def test_an_item_without_a_headline_shows_its_id() -> None:
 
 
 def test_numbers_read_well() -> None:
-    assert [window_text(seconds) for seconds in (45, 900, 7200, 86_400)] == ["45 s", "15 min", "2 h", "24 h"]
+    assert [Wording.of().window(seconds) for seconds in (45, 900, 7200, 86_400)] == ["45 s", "15 min", "2 h", "24 h"]
     assert [number_text(value) for value in (0.0, 0.0312, 0.31, 2.345, 17.6)] == ["0", "0.03", "0.3", "2.3", "18"]
     assert [p_text(value) for value in (0.5, 0.012, 4.2e-5, 1e-300)] == ["0.50", "0.01", "4e-05", "< 1e-99"]
     assert time_text(0) == "1970-01-01 00:00 UTC"
-    assert evidence_text("share", 7, 9, 900, 2.0, (0, 4), 1e-4).startswith("7 of 9 negative in 15 min")
+    wording = Wording.of("en", {"negative": "gloomy"})
+    evidence = wording.evidence(
+        "negative", "share", hits=7, total=9, seconds=900, expected=2.0, interval=(0, 4), p_value=1e-4
+    )
+    assert evidence.startswith("7 of 9 gloomy in 15 min")
 
 
 def test_a_publisher_known_by_its_feed_is_shown_by_its_host() -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from alerts import AlertConfig, Copies, Mention, SeriesState, StreamState, close_tick, kind_of, tick_of
-from tests.alerts.one_series import heard_by
+from tests.alerts.one_series import SIGNAL, heard_by, mention_of
 
 HOUR_MS = 3_600_000
 START_MS = 1_735_516_800_000  # a Monday, 00:00 UTC
@@ -23,7 +23,7 @@ def _mentions(count: int, per_day: float, negative: float, seed: int = 7) -> Ite
     for number in range(count):
         seen += draw.expovariate(per_day / (24 * HOUR_MS))
         is_negative = draw.random() < negative
-        yield Mention(int(seen), f"{number:032x}", draw.getrandbits(62) | 1, int(is_negative), float(is_negative))
+        yield mention_of(int(seen), f"{number:032x}", draw.getrandbits(62) | 1, int(is_negative), 1.0)
 
 
 def _play(series: str, mentions: Iterable[Mention], config: AlertConfig) -> tuple[SeriesState, StreamState, float]:
@@ -33,10 +33,10 @@ def _play(series: str, mentions: Iterable[Mention], config: AlertConfig) -> tupl
     begun = time.process_time()
     for mention in ready:
         tick_ms = tick_of(mention.seen_ms, config.hop_ms)
-        stream.add(series, mention.seen_ms, mention.negative)
+        stream.add(series, mention.seen_ms, bool(mention.hits))
         stream.close_tick(tick_ms, config)
         counted = copies.counted(tick_ms, [mention], config).get(series, ())
-        close_tick(series, kind, state, stream, tick_ms, config, counted)
+        close_tick(SIGNAL, series, kind, state, stream, tick_ms, config, counted)
     spent = time.process_time() - begun
     return state, stream, spent / len(ready) * 1e6
 
@@ -51,7 +51,7 @@ def _per_call(call: object, times: int) -> float:
 
 def measure() -> dict[str, float]:
     """Microseconds (and bytes, where the name says so) of the core's steps."""
-    config = AlertConfig.default("entity", "topic", "all")
+    config = AlertConfig.default("entity", "topic", "all", signal=SIGNAL)
     figures: dict[str, float] = {}
     _, _, figures["quiet_mention_us"] = _play("entity/a", _mentions(20_000, 200, 0.0), config)
     sparse, _, figures["sparse_series_us"] = _play("entity/b", _mentions(3_000, 2, 0.3), config)

@@ -94,7 +94,7 @@ class Feed:
     def item(self, seen_ms: int, series: tuple[str, ...]) -> MentionItem:
         self._source += 1
         digest = hashlib.md5(str(self._source).encode(), usedforsecurity=False).hexdigest()
-        return MentionItem(self._source, digest, seen_ms, int(digest[:15], 16), 0, 0.123, series)
+        return MentionItem(self._source, digest, seen_ms, int(digest[:15], 16), {}, series)
 
     async def take(
         self, progress_ms: int, items: Sequence[MentionItem], partition: int = 0, partitions: int = 1

@@ -181,11 +181,8 @@ class _Counting:
 
 def _mention(item: Scored, series: tuple[str, ...]) -> MentionItem:
     assert item.sentiment is not None
-    bad = int(item.sentiment.label == "negative")
-    weight = item.sentiment.negative
-    return MentionItem(
-        item.position.offset, item.news.id, item.news.seen_ms, int(item.signature, 16), bad, weight, series
-    )
+    hits = {"negative": item.sentiment.negative} if item.sentiment.label == "negative" else {}
+    return MentionItem(item.position.offset, item.news.id, item.news.seen_ms, int(item.signature, 16), hits, series)
 
 
 def _facts(item: Scored, *, is_item: bool) -> Facts:

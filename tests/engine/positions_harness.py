@@ -173,9 +173,9 @@ def make_items(rng: random.Random, partition: int, count: int) -> list[MentionIt
         burst = count // 2 < offset < count // 2 + 8
         now_ms += rng.randint(0, 2_000 if burst else 60_000)
         series = ("all", f"entity/{rng.randint(0, 3)}") if rng.random() < 0.8 else ("all",)
-        negative = int(burst or rng.random() < 0.2)
+        hits = {"negative": 0.9} if burst or rng.random() < 0.2 else {}
         signature = rng.randint(0, 5) if rng.random() < 0.1 else rng.getrandbits(60)
-        items.append(MentionItem(offset, f"{partition}-{offset}", now_ms, signature, negative, 0.9, series))
+        items.append(MentionItem(offset, f"{partition}-{offset}", now_ms, signature, hits, series))
     return items
 
 
@@ -280,7 +280,7 @@ async def run_watch(
         if key.startswith("s/"):
             rows[key] = msgspec.msgpack.decode(row)[-1]
         elif key == PARTITION_KEY:
-            rows[f"{target}|{key}"] = _pooled(msgspec.msgpack.decode(row)["stream"], config)
+            rows[f"{target}|{key}"] = _pooled(msgspec.msgpack.decode(row)["streams"], config)
     alerts: dict[tuple[str, int], bytes] = {}
     for send in outbox.sent:
         assert send.value is not None
@@ -289,11 +289,14 @@ async def run_watch(
     return Outcome(rows, alerts)
 
 
-def _pooled(stream: bytes, config: AlertConfig) -> object:
-    """What all series share once all of it has settled."""
-    state = StreamState.from_bytes(stream)
-    state.close_tick(START_MS + 30 * 24 * 3_600_000, config)
-    return msgspec.msgpack.decode(state.to_bytes(), strict=False)
+def _pooled(streams: dict[str, bytes], config: AlertConfig) -> object:
+    """What all series share, by signal, once all of it has settled."""
+    found: dict[str, object] = {}
+    for signal, stream in streams.items():
+        state = StreamState.from_bytes(stream)
+        state.close_tick(START_MS + 30 * 24 * 3_600_000, config)
+        found[signal] = msgspec.msgpack.decode(state.to_bytes(), strict=False)
+    return found
 
 
 async def _consume(

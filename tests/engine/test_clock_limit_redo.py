@@ -40,7 +40,11 @@ def log_of(rng: random.Random, batches: int) -> list[Record]:
         items = []
         for _ in range(rng.randint(0, 3)):
             seen_ms += rng.randint(0, 10 * MINUTE_MS)
-            items.append(MentionItem(number, f"{number:032x}", seen_ms, number + 1, number % 2, 0.9, ("all",)))
+            items.append(
+                MentionItem(
+                    number, f"{number:032x}", seen_ms, number + 1, {"negative": 0.9} if number % 2 else {}, ("all",)
+                )
+            )
             number += 1
         records.append(record(offset, seen_ms + rng.randint(0, 120) * MINUTE_MS, tuple(items)))
     return records
@@ -81,7 +85,7 @@ async def test_a_limit_that_moves_between_attempts_counts_every_item_once(seed: 
 
 
 def counted(state: FakeState) -> int:
-    row = state.get(0, SERIES_PREFIX + "all")
+    row = state.get(0, SERIES_PREFIX + "negative/all")
     assert row is not None
     found = SeriesState.from_bytes(bytes(SeriesRow.of(row).state))
     return sum(packed & TOTAL_MASK for packed in found.sight.hours.values()) + found.late

@@ -10,7 +10,7 @@ from streams.records import VERSION, MentionBatch, MentionItem
 
 
 def batch(epoch: str, *offsets: int, partition: int = 0) -> MentionBatch:
-    items = tuple(MentionItem(offset, f"{offset}", 1, 1, 0, 0.5, ("all",)) for offset in offsets)
+    items = tuple(MentionItem(offset, f"{offset}", 1, 1, {}, ("all",)) for offset in offsets)
     return MentionBatch(VERSION, epoch, partition, 1, 0, items)
 
 

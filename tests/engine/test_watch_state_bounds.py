@@ -75,7 +75,7 @@ async def test_a_quiet_series_is_a_row_alone_and_counts_on_when_it_speaks() -> N
                 each.stage = each.new_stage()  # a restart reads it no earlier
                 assert (await each.stage.partition(0)).series_count == 0
     rows = [each.store.rows.values for each in (feed, unbroken)]
-    keys = [b"0|s/all", b"0|s/entity/a", f"0|{PARTITION_KEY}".encode()]
+    keys = [b"0|s/negative/all", b"0|s/negative/entity/a", f"0|{PARTITION_KEY}".encode()]
     assert [rows[0][key] for key in keys] == [rows[1][key] for key in keys]
 
 
@@ -83,27 +83,27 @@ async def test_a_quiet_series_is_a_row_alone_and_counts_on_when_it_speaks() -> N
 async def test_a_forgotten_series_begins_anew_whether_its_row_is_left_or_not(restarts: bool) -> None:
     feed = Feed()
     await feed.take(START_MS + 60_000, [feed.item(START_MS, ("all", "entity/a"))])
-    first = feed.store.rows.values[b"0|s/entity/a"]
+    first = feed.store.rows.values[b"0|s/negative/entity/a"]
     for day in range(1, 84):
         await feed.take(START_MS + day * DAY_MS, [feed.item(START_MS + day * DAY_MS - 1, ("all",))])
-    assert feed.store.rows.values[b"0|s/entity/a"] == first
+    assert feed.store.rows.values[b"0|s/negative/entity/a"] == first
     for day in (85, 86):
         if restarts:
             feed.stage = feed.new_stage()
         await feed.take(START_MS + day * DAY_MS, [feed.item(START_MS + day * DAY_MS - 1, ("all",))])
-    assert b"0|s/entity/a" not in feed.store.rows.values
-    assert b"0|s/all" in feed.store.rows.values
+    assert b"0|s/negative/entity/a" not in feed.store.rows.values
+    assert b"0|s/negative/all" in feed.store.rows.values
 
     rows = []
     for is_left in (False, True):
         if is_left:
-            feed.store.rows.values[b"0|s/entity/a"] = first
+            feed.store.rows.values[b"0|s/negative/entity/a"] = first
         feed.stage = feed.new_stage()
         day = 90 if is_left else 88
         seen_ms = START_MS + day * DAY_MS
         await feed.take(seen_ms + 60_000, [feed.item(seen_ms, ("all", "entity/a"))])
-        rows.append(len(feed.store.rows.values[b"0|s/entity/a"]))
-        del feed.store.rows.values[b"0|s/entity/a"]
+        rows.append(len(feed.store.rows.values[b"0|s/negative/entity/a"]))
+        del feed.store.rows.values[b"0|s/negative/entity/a"]
     assert rows[0] == rows[1]
 
 

@@ -70,7 +70,7 @@ def test_a_quiet_weekend_does_not_end_the_crisis(whole: Outcome) -> None:
 
 def test_an_alert_shows_the_headlines_that_made_it(whole: Outcome) -> None:
     alert = next(body for body in whole.alerts.values() if body["series"] == "watchlist/svb")
-    assert alert["observed"]["negative"] >= 3
+    assert alert["observed"]["hits"] >= 3
     assert alert["p_value"] < 0.01
     assert all(item["title"] and item["publisher"] and item["url"] for item in alert["top_items"])
 
@@ -164,5 +164,5 @@ def test_people_s_complaints_work_as_well(shared_data: Path, tmp_path: Path) -> 
     report = replay(tmp_path, stream, "airlines", "--field-map", field_map)
     assert report["items"] + report["revisions"] + report["duplicates"] + report["rejects"] == 14_640
     got = outcome(tmp_path, "airlines")
-    airlines = {key.removeprefix("s/entity/") for key in got.rows if key.startswith("s/entity/")}
+    airlines = {key.removeprefix("s/negative/entity/") for key in got.rows if key.startswith("s/negative/entity/")}
     assert {"Delta", "United", "Southwest", "US Airways", "American"} <= airlines

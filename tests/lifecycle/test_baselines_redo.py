@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from alerts import AlertConfig, AlertEvent, Mention
+from alerts import AlertConfig, AlertEvent
 from alerts.rebase import rebased_series
 from alerts.series import SeriesState
 from streams.archive.memory import MemoryArchive
@@ -23,6 +23,7 @@ from streams.stages.watch import WatchStage
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import Series, SeriesRow
 from streams.topics import CHANGE_HEADER
+from tests.alerts.one_series import SIGNAL, mention_of
 from tests.engine.positions_harness import START_MS, Crash, FakeOutbox, FakeState, Fuse, batches_of, make_items
 from tests.engine.test_positions_property import eager_config
 
@@ -32,7 +33,7 @@ SCHEDULES = 60
 
 def again(item: MentionItem) -> MentionItem:
     """Another model: half of what was not negative is."""
-    return msgspec.structs.replace(item, negative=int(item.negative or item.offset % 2))
+    return msgspec.structs.replace(item, signals=item.signals or ({"negative": 0.9} if item.offset % 2 else {}))
 
 
 @dataclass(frozen=True)
@@ -165,17 +166,17 @@ def test_what_was_counted_before_the_cut_is_the_new_models_and_after_it_what_was
         mentions = []
         for offset in range(number):
             seen_ms = cut_ms - HOUR_MS // 2 + offset
-            mentions.append(Mention(seen_ms, f"a{offset}", 0, 1, 0.9))
-        state.apply(cut_ms, mentions, config)
-    after = [Mention(cut_ms + offset, f"b{offset}", 0, 1, 0.9) for offset in range(2)]
-    live.apply(cut_ms + config.hop_ms, after, config)
+            mentions.append(mention_of(seen_ms, f"a{offset}", 0, 1))
+        state.apply(cut_ms, mentions, config, SIGNAL)
+    after = [mention_of(cut_ms + offset, f"b{offset}", 0, 1) for offset in range(2)]
+    live.apply(cut_ms + config.hop_ms, after, config, SIGNAL)
     merged = rebased_series(live, prepared, cut_ms, config)
-    assert [count.negative for count in merged.counts(config)][1:] == [3, 3]
-    assert merged.horizon_negative() == 3
+    assert [count.hits for count in merged.counts(config)][1:] == [3, 3]
+    assert merged.horizon_hits() == 3
 
 
 def test_baselines_that_are_not_whole_are_not_taken() -> None:
-    series = {f"entity/{number}": msgspec.msgpack.encode(bytes(300_000)) for number in range(5)}
+    series = {f"negative/entity/{number}": msgspec.msgpack.encode(bytes(300_000)) for number in range(5)}
     sends = baseline_sends("mentions", 0, 7, 0, WatchPartition(eager_config(), None, []).states()[0], series)
     assert len(sends) == 5
     prepared = Prepared()

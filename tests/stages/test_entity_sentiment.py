@@ -70,7 +70,7 @@ async def scored(*records: dict[str, object]) -> tuple[list[Scored], FakeOutbox,
 
 
 def told(items: Sequence[MentionItem]) -> dict[str, int]:
-    return {name: item.negative for item in items for name in item.series}
+    return {name: int("negative" in item.signals) for item in items for name in item.series}
 
 
 SUING = news(1, "Northbank & Sons sued Eastcar over faulty brakes", "Northbank & Sons", "Eastcar", "Absent Ltd")
@@ -118,6 +118,6 @@ async def test_the_mentions_of_an_item_are_never_parted(most: int, monkeypatch: 
     positions, counted = SourcePositions(), 0
     for send in sends:
         batch = msgspec.json.decode(send.value or b"", type=MentionBatch)
-        counted += sum("entity/Eastcar" in item.series for item in positions.fresh(batch) if item.negative)
+        counted += sum("entity/Eastcar" in item.series for item in positions.fresh(batch) if "negative" in item.signals)
         positions.advance(batch)
     assert (len(sends), counted) == (4 // most, 4)

@@ -139,8 +139,8 @@ class Watch:
     ) -> None:
         self.offset += 1
         identity = hashlib.md5(str(self.offset).encode(), usedforsecurity=False).hexdigest()
-        series = ("all", "entity/AAPL")
-        items = () if seen_ms is None else (MentionItem(self.offset, identity, seen_ms, 0, negative, 0.9, series),)
+        series, hits = ("all", "entity/AAPL"), {"negative": 0.9} if negative else {}
+        items = () if seen_ms is None else (MentionItem(self.offset, identity, seen_ms, 0, hits, series),)
         batch = MentionBatch(VERSION, "e", partition, partitions, progress_ms, items)
         self.events += self.partition.apply(Record(self.offset, None, msgspec.json.encode(batch), 0))
 

@@ -30,7 +30,7 @@ from tests.alerts.delivery_event import delivery_event
 from tests.engine.positions_harness import EPOCH, START_MS, FakeOutbox, FakeState, Fuse
 from tests.engine.test_positions_property import eager_config
 
-_GOOD = MentionItem(0, "a", START_MS, 7, 1, 0.9, ("all", "entity/X"))
+_GOOD = MentionItem(0, "a", START_MS, 7, {"negative": 0.9}, ("all", "entity/X"))
 
 
 def batch(offset: int, **changed: Any) -> bytes:
@@ -50,15 +50,16 @@ MENTIONS: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...]]] = {
     "seen before 1970": (batch(1, seen_ms=-1), ()),
     "offset beyond 64 bits": (batch(2**64), ()),
     "signature beyond 64 bits": (batch(1, signature=10**30), ()),
-    "two negatives": (batch(1, negative=2), ()),
-    "no weight": (batch(1, weight="NaN"), ()),
+    "more than certain": (batch(1, signals={"negative": 2}), ()),
+    "no probability": (batch(1, signals={"negative": "NaN"}), ()),
+    "a signal without a name": (batch(1, signals={"": 0.5}), ()),
     "series without a name": (batch(1, series=[""]), ()),
     "a partition that its topic has not": (msgspec.json.encode([VERSION, EPOCH, 77, 1, START_MS, []]), ()),
     "change that is no number": (batch(1), ((CHANGE_HEADER, b"soon"),)),
     "endless change": (batch(1), ((CHANGE_HEADER, b"9" * 5_000),)),
     "no baselines": (b"garbage", ((BASELINES_HEADER, b"1"),)),
     "damaged baselines": (
-        baseline_sends("t", 0, 1, 0, b"\x93", {"all": b"\xc1"})[0].value or b"",
+        baseline_sends("t", 0, 1, 0, {"negative": b"\x93"}, {"negative/all": b"\xc1"})[0].value or b"",
         ((BASELINES_HEADER, b"1"),),
     ),
 }

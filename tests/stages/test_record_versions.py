@@ -48,25 +48,26 @@ SCORED_2_PACKED = (
     b"\xadmodel_version\xa51.0.0\xa4late\xc2\xa6schema\x02"
 )
 MENTIONS_2 = (
-    b'[2,"e1",0,1,1750000000000,[[42,"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",1750000000000,78,1,0.7,["entity/LND"]]]]'
+    b'[2,"e1",0,1,1750000000000,[[42,"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",1750000000000,78,{"negative":0.7},'
+    b'["entity/LND"]]]]'
 )
 ALERT_2 = (
-    b'{"id":"a1","revision":1,"rule":"volume","series":"entity/a","kind":"entity","state":"firing","change":"opened",'
-    b'"severity":"warning","onset_ms":1700000000000,"updated_ms":1700000000000,"window":{"start_ms":1699999100000,'
-    b'"end_ms":1700000000000,"seconds":900},"observed":{"negative":3,"total":4},"expected":{"negative":0.1,"rate":0.4,'
-    b'"interval":[0,1]},"p_value":0.00001,"level":0.001,"peak":{"at_ms":1700000000000,"seconds":900,"negative":3,'
+    b'{"id":"a1","revision":1,"signal":"negative","rule":"volume","series":"entity/a","kind":"entity","state":"firing",'
+    b'"change":"opened","severity":"warning","onset_ms":1700000000000,"updated_ms":1700000000000,'
+    b'"window":{"start_ms":1699999100000,"end_ms":1700000000000,"seconds":900},"observed":{"hits":3,"total":4},"expected":{"hits":0.1,"rate":0.4,'
+    b'"interval":[0,1]},"p_value":0.00001,"level":0.001,"peak":{"at_ms":1700000000000,"seconds":900,"hits":3,'
     b'"total":4,"expected":0.1,"interval":[0,1],"p_value":0.00001},"reasons":[],"top_items":[],"schema":2}'
 )
 REJECT_2 = (
     b'{"id":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news","schema":2}'
 )
-PARTITION_ROW_2 = (
+PARTITION_ROW_3 = (
     b"\x8b\xaaown_offset\x05\xa9positions\x81\xa4last\x81\xa2e1\x81\x00)\xa8progress\x81\x00\xcf\x00"
-    b"\x00\x01\x97t \xb4\xf0\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t ?\xc0\xa6stream\xc4\x00\xa7version\x02"
+    b"\x00\x01\x97t \xb4\xf0\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t ?\xc0\xa7streams\x80\xa7version\x03"
     b"\xa6epochs\x90\xa6change\x00\xa6cut_ms\x00\xabcopies_part\x00"
 )
-SERIES_ROW_2 = (
-    b"\x95\x02\x00\xcf\x00\x00\x01\x99$\xb6o\xc0\xc2\x9b\x02\xcf\x00\x00\x01\x97t ?\xc0\xce\x00\x07j\xdf"
+SERIES_ROW_3 = (
+    b"\x95\x03\x00\xcf\x00\x00\x01\x99$\xb6o\xc0\xc2\x9b\x03\xcf\x00\x00\x01\x97t ?\xc0\xce\x00\x07j\xdf"
     b"\x00\x93\xce\x00\r"
     b"\xbb\xa0\xce\x00m\xdd\x00\xce\x05&\\\x00\x93\x81\xce\x03z\x18\x93\xcf\x00\x00\x00\x01\x00\x00\x00"
     b"\x01\x81\xce\x00Y\x02u"
@@ -80,19 +81,20 @@ SERIES_ROW_2 = (
     b"\x00\x00\x00\x00"
     b"\x00\x93\x00\x00\x00\xce\x00\x07j\xc8\x90\x80"
 )
-WAITING_ROW_1 = (
-    b"\x9a\x01\x91\x05\x91-\x92\x00\xcf\x00\x00\x01\x97t \xdc\x00\xc4\x10\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa"
-    b"\xaa\xaa\xaa\xaa\xaa"
-    b"\xaa\xaa\xaa\xc4\x08M\x00\x00\x00\x00\x00\x00\x00\x91\x01\xc4\x08ffffff\xe6?\x91\xaaentity/LND\x91\x91\x00"
+WAITING_ROW_2 = (
+    b"\x9b\x02\x91\x05\x91)\x92\x00\xcf\x00\x00\x01\x97t \xdc\x00\xc4\x10\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa"
+    b"\xaa\xaa\xaa\xaa\xaa\xaa\xc4\x08M\x00\x00\x00\x00\x00\x00\x00\xc4\x01\x01\x91\x01\xc4\x08ffffff\xe6?\x92"
+    b"\xaaentity/LND\xa8negative\x91\x91\x00"
 )
 COPIES_ROW_1 = (
     b"\x01\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00X\xe1NhD\xe1Nh\x00\x00\x00\x00\x99\x99\x99\x99\x99\x99\x99\x99"
     b"\xf5\x7fe\xfd\x1b\\a\x04\x00\x00\x00\x00"
 )
+SERIES = "s/negative/entity/LND"
 WAITING = "w/1750000020000/0"
 ROWS = [
-    ("s/entity/LND", SERIES_ROW_2),
-    (WAITING, WAITING_ROW_1),
+    (SERIES, SERIES_ROW_3),
+    (WAITING, WAITING_ROW_2),
     ("c/0", COPIES_ROW_1),
 ]
 NOW_MS = 1_750_000_100_000
@@ -103,7 +105,7 @@ def record(value: bytes, offset: int = 6) -> Record:
     return Record(offset, None, value, NOW_MS)
 
 
-def restored(row: bytes | None = PARTITION_ROW_2) -> WatchPartition:
+def restored(row: bytes | None = PARTITION_ROW_3) -> WatchPartition:
     return WatchPartition(CONFIG, row, ROWS)
 
 
@@ -129,7 +131,7 @@ def test_news_and_scored_say_what_they_said() -> None:
 
 def test_alerts_and_rejects_say_what_they_said() -> None:
     event = AlertEvent.from_json(ALERT_2)
-    assert (event.id, event.state, event.observed.negative, event.peak.interval) == ("a1", "firing", 3, (0, 1))
+    assert (event.id, event.state, event.observed.hits, event.peak.interval) == ("a1", "firing", 3, (0, 1))
     reject = msgspec.json.decode(REJECT_2, type=RejectRecord)
     assert (reject.reason, reject.raw_bytes()) == ("bad_json", b"{")
 
@@ -143,11 +145,11 @@ def test_rows_are_restored_and_counted_on() -> None:
     for offset, value in enumerate((MENTIONS_2, copy, end), 6):
         partition.apply(record(value, offset))
     rows = partition.take_rows()
-    assert sorted(rows) == ["c/0", "s/entity/LND"]
-    assert b"9" * 32 in rows["s/entity/LND"]
-    assert b"a" * 32 in rows["s/entity/LND"]  # the mention that waited
-    assert b"b" * 32 in rows["s/entity/LND"]
-    assert b"c" * 32 not in rows["s/entity/LND"]  # of a story that was counted
+    assert sorted(rows) == ["c/0", SERIES]
+    assert b"9" * 32 in rows[SERIES]
+    assert b"a" * 32 in rows[SERIES]  # the mention that waited
+    assert b"b" * 32 in rows[SERIES]
+    assert b"c" * 32 not in rows[SERIES]  # of a story that was counted
     assert partition.take_spent() == [WAITING]
 
 
@@ -169,7 +171,7 @@ def test_all_that_is_written_says_its_version() -> None:
     assert b'"schema":2' in ALERT_2
     assert MENTIONS_2.startswith(b"[2,")
     assert VERSION == 2, "a new version needs fixtures of its own"
-    assert b"\xa7version\x02" in restored().partition_row()
+    assert b"\xa7version\x03" in restored().partition_row()
 
 
 def test_newer_news_is_parked_with_the_way_back() -> None:
@@ -198,16 +200,24 @@ def test_older_mentions_wait_with_the_way_to_start_afresh() -> None:
 
 def test_newer_rows_are_refused_before_anything_is_counted() -> None:
     with pytest.raises(NewerVersion, match="upgrade this worker"):
-        restored(PARTITION_ROW_2.replace(b"\xa7version\x02", b"\xa7version\x03"))
-    for key, row in {"s/entity/LND": b"\x95\x03" + SERIES_ROW_2[2:], WAITING: b"\x9a\x02" + WAITING_ROW_1[2:]}.items():
+        restored(PARTITION_ROW_3.replace(b"\xa7version\x03", b"\xa7version\x04"))
+    for key, row in {SERIES: b"\x95\x04" + SERIES_ROW_3[2:], WAITING: b"\x9b\x03" + WAITING_ROW_2[2:]}.items():
         with pytest.raises(NewerVersion, match="upgrade this worker"):
-            WatchPartition(CONFIG, PARTITION_ROW_2, [(key, row)])
+            WatchPartition(CONFIG, PARTITION_ROW_3, [(key, row)])
     with pytest.raises(StateError, match="version 2"):
-        WatchPartition(CONFIG, PARTITION_ROW_2, [("c/0", b"\x02" + COPIES_ROW_1[1:])])
-    state = SERIES_ROW_2.replace(b"\x9b\x02", b"\x9b\x03")
-    partition = WatchPartition(CONFIG, PARTITION_ROW_2, [("s/entity/LND", state), (WAITING, WAITING_ROW_1)])
-    with pytest.raises(StateError, match="version 3"):
+        WatchPartition(CONFIG, PARTITION_ROW_3, [("c/0", b"\x02" + COPIES_ROW_1[1:])])
+    state = SERIES_ROW_3.replace(b"\x9b\x03", b"\x9b\x04")
+    partition = WatchPartition(CONFIG, PARTITION_ROW_3, [(SERIES, state), (WAITING, WAITING_ROW_2)])
+    with pytest.raises(StateError, match="version 4"):
         partition.apply(record(b'[2,"e1",0,1,1750000095000]'))
+
+
+def test_rows_of_before_the_first_release_are_refused_with_the_way_out() -> None:
+    with pytest.raises(OlderVersion, match="Start afresh"):
+        restored(PARTITION_ROW_3.replace(b"\xa7version\x03", b"\xa7version\x02"))
+    for key, row in {SERIES: b"\x95\x02" + SERIES_ROW_3[2:], WAITING: b"\x9b\x01" + WAITING_ROW_2[2:]}.items():
+        with pytest.raises(OlderVersion, match="Start afresh"):
+            WatchPartition(CONFIG, PARTITION_ROW_3, [(key, row)])
 
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:

@@ -16,7 +16,7 @@ SERIES = "entity/LND"
 
 
 def mention(number: int, own_offset: int) -> Record:
-    item = MentionItem(number, f"{number:032x}", START_MS + number * 1_000, number, 0, 1.0, (SERIES,))
+    item = MentionItem(number, f"{number:032x}", START_MS + number * 1_000, number, {}, (SERIES,))
     batch = MentionBatch(
         VERSION, "news", partition=0, partitions=1, progress_ms=START_MS + number * 1_000, items=(item,)
     )

@@ -271,9 +271,7 @@ def _observed(body: bytes) -> dict[str, Any]:
     """Numbers of the event that charts want; nothing when the event has none."""
     event = msgspec.json.decode(body)
     observed = event.get("observed") if isinstance(event, dict) else None
-    return (
-        {key: observed[key] for key in ("negative", "total") if key in observed} if isinstance(observed, dict) else {}
-    )
+    return {key: observed[key] for key in ("hits", "total") if key in observed} if isinstance(observed, dict) else {}
 
 
 def alert_of(source: Mapping[str, Any]) -> StoredAlert:

@@ -103,7 +103,7 @@ ALERT = _ecs() | {
             severity=KEYWORD,
             onset=DATE,
             updated=DATE,
-            observed=_object(negative=FLOAT, total=FLOAT),
+            observed=_object(hits=FLOAT, total=FLOAT),
             body=STORED,
         )
     )

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from models import load_artifact
 from models.training.entry import answer_to
-from models.training_call import ENTRY, Failed, Failure, TrainingRequest, read_answer
+from models.training_call import ENTRY, Failed, Failure, Trained, TrainingRequest, read_answer
 
 
 @pytest.fixture
@@ -74,3 +75,27 @@ def test_the_program_answers_on_standard_output_alone(request_of: TrainingReques
     answer = read_answer(done.stdout)
     assert isinstance(answer, Failed)
     assert answer.failure in {Failure.TRAIN, Failure.PACKAGES}, "without the packages, or without the encoder"
+
+
+def test_a_request_ends_in_an_artifact(small_data: Path, small_encoder: Path, tmp_path: Path) -> None:
+    for package in ("torch", "transformers", "tensorboard", "onnxscript"):
+        pytest.importorskip(package, reason="training needs the extra `train`")
+    asked = TrainingRequest(
+        command="train",
+        data=str(small_data),
+        datasets=[str(small_data / "texts.yaml")],
+        run=str(tmp_path / "run"),
+        artifact=str(tmp_path / "3.1" / "small"),
+        model_version="3.1",
+        language="de",
+        options={
+            "encoder": str(small_encoder), "epochs": "40", "max-tokens": "24", "batch-rows": "16",
+            "learning-rate": "0.001", "device": "cpu", "threads": "1", "patience": "40",
+        },
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", ENTRY], input=msgspec.json.encode(asked), stdout=subprocess.PIPE, check=True
+    )
+    assert read_answer(done.stdout) == Trained(asked.artifact)
+    artifact = load_artifact(Path(asked.artifact))
+    assert (artifact.name, artifact.version, artifact.language) == ("small", "3.1", "de")

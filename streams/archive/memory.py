@@ -136,10 +136,10 @@ class MemoryArchive:
             for item in rows[-limit:]
         ]
 
-    async def places(self) -> list[tuple[str, int]]:
+    async def source_partitions(self) -> list[tuple[str, int]]:
         return list({(item.position.epoch, item.position.partition) for item in self._versions.values()})
 
-    async def placed(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+    async def items_after(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
         found = [
             item
             for item in self._versions.values()

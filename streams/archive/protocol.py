@@ -226,11 +226,11 @@ class Archive(Protocol):
     ) -> list[RecentStory]:
         """The newest `limit` versions of a source partition before an offset, oldest first."""
 
-    async def places(self) -> list[tuple[str, int]]:
+    async def source_partitions(self) -> list[tuple[str, int]]:
         """The (epoch, source partition) of which versions are stored, in no particular order."""
 
-    async def placed(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
-        """The next versions of a place after an offset, by offset, as they were scored first."""
+    async def items_after(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+        """The next versions of a source partition after an offset, by offset, as they were scored first."""
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         """Keeps every state; an older revision never replaces a newer one as the alert's present state."""

@@ -26,13 +26,13 @@ __all__ = [
     "alert_history",
     "alerts",
     "is_new",
+    "items_after",
     "items_by_id",
     "notifications",
-    "placed",
-    "places",
     "rates",
     "revisions",
     "search",
+    "source_partitions",
     "stats",
     "stories",
     "story",
@@ -163,11 +163,11 @@ def stories(
     ]
 
 
-def places(db: sqlite3.Connection) -> list[tuple[str, int]]:
+def source_partitions(db: sqlite3.Connection) -> list[tuple[str, int]]:
     return [(epoch, partition) for epoch, partition in db.execute("SELECT DISTINCT epoch, partition FROM versions")]
 
 
-def placed(db: sqlite3.Connection, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+def items_after(db: sqlite3.Connection, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
     return _items(
         db,
         "SELECT body FROM versions WHERE epoch = ? AND partition = ? AND offset > ? ORDER BY offset LIMIT ?",

@@ -94,11 +94,11 @@ class SqliteArchive:
     ) -> list[RecentStory]:
         return await self._reader.do(lambda db: queries.stories(db, partition, epoch, before_offset, since_ms, limit))
 
-    async def places(self) -> list[tuple[str, int]]:
-        return await self._reader.do(queries.places)
+    async def source_partitions(self) -> list[tuple[str, int]]:
+        return await self._reader.do(queries.source_partitions)
 
-    async def placed(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
-        return await self._reader.do(lambda db: queries.placed(db, epoch, partition, after_offset, limit))
+    async def items_after(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+        return await self._reader.do(lambda db: queries.items_after(db, epoch, partition, after_offset, limit))
 
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         rows = [astuple(alert) for alert in alerts]

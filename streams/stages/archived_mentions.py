@@ -123,7 +123,7 @@ def _followed(layout: Layout, epoch: str, sources: Sequence[_Source]) -> list[Se
 
 async def _open(archive: Archive, layout: Layout) -> tuple[list[str], list[_Source]]:
     """The epochs in the order in which they were scored, and the source partitions at their first items."""
-    firsts = {place: await _page(archive, layout.page, *place) for place in await archive.places()}
+    firsts = {place: await _page(archive, layout.page, *place) for place in await archive.source_partitions()}
     began: dict[str, int] = {}
     for (epoch, _), items in firsts.items():
         if items:
@@ -138,4 +138,4 @@ async def _open(archive: Archive, layout: Layout) -> tuple[list[str], list[_Sour
 
 
 async def _page(archive: Archive, limit: int, epoch: str, partition: int, after_offset: int = -1) -> list[Scored]:
-    return await archive.placed(epoch=epoch, partition=partition, after_offset=after_offset, limit=limit)
+    return await archive.items_after(epoch=epoch, partition=partition, after_offset=after_offset, limit=limit)

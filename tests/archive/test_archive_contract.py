@@ -133,17 +133,17 @@ async def test_a_claim_that_nothing_followed_is_the_redo_s_own(archive: Archive)
 
 
 async def test_versions_by_their_place(archive: Archive) -> None:
-    assert await archive.places() == []
-    assert await archive.placed(epoch="e", partition=0, after_offset=-1, limit=9) == []
+    assert await archive.source_partitions() == []
+    assert await archive.items_after(epoch="e", partition=0, after_offset=-1, limit=9) == []
     versions = [scored(1, content=f"v{n}", offset=n) for n in range(5)]
     other = scored(2, partition=1)
     await archive.write_items([versions[n] for n in (3, 0, 4, 1, 2)])
     await archive.write_items([other, scored(2, offset=8)])  # the last one is a duplicate
-    assert sorted(await archive.places()) == [("e", 0), ("e", 1)]
-    assert await archive.placed(epoch="e", partition=0, after_offset=-1, limit=3) == versions[:3]
-    assert await archive.placed(epoch="e", partition=0, after_offset=2, limit=9) == versions[3:]
-    assert await archive.placed(epoch="e", partition=1, after_offset=-1, limit=9) == [other]
-    assert await archive.placed(epoch="other", partition=0, after_offset=-1, limit=9) == []
+    assert sorted(await archive.source_partitions()) == [("e", 0), ("e", 1)]
+    assert await archive.items_after(epoch="e", partition=0, after_offset=-1, limit=3) == versions[:3]
+    assert await archive.items_after(epoch="e", partition=0, after_offset=2, limit=9) == versions[3:]
+    assert await archive.items_after(epoch="e", partition=1, after_offset=-1, limit=9) == [other]
+    assert await archive.items_after(epoch="other", partition=0, after_offset=-1, limit=9) == []
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])

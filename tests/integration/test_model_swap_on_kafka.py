@@ -161,8 +161,8 @@ async def _items(settings: Settings) -> list[Scored]:
     try:
         return [
             item
-            for epoch, partition in await archive.places()
-            for item in await archive.placed(epoch=epoch, partition=partition, after_offset=-1, limit=100_000)
+            for epoch, partition in await archive.source_partitions()
+            for item in await archive.items_after(epoch=epoch, partition=partition, after_offset=-1, limit=100_000)
         ]
     finally:
         await archive.close()

@@ -114,8 +114,10 @@ class World:
                 await running
             items = [
                 item
-                for place in await archive.places()
-                for item in await archive.placed(epoch=place[0], partition=place[1], after_offset=-1, limit=100_000)
+                for place in await archive.source_partitions()
+                for item in await archive.items_after(
+                    epoch=place[0], partition=place[1], after_offset=-1, limit=100_000
+                )
             ]
             since_ms = START_MS + BEFORE_DAYS * DAY_MS - HOUR_MS
             return items, [alert.series for alert in await archive.alerts(limit=1_000, since_ms=since_ms)]

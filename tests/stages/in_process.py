@@ -68,7 +68,7 @@ class Played:
     counts: dict[str, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
 
     async def facts(self) -> Facts:
-        items = await self.archive.placed(epoch="e", partition=0, after_offset=-1, limit=1_000_000)
+        items = await self.archive.items_after(epoch="e", partition=0, after_offset=-1, limit=1_000_000)
         return Facts(
             events=event_facts(self.events),
             items=len(items),

@@ -66,7 +66,7 @@ async def scored(*records: dict[str, object]) -> tuple[list[Scored], FakeOutbox,
         options, PROFILE, READER, {"en": model}, archive, outbox, FieldMap.default(), clock=lambda: NOW_MS
     )
     await stage.handle(run_of([record(offset, value) for offset, value in enumerate(records)]))
-    return await archive.placed(epoch="e", partition=0, after_offset=-1, limit=99), outbox, model
+    return await archive.items_after(epoch="e", partition=0, after_offset=-1, limit=99), outbox, model
 
 
 def told(items: Sequence[MentionItem]) -> dict[str, int]:

@@ -75,7 +75,7 @@ async def test_an_item_from_a_clock_that_is_ahead_keeps_its_time_and_moves_none(
     )  # fmt: skip
     assert first.items == second.items
     assert [one.seen_ms for one in first.items] == [NOW_MS + ahead_ms, NOW_MS]
-    archived = await archive.placed(epoch="e", partition=0, after_offset=-1, limit=9)
+    archived = await archive.items_after(epoch="e", partition=0, after_offset=-1, limit=9)
     assert [one.news.seen_ms for one in archived] == [NOW_MS + ahead_ms, NOW_MS]
 
 

@@ -191,11 +191,11 @@ class ElasticArchive:
             partition=partition, epoch=epoch, before_offset=before_offset, since_ms=since_ms, limit=limit
         )
 
-    async def places(self) -> list[tuple[str, int]]:
-        return await self.reader.places()
+    async def source_partitions(self) -> list[tuple[str, int]]:
+        return await self.reader.source_partitions()
 
-    async def placed(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
-        return await self.reader.placed(epoch, partition, after_offset, limit)
+    async def items_after(self, *, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+        return await self.reader.items_after(epoch, partition, after_offset, limit)
 
     async def alerts(
         self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100

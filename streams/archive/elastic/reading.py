@@ -195,7 +195,7 @@ class Reader:
             body["search_after"] = hits[-1]["sort"]
         return rows[::-1]
 
-    async def places(self) -> list[tuple[str, int]]:
+    async def source_partitions(self) -> list[tuple[str, int]]:
         await self.refresh(self._names.days)
         fields = [
             {"epoch": {"terms": {"field": "moodwire.position.epoch"}}},
@@ -213,7 +213,7 @@ class Reader:
                 return places
             after = {"after": found["after_key"]}
 
-    async def placed(self, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
+    async def items_after(self, epoch: str, partition: int, after_offset: int, limit: int) -> list[Scored]:
         filters = [
             {"term": {"moodwire.position.epoch": epoch}},
             {"term": {"moodwire.position.partition": partition}},

@@ -24,6 +24,7 @@ DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
 TRACING = ROOT / "streams" / "observe" / "tracing.py"
 CHARTS = ROOT / "models" / "evaluation" / "charts.py"
 FRAMES = ROOT / "streams" / "library"  # the extra `frames`
+BUILD = ROOT / "streams" / "public" / "hatch_build.py"
 TOP_LEVEL = {"alerts", "deploy", "models", "streams", "tests"}
 
 
@@ -80,7 +81,7 @@ def _dependencies(project: dict[str, object], extra: str = "cpu") -> list[str]:
 def _imported_distributions() -> set[str]:
     """The distributions behind every third-party import of the run-time packages."""
     sources = [path for package in ("streams", "models", "alerts") for path in (ROOT / package).rglob("*.py")]
-    optional = (ROOT / "models" / "training", TRACING, CHARTS, FRAMES)
+    optional = (ROOT / "models" / "training", TRACING, CHARTS, FRAMES, BUILD)
     runtime = [path for path in sources if not any(path.is_relative_to(other) for other in optional)]
     trees = [node for path in runtime for node in ast.walk(ast.parse(path.read_bytes()))]
     names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}
@@ -190,7 +191,8 @@ def test_the_wheel_carries_the_models_and_the_profiles(tmp_path: Path) -> None:
     carried = set(zipfile.ZipFile(wheel).namelist())
     data = {str(path.relative_to(ROOT)) for folder in DATA_FOLDERS for path in folder.rglob("*") if _is_data(path)}
     assert data
-    assert data - carried == set()
+    assert {f"moodwire/{path}" for path in data} - carried == set()
+    assert {name.partition("/")[0] for name in carried if ".dist-info" not in name} == {"moodwire"}
 
 
 def _is_data(path: Path) -> bool:

@@ -95,8 +95,8 @@ def test_what_is_copied_builds_a_wheel_with_models_and_profiles(image: Dockerfil
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("models/artifacts/*/model.onnx", "streams/profiles/finance/profile.yaml", "streams/cli/__init__.py"):
-        assert any(fnmatch(name, needed) for name in names), needed
-    assert not [name for name in names if name.startswith("models/training/") or "__pycache__" in name]
+        assert any(fnmatch(name, f"moodwire/{needed}") for name in names), needed
+    assert not [name for name in names if name.startswith("moodwire/models/training/") or "__pycache__" in name]
 
 
 def _copy(source: str, context: Path) -> None:

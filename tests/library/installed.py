@@ -30,13 +30,13 @@ class Installed:
         # A path in a .pth file is searched, and the .pth files in it are not read: this checkout stays out.
         (self.packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
 
-    def run(self, program: Path) -> str:
-        """What the program printed, run as a notebook's kernel is: the folder of the program is searched first."""
+    def run(self, *words: str | Path, folder: Path) -> str:
+        """What `python WORDS` printed in the folder; it must end well."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(("MOODWIRE_", "PYTHON"))}
         done = subprocess.run(
-            [self._folder / "venv" / "bin" / "python", program],
+            [self._folder / "venv" / "bin" / "python", *words],
             env=env | {"MOODWIRE_DATA_DIR": str(self._folder / "data"), "MOODWIRE_THREADS": "1"},
-            cwd=program.parent, capture_output=True, text=True, check=False,
+            cwd=folder, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -49,6 +49,25 @@ if __name__ == "__main__":
 """
 
 
+COMMAND = """
+import asyncio
+from moodwire.command import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+import moodwire.streams.feeds.documents.pool as pool
+
+async def parsed():
+    async with pool.ParserPool() as parser:
+        rss = b"<rss version='2.0'><channel><item><title>Lender collapses</title></item></channel></rss>"
+        return await parser.parse(rss, {}, "https://example.org/")
+
+print(asyncio.run(parsed()).entries[0]["title"])
+"""
+"""The console script, and in the same process a document that the parser process reads."""
+
+
 @pytest.fixture(scope="module", params=["wheel", "wheel:editable"])
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(tmp_path_factory.mktemp("installed"), request.param)
@@ -71,7 +90,7 @@ def notebook(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_it_scores_beside_foreign_packages_here_and_in_a_spawned_process(installed: Installed, notebook: Path) -> None:
-    found = json.loads(installed.run(notebook))
+    found = json.loads(installed.run(notebook, folder=notebook.parent))
     assert found["same"]
     assert found["languages"] == "en"
     assert "there is no namespace 'typo'" in found["refused"]
@@ -81,8 +100,14 @@ def test_it_scores_beside_foreign_packages_here_and_in_a_spawned_process(install
     assert found["names"] == ["alerts", "models", "streams", "streams.mine"], "what is yours, and nothing of ours"
     editable = found["file"].startswith(str(ROOT))
     assert editable or found["file"].startswith(str(installed.packages))
-    assert editable != (installed.packages / "streams").exists()
+    assert editable != (installed.packages / "moodwire").exists()
 
 
-def test_the_wheel_has_the_public_package_once(installed: Installed) -> None:
-    assert list(installed.packages.rglob("streams/public")) == []
+@pytest.mark.slow
+def test_the_command_line_runs_beside_foreign_packages_and_so_do_the_programs_that_it_starts(
+    installed: Installed, notebook: Path
+) -> None:
+    words = ("-c", COMMAND, "score", "--json", "Lender collapses")
+    record, feed = installed.run(*words, folder=notebook.parent).splitlines()
+    assert json.loads(record)["language"] == "en"
+    assert feed == "Lender collapses"

@@ -13,7 +13,8 @@ moodwire[frames]. Folders called `models`, `alerts` or `streams` beside your not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from moodwire._own import install
 
@@ -22,8 +23,17 @@ install()
 if TYPE_CHECKING:
     from streams.errors import MoodwireError
     from streams.library import Archive, Scorer, open_archive, score
-else:
-    from moodwire.streams.errors import MoodwireError
-    from moodwire.streams.library import Archive, Scorer, open_archive, score
 
 __all__ = ["Archive", "MoodwireError", "Scorer", "open_archive", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for: the command line shares this package, and `moodwire --help` needs none of it."""
+    if name not in __all__:
+        raise AttributeError(f"moodwire has no {name!r}; it has {', '.join(__all__)}")
+    module = "moodwire.streams.errors" if name == "MoodwireError" else "moodwire.streams.library"
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["install"]
+__all__ = ["install", "root"]
 
 _PREFIX = "moodwire."
 _PACKAGES = frozenset({"alerts", "models", "streams"})
@@ -26,11 +26,11 @@ _PACKAGES = frozenset({"alerts", "models", "streams"})
 def install() -> None:
     """Makes the packages importable below `moodwire`; a second call changes nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder(_root()))
+        sys.meta_path.insert(0, _Finder(root()))
 
 
-def _root() -> Path:
-    """The folder that holds the packages: site-packages, or the checkout of an editable install."""
+def root() -> Path:
+    """Returns the folder that holds the packages: this one, or the checkout of an editable install."""
     for folder in Path(__file__).resolve().parents:
         if (folder / "streams" / "library").is_dir():
             return folder

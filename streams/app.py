@@ -178,14 +178,14 @@ class Pipeline:
         stage = build(app)
         if self.operations is not None:
             stage = self.operations.stage(name, stage)
-        apart = {"score": settings.score_seconds, "watch": settings.watch_seconds}
-        apart_seconds = apart.get(name, 0.0) if self._live else 0.0
+        intervals = {"score": settings.score_seconds, "watch": settings.watch_seconds}
+        min_run_interval_seconds = intervals.get(name, 0.0) if self._live else 0.0
         source = topics.sources[name]
         return run_stage(
             app,
             source,
             stage,
-            apart_seconds=apart_seconds,
+            min_run_interval_seconds=min_run_interval_seconds,
             parking=self._parking(app, name, source),
             finish=self.delivering.finish if name == "deliver" and self.delivering is not None else nothing,
         )
@@ -290,7 +290,7 @@ class Pipeline:
             self.archive,
             channels,
             FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
-            hold=lambda: app.consumer.hold(),
+            check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * 3_600_000),
             shared=bool(self.settings.topics.foreign("alerts")),

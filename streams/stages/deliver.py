@@ -28,7 +28,7 @@ from streams.errors import Reject
 from streams.stages.deliver_book import Book, wall_ms
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
-from streams.stages.deliver_senders import Hold, Senders
+from streams.stages.deliver_senders import LeaseCheck, Senders
 
 __all__ = ["DEADLINE_MS", "DELIVERIES", "DeliverStage"]
 
@@ -48,8 +48,8 @@ async def _always() -> None:
 class DeliverStage:
     """Plans runs of alert events; as an async context manager it also sends and copies until it is left.
 
-    `hold` raises unless this worker still owns its partitions; `clock` gives the wall clock in ms; `deadline_ms` is how
-    long a notification is tried. `shared` says that others write to the topic too: their records are passed over.
+    `check_lease` raises unless this worker still owns its partitions; `clock` gives the wall clock in ms; `deadline_ms`
+    is how long a notification is tried. `shared`: others write to the topic too, and their records are passed over.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class DeliverStage:
         channels: Sequence[Channel],
         state: StateStore,
         *,
-        hold: Hold = _always,
+        check_lease: LeaseCheck = _always,
         clock: Callable[[], int] = wall_ms,
         observer: StageObserver | None = None,
         deadline_ms: int = DEADLINE_MS,
@@ -66,7 +66,7 @@ class DeliverStage:
     ) -> None:
         self._shared = shared
         self.book = Book(state, [channel.name for channel in channels], clock)
-        self.senders = Senders(self.book, channels, hold, observer or NoObserver(), deadline_ms)
+        self.senders = Senders(self.book, channels, check_lease, observer or NoObserver(), deadline_ms)
         self.copier = Copier(self.book, archive)
         self._copying: asyncio.Task[None] | None = None
 

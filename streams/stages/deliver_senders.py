@@ -32,11 +32,11 @@ from streams.engine.observer import StageObserver
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
 
-__all__ = ["Hold", "Senders"]
+__all__ = ["LeaseCheck", "Senders"]
 
 log = structlog.get_logger(__name__)
 
-Hold = Callable[[], Awaitable[None]]
+LeaseCheck = Callable[[], Awaitable[None]]
 """Raises unless this worker certainly owns its partitions."""
 
 _LOOK_SECONDS = 60.0  # the wall clock may jump: no sleep is longer
@@ -47,11 +47,16 @@ class Senders:
     """Attempts what is due. `deadline_ms` is how long after its planning a notification is tried."""
 
     def __init__(
-        self, book: Book, channels: Iterable[Channel], hold: Hold, observer: StageObserver, deadline_ms: int
+        self,
+        book: Book,
+        channels: Iterable[Channel],
+        check_lease: LeaseCheck,
+        observer: StageObserver,
+        deadline_ms: int,
     ) -> None:
         self._book = book
         self._channels = {channel.name: channel for channel in channels}
-        self._hold = hold
+        self._check_lease = check_lease
         self._observer = observer
         self._deadline_ms = deadline_ms
         self._paused = False
@@ -112,7 +117,7 @@ class Senders:
         if not _is_due(plan, now_ms):
             return _seconds(plan.next_ms - now_ms)
         try:
-            await self._hold()
+            await self._check_lease()
         except Exception as error:  # a lease that is lost or cannot be asked for: no attempt, whatever the reason
             log.info("delivery.no_lease", channel=name, problem=str(error) or type(error).__name__)
             return _WRITE_AGAIN_SECONDS

@@ -73,7 +73,7 @@ class RunSource(Protocol):
     def at_end(self, topic: str, partition: int) -> bool:
         """Whether every record of the partition has been handed out and acknowledged."""
 
-    async def hold(self, event: Any | None = None) -> None:
+    async def check_lease(self, event: Any | None = None) -> None:
         """Raises LeaseLost unless this worker still owns the run's partition."""
 
     def look_ahead(self, event: Any) -> None:
@@ -94,8 +94,8 @@ class Dispatcher:
 
     `parking` takes the records that the stage cannot handle; without it a run that fails is tried again as it is.
 
-    A partition's runs begin at least `apart_seconds` apart: what comes meanwhile waits in the broker, and the next
-    run brings it all. For a stage whose work is by the run rather than by the record.
+    A partition's runs begin at least `min_run_interval_seconds` apart: what comes meanwhile waits in the broker, and
+    the next run brings it all. For a stage whose work is by the run rather than by the record.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Dispatcher:
         source: Callable[[], RunSource],
         *,
         idle_seconds: float = 1.0,
-        apart_seconds: float = 0.0,
+        min_run_interval_seconds: float = 0.0,
         finish: Finish = nothing,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         parking: Parking | None = None,
@@ -118,7 +118,7 @@ class Dispatcher:
         self.stage = stage
         self.source = source
         self.idle_seconds = idle_seconds
-        self.apart_seconds = apart_seconds
+        self.min_run_interval_seconds = min_run_interval_seconds
         self._finish = finish
         self.now_ms = now_ms
         self.closing = asyncio.Event()
@@ -221,7 +221,7 @@ class _Lane:
         now = asyncio.get_running_loop().time()
         rest = self._rests_until - now
         if rest <= 0:
-            self._rests_until = now + self._owner.apart_seconds
+            self._rests_until = now + self._owner.min_run_interval_seconds
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(rest):
@@ -308,7 +308,7 @@ class _Lane:
         CURRENT.set(event if piece is event.value else _Piece(piece, event.message))
         now = asyncio.get_running_loop().time
         try:
-            await owner.source().hold(event)
+            await owner.source().check_lease(event)
             await owner.stage.handle(piece)
         except LeaseLost:
             raise

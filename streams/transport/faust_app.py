@@ -185,7 +185,7 @@ def run_stage(
     stage: Stage,
     *,
     idle_seconds: float = 1.0,
-    apart_seconds: float = 0.0,
+    min_run_interval_seconds: float = 0.0,
     parking: Parking | None = None,
     finish: Finish = nothing,
 ) -> StageJob:
@@ -203,7 +203,7 @@ def run_stage(
         stage,
         source,
         idle_seconds=idle_seconds,
-        apart_seconds=apart_seconds,
+        min_run_interval_seconds=min_run_interval_seconds,
         parking=parking,
         finish=finish,
         on_damage=app.crash,

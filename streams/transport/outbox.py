@@ -34,5 +34,5 @@ class FaustOutbox:
 async def append(app: Any, sends: Sequence[Send]) -> None:
     """Appends under the lease of the run that is being handled; raises LeaseLost, Retry and TransportError."""
     if sends:
-        await app.consumer.hold(CURRENT.get())
+        await app.consumer.check_lease(CURRENT.get())
         await app.producer.send_batch(sends)

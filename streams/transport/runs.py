@@ -149,7 +149,7 @@ class RunConsumer(Consumer):
         """Every partition has as many runs with its stage as it may: waits until one is done."""
         raise NotImplementedError
 
-    async def hold(self, event: Any | None = None) -> None:
+    async def check_lease(self, event: Any | None = None) -> None:
         """Raises LeaseLost unless this worker still owns the event's partition, Retry when it cannot tell.
 
         A transport with several workers to a group asks its coordinator.

@@ -157,7 +157,7 @@ class Driver:
     def at_end(self, topic: str, partition: int) -> bool:
         return False
 
-    async def hold(self, event: Any | None = None) -> None:
+    async def check_lease(self, event: Any | None = None) -> None:
         """The lease is always held."""
 
     def look_ahead(self, event: Any) -> None:

@@ -149,12 +149,12 @@ async def test_a_worker_that_may_have_lost_its_partitions_sends_nothing() -> Non
     receiver, state = FakeReceiver("webhook"), FakeState(Fuse())
     owned = False
 
-    async def hold() -> None:
+    async def check_lease() -> None:
         if not owned:
             raise LeaseLost("another worker has it")
 
     world = World([receiver])
-    world.stage = DeliverStage(world.archive, [receiver], state, hold=hold, clock=world.wall)
+    world.stage = DeliverStage(world.archive, [receiver], state, check_lease=check_lease, clock=world.wall)
     await world.plan(*alerts(2))
     await world.send()
     assert receiver.attempts == []

@@ -42,7 +42,7 @@ class FakeSource:
     def at_end(self, topic: str, partition: int) -> bool:
         return self.ended
 
-    async def hold(self, event: Any | None = None) -> None:
+    async def check_lease(self, event: Any | None = None) -> None:
         if self.lost:
             raise LeaseLost("given out anew")
 
@@ -238,7 +238,7 @@ def test_the_back_off_doubles_up_to_a_minute_and_heeds_what_is_asked() -> None:
 
 async def test_runs_of_a_partition_begin_apart_and_others_do_not_wait() -> None:
     source, stage = FakeSource(), FakeStage()
-    dispatcher = Dispatcher(stage, lambda: source, apart_seconds=0.05)
+    dispatcher = Dispatcher(stage, lambda: source, min_run_interval_seconds=0.05)
     clock = asyncio.get_running_loop().time
     began = clock()
     for place in [(0, 1), (0, 2), (0, 3), (1, 1)]:
@@ -254,7 +254,7 @@ async def test_runs_of_a_partition_begin_apart_and_others_do_not_wait() -> None:
 
 async def test_a_run_that_waits_for_its_time_is_dropped_at_the_end_at_once() -> None:
     source, stage = FakeSource(), FakeStage()
-    dispatcher = Dispatcher(stage, lambda: source, apart_seconds=3_600)
+    dispatcher = Dispatcher(stage, lambda: source, min_run_interval_seconds=3_600)
     dispatcher.take(event(0, 1))
     dispatcher.take(event(0, 2))
     await source.changed.wait()

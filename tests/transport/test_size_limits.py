@@ -21,7 +21,7 @@ class Broker:
         self.consumer = self.producer = self
         self.sent: list[Send] = []
 
-    async def hold(self, event: object) -> None: ...
+    async def check_lease(self, event: object) -> None: ...
 
     async def send_batch(self, sends: list[Send]) -> None:
         self.sent += sends

@@ -4,7 +4,7 @@ aiokafka runs in a thread and an event loop of its own (Faust's way), so that he
 computes. What crosses over: fetches, offsets, heartbeats on demand.
 
     thread   fetcher ── one run per partition ──┐        heartbeat ──▶ lease
-    main loop                                   └▶ RunConsumer ──▶ lanes ── hold(): is the lease fresh?
+    main loop                                   └▶ RunConsumer ──▶ lanes ── check_lease(): is the lease fresh?
 """
 
 from __future__ import annotations
@@ -146,12 +146,12 @@ class Consumer(RunConsumer, driver.Consumer):
 
     # -- the lease
 
-    async def hold(self, event: Any | None = None) -> None:
+    async def check_lease(self, event: Any | None = None) -> None:
         message = None if event is None else event.message
         if message is not None and message.generation_id != self.app.consumer_generation_id:
             raise LeaseLost("the partitions were given out anew since this run was read")
         if not self.lease.fresh:
-            await self._answered(self._thread.run_here(self._thread.hold()))
+            await self._answered(self._thread.run_here(self._thread.check_lease()))
 
     async def _answered(self, asked: Awaitable[None]) -> None:
         try:

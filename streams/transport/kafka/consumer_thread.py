@@ -244,7 +244,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return pending
         return task.exception() or RuntimeError("the work in the group has ended")
 
-    async def hold(self) -> None:
+    async def check_lease(self) -> None:
         """Asks the coordinator whether this worker is still a member; raises LeaseLost, or Retry when it is away."""
         coordinator = self._ensure_consumer()._coordinator
         if coordinator.generation > 0 and await coordinator._do_heartbeat():

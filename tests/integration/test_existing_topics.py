@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 
 from streams.app import STAGES, Pipeline
 from streams.archive.memory import MemoryArchive
+from streams.engine.ports import Send
 from streams.errors import ReplayRefused, SettingsError, TransportError
 from streams.existing import known_namespaces, open_existing
 from streams.feeds.fieldmap import FieldMap
@@ -22,7 +23,7 @@ from streams.jobs.retry import read_rejects, retry_rejects
 from streams.records import Scored
 from streams.settings import Settings
 from streams.topics import NAMED, topic_specs
-from streams.transport.broker import TopicSpec
+from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.kafka import checks
 from streams.transport.kafka.client import KafkaBroker
 from streams.transport.kafka.options import KafkaOptions
@@ -79,7 +80,7 @@ def publish(settings: Settings, bootstrap: str) -> int:
 
 async def run_until(settings: Settings, done: Callable[[Pipeline], bool]) -> MemoryArchive:
     archive, stop = MemoryArchive(), asyncio.Event()
-    async with Pipeline(settings, STAGES, {"en": CLASSIFIER}, channels=(), archive=archive) as pipeline:
+    async with Pipeline(settings, STAGES, channels=(), archive=archive, open_model=lambda *_: CLASSIFIER) as pipeline:
 
         async def watch() -> None:
             while not await asyncio.to_thread(done, pipeline):  # noqa: ASYNC110  # see below
@@ -87,9 +88,12 @@ async def run_until(settings: Settings, done: Callable[[Pipeline], bool]) -> Mem
             stop.set()
 
         watching = asyncio.create_task(watch())
-        async with asyncio.timeout(120):
-            await run_stages(pipeline.jobs, until=stop)
-        await watching
+        try:
+            async with asyncio.timeout(120):
+                await run_stages(pipeline.jobs, until=stop)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
     return archive
 
 
@@ -123,6 +127,24 @@ async def test_topics_of_others_are_used_as_they_are(
     assert all(one.sent_headers() == (TRACE,) for one in parked)
     assert {one.kind for one in parked} == {"news"}, "what others wrote to alerts is none of ours"
     assert all(one.position is not None and one.position.offset >= 0 for one in parked)
+
+
+async def test_one_that_others_give_more_partitions_is_read_whole(settings: Settings, broker: KafkaBroker) -> None:
+    """A worker that runs ends, for whoever supervises it to start it again; then all partitions are read."""
+
+    def grown(pipeline: Pipeline) -> bool:
+        if drained(pipeline):
+            broker.cluster.extend(settings.news_topic, 5)
+        return False
+
+    with pytest.raises(TransportError, match=r"news-\w+ has 5 partitions, and had 3 when this worker started"):
+        await run_until(settings, grown)
+    values = [json.dumps({"id": str(number), "title": "Mill opens", "source": f"wire {number}"}) for number in range(5)]
+    with open_broker(broker.url) as fresh:
+        fresh.append([Send(settings.news_topic, None, values[number].encode(), number) for number in range(5)])
+    archive = await run_until(settings, drained)
+    assert (await archive.stats()).items == 5
+    assert broker.topic(f"{settings.topics.group('score')}-models-changelog").partitions == 5
 
 
 def test_a_retried_record_keeps_its_key_and_headers(settings: Settings, broker: KafkaBroker) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import InvalidPartitionsError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from streams.engine.runs import Record
 from streams.errors import Retry, TransportError
@@ -121,6 +121,20 @@ class Cluster:
                     admin.wait_for_topics([name])
 
         self.admin(work)
+
+    def extend(self, name: str, partitions: int) -> None:
+        """Gives a topic more partitions, unless it has them; returns when the cluster knows them all."""
+
+        def work(admin: Any) -> None:
+            with suppress(InvalidPartitionsError):  # another worker was faster
+                admin.create_partitions({name: partitions})
+
+        self.admin(work)
+        deadline = time.monotonic() + self.options.timeout_seconds
+        while self.topics([name])[name].partitions < partitions:
+            if time.monotonic() > deadline:
+                raise TransportError(f"Kafka at {self.bootstrap} does not give topic {name} {partitions} partitions")
+            time.sleep(0.05)  # the broker does not report when it is done
 
     def delete(self, name: str) -> None:
         """Deletes a topic; returns when the cluster has forgotten it."""

@@ -39,6 +39,7 @@ class Consumer(RunConsumer, driver.Consumer):
         super().__init__(*args, **kwargs)
         self.lease = Lease(self.app.conf.broker_session_timeout)
         self._facts: dict[str, TopicFacts] = {}
+        self._began_with: dict[str, int] = {}  # partitions of each topic
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -64,6 +65,8 @@ class Consumer(RunConsumer, driver.Consumer):
                 f"Kafka at {cluster.bootstrap} has no topic {min(missing)!r}: create it before the stage starts."
             )
         self._facts.update(found)
+        for name, facts in found.items():
+            self._began_with.setdefault(name, facts.partitions)
 
     @Service.task
     async def _watch_group(self) -> None:
@@ -77,7 +80,7 @@ class Consumer(RunConsumer, driver.Consumer):
 
     @Service.task
     async def _watch_topics(self) -> None:
-        """A topic that was deleted and made again: begin it anew."""
+        """A topic that was deleted and made again: begin it anew. For one that has grown, end."""
         while not self.should_stop:
             await self.sleep(_LOOK_SECONDS)
             known = {name: facts.epoch for name, facts in self._facts.items()}
@@ -92,6 +95,15 @@ class Consumer(RunConsumer, driver.Consumer):
             if again:
                 self.log.warning("Made again: topic %s. Its records are read from the first.", ", ".join(again))
                 await self._thread.run_here(self._thread.rejoin())
+            elif grown := next((name for name in known if self._facts[name].partitions > self._began_with[name]), None):
+                await self._end_for(grown)
+                return
+
+    async def _end_for(self, topic: str) -> None:
+        """The stage's rows have a place for the partitions that it started with: started anew it has one for all."""
+        now, before = self._facts[topic].partitions, self._began_with[topic]
+        problem = f"topic {topic} has {now} partitions, and had {before} when this worker started: start it again"
+        await self.crash(TransportError(f"Stage {self.app.conf.id} ends: {problem}"))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         await self._look_until_seen({tp.topic for tp in assigned})

@@ -80,16 +80,20 @@ class Producer(driver.Producer):
     ) -> None:
         """Creates a table's changelog unless it exists; returns when it may be used.
 
-        Raises TransportError for one that takes no row of the size that we write.
+        One with fewer partitions than the stage's topic has by now gets more: rows name their partition, so those that
+        exist stay where they are. Raises TransportError for one that takes no row of the size that we write.
         """
         cluster = self.transport.cluster
         spec = TopicSpec(topic, partitions, compacted=bool(compacting))
 
         def ensure() -> None:
-            if topic in cluster.topics([topic]):
-                require_size(cluster.configs([topic]), ROW_BYTES, cluster.bootstrap)
-            else:
+            found = cluster.topics([topic]).get(topic)
+            if found is None:
                 cluster.create({topic: topic_settings(spec, cluster.options)})
+                return
+            require_size(cluster.configs([topic]), ROW_BYTES, cluster.bootstrap)
+            if found.partitions < partitions:
+                cluster.extend(topic, partitions)
 
         await ask(ensure, "topics")
         await self._ensure_producer().client.force_metadata_update()

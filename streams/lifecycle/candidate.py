@@ -5,13 +5,14 @@ TrainingRequest ─► python -P -m models.training.entry ─► Trained | Faile
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 import msgspec
 
+from models import training_call
 from models.training_call import ENTRY, Answer, Failed, Failure, TrainingRequest, read_answer
 from streams.lifecycle.errors import TrainingFailed, TrainingUnavailable
 
@@ -20,8 +21,7 @@ __all__ = ["next_version", "shipped_descriptions", "train_candidate"]
 
 def shipped_descriptions() -> list[Path]:
     """Returns the files that describe the data sets of the shipped model."""
-    folder = Path(str(resources.files("models"))) / "training" / "data" / "datasets"
-    return sorted(folder.glob("*.yaml"))
+    return sorted((_models() / "training" / "data" / "datasets").glob("*.yaml"))
 
 
 def next_version(current: str, taken: Sequence[str]) -> str:
@@ -56,7 +56,7 @@ def _answer(python: str, request: TrainingRequest) -> Answer:
     # -P: a folder called models in the working directory must not stand in for ours
     call, given = [python, "-P", "-m", ENTRY], msgspec.json.encode(request)
     try:
-        done = subprocess.run(call, input=given, stdout=subprocess.PIPE, check=False)  # noqa: S603  # our own program
+        done = subprocess.run(call, input=given, stdout=subprocess.PIPE, env=_environment(), check=False)  # noqa: S603  # our own program
     except OSError as error:
         raise TrainingUnavailable(
             f"{python} cannot be started ({error.strerror}); name a Python with --python"
@@ -69,3 +69,13 @@ def _answer(python: str, request: TrainingRequest) -> Answer:
             f"{' '.join(call)} ended with exit code {done.returncode} and without an answer; its output is above. The "
             "same command again resumes it",
         ) from error
+
+
+def _environment() -> dict[str, str]:
+    """Returns this process's, with our code first: the other Python brings packages, not a moodwire of its own."""
+    paths = [str(_models().parent), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def _models() -> Path:
+    return Path(training_call.__file__).parent

@@ -32,6 +32,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "model shadow": (SHIPPED, open_artifact(shipped(SHIPPED)).version, "--report", "-n", "typo"),
     "rejects list": ("-n", "typo"),
     "rejects retry": ("-n", "typo"),
+    "schema": (),
     "score": ("Lender collapses",),
 }
 """Also those that change what exists, and have nothing to change here."""
@@ -82,7 +83,7 @@ def called(*arguments: str) -> tuple[int, str]:
 def test_a_command_that_asks_creates_nothing(nowhere: Path, command: str) -> None:
     code, said = called(*command.split(), *ASKING[command])
     assert list(nowhere.iterdir()) == []
-    if command not in {"score", "doctor", "archive setup", "config check", "config show"}:
+    if command not in {"score", "doctor", "archive setup", "config check", "config show", "schema"}:
         assert code == 1
         assert "typo" in said
 

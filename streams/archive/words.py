@@ -16,7 +16,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
 
-from streams.scripts import UNSPACED, is_unspaced
+from streams.scripts import UNSPACED, is_unspaced, may_be_unspaced
 
 __all__ = ["is_beginning", "marked", "matches", "mixed_words", "spread", "words_of"]
 
@@ -45,12 +45,16 @@ def is_beginning(word: str) -> bool:
 
 def spread(text: str) -> str:
     """The text with its unspaced runs replaced by their words; most texts have none and come back as they are."""
-    return text if text.isascii() else _UNSPACED_RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", text)
+    if not may_be_unspaced(text):
+        return text
+    return _UNSPACED_RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", text)
 
 
 def mixed_words(*texts: str) -> str:
     """The words of those runs that hold a character of an unspaced script, each once; empty for most texts."""
-    mixed = [text for text in texts if not text.isascii() and _UNSPACED_RUN.search(text)]
+    mixed = [*filter(may_be_unspaced, texts)]
+    if not mixed:
+        return ""
     runs = [run for text in mixed for run in _ANY_RUN.findall(text) if _UNSPACED_RUN.search(run)]
     return " ".join(dict.fromkeys(word for run in runs for word in _indexed(run)))
 

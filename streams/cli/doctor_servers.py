@@ -47,6 +47,8 @@ async def _asked_archive(settings: Settings) -> str:
     if is_elastic(settings.archive):
         elastic = open_elastic(settings.archive, options)
         try:
+            if problem := await elastic.refusal():
+                raise SettingsError(problem)
             set_up = "set up" if await elastic.is_set_up() else "templates are missing or old, the first run makes them"
             server = f"{await elastic.server()}, indices {options.prefix}*, {set_up}, "
         finally:

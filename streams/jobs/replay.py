@@ -18,6 +18,7 @@ from pathlib import Path
 
 from alerts.delivery import Channel
 from models import Classifier
+from models.artifact import MANIFEST
 from streams.app import STAGES, Pipeline
 from streams.archive.protocol import Archive, ArchiveStats
 from streams.errors import ReplayRefused, StageTaken
@@ -221,11 +222,16 @@ def _inputs(settings: Settings, lateness_ms: int) -> dict[str, str]:
     """What decides the result besides the file and its map: a replay with another is another one."""
     profile = Path(settings.profile)
     return {
-        "profile": _digest(*sorted(profile.glob("*.yaml"))) if profile.is_dir() else settings.profile,
+        "profile": _digest(*_files_of(profile)) if profile.is_dir() else settings.profile,
         "watchlist file": _digest(settings.watchlists),
         "gazetteer": _digest(settings.gazetteer),
         "lateness": str(lateness_ms),
     }
+
+
+def _files_of(profile: Path) -> list[Path]:
+    """A profile's rules, its gazetteers, and its models' manifests, which state the sums of their other files."""
+    return sorted(path for path in profile.rglob("*") if path.suffix in {".yaml", ".csv"} or path.name == MANIFEST)
 
 
 def _digest(*paths: Path | None) -> str:

@@ -14,9 +14,9 @@ import pytest
 from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.names import day_of
 from streams.archive.elastic.options import ElasticOptions
-from streams.archive.elastic.templates import FLUSH_AGE, REFRESH
+from streams.archive.elastic.templates import FLUSH_AGE, REFRESH, TEMPLATE_VERSION, templates
 from streams.archive.memory import MemoryArchive
-from streams.archive.protocol import ArchiveStats, Outcome, Refused
+from streams.archive.protocol import ArchiveError, ArchiveStats, Outcome, Refused
 from streams.errors import Retry
 from streams.records import Position, Scored
 from tests.archive.test_archive_contract import HOUR_MS, alert, scored
@@ -117,6 +117,31 @@ async def test_an_older_archive_gets_what_it_lacks(elastic: ElasticArchive) -> N
     async with asyncio.timeout(30):
         while (await documents(elastic, days))[0]["moodwire"].get("negative_in") != wanted:  # noqa: ASYNC110  # filled behind us
             await asyncio.sleep(0.1)
+
+
+async def test_documents_of_an_older_version_are_refused_with_the_way_to_start_afresh(
+    elastic: ElasticArchive, elastic_url: str, elastic_prefix: str
+) -> None:
+    await elastic.write_items([scored(1, seen_ms=NOW_MS)])
+    await elastic.refresh()
+    name = f"{elastic_prefix}items"
+    template = templates(elastic.names, elastic.options)[name]
+    await elastic.session.call("PUT", f"/_index_template/{name}", template | {"version": TEMPLATE_VERSION - 1})
+    heard: list[str | None] = []
+    later = ElasticArchive(elastic_url, elastic.options, on_trouble=heard.append)
+    afresh = (
+        rf"{elastic_prefix}\* have version {TEMPLATE_VERSION - 1}, .* delete the indices .*`moodwire archive rebuild`"
+    )
+    for _ in range(2):
+        with pytest.raises(Retry, match=afresh):
+            await later.write_items([scored(2, seen_ms=NOW_MS)])
+    assert len(heard) == 1
+    await later.close()
+    with pytest.raises(ArchiveError, match=afresh):
+        await elastic.setup()
+    await elastic.session.call("DELETE", f"/{','.join([elastic.names.of_day('2026.11.24'), elastic.names.registry])}")
+    await elastic.setup()
+    assert await elastic.write_items([scored(2, seen_ms=NOW_MS)]) == [Outcome.ADDED]
 
 
 async def test_a_refused_revision_gives_the_item_back_its_mark(elastic: ElasticArchive) -> None:

@@ -17,10 +17,11 @@ from streams.archive.elastic.reading import Reader
 from streams.archive.elastic.rescoring import Rescorer
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.templates import TEMPLATE_VERSION, templates
-from streams.archive.elastic.upgrade import upgrade
+from streams.archive.elastic.upgrade import refusal, upgrade
 from streams.archive.elastic.verdicts import Verdict
 from streams.archive.elastic.writing import ItemWriter
 from streams.archive.protocol import (
+    ArchiveError,
     ArchiveStats,
     Claims,
     Count,
@@ -60,6 +61,7 @@ class ElasticArchive:
         self.bulk = Bulk(self.session, options)
         self.writer = ItemWriter(self.session, self.bulk, self.names, options, clock)
         self._set_up = False
+        self._refusal = ""
         self._setting_up = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -68,8 +70,11 @@ class ElasticArchive:
     async def setup(self, *, lifecycle: bool = False) -> list[str]:
         """Write every index template, and upgrade the indices of an older one; idempotent. The names of those written.
 
-        `lifecycle` adds an ILM policy for the daily indices; once there, later calls keep it.
+        `lifecycle` adds an ILM policy for the daily indices; once there, later calls keep it. Raises `ArchiveError` for
+        documents of an older version, which says how to start afresh.
         """
+        if problem := await self.refusal():
+            raise ArchiveError(problem)
         policy_name = await self._policy()
         if lifecycle:
             policy_name = f"{self.options.prefix}items"
@@ -94,7 +99,12 @@ class ElasticArchive:
             await self._set_up_once()
 
     async def _set_up_once(self) -> None:
-        if not self._set_up and not await self.is_set_up():
+        if self._refusal or not (self._set_up or await self.is_set_up()):
+            self._refusal = (
+                self._refusal or await self.refusal()
+            )  # asked once: all workers must be stopped to act on it
+            if self._refusal:
+                self.session.fail(self._refusal)
             await self.setup()
         self._set_up = True
 
@@ -103,6 +113,11 @@ class ElasticArchive:
         found = await self._templates()
         wanted = templates(self.names, self.options)
         return all(found.get(name, {}).get("version", 0) >= TEMPLATE_VERSION for name in wanted)
+
+    async def refusal(self) -> str:
+        """Why the documents that exist are not used, and how to start afresh; empty where they are."""
+        versions = [row.get("version", 0) for row in (await self._templates()).values()]
+        return await refusal(self.session, self.names, min(versions, default=TEMPLATE_VERSION))
 
     async def _templates(self) -> dict[str, dict[str, Any]]:
         """Our templates that are there."""

@@ -6,9 +6,9 @@ from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.reading import LENIENT
 from streams.archive.elastic.session import Session
-from streams.archive.elastic.templates import ITEM, NOTIFICATION, writing_out
+from streams.archive.elastic.templates import ITEM, NOTIFICATION, TEMPLATE_VERSION, writing_out
 
-__all__ = ["upgrade"]
+__all__ = ["refusal", "upgrade"]
 
 _BEFORE_NEGATIVE_IN = {
     "bool": {
@@ -17,6 +17,21 @@ _BEFORE_NEGATIVE_IN = {
     }
 }
 _NEGATIVE_EVERYWHERE = "ctx._source.moodwire.negative_in = ctx._source.moodwire.series"
+
+
+async def refusal(session: Session, names: Names, version: int) -> str:
+    """Why documents of templates of this version are not used, and how to start afresh; empty where they are."""
+    if version >= TEMPLATE_VERSION:
+        return ""
+    indices = f"{names.days},{names.registry},{names.alerts}"
+    if not (await session.call("POST", f"/{indices}/_count", None, LENIENT))["count"]:
+        return ""
+    return (
+        f"the indices {names.prefix}* have version {version}, this moodwire uses version {TEMPLATE_VERSION} alone: "
+        f"stop all workers, delete the indices {names.prefix}* or set MOODWIRE_ARCHIVE_PREFIX to another prefix, then "
+        "run `moodwire archive setup` and `moodwire archive rebuild`, which fills new ones from the topics as far back "
+        "as they reach"
+    )
 
 
 async def upgrade(session: Session, names: Names, options: ElasticOptions) -> None:

@@ -43,7 +43,7 @@ TERN = "UPDATE 2-Tern Air sees loss of -$5.3bn after €4,000,000 fine - Daily P
             "14671721",
             "strasse in zürich l état prend 51,5 de la société finale",
         ),
-        ("株価が急落、3.5%安", 8861450862067793241, "01c1882b", "株 価 が 急 落 3 5 安"),
+        ("株価が急落、3.5%安", 7781548868868808675, "01c1882b", "株 価 が 急 落 3.5 安"),
         (
             "Q3 EPS $0.92 v. 0.80 est.; a_b 1.2.3 x2,5",
             1882050973137907280,

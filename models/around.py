@@ -33,9 +33,9 @@ class ClassifierAround:
         return self._inside.entity_labels
 
     def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
-        """Return what the one inside answers."""
+        """Returns what the one inside answers."""
         return self._inside.classify(texts, entities)
 
     def close(self) -> None:
-        """Close the one inside."""
+        """Closes the one inside."""
         self._inside.close()

@@ -102,7 +102,7 @@ class Artifact:
         return {name: head for name, head in self.heads.items() if head.kind == kind}
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file of the manifest.
+        """Returns the content of a file of the manifest.
 
         Raises `ArtifactError` when it is missing, truncated or altered.
         """
@@ -122,12 +122,12 @@ class Artifact:
 
 
 def format_for(heads: Mapping[str, Head]) -> int:
-    """Return the oldest format that can say what `heads` are, so that older installations read what they can."""
+    """Returns the oldest format that can say what `heads` are, so that older installations read what they can."""
     return 1 if all(head.kind == "text" for head in heads.values()) else 2
 
 
 def shipped(name: str) -> Path:
-    """Return the folder of a model that comes with the package.
+    """Returns the folder of a model that comes with the package.
 
     Raises `ArtifactError` naming the shipped models when there is none of that name.
     """
@@ -138,12 +138,12 @@ def shipped(name: str) -> Path:
 
 
 def shipped_names() -> list[str]:
-    """Return the names of the models that come with the package."""
+    """Returns the names of the models that come with the package."""
     return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
 
 
 def open_artifact(path: Path) -> Artifact:
-    """Read the manifest in the folder `path` alone, for what it states; each file is checked when it is read.
+    """Reads the manifest in the folder `path` alone, for what it states; each file is checked when it is read.
 
     Raises `ArtifactError`, naming the file and the fix, when the manifest is missing, malformed or of a format later
     than `FORMAT`.
@@ -153,7 +153,7 @@ def open_artifact(path: Path) -> Artifact:
 
 
 def load_artifact(path: Path) -> Artifact:
-    """Open the artifact in the folder `path` and check that every file of it is whole.
+    """Opens the artifact in the folder `path` and checks that every file of it is whole.
 
     Raises what `open_artifact` does, and `ArtifactError` for a file that is missing, truncated or altered.
     """

@@ -9,7 +9,7 @@ def token_budget_batches(lengths: Sequence[int], budget: int, max_rows: int) -> 
 
     A batch costs its rows times its longest text, because shorter texts are padded. Texts are taken by
     length (ties by number), so that neighbours need little padding. A text longer than the budget gets a
-    batch of its own. Every number stands in exactly one batch; shorter batches come first.
+    batch of its own. Every number is in exactly one batch; shorter batches come first.
 
     Raises `ValueError` when `budget` or `max_rows` is below 1.
 
@@ -32,7 +32,7 @@ def token_budget_batches(lengths: Sequence[int], budget: int, max_rows: int) -> 
 
 
 def balanced_budget(lengths: Sequence[int], most: int, workers: int, *, least: int = 1) -> int:
-    """Return the tokens a batch, `least` to `most`, that give each of `workers` as many batches as the others.
+    """Returns the tokens a batch, `least` to `most`, that give each of `workers` as many batches as the others.
 
     A worker that waits for the last batch of another is a core that does nothing: of few texts each worker gets its
     part, of many the last round is as full as the first. Below `least` a part is not worth the handing over.

@@ -38,20 +38,20 @@ class Scaling:
     bias: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        told = [f"temperature {self.temperature:.2f}"]
-        told += [f"bias {min(self.bias):+.2f} to {max(self.bias):+.2f}"] if self.bias else []
-        told += [f"smoothing {self.smoothing:g} undone"] if self.smoothing else []
-        return ", ".join(told)
+        parts = [f"temperature {self.temperature:.2f}"]
+        parts += [f"bias {min(self.bias):+.2f} to {max(self.bias):+.2f}"] if self.bias else []
+        parts += [f"smoothing {self.smoothing:g} undone"] if self.smoothing else []
+        return ", ".join(parts)
 
 
 def softmax(logits: npt.NDArray[Any]) -> Floats:
-    """Turn logits, [rows, labels], into probabilities, float64 of the same shape."""
+    """Turns logits, [rows, labels], into probabilities, float64 of the same shape."""
     raised = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def calibrated(logits: npt.NDArray[Any], scaling: Scaling) -> Floats:
-    """Turn logits, [rows, labels], into probabilities, float64 of the same shape."""
+    """Turns logits, [rows, labels], into probabilities, float64 of the same shape."""
     scaled = logits / scaling.temperature
     found = softmax(scaled + np.array(scaling.bias) if scaling.bias else scaled)
     if not scaling.smoothing:
@@ -62,11 +62,11 @@ def calibrated(logits: npt.NDArray[Any], scaling: Scaling) -> Floats:
 
 
 def smoothed(probabilities: npt.NDArray[Any], smoothing: float) -> Floats:
-    """Undo what `calibrated` undid: what the network answered, but for labels that it gave less than their share."""
+    """Undoes what `calibrated` undid: what the network answered, but for labels that it gave less than their share."""
     return np.asarray((1 - smoothing) * probabilities.astype(np.float64) + smoothing / probabilities.shape[1])
 
 
 def logits_of(probabilities: npt.NDArray[Any], scaling: Scaling) -> Floats:
-    """Return logits that `calibrated` turns into `probabilities`, where those are no less than `smoothed` can tell."""
+    """Returns logits that `calibrated` turns into `probabilities`, where those are no less than `smoothed` can tell."""
     scaled = np.log(np.maximum(smoothed(probabilities, scaling.smoothing), _LEAST))
     return np.asarray((scaled - np.array(scaling.bias) if scaling.bias else scaled) * scaling.temperature)

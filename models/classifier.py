@@ -63,15 +63,15 @@ class Classifier(Protocol):
         """The labels of each head that judges an entity in a text; empty where there is none."""
 
     def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
-        """Return for each head the probabilities, float32 [texts, labels], each row summing to 1.
+        """Returns for each head the probabilities, float32 [texts, labels], each row summing to 1.
 
-        Rows stand in the order of `texts`. No text raises, whatever it holds; no texts give arrays of 0 rows.
+        Rows are in the order of `texts`. No text raises, whatever it holds; no texts give arrays of 0 rows.
         With `entities`, as long as `texts` and places in their `normalise`d form, the heads of `entity_labels` answer
         too: float32 [entities of all texts, labels], in the order of the texts and of the entities in each.
         """
 
     def close(self) -> None:
-        """Free the model; a later `classify` raises `RuntimeError`."""
+        """Frees the model; a later `classify` raises `RuntimeError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,11 @@ class OnnxClassifier:
         token_budget: int = DEFAULT_TOKEN_BUDGET,
         workers: int = 0,
     ) -> Self:
-        """Load the artifact in the folder `path`, check it, and warm it up.
+        """Loads the artifact in the folder `path`, checks it and warms it up.
 
         `threads` is the number of cores to use, 0 all that this process may run on. `providers` are
         onnxruntime's execution providers, best first; those that this machine lacks are passed over and the
-        CPU stands last. `workers` batches run at a time and share the cores: on the CPU 0 stands for one a core,
+        CPU is last. `workers` batches run at a time and share the cores: on the CPU 0 stands for one a core,
         which is up to 1.4 times as fast as all cores on one batch; on an accelerator for one.
 
         Raises `ValueError` for less than no worker, `ArtifactError` when a file is missing, truncated, altered or
@@ -170,7 +170,7 @@ class OnnxClassifier:
         return self._open_network().providers
 
     def classify(self, texts: Sequence[str], entities: Places | None = None) -> Mapping[str, Probabilities]:
-        """Return each head's probabilities, float32 [texts, labels], in the order of `texts`.
+        """Returns each head's probabilities, float32 [texts, labels], in the order of `texts`.
 
         Copies of a text are scored once. `entities`, as long as `texts`, are the places of each text's entities
         in its `normalise`d form; with them the heads of `entity_labels` answer too, from the same pass of the
@@ -193,7 +193,7 @@ class OnnxClassifier:
         return answers
 
     def find_names(self, texts: Sequence[str]) -> list[list[Name]]:
-        """Return the names in each text, in order; their places are those in its `normalise`d form.
+        """Returns the names in each text, in order; their places are those in its `normalise`d form.
 
         Raises `ModelError` when the artifact has no head for names.
         """
@@ -208,7 +208,7 @@ class OnnxClassifier:
         return [found[row] for row in reading.row_of]
 
     def close(self) -> None:
-        """Free the network's memory and the workers' threads."""
+        """Frees the network's memory and the workers' threads."""
         self._network = None
         if self._pool is not None:
             self._pool.shutdown()
@@ -265,7 +265,7 @@ class OnnxClassifier:
         return self._network
 
     def _warm_up(self) -> None:
-        """Run the smallest and the largest batch, so that the first real one does not pay for allocation."""
+        """Runs the smallest and the largest batch, so that the first real one does not pay for allocation."""
         longest = " ".join(["profit"] * self.artifact.max_tokens)
         count = max(1, self._workers * self._token_budget // self.artifact.max_tokens)
         distinct = [f"{number} {longest}" for number in range(count)]

@@ -17,7 +17,7 @@ _VECTORS = ("avx2", "avx512f", "asimd")
 
 
 def processor_report(artifact: Artifact | None = None) -> dict[str, Any]:
-    """Return what `moodwire doctor` shows about the processor, the runtime and the file that runs.
+    """Returns what `moodwire doctor` shows about the processor, the runtime and the file that runs.
 
     Keys: `processor`, `cores`, `instructions` (those that matter here), `vnni` (None where the system does
     not tell), `onnxruntime` (its version, None when it is not installed), `providers`, `missing` (the fix,
@@ -51,7 +51,7 @@ def _runtime() -> Mapping[str, Any]:
 
 
 def _flags(cpuinfo: str) -> set[str]:
-    """Return the first processor's flags from the text of /proc/cpuinfo (x86 `flags`, ARM `Features`)."""
+    """Returns the first processor's flags from the text of /proc/cpuinfo (x86 `flags`, ARM `Features`)."""
     for line in cpuinfo.splitlines():
         key, _, value = line.partition(":")
         if key.strip().lower() in {"flags", "features"}:

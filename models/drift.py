@@ -35,7 +35,7 @@ Counts = npt.NDArray[np.float64]
 
 
 def psi(expected: Counts, actual: Counts) -> float:
-    """Return the population stability index of two mixes, given as counts, float64 [classes]."""
+    """Returns the population stability index of two mixes, given as counts, float64 [classes]."""
     p, q = ((counts + _SMOOTHING) / (counts + _SMOOTHING).sum() for counts in (expected, actual))
     return float(((q - p) * np.log(q / p)).sum())
 
@@ -94,7 +94,7 @@ class DriftMonitor:
         }
 
     def add(self, answers: Mapping[str, Probabilities]) -> None:
-        """Take what the model said of some texts: each head's probabilities, float32 [texts, labels]."""
+        """Takes what the model said of some texts: each head's probabilities, float32 [texts, labels]."""
         for head, recent in self._recent.items():
             probabilities = answers.get(head)
             if probabilities is None or not len(probabilities):
@@ -123,14 +123,14 @@ class DriftMonitor:
 
 
 def held_out_mix(folder: Path) -> dict[str, dict[str, float]]:
-    """Return how often a model in `folder` gave each label on its held-out rows, by head, as its metrics tell.
+    """Returns how often a model in `folder` gave each label on its held-out rows, by head, as its metrics tell.
 
     Empty where they do not: a model without them has no reference.
     """
     try:
-        told = json.loads((folder / "metrics.json").read_bytes())
-        scores = {one["head"]: one["score"] for one in reversed(told.get("sets", []))}
-        for heads in told.get("valid", {}).values():
+        metrics = json.loads((folder / "metrics.json").read_bytes())
+        scores = {one["head"]: one["score"] for one in reversed(metrics.get("sets", []))}
+        for heads in metrics.get("valid", {}).values():
             scores |= {head: score for head, score in heads.items() if head not in scores}
         return {head: _given(score) for head, score in scores.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

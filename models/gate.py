@@ -67,7 +67,7 @@ class GateReport:
 
 
 def judge(current: Measured, candidate: Measured, limits: Limits | None = None) -> GateReport:
-    """Compare what was measured of both, on the same sets.
+    """Compares what was measured of both, on the same sets.
 
     Raises `ValueError` when a set of the two is not the same rows, or when there is none to compare.
     """

@@ -77,7 +77,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
-    """Return the manifest in `folder`, and its bytes.
+    """Returns the manifest in `folder`, and its bytes.
 
     Raises `ArtifactError`, naming the file and the fix, when it is missing, malformed or of a format later than
     `FORMAT`.
@@ -121,7 +121,7 @@ def _converted(path: Path, raw: Any) -> Manifest:
 
 
 def read_plain(path: Path, largest_bytes: int) -> bytes:
-    """Return the content of a plain file, never of what a symbolic link points to, nor of a pipe or a device.
+    """Returns the content of a plain file, never of what a symbolic link points to, nor of a pipe or a device.
 
     Raises `OSError`, also for a file of more than `largest_bytes`.
     """

@@ -14,7 +14,7 @@ from models.evaluation.scores import calibration_error
 __all__ = ["Measured", "MeasuredSet", "Role", "measure", "measure_latency"]
 
 Role = Literal["held_out", "corrections", "golden"]
-"""Rows that nobody chose, rows that people corrected, rows that must not be lost."""
+"""Rows that were not chosen, rows that people corrected, rows that must not be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def measure(
     proof: ProofList | None = None,
     seconds_per_text: float = 0.0,
 ) -> Measured:
-    """Let the classifier answer. Sets of a head that it does not have are passed over: `judge` says so.
+    """Lets the classifier answer. Sets of a head that it does not have are passed over: `judge` says so.
 
     Raises `ModelError` when a label of a set is none of the head's.
     """
@@ -69,7 +69,7 @@ def measure(
 
 
 def measure_latency(classifiers: Sequence[Classifier], texts: Sequence[str], rounds: int = 5) -> list[float]:
-    """Return each classifier's seconds per text: the least of `rounds`, taken in turns, so that a busy machine is
+    """Returns each classifier's seconds per text: the least of `rounds`, taken in turns, so that a busy machine is
     busy for all of them.
     """
     least = [float("inf")] * len(classifiers)

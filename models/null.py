@@ -27,7 +27,7 @@ class NullClassifier:
         texts: Sequence[str],
         entities: Places | None = None,  # noqa: ARG002  # it judges whole texts alone
     ) -> Mapping[str, Probabilities]:
-        """Return for each head pseudo-probabilities, float32 [texts, labels], in the order of `texts`."""
+        """Returns for each head pseudo-probabilities, float32 [texts, labels], in the order of `texts`."""
         digests = b"".join(_digest(text) for text in texts)
         seeds = np.frombuffer(digests, dtype=np.uint64)[:, np.newaxis]
         scores = {}
@@ -46,7 +46,7 @@ def _digest(text: str) -> bytes:
 
 
 def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Scatter numbers over 64 bits (the finaliser of SplitMix64; Steele, Lea, Flood, OOPSLA 2014)."""
+    """Scatters numbers over 64 bits (the finaliser of SplitMix64; Steele, Lea, Flood, OOPSLA 2014)."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))

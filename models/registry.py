@@ -1,4 +1,4 @@
-"""The models at hand: those of the package, those beside a profile, and a folder of versions that were added.
+"""The models of this machine: those of the package, those beside a profile, and a folder of versions that were added.
 
     FOLDER/NAME/VERSION/        an artifact, checked when it came and again whenever it is loaded
     FOLDER/NAME/VERSION.json    what the gate said of it
@@ -27,7 +27,7 @@ _LARGEST_METRICS_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A version at hand: where it lies, and its accuracy by head as far as its metrics tell."""
+    """A known version: where it lies, and its accuracy by head as far as its metrics have it."""
 
     name: str
     version: str
@@ -50,7 +50,7 @@ class Registry:
         self._beside = tuple(path for path in beside if path.name not in shipped_names() or path != shipped(path.name))
 
     def add(self, path: Path) -> Entry:
-        """Copy the artifact in the folder `path`; adding the same again changes nothing.
+        """Copies the artifact in the folder `path`; adding the same again changes nothing.
 
         Raises `ArtifactError` when it is not whole, when it holds anything but plain files, or when that version is
         there with other content.
@@ -68,7 +68,7 @@ class Registry:
         return _entry(open_artifact(self.find(artifact.name, artifact.version)), self._where(artifact))
 
     def find(self, name: str, version: str = "") -> Path:
-        """Return the folder of a version; without one given the one beside the profile, or the shipped one.
+        """Returns the folder of a version; without one given the one beside the profile, or the shipped one.
 
         Raises `ArtifactError` naming what is known.
         """
@@ -81,25 +81,25 @@ class Registry:
         return path
 
     def load(self, name: str, version: str = "") -> Artifact:
-        """Return the artifact that `find` finds, checked; raises `ArtifactError` when it is not whole."""
+        """Returns the artifact that `find` finds, checked; raises `ArtifactError` when it is not whole."""
         return load_artifact(self.find(name, version))
 
     def entries(self) -> list[Entry]:
-        """Return every version at hand, by name and version; raises `ArtifactError` for one that was altered."""
+        """Returns every known version, by name and version; raises `ArtifactError` for one that was altered."""
         found = [_entry(load_artifact(path), "shipped") for path in map(shipped, shipped_names())]
         found += [_entry(load_artifact(path), "profile") for path in self._beside]
         found += [_entry(load_artifact(path), "added") for path in self._added()]
         return sorted(found, key=lambda entry: (entry.name, entry.version))
 
     def keep_verdict(self, name: str, version: str, verdict: Mapping[str, Any]) -> Path:
-        """Write down what the gate said of a version, over what it said before."""
+        """Writes down what the gate said of a version, over what it said before."""
         path = self._verdict_path(name, version)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
     def verdict(self, name: str, version: str) -> dict[str, Any] | None:
-        """Return what the gate said of a version; None when it was never asked."""
+        """Returns what the gate said of a version; None when it was never asked."""
         path = self._verdict_path(name, version)
         try:
             found: dict[str, Any] = json.loads(path.read_bytes())
@@ -191,11 +191,11 @@ def _accuracy(path: Path) -> dict[str, float]:
         return {}  # the manifest does not vouch for this file: it may hold anything
 
 
-def _stated_accuracy(told: Any) -> dict[str, float]:
+def _stated_accuracy(metrics: Any) -> dict[str, float]:
     found: dict[str, float] = {}
-    for one in told.get("sets", ()):
+    for one in metrics.get("sets", ()):
         found.setdefault(str(one["head"]), float(one["score"]["accuracy"]))
-    for heads in () if found else told.get("valid", {}).values():
+    for heads in () if found else metrics.get("valid", {}).values():
         for head, figures in heads.items():
             found.setdefault(head, float(figures["accuracy"]))
     return found

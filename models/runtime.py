@@ -39,7 +39,7 @@ class Network:
         return {output.name: tuple(output.shape) for output in self._session.get_outputs()}
 
     def run(self, names: Sequence[str], feeds: Feeds) -> list[npt.NDArray[np.float32]]:
-        """Return the outputs `names` for the inputs `feeds`."""
+        """Returns the outputs `names` for the inputs `feeds`."""
         if not self.bound:
             return list(self._session.run(list(names), feeds))
         binding = self._session.io_binding()
@@ -52,7 +52,7 @@ class Network:
 
 
 def open_network(artifact: Artifact, threads: int, providers: Sequence[str] | None) -> Network:
-    """Open the artifact's network in onnxruntime; see `OnnxClassifier.load` for arguments and errors."""
+    """Opens the artifact's network in onnxruntime; see `OnnxClassifier.load` for arguments and errors."""
     ort = import_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cores()
@@ -82,7 +82,7 @@ def _usable(ort: Any, providers: Sequence[str] | None) -> list[str]:
 
 
 def import_runtime() -> Any:
-    """Import onnxruntime; raise `RuntimeMissingError` naming the extras that bring it when it is absent.
+    """Imports onnxruntime; raises `RuntimeMissingError` naming the extras that bring it when it is absent.
 
     Nothing else may import it: it reports to its maker, and makes files for that in the cache folder, unless this
     variable is set before. Its own call to end that comes too late.
@@ -99,7 +99,7 @@ def import_runtime() -> Any:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may run on."""
+    """Returns the number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

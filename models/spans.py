@@ -1,4 +1,4 @@
-"""Where an entity stands in a text."""
+"""Where an entity is in a text."""
 
 import re
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ __all__ = ["Name", "Places", "Span", "find_span"]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters `start` up to `end` of a text that `normalise` has cleaned; equal when it stands nowhere."""
+    """Characters `start` up to `end` of a text that `normalise` has cleaned; equal when it is nowhere."""
 
     start: int
     end: int
 
 
 Places = Sequence[Sequence[Span]]
-"""Where the entities of several texts stand, text by text."""
+"""Where the entities of several texts are, text by text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that the model found: where it stands, and the least probability of its words' tags."""
+    """A name that the model found: where it is, and the least probability of its words' tags."""
 
     text: str
     span: Span
@@ -29,7 +29,7 @@ class Name:
 
 
 def find_span(text: str, name: str) -> Span:
-    """Return where `name` first stands in `text` as words of its own, else as a part of words, case aside.
+    """Returns where `name` first occurs in `text` as words of its own, else as a part of words, case aside.
 
     >>> find_span("Oreon rises as Ore Ltd falls", "Ore")
     Span(start=15, end=18)

@@ -21,7 +21,7 @@ _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def normalise(text: str) -> str:
-    """Return `text` as the model knows it: no links, markup entities, control characters or runs of blanks.
+    """Returns `text` as the model knows it: no links, markup entities, control characters or runs of blanks.
 
     >>> normalise("Profit &amp; loss:\\n record quarter https://example.org/a")
     'Profit & loss: record quarter'
@@ -35,5 +35,5 @@ def normalise(text: str) -> str:
 
 
 def leak_key(text: str) -> str:
-    """Return what two texts share when one gives the other away: the normalised text without its case."""
+    """Returns what two texts share when one gives the other away: the normalised text without its case."""
     return normalise(text).casefold()

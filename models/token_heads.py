@@ -20,7 +20,7 @@ Logits = npt.NDArray[np.float64]
 
 
 def span_logits(tokens: Logits, offsets: Sequence[tuple[int, int]], span: Span) -> Logits:
-    """Return the mean of `tokens`, float64 [tokens, labels], over those that touch `span`, float64 [labels].
+    """Returns the mean of `tokens`, float64 [tokens, labels], over those that touch `span`, float64 [labels].
 
     `offsets` are each token's first and last character. A span that no token touches, because it is empty or
     lies behind the last token kept, gets the mean over all: the text as a whole.
@@ -31,7 +31,7 @@ def span_logits(tokens: Logits, offsets: Sequence[tuple[int, int]], span: Span) 
 
 
 def names_of(text: str, encoding: Any, probabilities: npt.NDArray[np.float32]) -> list[Name]:
-    """Return the names in `text` by the tags O, B, I of its tokens, float32 [tokens, 3], in order.
+    """Returns the names in `text` by the tags O, B, I of its tokens, float32 [tokens, 3], in order.
 
     A word has the tag of its first piece. An I that follows no B begins a name: an honest guess (the IOB2
     reading of Tjong Kim Sang and Buchholz 2000).

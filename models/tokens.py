@@ -26,7 +26,7 @@ class TokenTally:
 
 
 def open_tokenizer(artifact: Artifact) -> Tokenizer:
-    """Open the artifact's tokenizer: no padding, cut at `max_tokens`. Raises `ArtifactError` when it is none."""
+    """Opens the artifact's tokenizer: no padding, cut at `max_tokens`. Raises `ArtifactError` when it is none."""
     content = artifact.read(TOKENIZER)
     try:
         tokenizer = Tokenizer.from_buffer(content)
@@ -38,14 +38,14 @@ def open_tokenizer(artifact: Artifact) -> Tokenizer:
 
 
 def unknown_token(tokenizer: Tokenizer) -> int:
-    """Return the number of what the tokenizer has no word for; -1 when it spells everything."""
+    """Returns the number of what the tokenizer has no word for; -1 when it spells everything."""
     token = getattr(tokenizer.model, "unk_token", None)
     number = tokenizer.token_to_id(token) if token else None
     return -1 if number is None else int(number)
 
 
 def padded(rows: Sequence[Sequence[int]]) -> dict[str, npt.NDArray[np.int64]]:
-    """Pad token numbers to the longest row: `input_ids` and `attention_mask`, int64 [rows, longest]."""
+    """Pads token numbers to the longest row: `input_ids` and `attention_mask`, int64 [rows, longest]."""
     ids = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
     mask = np.zeros_like(ids)
     for number, row in enumerate(rows):

@@ -88,12 +88,12 @@ class BehaviourKind:
 
 
 def proof_lists() -> list[str]:
-    """Return the names of the lists that come with the package."""
+    """Returns the names of the lists that come with the package."""
     return sorted(one.stem for one in _SHIPPED.glob("*.yaml"))
 
 
 def load_proof_list(path: Path | str) -> ProofList:
-    """Read a list from a file, or by its name one of those that come with the package.
+    """Reads a list from a file, or by its name one of those that come with the package.
 
     Raises `ModelError` naming the file, the kind and the test that cannot be read.
     """
@@ -121,7 +121,7 @@ def load_proof_list(path: Path | str) -> ProofList:
 
 
 def check_behaviour(classifier: Classifier, proof: ProofList) -> list[BehaviourKind]:
-    """Run the tests and count by kind, in the order of the list.
+    """Runs the tests and counts by kind, in the order of the list.
 
     Raises `ModelError` when the model lacks the list's head or one of its labels.
     """

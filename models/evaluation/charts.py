@@ -137,7 +137,7 @@ def _from_the_top(axes: Axes) -> None:
 
 
 def _svg(draw: Callable[[Axes], None], width: float, height: float) -> str:
-    """Draw a figure of `width` by `height` inches and return its SVG element, scaled to the page."""
+    """Draws a figure of `width` by `height` inches and returns its SVG element, scaled to the page."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure.add_subplot())

@@ -57,7 +57,7 @@ class SetEvaluation:
     slices: dict[str, SliceScore]
     sources: dict[str, SliceScore]
     errors: list[ErrorToRead]
-    """The surest mistakes; opposite ones stand first."""
+    """The surest mistakes; opposite ones first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Evaluation:
     names: list[NamesScore] = field(default_factory=list)
 
     def of(self, head: str) -> SetEvaluation:
-        """Return the first set of `head`; raises `ModelError` naming the heads that were measured."""
+        """Returns the first set of `head`; raises `ModelError` naming the heads that were measured."""
         for one in self.sets:
             if one.head == head:
                 return one
@@ -107,7 +107,7 @@ def evaluate_artifact(
     threads: int = 0,
     smoothings: Sequence[float] | None = None,
 ) -> Evaluation:
-    """Measure the artifact in the folder `artifact` on `sets`, its calibration on `dev`, its behaviour on `proof`.
+    """Measures the artifact in the folder `artifact` on `sets`, its calibration on `dev`, its behaviour on `proof`.
 
     `names` are texts whose names it must find; `smoothings` are those of which the dev rows choose one, else that of
     the artifact stays.
@@ -139,7 +139,7 @@ def evaluate(
     precision: str = "",
     smoothings: Sequence[float] | None = None,
 ) -> Evaluation:
-    """Measure any classifier; see `evaluate_artifact`. `heads` say how its probabilities came from logits."""
+    """Measures any classifier; see `evaluate_artifact`. `heads` say how its probabilities came from logits."""
     plain = Head(())
     return Evaluation(
         name=classifier.name,

@@ -33,7 +33,7 @@ _LEAST = 1e-300
 
 
 def fitted_scaling(logits: Logits, wanted: Labels, smoothings: Sequence[float] = (0.0,)) -> Scaling:
-    """Return the scaling with which the `calibrated` logits, [rows, labels], fit the right labels, [rows], best.
+    """Returns the scaling with which the `calibrated` logits, [rows, labels], fit the right labels, [rows], best.
 
     Temperatures from 0.5 to 3 and biases, both to 0.01; the smoothing to undo is one of `smoothings`.
     """

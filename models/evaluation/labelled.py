@@ -1,4 +1,4 @@
-"""Labelled sets: texts with the right label of each, or with the names that stand in it."""
+"""Labelled sets: texts with the right label of each, or with the names in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,19 +45,19 @@ class LabelledSet:
                 raise ValueError(f"set {self.name}: {len(self.texts)} texts but {length} {column}")
 
     def first(self, rows: int) -> Self:
-        """Return the first `rows` rows."""
+        """Returns the first `rows` rows."""
         columns = ("texts", "labels", "sources", "entities")
         return replace(self, **{column: getattr(self, column)[:rows] for column in columns})
 
     def known(self, classifier: Classifier) -> tuple[str, ...]:
-        """Return the classifier's labels of the set's head; raises `ModelError` when it has no such head."""
+        """Returns the classifier's labels of the set's head; raises `ModelError` when it has no such head."""
         heads = {**classifier.labels, **classifier.entity_labels}
         if self.head not in heads:
             raise ModelError(f"set {self.name} is for the head {self.head!r}; {classifier.name} has {', '.join(heads)}")
         return heads[self.head]
 
     def numbers(self, classifier: Classifier) -> Labels:
-        """Return the right labels as the classifier counts them, int64 [rows].
+        """Returns the right labels as the classifier counts them, int64 [rows].
 
         Raises `ModelError` when the head or a label is none of the classifier's.
         """
@@ -71,12 +71,12 @@ class LabelledSet:
         return np.array([known.index(label) for label in self.labels], np.int64)
 
     def answers(self, classifier: Classifier) -> Probabilities:
-        """Return the classifier's probabilities of the set's head, float32 [rows, labels]."""
+        """Returns the classifier's probabilities of the set's head, float32 [rows, labels]."""
         if self.entities and self.head not in classifier.entity_labels:
             raise ModelError(f"set {self.name} judges entities, which {classifier.name} does not")
         return classifier.classify(self.texts, [[span] for span in self.entities] or None)[self.head]
 
     def shown(self, row: int) -> str:
-        """Return the row's text for a reader, with the entity that is judged."""
+        """Returns the row's text for a reader, with the entity that is judged."""
         text = self.texts[row]
         return f"[{text[self.entities[row].start : self.entities[row].end]}] {text}" if self.entities else text

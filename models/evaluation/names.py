@@ -22,7 +22,7 @@ class NamesScore:
 
 
 def score_names(classifier: Classifier, one: LabelledNames) -> NamesScore:
-    """Compare the names that `classifier` finds with those of the set.
+    """Compares the names that `classifier` finds with those of the set.
 
     Raises `ModelError` when it finds none, and `ValueError` for a set without names.
     """

@@ -29,12 +29,12 @@ class _Section:
 
 
 def report_html(evaluation: Evaluation) -> str:
-    """Return the report as HTML.
+    """Returns the report as HTML.
 
     Raises `ModelError` when the libraries that draw it are missing.
     """
     charts, jinja2 = _import("models.evaluation.charts"), _import("jinja2")
-    # Texts of the sets stand in the page: everything but the pictures is escaped.
+    # The page contains texts of the sets: everything but the pictures is escaped.
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     rendered: str = template.render(

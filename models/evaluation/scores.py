@@ -60,7 +60,7 @@ class HeadScore:
 
 
 def score(probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -> HeadScore:
-    """Compare `probabilities`, [rows, labels], with the right label of each row, int64 [rows].
+    """Compares `probabilities`, [rows, labels], with the right label of each row, int64 [rows].
 
     Raises `ValueError` without rows: a share of nothing is no figure. Labels that no row carries and no
     answer gave do not enter macro-F1.
@@ -85,7 +85,7 @@ def score(probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -
 
 
 def opposite_polarity(given: Labels, wanted: Labels, labels: Sequence[str]) -> float | None:
-    """Return the share of rows given the opposite pole: these errors mislead a reader most."""
+    """Returns the share of rows given the opposite pole: these errors mislead a reader most."""
     if not {"negative", "positive"} <= set(labels):
         return None
     poles = {labels.index("negative"), labels.index("positive")}
@@ -94,7 +94,7 @@ def opposite_polarity(given: Labels, wanted: Labels, labels: Sequence[str]) -> f
 
 
 def calibration_error(probabilities: Probabilities, wanted: Labels, bins: int = BINS) -> float:
-    """Return the expected calibration error (Guo et al. 2017, arXiv 1706.04599).
+    """Returns the expected calibration error (Guo et al. 2017, arXiv 1706.04599).
 
     The mean distance between how sure the answers are and how often they are right, in bins of sureness.
     """
@@ -103,7 +103,7 @@ def calibration_error(probabilities: Probabilities, wanted: Labels, bins: int = 
 
 
 def reliability(probabilities: Probabilities, wanted: Labels, bins: int = BINS) -> list[Bin]:
-    """Return the filled bins of sureness, least sure first."""
+    """Returns the filled bins of sureness, least sure first."""
     sure = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == wanted
     bin_of = np.minimum((sure * bins).astype(np.int64), bins - 1)
@@ -112,7 +112,7 @@ def reliability(probabilities: Probabilities, wanted: Labels, bins: int = BINS) 
 
 
 def sureness_threshold(probabilities: Probabilities, wanted: Labels, target: float = 0.95) -> float:
-    """Return the least probability from which answers are right at a share of `target`, to 0.01; 1 if none is.
+    """Returns the least probability from which answers are right at a share of `target`, to 0.01; 1 if none is.
 
     Selective classification (Geifman and El-Yaniv 2017, arXiv 1705.08500): below it a caller may say unknown.
     """

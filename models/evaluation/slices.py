@@ -1,6 +1,6 @@
-"""Parts of a set that are told apart: short texts, negations, numbers, one source.
+"""Parts of a set that are measured apart: short texts, negations, numbers, one source.
 
-A slice is data: a name, and a pattern or a number of words. The words of a language stand in the proof list.
+A slice is data: a name, and a pattern or a number of words. The words of a language are in the proof list.
 """
 
 import math
@@ -35,7 +35,7 @@ class Slice:
     most_words: int = 1_000_000
 
     def rows(self, texts: Iterable[str]) -> Rows:
-        """Return which of `texts` belong, bool [texts]."""
+        """Returns which of `texts` belong, bool [texts]."""
         holds = re.compile(self.pattern, re.IGNORECASE)
         return np.array([self._fits(text) and bool(holds.search(text)) for text in texts], bool)
 
@@ -58,7 +58,7 @@ class SliceScore:
 def score_parts(
     parts: Mapping[str, Rows], probabilities: Probabilities, wanted: Labels, labels: Sequence[str]
 ) -> dict[str, SliceScore]:
-    """Score each part, bool [rows], that has at least `LEAST_ROWS` rows, in the order given."""
+    """Scores each part, bool [rows], that has at least `LEAST_ROWS` rows, in the order given."""
     large = {name: part for name, part in parts.items() if part.sum() >= LEAST_ROWS}
     return {name: _part_score(probabilities[part], wanted[part], labels) for name, part in large.items()}
 

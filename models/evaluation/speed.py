@@ -1,4 +1,4 @@
-"""How fast a classifier is on the machine at hand."""
+"""How fast a classifier is on this machine."""
 
 import time
 from collections.abc import Sequence

@@ -39,7 +39,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def chosen(examples: Sequence[Example], share: float, chance: random.Random) -> list[Example]:
-    """Return `share` of the examples; above 1, each of them so many times."""
+    """Returns `share` of the examples; above 1, each of them so many times."""
     rounds = int(share) + 1
     return [one for number in range(rounds) for one in examples if chance.random() < share - number]
 
@@ -47,7 +47,7 @@ def chosen(examples: Sequence[Example], share: float, chance: random.Random) -> 
 def rewritten(
     examples: Sequence[Example], encoder: Path, folder: Path, seed: int, machine: Machine, reporter: Reporter
 ) -> list[Example]:
-    """Return the examples in other words that fit, and all that was known of them gone.
+    """Returns the examples in other words that fit, and all that was known of them gone.
 
     `folder` keeps the texts: a run that goes on learns from the same ones. Raises `TrainingError` when `encoder`
     guesses no words.
@@ -78,7 +78,7 @@ class _Writer:
         self._drawn_from = min(_LIKELIEST, barred.count(0.0) - 1)
 
     def rewrite(self, texts: Sequence[str], seed: int, reporter: Reporter) -> list[str]:
-        """Return the texts after all rounds."""
+        """Returns the texts after all rounds."""
         new = list(texts)
         with reporter.bar("rewritten: texts", _ROUNDS * len(new)) as advance:
             for turn in range(_ROUNDS):
@@ -94,7 +94,7 @@ class _Writer:
     def _rewrite(
         self, texts: list[str], encodings: Sequence[Encoding], numbers: Sequence[int], chance: random.Random
     ) -> None:
-        """Replace some words of the texts `numbers`, in place."""
+        """Replaces some words of the texts `numbers`, in place."""
         hidden = [_hidden(encodings[number], chance) for number in numbers]
         batch = collate([Encoded(number, encodings[number].ids) for number in numbers], {}, self._masked_lm.pad)
         ids, mask = (torch.from_numpy(one).to(self._machine.device) for one in (batch.ids, batch.mask))
@@ -116,12 +116,12 @@ class _Writer:
 
 
 def _hidden(encoding: Encoding, chance: random.Random) -> list[int]:
-    """Draw places of whole words."""
+    """Draws places of whole words."""
     return [place for place in _whole_words(encoding) if chance.random() < _SHARE]
 
 
 def _whole_words(encoding: Encoding) -> Iterator[int]:
-    """Yield the places of words that are one token, of letters alone."""
+    """Yields the places of words that are one token, of letters alone."""
     words, tokens = encoding.word_ids, encoding.tokens
     for place, word in enumerate(words):
         alone = word not in (words[place - 1], words[(place + 1) % len(words)])
@@ -130,7 +130,7 @@ def _whole_words(encoding: Encoding) -> Iterator[int]:
 
 
 def _put(text: str, spans: Sequence[tuple[int, int]], words: Sequence[str]) -> str:
-    """Put each of `words` into the place of a span of the text; it takes the case of what was there."""
+    """Puts each of `words` into the place of a span of the text; it takes the case of what was there."""
     for (start, end), word in sorted(zip(spans, words, strict=True), reverse=True):
         text = text[:start] + cased(word, text[start:end]) + text[end:]
     return text

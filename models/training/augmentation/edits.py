@@ -45,7 +45,7 @@ def augmented(
     chance: random.Random,
     kept_heads: Collection[str],
 ) -> list[Example]:
-    """Return new examples: for each kind of `kinds` its share of the examples that it can change.
+    """Returns new examples: for each kind of `kinds` its share of the examples that it can change.
 
     A text with other names keeps its labels of `kept_heads` alone. None of them gives away a held-out text.
     """
@@ -57,19 +57,19 @@ def augmented(
 
 
 def only_new(made: Sequence[Example], examples: Sequence[Example], held_out: HeldOut) -> list[Example]:
-    """Return those of `made` whose text none of the `examples` has, and that give away no held-out text."""
+    """Returns those of `made` whose text none of the `examples` has, and that give away no held-out text."""
     known = {leak_key(example.text) for example in examples}
     return unleaked([one for one in made if one.text and leak_key(one.text) not in known], held_out)
 
 
 def unleaked(examples: Sequence[Example], held_out: HeldOut) -> list[Example]:
-    """Return the examples that give away no held-out text."""
+    """Returns the examples that give away no held-out text."""
     leaks = held_out.leaks(one.text for one in examples).any
     return [one for one, leaked in zip(examples, leaks, strict=True) if not leaked]
 
 
 def name_pool(examples: Sequence[Example]) -> list[str]:
-    """Return the capitalised names that the examples mark, each once, in order."""
+    """Returns the capitalised names that the examples mark, each once, in order."""
     found = (example.text[span.start : span.end] for example in examples for span in example.names or ())
     return list(dict.fromkeys(name for name in found if name[:1].isupper()))
 
@@ -77,7 +77,7 @@ def name_pool(examples: Sequence[Example]) -> list[str]:
 def with_other_names(
     example: Example, pool: Sequence[str], chance: random.Random, kept_heads: Collection[str]
 ) -> Example:
-    """Return the example with each of its names replaced by another of `pool`, its places moved along.
+    """Returns the example with each of its names replaced by another of `pool`, its places moved along.
 
     Of its labels those of `kept_heads` stay.
     """
@@ -100,13 +100,13 @@ def with_other_names(
 
 
 def without_ticker(example: Example) -> Example:
-    """Return the example without the tickers that it begins with; the same when there are none."""
+    """Returns the example without the tickers that it begins with; the same when there are none."""
     text = _TICKER.sub("", example.text)
     return example if example.names is not None else replace(example, text=text)
 
 
 def without_words(example: Example, chance: random.Random) -> Example:
-    """Return the example without some of its words and all that was known of it; the same when it has too few."""
+    """Returns the example without some of its words and all that was known of it; the same when it has too few."""
     words = example.text.split(" ")
     kept = [word for word in words if chance.random() >= LEFT_OUT]
     return Example(" ".join(kept), source=example.source) if len(kept) >= _LEAST_WORDS else example

@@ -1,6 +1,6 @@
 """Sentences whose sentiment their grammar settles: a loss that narrows is good, a profit that shrinks is not.
 
-English ones. Labelled news holds few of them, and words like loss or debt count as bad wherever they stand. So a
+English ones. Labelled news holds few of them, and words like loss or debt count as bad wherever they occur. So a
 student may be given some that are made here, of a thing, whether less of it is good, and a verb, whether it tells of
 less:
 
@@ -77,7 +77,7 @@ def sentences(
     names: Sequence[str],
     chance: random.Random,
 ) -> list[Example]:
-    """Return `count` examples, all different, half of them negative and half positive.
+    """Returns `count` examples, all different, half of them negative and half positive.
 
     Each carries its label for every text head and entity head that knows both; a head with other labels learns
     nothing of them. Fewer come back when so many different ones cannot be made.

@@ -1,6 +1,6 @@
 """Words in the place of like words: new texts about which the teachers alone know anything.
 
-Like words are neighbours among an encoder's word vectors, where "rises" stands near "falls" as well as near "climbs":
+Like words are neighbours among an encoder's word vectors, where "rises" is near "falls" as well as near "climbs":
 such a text keeps none of its labels. (Jiao et al. 2020, arXiv 1909.10351, do so before they distil.)
 """
 
@@ -24,10 +24,10 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 class LikeWords:
-    """The whole words of a vocabulary, and for each the few that stand nearest by the cosine of their vectors."""
+    """The whole words of a vocabulary, and for each the few nearest by the cosine of their vectors."""
 
     def __init__(self, pieces: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
-        """Take `pieces` and their `vectors`, float32 [pieces, width]; word pieces and short words are passed over."""
+        """Takes `pieces` and their `vectors`, float32 [pieces, width]; word pieces and short words are passed over."""
         rows = [row for row, piece in enumerate(pieces) if len(piece) >= _LEAST_LETTERS and _WORD.fullmatch(piece)]
         self._words = [pieces[row] for row in rows]
         self._row_of = {word: row for row, word in enumerate(self._words)}
@@ -36,7 +36,7 @@ class LikeWords:
         self._found: dict[str, list[str]] = {}
 
     def of(self, word: str) -> list[str]:
-        """Return the words most like `word`, nearest first; none when it is unknown."""
+        """Returns the words most like `word`, nearest first; none when it is unknown."""
         if word not in self._row_of:
             return []
         if word not in self._found:
@@ -46,7 +46,7 @@ class LikeWords:
 
 
 def with_other_words(example: Example, like: LikeWords, chance: random.Random) -> Example:
-    """Return the example with some of its words replaced by like ones, and all that was known of it gone.
+    """Returns the example with some of its words replaced by like ones, and all that was known of it gone.
 
     The same example when none was replaced.
     """
@@ -61,7 +61,7 @@ def with_other_words(example: Example, like: LikeWords, chance: random.Random) -
 
 
 def cased(word: str, like: str) -> str:
-    """Return the word in the case of another: Capitalised, CAPITALS or as it is."""
+    """Returns the word in the case of another: Capitalised, CAPITALS or as it is."""
     if like.isupper():
         return word.upper()
     return word.capitalize() if like[0].isupper() else word

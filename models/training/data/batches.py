@@ -43,7 +43,7 @@ class Encoded:
     entities: Mapping[str, Sequence[EntityTokens]] = field(default_factory=dict)
     tags: Sequence[int] | None = None
     soft: Mapping[str, Floats] = field(default_factory=dict)
-    """What teachers think, by head: [labels], [entities, labels] or [tokens, labels]; zeros where nobody asked them."""
+    """What teachers think, by head: [labels], [entities, labels] or [tokens, labels]; zeros if not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def encode(
     max_tokens: int,
     soft: Sequence[SoftLabels | None] | None = None,
 ) -> list[Encoded]:
-    """Tokenise `examples`, each cut at `max_tokens`, without padding; `soft` holds what teachers think of each."""
+    """Tokenises `examples`, each cut at `max_tokens`, without padding; `soft` holds what teachers think of each."""
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     encodings = tokenizer.encode_batch([example.text for example in examples])
@@ -106,7 +106,7 @@ def _encoded(number: int, example: Example, encoding: Any, soft: SoftLabels | No
 def _soft_arrays(
     example: Example, offsets: Sequence[tuple[int, int]], words: Sequence[int | None], soft: SoftLabels
 ) -> dict[str, Floats]:
-    """Lay the teachers' labels over a text's entities and tokens; a word's first piece carries its label."""
+    """Lays the teachers' labels over a text's entities and tokens; a word's first piece carries its label."""
     arrays = dict(soft.texts)
     for head, verdicts in example.entities.items():
         judged = soft.entities.get(head, {})
@@ -125,7 +125,7 @@ def _soft_arrays(
 
 
 def bucketed(lengths: Sequence[int], batch_rows: int, chance: random.Random | None) -> Iterator[list[int]]:
-    """Yield batches of row numbers, rows of similar length together.
+    """Yields batches of row numbers, rows of similar length together.
 
     With `chance` the rows are shuffled, cut into pools, sorted by length inside a pool, and the batches shuffled;
     without it they come in order of length, shortest first.
@@ -144,7 +144,7 @@ def bucketed(lengths: Sequence[int], batch_rows: int, chance: random.Random | No
 
 
 def collate(rows: Sequence[Encoded], heads: Mapping[str, HeadSpec], pad: int) -> Batch:
-    """Pad `rows` to the longest with the token `pad`; what a row says nothing about is `UNKNOWN`."""
+    """Pads `rows` to the longest with the token `pad`; what a row says nothing about is `UNKNOWN`."""
     shape = (len(rows), max(len(row.ids) for row in rows))
     ids, mask, tags = np.full(shape, pad, np.int64), np.zeros(shape, np.int64), np.full(shape, UNKNOWN, np.int64)
     for at, row in enumerate(rows):
@@ -171,7 +171,7 @@ def _taught(rows: Sequence[Encoded]) -> bool:
 
 
 def _soft_batch(rows: Sequence[Encoded], name: str, head: HeadSpec, width: int) -> Floats:
-    """Lay the rows' soft labels of a head together in the shape of its answers."""
+    """Lays the rows' soft labels of a head together in the shape of its answers."""
     labels = len(head.labels)
     if head.kind == "entity":
         each = [row.soft.get(name, np.zeros((len(row.entities.get(name, ())), labels), np.float32)) for row in rows]

@@ -44,7 +44,7 @@ class Corpus:
     dropped: Mapping[str, Dropped]
 
     def warnings(self) -> Iterator[str]:
-        """Yield a line for each data set that lost rows."""
+        """Yields a line for each data set that lost rows."""
         for name, lost in self.dropped.items():
             if lost.exact or lost.near:
                 yield (
@@ -56,7 +56,7 @@ class Corpus:
 
 
 def load_corpus(sets: Sequence[DataSet], data: Path, *, dev_share: float = DEV_SHARE) -> Corpus:
-    """Read `sets` from the folder `data`.
+    """Reads `sets` from the folder `data`.
 
     Raises `DatasetError` when a file is not what its description says, or when nothing is left to train on.
     """
@@ -78,7 +78,7 @@ def load_corpus(sets: Sequence[DataSet], data: Path, *, dev_share: float = DEV_S
 
 
 def merge(examples: Iterable[Example]) -> Iterator[Example]:
-    """Yield one example a text: a text of two sets teaches both heads; of two labels for a head the first stays."""
+    """Yields one example a text: a text of two sets teaches both heads; of two labels for a head the first stays."""
     merged: dict[str, Example] = {}
     for example in examples:
         key = leak_key(example.text)

@@ -13,7 +13,7 @@ splits: {train: my/train.csv, test: my/test.csv}    # or {all: my/all.csv, test_
 ```
 
 With `test_share` the file is split by a hash of the text, so the same texts are held out on every machine.
-The shipped descriptions stand in `datasets/` beside this file.
+The shipped descriptions are in `datasets/` beside this file.
 """
 
 import ast
@@ -93,13 +93,13 @@ class DataSet(_Strict):
         return self
 
     def number(self, raw: str) -> int | None:
-        """Return the number of a label as the file writes it; None when the map does not know it."""
+        """Returns the number of a label as the file writes it; None when the map does not know it."""
         mapped = self.label_map.get(raw)
         return None if mapped is None else self.head_labels.index(mapped)
 
 
 def parse_dataset(content: str, where: str) -> DataSet:
-    """Read a description. Raises `DatasetError` naming `where`, the key and what is wrong with it."""
+    """Reads a description. Raises `DatasetError` naming `where`, the key and what is wrong with it."""
     try:
         loaded = yaml.safe_load(content)
         if not isinstance(loaded, dict):
@@ -114,7 +114,7 @@ def parse_dataset(content: str, where: str) -> DataSet:
 
 
 def load_datasets(paths: Iterable[Path]) -> list[DataSet]:
-    """Read descriptions; raises `DatasetError` when one cannot be read or two disagree on a head's labels."""
+    """Reads descriptions; raises `DatasetError` when one cannot be read or two disagree on a head's labels."""
     sets = []
     for path in paths:
         try:
@@ -126,12 +126,12 @@ def load_datasets(paths: Iterable[Path]) -> list[DataSet]:
 
 
 def shipped_datasets() -> list[DataSet]:
-    """Return the data sets that the shipped model learns from."""
+    """Returns the data sets that the shipped model learns from."""
     return load_datasets(sorted(_SHIPPED.glob("*.yaml")))
 
 
 def heads_of(sets: Iterable[DataSet]) -> dict[str, tuple[str, ...]]:
-    """Return the text and entity heads of `sets` with their labels. Raises `DatasetError` when two disagree."""
+    """Returns the text and entity heads of `sets` with their labels. Raises `DatasetError` when two disagree."""
     heads: dict[str, tuple[str, ...]] = {}
     for one in sets:
         for head in filter(None, (one.head, one.title_head)):
@@ -144,7 +144,7 @@ def heads_of(sets: Iterable[DataSet]) -> dict[str, tuple[str, ...]]:
 
 
 def read_split(one: DataSet, data: Path, part: Part) -> list[Example]:
-    """Return the examples of a part; empty when the data set has none.
+    """Returns the examples of a part; empty when the data set has none.
 
     Raises `DatasetError`, naming file and record, for a missing file or column or an unknown label.
     """
@@ -208,7 +208,7 @@ def _verdicts(written: str) -> dict[Any, Any] | None:
 
 
 def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return the filled spans in order; of two that overlap the longer stays."""
+    """Returns the filled spans in order; of two that overlap the longer stays."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda one: one.start - one.end):
         if span.start < span.end and all(span.end <= other.start or other.end <= span.start for other in kept):

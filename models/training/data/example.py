@@ -13,7 +13,7 @@ UNKNOWN = -100
 
 @dataclass(frozen=True, slots=True)
 class EntityLabel:
-    """The verdict on one entity: where it stands in the text, and the number of its label."""
+    """The verdict on one entity: where it is in the text, and the number of its label."""
 
     span: Span
     label: int
@@ -23,8 +23,8 @@ class EntityLabel:
 class Example:
     """A normalised text and its labels by head; a head that is missing in `labels` is not known.
 
-    `entities` holds verdicts by head. `names` are the places of all names in the text, None where nobody
-    looked for them. `weights` say how much a head's label counts; 1 where missing. `settled` labels hold whatever a
+    `entities` holds verdicts by head. `names` are the places of all names in the text, None where they
+    were not marked. `weights` say how much a head's label counts; 1 where missing. `settled` labels hold whatever a
     teacher thinks.
     """
 

@@ -28,7 +28,7 @@ class HeadSpec:
 
 
 def head_specs(labels: Mapping[str, tuple[str, ...]], sets: Iterable[DataSet]) -> dict[str, HeadSpec]:
-    """Return the heads that `sets` teach, in order; one for names where a set marks all names of its texts."""
+    """Returns the heads that `sets` teach, in order; one for names where a set marks all names of its texts."""
     known = list(sets)
     entity_heads = {one.head for one in known if one.kind == "entities"}
     order = sorted(labels, key=lambda head: (head in entity_heads, head))
@@ -39,13 +39,13 @@ def head_specs(labels: Mapping[str, tuple[str, ...]], sets: Iterable[DataSet]) -
 
 
 def write_heads(heads: Mapping[str, HeadSpec], folder: Path) -> None:
-    """Write `folder/heads.json`."""
+    """Writes `folder/heads.json`."""
     content = {name: asdict(head) for name, head in heads.items()}
     (folder / _FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def read_heads(folder: Path) -> dict[str, HeadSpec]:
-    """Read what `write_heads` wrote. Raises `TrainingError` naming the file when it is missing or malformed."""
+    """Reads what `write_heads` wrote. Raises `TrainingError` naming the file when it is missing or malformed."""
     path = folder / _FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

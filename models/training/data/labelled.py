@@ -16,7 +16,7 @@ __all__ = ["dev_sets", "held_out_sets", "names_of", "sets_of"]
 def held_out_sets(
     sets: Sequence[DataSet], data: Path, artifact: Artifact
 ) -> tuple[list[LabelledSet], list[LabelledNames]]:
-    """Return the held-out part of each data set, one set a head that the artifact has, and the sets of names.
+    """Returns the held-out part of each data set, one set a head that the artifact has, and the sets of names.
 
     The sets made for a head come before those that have labels for it besides.
     Raises `DatasetError` when a file is not what its description says.
@@ -30,7 +30,7 @@ def held_out_sets(
 
 
 def dev_sets(sets: Sequence[DataSet], data: Path, artifact: Artifact) -> list[LabelledSet]:
-    """Return the dev rows that every choice is made on, one set a head.
+    """Returns the dev rows that every choice is made on, one set a head.
 
     They are dev for a model that was trained on the same data sets. Raises `DatasetError` as `held_out_sets` does.
     """
@@ -39,7 +39,7 @@ def dev_sets(sets: Sequence[DataSet], data: Path, artifact: Artifact) -> list[La
 
 
 def sets_of(name: str, examples: Sequence[Example], heads: Mapping[str, HeadSpec]) -> list[LabelledSet]:
-    """Return one set for each text or entity head that `examples` have labels for."""
+    """Returns one set for each text or entity head that `examples` have labels for."""
     made = [
         (_text_set if spec.kind == "text" else _entity_set)(name, examples, head, spec.labels)
         for head, spec in heads.items()
@@ -49,7 +49,7 @@ def sets_of(name: str, examples: Sequence[Example], heads: Mapping[str, HeadSpec
 
 
 def names_of(name: str, examples: Sequence[Example], heads: Mapping[str, HeadSpec]) -> list[LabelledNames]:
-    """Return the examples whose names are known, where a head finds names and there are some."""
+    """Returns the examples whose names are known, where a head finds names and there are some."""
     if all(spec.kind != "names" for spec in heads.values()):
         return []
     known = [(example.text, example.names) for example in examples if example.names is not None]

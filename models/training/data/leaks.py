@@ -51,7 +51,7 @@ class HeldOut:
                 self._index.insert(number, _sketch(words))
 
     def leaks(self, texts: Iterable[str]) -> Leaks:
-        """Return which of `texts` equal a held-out one, and which others are nearly one."""
+        """Returns which of `texts` equal a held-out one, and which others are nearly one."""
         keys = [leak_key(text) for text in texts]
         exact = [key in self._keys for key in keys]
         near = [not same and self._is_near(key) for key, same in zip(keys, exact, strict=True)]
@@ -65,13 +65,13 @@ class HeldOut:
 
 
 def shingles(text: str) -> frozenset[str]:
-    """Return the runs of two words in `text`, without punctuation; the word itself where there is one alone."""
+    """Returns the runs of two words in `text`, without punctuation; the word itself where there is one alone."""
     words = _WORD.findall(text.casefold())
     return frozenset(" ".join(pair) for pair in itertools.pairwise(words)) or frozenset(words)
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
-    """Return the Jaccard similarity: the share of all runs that both have."""
+    """Returns the Jaccard similarity: the share of all runs that both have."""
     return len(one & other) / max(1, len(one | other))
 
 

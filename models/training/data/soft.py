@@ -30,7 +30,7 @@ class SoftLabels:
 
 
 def mean_of(teachers: Sequence[SoftLabels]) -> SoftLabels:
-    """Return the mean of what several teachers think of one text; of entities and words, those all were asked about."""
+    """Returns the mean of the teachers' labels of one text; of entities and words, those that all were asked about."""
     first = teachers[0]
     return SoftLabels(
         texts={head: _mean(one.texts[head] for one in teachers) for head in first.texts},
@@ -51,13 +51,13 @@ def mean_of(teachers: Sequence[SoftLabels]) -> SoftLabels:
 
 
 def sharpened(probabilities: Floats, temperature: float) -> Floats:
-    """Return the probabilities [.., labels] at another temperature: above 1 flatter, below 1 sharper."""
+    """Returns the probabilities [.., labels] at another temperature: above 1 flatter, below 1 sharper."""
     raised = np.maximum(probabilities, 1e-7) ** (1 / temperature)
     return (raised / raised.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 def with_entities(example: Example, soft: SoftLabels) -> Example:
-    """Return the example with the entities that the teachers judged and nobody labelled; their label is `UNKNOWN`."""
+    """Returns the example with the entities that only the teachers judged; their label is `UNKNOWN`."""
     found = {
         head: tuple(EntityLabel(span, UNKNOWN) for span in spans)
         for head, spans in soft.entities.items()
@@ -67,7 +67,7 @@ def with_entities(example: Example, soft: SoftLabels) -> Example:
 
 
 def settled(example: Example, soft: SoftLabels, smoothing: float) -> SoftLabels:
-    """Return what is to be learnt of an example: where its labels are settled, these in the teachers' stead.
+    """Returns what is to be learnt of an example: where its labels are settled, these in the teachers' stead.
 
     `smoothing` is the share that goes to all labels evenly, as in the loss of hard labels.
     """
@@ -92,7 +92,7 @@ def _sure(like: Floats, label: int, smoothing: float) -> Floats:
 
 
 def write_soft(path: Path, labels: Sequence[SoftLabels], teacher: str, texts: Sequence[str]) -> None:
-    """Write the labels of `texts` and the teacher's name; the file is whole or not there."""
+    """Writes the labels of `texts` and the teacher's name; the file is whole or not there."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for head in labels[0].texts if labels else ():
         arrays[f"text/{head}"] = np.array([one.texts[head] for one in labels], np.float16)
@@ -111,7 +111,7 @@ def write_soft(path: Path, labels: Sequence[SoftLabels], teacher: str, texts: Se
 
 
 def read_soft(path: Path, texts: Sequence[str]) -> list[SoftLabels]:
-    """Read what `write_soft` wrote about the same `texts`. Raises `TrainingError` when it is about others."""
+    """Reads what `write_soft` wrote about the same `texts`. Raises `TrainingError` when it is about others."""
     with np.load(path, allow_pickle=False) as arrays:
         about = json.loads(str(arrays["about"]))
         if about["texts"] != list(texts):

@@ -6,7 +6,7 @@ __all__ = ["in_share"]
 
 
 def in_share(key: str, share: float, salt: str = "") -> bool:
-    """Return whether the text with the leak key `key` is among the `share` of all texts that is held out.
+    """Returns whether the text with the leak key `key` is among the `share` of all texts that is held out.
 
     Another `salt` draws other texts.
     """

@@ -16,7 +16,7 @@ _OUTSIDE, _BEGIN, _INSIDE = 0, 1, 2
 
 
 def touched(offsets: Offsets, span: Span) -> list[int]:
-    """Return which tokens touch `span`; all of them when none does (its entity was cut off, or is not there).
+    """Returns which tokens touch `span`; all of them when none does (its entity was cut off, or is not there).
 
     The same rule reads a verdict off a shipped model (`models.token_heads`).
     """
@@ -25,7 +25,7 @@ def touched(offsets: Offsets, span: Span) -> list[int]:
 
 
 def bio_tags(word_ids: Sequence[int | None], offsets: Offsets, names: Sequence[Span]) -> list[int]:
-    """Return each token's tag as a number, `UNKNOWN` for all but a word's first piece.
+    """Returns each token's tag as a number, `UNKNOWN` for all but a word's first piece.
 
     `names` do not overlap. `word_ids` and `offsets` are the tokenizer's, one a token.
     """

@@ -39,14 +39,14 @@ __all__ = ["distil"]
 
 
 def distil(setup: Setup, plan: Plan, teaching: Teaching, *, stop_after: int | None = None) -> dict[str, Any]:
-    """Teach a student after `plan`, going on where an earlier call stopped, and return the run's record.
+    """Teaches a student after `plan`, going on where an earlier call stopped, and returns the run's record.
 
     Raises `TrainingError` when a teacher is none, has other heads than the data sets, or the folder holds another run.
     """
     if not teaching.teachers:
         raise TrainingError("no teacher; name the folder of a run of moodwire model train with --teacher")
     if teaching.augment.get("rewritten") and teaching.rewriter is None:
-        raise TrainingError("nobody to rewrite texts; name the folder of a run of moodwire model pretrain as rewriter")
+        raise TrainingError("no rewriter; name the folder of a run of moodwire model pretrain with --rewriter")
     about = {
         "teachers": [teacher_name(teacher) for teacher in teaching.teachers],
         "soft_share": teaching.soft_share,
@@ -77,7 +77,7 @@ def _check_heads(teacher: Path, heads: Mapping[str, HeadSpec]) -> None:
 
 
 def _new_texts(corpus: Corpus, teaching: Teaching, folder: Path, run: Run) -> list[Example]:
-    """Make new texts; a text head with the labels of an entity head judges alike whatever the names are."""
+    """Makes new texts; a text head with the labels of an entity head judges alike whatever the names are."""
     kinds, encoder, seed = teaching.augment, run.setup.encoder, run.plan.seed
     if not kinds:
         return []
@@ -93,7 +93,7 @@ def _new_texts(corpus: Corpus, teaching: Teaching, folder: Path, run: Run) -> li
 def _in_other_words(
     corpus: Corpus, encoder: Path, kinds: Mapping[str, float], held_out: HeldOut, seed: int
 ) -> list[Example]:
-    """Make texts in other words, which are like by the student's own encoder."""
+    """Makes texts in other words, which are like by the student's own encoder."""
     share, chance = kinds.get("other_words", 0.0), random.Random(f"{seed} other words")
     if not share:
         return []
@@ -103,7 +103,7 @@ def _in_other_words(
 
 
 def _rewritten(corpus: Corpus, teaching: Teaching, held_out: HeldOut, folder: Path, run: Run) -> list[Example]:
-    """Let the rewriter put other words into some texts."""
+    """Lets the rewriter put other words into some texts."""
     share, seed = teaching.augment.get("rewritten", 0.0), run.plan.seed
     if not share or not teaching.rewriter:
         return []
@@ -113,7 +113,7 @@ def _rewritten(corpus: Corpus, teaching: Teaching, held_out: HeldOut, folder: Pa
 
 
 def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Example]:
-    """Make sentences; none is one of those that behaviour is tested by, nor nearly so."""
+    """Makes sentences; none is one of those that behaviour is tested by, nor nearly so."""
     count = round(kinds.get("sentences", 0.0) * len(corpus.train))
     if not count:
         return []

@@ -29,15 +29,15 @@ PART_ROWS = 4_096
 """Texts a file: a few minutes of a teacher's work on two cores."""
 
 MOST_GUESSED = 4
-"""Names that are judged in a text whose names nobody marked: a list of thirty tickers teaches little."""
+"""Names that are judged in a text without marked names: a list of thirty tickers teaches little."""
 
 
 def label_texts(
     teachers: Sequence[Path], examples: Sequence[Example], folder: Path, machine: Machine, reporter: Reporter
 ) -> list[SoftLabels]:
-    """Return the mean of what `teachers`, folders of runs, think of each example; `folder` keeps what each said.
+    """Returns the mean of what `teachers`, folders of runs, think of each example; `folder` keeps what each said.
 
-    Where nobody marked a text's entities, the first teacher finds its names, and all judge those. Raises
+    If a text's entities are not marked, the first teacher finds its names, and all judge those. Raises
     `TrainingError` when a folder holds no finished run.
     """
     asked = list(examples)
@@ -50,7 +50,7 @@ def label_texts(
 
 
 def teacher_name(run: Path) -> str:
-    """Return a name for a teacher that changes with its weights: its encoder, step and score."""
+    """Returns a name for a teacher that changes with its weights: its encoder, step and score."""
     record = run_record(run)
     if record is None or not record.get("best"):
         raise TrainingError(f"{run} holds no trained network; name the folder that moodwire model train wrote")
@@ -89,7 +89,7 @@ def _ask(
     max_tokens: int,
     machine: Machine,
 ) -> list[SoftLabels]:
-    """Ask for texts and words, then, from the same pass of the encoder, for the entities: the marked or the found."""
+    """Asks for texts and words, then, from the same pass of the encoder, for the entities: the marked or the found."""
     network.eval()
     rows = encode(tokenizer, examples, max_tokens)
     encodings = tokenizer.encode_batch([example.text for example in examples])
@@ -116,7 +116,7 @@ def _ask(
 def _places(
     network: networks.HeadedEncoder, example: Example, encoding: Any, shares: Mapping[str, Any], at: int
 ) -> dict[str, list[Span]]:
-    """Return by entity head the places to judge: those marked, else those of the names that the network finds."""
+    """Returns by entity head the places to judge: those marked, else those of the names that the network finds."""
     heads = [name for name, one in network.specs.items() if one.kind == "entity"]
     marked = {head: [one.span for one in example.entities.get(head, ())] for head in heads}
     if all(marked.values()) or NAMES_HEAD not in shares:

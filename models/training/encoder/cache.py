@@ -9,12 +9,12 @@ __all__ = ["cached_encoders", "find_encoder"]
 
 
 def cached_encoders() -> Path:
-    """Return the folder that `deploy/setup/fetch-encoder` fills."""
+    """Returns the folder that `deploy/setup/fetch-encoder` fills."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "moodwire" / "encoders"
 
 
 def find_encoder(name: str) -> Path:
-    """Return the folder of the encoder `name`: that folder itself, the best of that run, or the cached one.
+    """Returns the folder of the encoder `name`: that folder itself, the best of that run, or the cached one.
 
     A name with a slash is asked of the Hugging Face hub, which keeps it in a cache of its own. Raises
     `TrainingError` with the command that fetches it when it is in none of these places.

@@ -25,7 +25,7 @@ class Machine:
 
 
 def chosen_device(name: str) -> torch.device:
-    """Return the device `name`; `auto` takes a GPU where there is one. Raises `TrainingError` when it is not there."""
+    """Returns the device `name`; `auto` takes a GPU where there is one. Raises `TrainingError` when it is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -34,7 +34,7 @@ def chosen_device(name: str) -> torch.device:
 
 
 def chosen_precision(wanted: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """Return what `auto` stands for: bf16 where the device computes it in hardware, fp32 elsewhere.
+    """Returns what `auto` stands for: bf16 where the device computes it in hardware, fp32 elsewhere.
 
     On a processor without AVX-512 bf16 or AMX, bf16 is emulated and several times as slow as fp32.
     """
@@ -47,7 +47,7 @@ def chosen_precision(wanted: Precision, device: torch.device) -> Literal["fp32",
 
 
 def autocast(precision: Literal["fp32", "bf16"], device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which the forward pass runs."""
+    """Returns the context in which the forward pass runs."""
     if precision == "fp32":
         return nullcontext()
     context: AbstractContextManager[object] = torch.autocast(device.type, torch.bfloat16)

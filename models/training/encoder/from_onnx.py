@@ -25,7 +25,7 @@ _WITHIN = "encoder.layer.0.intermediate.dense.weight"
 
 
 def bert_from_onnx(path: Path, attention_heads: int) -> BertModel:
-    """Return the encoder in the file `path`, without a pooler; how many heads attend, no weight says.
+    """Returns the encoder in the file `path`, without a pooler; how many heads attend, no weight says.
 
     Raises `TrainingError` when the file is of another kind of network, or its weights are not all there.
     """
@@ -43,7 +43,7 @@ def bert_from_onnx(path: Path, attention_heads: int) -> BertModel:
 
 
 def _weights(graph: Any) -> Arrays:
-    """Return the weights by the names that they have in PyTorch."""
+    """Returns the weights by the names that they have in PyTorch."""
     held = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     found = dict(held)
     for node in graph.node:

@@ -35,7 +35,7 @@ class HiddenStates:
         self._values = np.memmap(path, np.float16, "r", shape=(int(self._starts[-1]), width))
 
     def rows(self, numbers: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the vectors of the texts `numbers`, padded with zeros."""
+        """Returns the vectors of the texts `numbers`, padded with zeros."""
         longest = max(self._lengths[number] for number in numbers)
         found = np.zeros((len(numbers), longest, self._values.shape[1]), np.float32)
         for at, number in enumerate(numbers):
@@ -69,22 +69,22 @@ class FrozenLayers:
         self._states = states
 
     def prepare(self, numbers: Sequence[int], device: torch.device) -> None:
-        """Make the next pass of the network one over the texts `numbers`."""
+        """Makes the next pass of the network one over the texts `numbers`."""
         self._replay.current = torch.from_numpy(self._states.rows(numbers)).to(device)
 
     def put_back(self) -> None:
-        """Give the network its layers back."""
+        """Gives the network its layers back."""
         layers = layers_of(self._network.encoder)
         _replace(layers, [*self._taken, *list(layers)[1:]])
 
     def take_out(self) -> None:
-        """Put the replay in the place of the frozen layers."""
+        """Puts the replay in the place of the frozen layers."""
         layers = layers_of(self._network.encoder)
         _replace(layers, [self._replay, *list(layers)[len(self._taken) :]])
 
 
 def freeze(network: HeadedEncoder, layers: int, *, embeddings: bool) -> None:
-    """Let the lowest `layers` learn nothing, nor the embeddings and whatever else feeds those layers."""
+    """Lets the lowest `layers` learn nothing, nor the embeddings and whatever else feeds those layers."""
     if layers:
         above = list(layers_of(network.encoder))[layers:]
         learning = [one for layer in above for one in layer.parameters() if one.requires_grad]
@@ -104,7 +104,7 @@ def keep_hidden_states(
     device: torch.device,
     advance: Callable[[int], None],
 ) -> FrozenLayers:
-    """Run the lowest `layers` over `rows` unless `folder` holds the result, and take them out of the network.
+    """Runs the lowest `layers` over `rows` unless `folder` holds the result, and takes them out of the network.
 
     The file's name is a digest of the weights and the token numbers, so a result of other weights is never used.
     `advance` is called with the number of further rows that are done.

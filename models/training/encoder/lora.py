@@ -16,7 +16,7 @@ __all__ = ["add_adapters", "folded"]
 
 
 def add_adapters(network: HeadedEncoder, rank: int, dropout: float) -> None:
-    """Put an adapter of `rank` beside each matrix of the encoder's layers; of the encoder they alone learn."""
+    """Puts an adapter of `rank` beside each matrix of the encoder's layers; of the encoder they alone learn."""
     names = sorted({name.rpartition(".")[2] for name, _ in _matrices(layers_of(network.encoder))})
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=names)
     network.encoder = inject_adapter_in_model(config, network.encoder)
@@ -24,7 +24,7 @@ def add_adapters(network: HeadedEncoder, rank: int, dropout: float) -> None:
 
 
 def folded(network: HeadedEncoder) -> HeadedEncoder:
-    """Return a copy with the adapters added to the matrices that they stand beside: a network as any other."""
+    """Returns a copy with the adapters added to the matrices that they belong to: a network as any other."""
     whole = copy.deepcopy(network)
     for parent in list(whole.encoder.modules()):
         for name, child in list(parent.named_children()):

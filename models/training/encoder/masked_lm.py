@@ -42,7 +42,7 @@ class MaskedLM:
         )
 
     def logits(self, ids: torch.Tensor, mask: torch.Tensor, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Return what stands at the `places` of the `rows`, both int64 [hidden]: float [hidden, vocabulary].
+        """Returns the logits at the `places` of the `rows`, both int64 [hidden]: float [hidden, vocabulary].
 
         `ids` and `mask` are int64 [texts, tokens]. Only there, for a vocabulary's logits cost more than the encoder.
         """

@@ -62,11 +62,11 @@ class HeadedEncoder(nn.Module):
         return self.answers(self.hidden(input_ids, attention_mask), attention_mask, entities or {})
 
     def hidden(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Return the token vectors, float [rows, tokens, width]."""
+        """Returns the token vectors, float [rows, tokens, width]."""
         return self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
     def answers(self, hidden: torch.Tensor, mask: torch.Tensor, entities: Entities) -> dict[str, torch.Tensor]:
-        """Apply the heads to token vectors, float [rows, tokens, width]."""
+        """Applies the heads to token vectors, float [rows, tokens, width]."""
         mean = _mean(hidden, mask.unsqueeze(-1).to(hidden.dtype))
         pooled = self.dropout(mean)
         found = {}
@@ -88,7 +88,7 @@ def _mean(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 def layers_of(encoder: nn.Module) -> nn.ModuleList:
-    """Return the encoder's transformer layers, which may be replaced in place.
+    """Returns the encoder's transformer layers, which may be replaced in place.
 
     Raises `TrainingError` when it is built in another way than Hugging Face's encoders are.
     """
@@ -108,7 +108,7 @@ def from_pretrained(
     attention: str | None = None,
     activation: str = "",
 ) -> HeadedEncoder:
-    """Build the network on the pretrained encoder in `folder`, its heads fresh; or on what `save` wrote there.
+    """Builds the network on the pretrained encoder in `folder`, its heads fresh; or on what `save` wrote there.
 
     Of a network that was trained before, the heads with the same labels go on too. `activation` takes the place of the
     encoder's own, which its weights were learnt with; "" leaves it. Raises `TrainingError` when the folder holds no
@@ -157,7 +157,7 @@ def _config(folder: Path, activation: str) -> Any:
 
 
 def word_vectors(folder: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Return the pieces that the encoder in `folder` knows, and their vectors, float32 [pieces, width]."""
+    """Returns the pieces that the encoder in `folder` knows, and their vectors, float32 [pieces, width]."""
     encoder = from_pretrained(folder, {}).encoder
     vectors = encoder.get_input_embeddings().weight.detach().float().numpy()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -165,7 +165,7 @@ def word_vectors(folder: Path) -> tuple[list[str], npt.NDArray[np.float32]]:
 
 
 def save(network: HeadedEncoder, folder: Path) -> None:
-    """Write the encoder's configuration, the heads and all weights to `folder`."""
+    """Writes the encoder's configuration, the heads and all weights to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     network.encoder.config.save_pretrained(folder)
     write_heads(network.specs, folder)
@@ -173,7 +173,7 @@ def save(network: HeadedEncoder, folder: Path) -> None:
 
 
 def read_state(folder: Path) -> dict[str, torch.Tensor]:
-    """Read the weights that `save` wrote, names starting with `encoder.` or `heads.`."""
+    """Reads the weights that `save` wrote, names starting with `encoder.` or `heads.`."""
     try:
         state: dict[str, torch.Tensor] = torch.load(folder / _WEIGHTS, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -182,7 +182,7 @@ def read_state(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def load(folder: Path, *, attention: str | None = None) -> HeadedEncoder:
-    """Read what `save` wrote, ready for inference."""
+    """Reads what `save` wrote, ready for inference."""
     options = {"attn_implementation": attention} if attention else {}
     encoder = _without_pooler(AutoModel.from_config, AutoConfig.from_pretrained(folder), **options)
     network = HeadedEncoder(encoder, read_heads(folder))
@@ -191,5 +191,5 @@ def load(folder: Path, *, attention: str | None = None) -> HeadedEncoder:
 
 
 def pad_token(network: HeadedEncoder) -> int:
-    """Return the number of the token that fills up a batch."""
+    """Returns the number of the token that fills up a batch."""
     return int(network.encoder.config.pad_token_id or 0)

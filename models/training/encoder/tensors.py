@@ -36,7 +36,7 @@ class Tensors:
     soft: Mapping[str, torch.Tensor]
 
     def wanted(self, head: str) -> torch.Tensor:
-        """Return the right labels of a head, int64; of one that judges neither texts nor entities the words' tags."""
+        """Returns the right labels of a head, int64; of one that judges neither texts nor entities the words' tags."""
         if head in self.labels:
             return self.labels[head]
         return self.entities[head].labels if head in self.entities else self.tags
@@ -48,7 +48,7 @@ class Tensors:
 
 
 def to_tensors(batch: Batch, device: torch.device) -> Tensors:
-    """Copy a batch to `device`."""
+    """Copies a batch to `device`."""
 
     def put(array: npt.NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(array).to(device, non_blocking=True)

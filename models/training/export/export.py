@@ -86,7 +86,7 @@ class ExportPlan:
 
 
 def export(plan: ExportPlan) -> dict[str, Any]:
-    """Make the artifact in `plan.out` and return its metrics.
+    """Makes the artifact in `plan.out` and returns its metrics.
 
     Raises `TrainingError` when the network cannot be read, or when the exported one answers otherwise than its
     precision allows: then `plan.out` stays as it was.
@@ -107,7 +107,7 @@ def export(plan: ExportPlan) -> dict[str, Any]:
 
 
 def write_artifact(plan: ExportPlan, folder: Path, heads: Mapping[str, Head]) -> None:
-    """Write the network, the tokenizer and the manifest that vouches for them to `folder`."""
+    """Writes the network, the tokenizer and the manifest that vouches for them to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(onnx_of(plan), str(folder / NETWORK))
     tokenizer = Tokenizer.from_file(str(_tokenizer_of(plan)))
@@ -118,7 +118,7 @@ def write_artifact(plan: ExportPlan, folder: Path, heads: Mapping[str, Head]) ->
 
 
 def onnx_of(plan: ExportPlan) -> onnx.ModelProto:
-    """Return the plan's network as ONNX: a BERT written by hand, another encoder traced."""
+    """Returns the plan's network as ONNX: a BERT written by hand, another encoder traced."""
     folder, heads = plan.network, read_heads(plan.network)
     weights = read_weights(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -146,7 +146,7 @@ def _examples(plan: ExportPlan) -> list[list[int]]:
 
 
 def read_weights(folder: Path) -> Weights:
-    """Read a network's weights under the names that `graph.build` expects."""
+    """Reads a network's weights under the names that `graph.build` expects."""
     state = networks.read_state(folder)
     return {name.removeprefix("encoder."): tensor.float().numpy() for name, tensor in state.items()}
 

@@ -54,7 +54,7 @@ class TorchNetwork(Network):
 
     @torch.no_grad()
     def run(self, names: Sequence[str], feeds: Feeds) -> list[npt.NDArray[np.float32]]:
-        """Return the outputs `names`; an entity head is asked for each token as if that were the entity."""
+        """Returns the outputs `names`; an entity head is asked for each token as if that were the entity."""
         ids, mask = (torch.from_numpy(feeds[name]) for name in ("input_ids", "attention_mask"))
         rows, tokens = ids.shape
         row_of = torch.arange(rows).repeat_interleave(tokens)
@@ -66,7 +66,7 @@ class TorchNetwork(Network):
 
 
 def trained_classifier(artifact: Artifact, network: networks.HeadedEncoder, tokenizer: Path) -> OnnxClassifier:
-    """Return the trained network as a classifier that reads texts as `artifact` does."""
+    """Returns the trained network as a classifier that reads texts as `artifact` does."""
     reader = Tokenizer.from_file(str(tokenizer))
     reader.no_padding()
     reader.enable_truncation(artifact.max_tokens)
@@ -76,12 +76,12 @@ def trained_classifier(artifact: Artifact, network: networks.HeadedEncoder, toke
 def compare(
     trained: OnnxClassifier, exported: OnnxClassifier, sets: Sequence[LabelledSet], *, most_rows: int = 2_500
 ) -> list[HeadParity]:
-    """Ask both of the first `most_rows` rows of each set."""
+    """Asks both of the first `most_rows` rows of each set."""
     return [_compare(trained, exported, one.first(most_rows)) for one in sets]
 
 
 def refuse_if_apart(found: Sequence[HeadParity], precision: Precision) -> None:
-    """Raise `TrainingError` naming the first head that answers otherwise than its precision allows."""
+    """Raises `TrainingError` naming the first head that answers otherwise than its precision allows."""
     for one in found:
         lost = one.trained_accuracy - one.accuracy
         good: Mapping[Precision, bool] = {

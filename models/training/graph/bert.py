@@ -43,21 +43,21 @@ class BertGraph(Graph):
         self.mask = ""
 
     def begin(self) -> str:
-        """Add what comes before the layers; return the tokens' vectors, [tokens of all rows, width]."""
+        """Adds what comes before the layers; returns the tokens' vectors, [tokens of all rows, width]."""
         vectors = self.embeddings()
         self.shape = self.node("Shape", vectors)
         self.mask = self.node("Cast", "attention_mask", to=TensorProto.INT32)
         return self.flat(vectors)
 
     def encoder(self) -> str:
-        """Add the whole encoder; return its tokens' vectors, [tokens of all rows, width]."""
+        """Adds the whole encoder; returns its tokens' vectors, [tokens of all rows, width]."""
         hidden = self.begin()
         for number in range(self.bert.layers):
             hidden = self.layer(hidden, number)
         return hidden
 
     def embeddings(self) -> str:
-        """Sum word and position vectors, [rows, tokens, width]; the token type is always the first."""
+        """Sums word and position vectors, [rows, tokens, width]; the token type is always the first."""
         places = self.weights["embeddings.position_embeddings.weight"][: self.bert.max_tokens]
         places = places + self.weights["embeddings.token_type_embeddings.weight"][0]
         length = self.node("Shape", "input_ids", start=1, end=2)
@@ -70,22 +70,22 @@ class BertGraph(Graph):
         return {f"{name}.weight": self.weights[f"{name}.weight"].T for name in names}
 
     def norm(self, source: str, name: str) -> str:
-        """Normalise each token's vector."""
+        """Normalises each token's vector."""
         gain, bias = (self.weight(f"{name}.{part}", self.weights[f"{name}.{part}"]) for part in ("weight", "bias"))
         return self.node("LayerNormalization", source, gain, bias, axis=-1, epsilon=self.bert.epsilon)
 
     def bias(self, name: str) -> str:
-        """Add the bias of the layer `name` as a constant."""
+        """Adds the bias of the layer `name` as a constant."""
         return self.weight(f"{name}.bias", self.weights[f"{name}.bias"])
 
     def layer(self, source: str, number: int) -> str:
-        """Add one transformer layer, [tokens, width] in and out."""
+        """Adds one transformer layer, [tokens, width] in and out."""
         prefix = f"encoder.layer.{number}"
         attended = self.residual(source, self.attention(source, f"{prefix}.attention"), f"{prefix}.attention.output")
         return self.residual(attended, self.feed_forward(attended, prefix), f"{prefix}.output")
 
     def attention(self, source: str, prefix: str) -> str:
-        """Add what the tokens of a row tell each other, [tokens, width] in and out."""
+        """Adds what the tokens of a row tell each other, [tokens, width] in and out."""
         parts = [f"{prefix}.self.{part}" for part in ("query", "key", "value")]
         biases = np.concatenate([self.weights[f"{part}.bias"] for part in parts])
         mixed = self.node(
@@ -100,25 +100,25 @@ class BertGraph(Graph):
         return self.biased(projected, f"{prefix}.output.dense")
 
     def feed_forward(self, source: str, prefix: str) -> str:
-        """Add what a token makes of itself, [tokens, width] in and out."""
+        """Adds what a token makes of itself, [tokens, width] in and out."""
         narrowing = f"{prefix}.output.dense"
         bent = self.bent(source, f"{prefix}.intermediate.dense")
         (narrowed,) = self.linear(bent, self.matrices(narrowing), least=GELU_LEAST)
         return self.biased(narrowed, narrowing)
 
     def bent(self, source: str, name: str) -> str:
-        """Add the widening layer `name` and its activation, [tokens, width] in and [tokens, wide] out."""
+        """Adds the widening layer `name` and its activation, [tokens, width] in and [tokens, wide] out."""
         (widened,) = self.linear(source, self.matrices(name))
         if self.bert.activation == "relu":
             return self.node("Relu", self.biased(widened, name))
         return self.node("BiasGelu", widened, self.bias(name), domain=CONTRIB)
 
     def biased(self, source: str, name: str) -> str:
-        """Add the bias of the layer `name`."""
+        """Adds the bias of the layer `name`."""
         return self.node("Add", source, self.bias(name))
 
     def residual(self, source: str, change: str, name: str) -> str:
-        """Add a layer's change to its input, then normalise."""
+        """Adds a layer's change to its input, then normalise."""
         return self.norm(self.node("Add", change, source), f"{name}.LayerNorm")
 
     def flat(self, source: str) -> str:

@@ -27,7 +27,7 @@ _INPUTS = ("input_ids", "attention_mask")
 
 
 def add_heads(graph: Graph, hidden: str, weights: Weights, heads: Mapping[str, HeadSpec]) -> None:
-    """Add an output for each head on the token vectors `hidden`, [rows, tokens, width].
+    """Adds an output for each head on the token vectors `hidden`, [rows, tokens, width].
 
     The graph must have the input `attention_mask`; `weights` hold `heads.NAME.weight`, [labels, width or twice it],
     and `heads.NAME.bias`.
@@ -47,12 +47,12 @@ def add_heads(graph: Graph, hidden: str, weights: Weights, heads: Mapping[str, H
 
 
 def finished(graph: Graph, heads: Mapping[str, HeadSpec]) -> onnx.ModelProto:
-    """Return the graph with its inputs and the heads' outputs declared, as a model."""
+    """Returns the graph with its inputs and the heads' outputs declared, as a model."""
     return model_of(graph, _head_outputs(heads))
 
 
 def model_of(graph: Graph, outputs: list[Any]) -> onnx.ModelProto:
-    """Return the graph with its inputs and `outputs` declared, as a model."""
+    """Returns the graph with its inputs and `outputs` declared, as a model."""
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["rows", "tokens"]) for name in _INPUTS]
     made = helper.make_graph(graph.nodes, "moodwire", inputs, outputs, list(graph.constants.values()))
     attention = any(node.op_type == "Attention" for node in graph.nodes)  # which is younger than all else
@@ -61,7 +61,7 @@ def model_of(graph: Graph, outputs: list[Any]) -> onnx.ModelProto:
 
 
 def _head_outputs(heads: Mapping[str, HeadSpec]) -> list[Any]:
-    """Return the declarations of the outputs."""
+    """Returns the declarations of the outputs."""
     sizes = {
         name: ["rows", len(head.labels)] if head.kind == "text" else ["rows", "tokens", len(head.labels)]
         for name, head in heads.items()

@@ -105,7 +105,7 @@ class BertInt8Graph(BertGraph):
         return self.node("Gelu", widened, approximate="tanh")
 
     def smoothed(self, source: str, name: str, matrices: Weights, biases: Mapping[str, str]) -> list[str]:
-        """Multiply `source`, the inputs of `name`, with `matrices`; channels are evened out before."""
+        """Multiplies `source`, the inputs of `name`, with `matrices`; channels are evened out before."""
         spread = self._factors(name, *matrices.values())
         even = self.node("Mul", source, self.weight(f"{name} evened", np.reciprocal(spread)))
         return self.multiplied(even, name, spread, matrices, biases)
@@ -120,7 +120,7 @@ class BertInt8Graph(BertGraph):
         *,
         zero: int = MIDDLE,
     ) -> list[str]:
-        """Quantise `source`, the inputs of `name` divided by `spread`; multiply it with each matrix, add the biases.
+        """Quantises `source`, the inputs of `name` divided by `spread`, multiplies it with each matrix, adds biases.
 
         `zero` is the whole number that stands for 0; where it is 0 itself, what is negative in `source` is cut off.
         """
@@ -145,7 +145,7 @@ class BertInt8Graph(BertGraph):
 
 
 def without_value_biases(weights: Weights, layers: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the same network with the biases of values in the layer after the attention.
+    """Returns the same network with the biases of values in the layer after the attention.
 
     They come out of it as they went in, since the shares of a query sum to 1.
     """
@@ -159,7 +159,7 @@ def without_value_biases(weights: Weights, layers: int) -> dict[str, npt.NDArray
 
 
 def factors(largest: npt.NDArray[np.float32], matrices: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Return what each channel is divided by, [in]; `largest` [in] is its size, `matrices` [in, out] take it over."""
+    """Returns what each channel is divided by, [in]; `largest` [in] is its size, `matrices` [in, out] take it over."""
     most = np.max([np.abs(matrix).max(axis=1) for matrix in matrices], axis=0)
     spread = np.maximum(largest, _LEAST) ** INPUTS_SHARE / np.maximum(most, _LEAST) ** (1 - INPUTS_SHARE)
     return (spread / np.exp(np.log(spread).mean())).astype(np.float32)
@@ -178,7 +178,7 @@ class _Listening(BertGraph):
 
 
 def inputs_of_matrices(weights: Weights, shape: BertShape, examples: Sequence[Sequence[int]]) -> dict[str, Inputs]:
-    """Return what the layers' matrices get over `examples`, token numbers of at least one text, by matrix."""
+    """Returns what the layers' matrices get over `examples`, token numbers of at least one text, by matrix."""
     graph = _Listening(weights, shape)
     graph.encoder()
     sources = list(dict.fromkeys(graph.sources.values()))  # some matrices share theirs
@@ -198,7 +198,7 @@ def inputs_of_matrices(weights: Weights, shape: BertShape, examples: Sequence[Se
 
 
 def _of_one_length(examples: Sequence[Sequence[int]], max_tokens: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Batches without padding, [rows, tokens]: what stands for nothing must not count."""
+    """Batches without padding, [rows, tokens]: padding must not count."""
     of_length: dict[int, list[Sequence[int]]] = defaultdict(list)
     for example in examples:
         of_length[min(len(example), max_tokens)].append(example[:max_tokens])

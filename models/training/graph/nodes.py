@@ -42,36 +42,36 @@ class Graph:
         self._zero_points = ""
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
-        """Add a constant once and return its name."""
+        """Adds a constant once and returns its name."""
         if name not in self.constants:
             self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
     def weight(self, name: str, value: npt.NDArray[np.float32]) -> str:
-        """Add a constant in the graph's floating-point precision."""
+        """Adds a constant in the graph's floating-point precision."""
         return self.constant(name, value.astype(np.float16 if self.precision == "fp16" else np.float32))
 
     def number(self, value: float) -> str:
-        """Add a float32 scalar."""
+        """Adds a float32 scalar."""
         return self.constant(f"number {value:g}", np.array(value, np.float32))
 
     def nothing(self, value: int) -> str:
-        """Add the whole number that stands for 0."""
+        """Adds the whole number that stands for 0."""
         return self.constant(f"whole {value}", np.array(value, np.uint8))
 
     def axis(self, value: int) -> str:
-        """Add an axis (or a position) as an int64 vector of one."""
+        """Adds an axis (or a position) as an int64 vector of one."""
         return self.constant(f"axis {value}", np.array([value], np.int64))
 
     def node(self, kind: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
-        """Add a node with one output."""
+        """Adds a node with one output."""
         name = f"{kind} {len(self.nodes)}"
         made = helper.make_node(kind, inputs, [output or name], name=name, domain=domain, **attributes)
         self.nodes.append(made)
         return output or name
 
     def linear(self, source: str, matrices: Weights, *, least: float = 0.0) -> list[str]:
-        """Multiply `source`, [tokens, in], with each of `matrices`, [in, out]; no biases.
+        """Multiplies `source`, [tokens, in], with each of `matrices`, [in, out]; no biases.
 
         In int8 each token is quantised with its own scale, once for all matrices. `least` above 0 says that no number
         of `source` lies below -`least`: the sizes of negative ones need no look then.
@@ -95,7 +95,7 @@ class Graph:
         return products
 
     def rounded(self, name: str, matrix: npt.NDArray[np.float32]) -> Quantised:  # noqa: ARG002  # some have their own way
-        """Return the whole numbers and scales, [1, out], of the matrix `name`, [in, out]."""
+        """Returns the whole numbers and scales, [1, out], of the matrix `name`, [in, out]."""
         return quantised(matrix, axis=0, limit=WEIGHT_LIMIT)
 
     def _middles(self, middle: str, scale: str) -> str:
@@ -105,7 +105,7 @@ class Graph:
         return self._zero_points
 
     def rows_of(self, table: npt.NDArray[np.float32], name: str, numbers: str) -> str:
-        """Look rows of `table` up; in int8 each row has its own scale."""
+        """Looks rows of `table` up; in int8 each row has its own scale."""
         if self.precision != "int8":
             return self.node("Gather", self.weight(name, table), numbers)
         whole, scales = quantised(table, axis=1, limit=TOKEN_LIMIT)
@@ -115,6 +115,6 @@ class Graph:
 
 
 def quantised(matrix: npt.NDArray[np.float32], *, axis: int, limit: int) -> Quantised:
-    """Return whole numbers in -limit … limit and scales (`axis` kept, of length 1); their product is `matrix`."""
+    """Returns whole numbers in -limit … limit and scales (`axis` kept, of length 1); their product is `matrix`."""
     scales = scales_of(matrix, axis=axis, limit=limit)
     return np.rint(matrix / scales).astype(np.int8), scales.astype(np.float32)

@@ -18,7 +18,7 @@ _TINY = 1e-8
 
 
 def scales_of(matrix: npt.NDArray[np.float32], *, axis: int, limit: int) -> npt.NDArray[np.float32]:
-    """Return the scales, `axis` kept and of length 1, with which numbers in -limit … limit reach all of `matrix`."""
+    """Returns the scales, `axis` kept and of length 1, with which numbers in -limit … limit reach all of `matrix`."""
     scales: npt.NDArray[np.float32] = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), _TINY) / limit
     return scales
 
@@ -26,7 +26,7 @@ def scales_of(matrix: npt.NDArray[np.float32], *, axis: int, limit: int) -> npt.
 def compensated(
     matrix: npt.NDArray[np.float32], gram: npt.NDArray[np.float64], limit: int
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Return whole numbers in -limit … limit, [in, out], and scales, [1, out]; their product is near `matrix`.
+    """Returns whole numbers in -limit … limit, [in, out], and scales, [1, out]; their product is near `matrix`.
 
     `gram` is the sum of the products of any two channels of the inputs, [in, in].
     """

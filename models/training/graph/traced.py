@@ -4,7 +4,7 @@ What `graph` writes out by hand is BERT. Others (MPNet has a relative attention 
 
     int8   each product with a constant matrix is replaced by one whose tokens are quantised with scales of their
            own, as in `graph`; the word table is stored in 8 bits
-    fp16   onnxruntime's converter for the products and their biases. What stands between stays float32: GELU as traced
+    fp16   onnxruntime's converter for the products and their biases. What lies between stays float32: GELU as traced
            cancels in 1 + erf, and what every layer adds to drifts. In float16 one label in seven hundred fell
            otherwise, so one in seven thousand does. The heads stay float64
 
@@ -49,7 +49,7 @@ class _Vectors(nn.Module):
 def build_traced(
     encoder: nn.Module, weights: Weights, heads: Mapping[str, HeadSpec], *, precision: Precision
 ) -> onnx.ModelProto:
-    """Return the encoder with its heads as ONNX, with the inputs and outputs that `graph.build` gives.
+    """Returns the encoder with its heads as ONNX, with the inputs and outputs that `graph.build` gives.
 
     `weights` hold `heads.NAME.weight` and `heads.NAME.bias`; the encoder's are its own.
     """
@@ -127,7 +127,7 @@ def _casts_to(node: Any, kind: int) -> bool:
 
 
 def _shared_sources(nodes: Sequence[Any], constants: Mapping[str, Any]) -> list[list[Any]]:
-    """Return the nodes in order, those that multiply one source with constant matrices together, at the first's place.
+    """Returns the nodes in order, those that multiply one source with constant matrices together, at the first's place.
 
     That is in order still: what the later ones need, the first one needed too.
     """
@@ -145,7 +145,7 @@ def _shared_sources(nodes: Sequence[Any], constants: Mapping[str, Any]) -> list[
 
 
 def _int8(graph: Graph, nodes: Sequence[Any]) -> list[Any]:
-    """Return what stands in the place of `nodes`, a group of `_shared_sources`, in int8."""
+    """Returns what replaces `nodes`, a group of `_shared_sources`, in int8."""
     small = Graph("int8")
     small.constants = graph.constants
     small.nodes = [None] * len(graph.nodes)  # so that names go on where the graph's ended

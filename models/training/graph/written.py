@@ -6,7 +6,7 @@ tokens, processors with and without VNNI):
 - Nothing is quantised by what else is in its batch. The usual dynamic int8 takes one scale for all of it, so that a
   text's score depends on its neighbours: logits moved by up to 0.86. Here a token has a scale of its own, or one
   that holds for all texts (`graph_int8`), and the answers lie closer to float32.
-- Between the layers' products stand as few passes over the numbers as can be: where VNNI multiplies, a third
+- Between the layers' products are as few passes over the numbers as can be: where VNNI multiplies, a third
   of the time goes there. Tokens lie in one matrix and are quantised in one node.
 - Attention is one node: for int8 the standard's, whose kernel takes two thirds of onnxruntime's own.
 - Add and LayerNormalization stay apart, and for int8 Add and Gelu: onnxruntime's fused kernels are ten times
@@ -38,7 +38,7 @@ def build(
     precision: Precision,
     examples: Sequence[Sequence[int]] = (),
 ) -> onnx.ModelProto:
-    """Return the network as ONNX.
+    """Returns the network as ONNX.
 
     Inputs `input_ids` and `attention_mask`, int64 [rows, tokens], at most `shape.max_tokens` tokens; one output
     a head of its name, float32 logits, see `graph_heads`. `weights` have the names of a BERT encoder's state and

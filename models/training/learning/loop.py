@@ -45,7 +45,7 @@ class Loop:
         self.progress = read_checkpoint(out, self._trained(), self.optimiser)
 
     def run(self, stop_after: int | None = None) -> Progress:
-        """Train to the end, or for `stop_after` steps more, and return how far it is.
+        """Trains to the end, or for `stop_after` steps more, and returns how far it is.
 
         Raises `KeyboardInterrupt` after a checkpoint when the process was asked to stop.
         """

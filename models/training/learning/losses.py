@@ -14,7 +14,7 @@ __all__ = ["hard_loss", "soft_loss"]
 def hard_loss(
     logits: Mapping[str, torch.Tensor], wanted: Tensors, head_weights: Mapping[str, float], smoothing: float
 ) -> torch.Tensor:
-    """Sum the heads' losses over a batch, divided by its rows.
+    """Sums the heads' losses over a batch, divided by its rows.
 
     Dividing by all rows weighs every label the same, whatever mixture the batch drew. A text counts once for its
     names, however many words it has.
@@ -41,7 +41,7 @@ def soft_loss(
 ) -> torch.Tensor:
     """Cross entropy against the teachers' probabilities (Hinton et al. 2015, arXiv 1503.02531), by the batch's rows.
 
-    `batch.soft` must stand at the same `temperature`, whose square keeps the gradient's size. What no teacher was
+    `batch.soft` must have the same `temperature`, whose square keeps the gradient's size. What no teacher was
     asked about is zeros, and counts nothing.
     """
     total = torch.zeros((), device=batch.ids.device)

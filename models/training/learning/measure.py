@@ -23,7 +23,7 @@ class HeadFigures:
 
 
 def figures(given: Ints, wanted: Ints, labels: int) -> HeadFigures:
-    """Compare label numbers, int64 [rows]; rows whose `wanted` is `UNKNOWN` are left out.
+    """Compares label numbers, int64 [rows]; rows whose `wanted` is `UNKNOWN` are left out.
 
     The macro-F1 is over the labels that occur in `wanted`.
     """
@@ -41,12 +41,12 @@ def figures(given: Ints, wanted: Ints, labels: int) -> HeadFigures:
 
 
 def choice_score(heads: Mapping[str, HeadFigures]) -> float:
-    """Return the one figure that choices go by: the mean over heads of the mean of accuracy and macro-F1."""
+    """Returns the one figure that choices go by: the mean over heads of the mean of accuracy and macro-F1."""
     return float(np.mean([(one.accuracy + one.macro_f1) / 2 for one in heads.values() if one.rows] or [0.0]))
 
 
 def joined(parts: Iterable[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
-    """Join pairs of given and wanted labels of batches."""
+    """Joins pairs of given and wanted labels of batches."""
     pairs: Sequence[tuple[Ints, Ints]] = list(parts)
     empty = np.zeros(0, np.int64)
     return (

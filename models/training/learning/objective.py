@@ -32,21 +32,21 @@ class Objective(Protocol):
     """Whether what is fresh learns alone until the rate is warm."""
 
     def fresh(self, name: str) -> bool:
-        """Return whether the weight `name` knows nothing yet; such have the heads' rate."""
+        """Returns whether the weight `name` knows nothing yet; such have the heads' rate."""
         ...
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
-        """Return rows as a batch."""
+        """Returns rows as a batch."""
         ...
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Return what a step descends; what it draws comes from torch's own generator."""
+        """Returns what a step descends; what it draws comes from torch's own generator."""
         ...
 
     def evaluate(self) -> Figures:
-        """Return how good the network is on dev."""
+        """Returns how good the network is on dev."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the network."""
+        """Writes the network."""
         ...

@@ -53,12 +53,12 @@ PRETRAINING = Plan(batch_rows=64, learning_rate=2e-4, head_learning_rate=6e-4)
 
 
 def warmup_steps(plan: Plan, steps: int) -> int:
-    """Return how many of a run's `steps` its warm-up takes: one at least."""
+    """Returns how many of a run's `steps` its warm-up takes: one at least."""
     return max(1, round(plan.warmup_share * steps))
 
 
 def rate_at(step: int, steps: int, warmup: int, decay: Decay = "linear") -> float:
-    """Return the share of the learning rate at `step`: a linear warm-up, then a decay to 0 at `steps`."""
+    """Returns the share of the learning rate at `step`: a linear warm-up, then a decay to 0 at `steps`."""
     if step < warmup:
         return (step + 1) / warmup
     left = max(0.0, (steps - step) / max(1, steps - warmup))
@@ -66,10 +66,10 @@ def rate_at(step: int, steps: int, warmup: int, decay: Decay = "linear") -> floa
 
 
 def best_of(scores: Sequence[float]) -> int:
-    """Return the place of the best score; of equals the first."""
+    """Returns the place of the best score; of equals the first."""
     return max(range(len(scores)), key=lambda number: scores[number])
 
 
 def should_stop(scores: Sequence[float], patience: int) -> bool:
-    """Return whether the last `patience` scores all failed to beat the best one before them."""
+    """Returns whether the last `patience` scores all failed to beat the best one before them."""
     return bool(scores) and len(scores) - 1 - best_of(scores) >= patience

@@ -32,7 +32,7 @@ _SEEN = -100
 
 
 def pretrain(setup: Setup, plan: Plan = PRETRAINING, *, stop_after: int | None = None) -> dict[str, Any]:
-    """Go on pretraining an encoder on the training texts, going on where an earlier call stopped; return the record.
+    """Goes on pretraining an encoder on the training texts, going on where an earlier call stopped; returns the record.
 
     Raises `TrainingError` when its tokenizer cannot hide a word, no head for guessing them fits it, or the folder
     holds another run.
@@ -66,21 +66,21 @@ class HiddenWords:
         self._collator = DataCollatorForLanguageModeling(self._masked_lm.tokenizer, mlm_probability=HIDDEN_SHARE)
 
     def fresh(self, name: str) -> bool:
-        """Return whether the encoder's folder did not hold the weight `name`."""
+        """Returns whether the encoder's folder did not hold the weight `name`."""
         return name in self._masked_lm.fresh
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
-        """Return rows as a batch."""
+        """Returns rows as a batch."""
         return collate(rows, {}, self._masked_lm.pad)
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Return the mean surprise at a hidden token, in nats."""
+        """Returns the mean surprise at a hidden token, in nats."""
         guesses, wanted = self._guesses(batch)
         return cross_entropy(guesses.float(), wanted, reduction="sum") / max(1, len(wanted))
 
     @torch.no_grad()
     def evaluate(self) -> Figures:
-        """Return how likely the hidden tokens of dev are held: the geometric mean. The same are hidden each time."""
+        """Returns how likely the hidden tokens of dev are held: the geometric mean. The same are hidden each time."""
         self.network.eval()
         surprise, hits, count = 0.0, 0, 0
         with torch.random.fork_rng(devices=[]):
@@ -97,11 +97,11 @@ class HiddenWords:
         return Figures(math.exp(-loss), kept, {"dev/loss": loss, "dev/guessed": right}, line)
 
     def save(self, folder: Path) -> None:
-        """Write encoder and head."""
+        """Writes encoder and head."""
         self.network.save_pretrained(folder)
 
     def _guesses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hide some tokens; return the head's logits for them, [hidden, vocabulary], and what they were."""
+        """Hides some tokens; returns the head's logits for them, [hidden, vocabulary], and what they were."""
         ids = torch.from_numpy(batch.ids)
         seen, wanted = self._collator.torch_mask_tokens(ids.clone(), torch.isin(ids, self._special))
         device = self.machine.device

@@ -1,4 +1,4 @@
-"""A run that was cut off goes on where its last checkpoint stood, to the same result as if it never stopped.
+"""A run that was cut off continues from its last checkpoint, to the same result as if it never stopped.
 
 Nothing random is kept: each step draws from a seed of its own number, each epoch's order from a seed of the epoch's.
 """
@@ -29,7 +29,7 @@ class Progress:
 
 
 def write_checkpoint(folder: Path, weights: Mapping[str, torch.Tensor], optimiser: Any, progress: Progress) -> None:
-    """Write all that going on needs; the file is whole or the old one."""
+    """Writes all that going on needs; the file is whole or the old one."""
     state = {
         "weights": dict(weights),
         "optimiser": optimiser.state_dict(),
@@ -41,7 +41,7 @@ def write_checkpoint(folder: Path, weights: Mapping[str, torch.Tensor], optimise
 
 
 def read_checkpoint(folder: Path, weights: Mapping[str, torch.Tensor], optimiser: Any) -> Progress:
-    """Put what `write_checkpoint` wrote into `weights` and `optimiser`; a fresh `Progress` when there is none.
+    """Puts what `write_checkpoint` wrote into `weights` and `optimiser`; a fresh `Progress` when there is none.
 
     Raises `TrainingError` when it belongs to another network.
     """

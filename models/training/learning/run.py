@@ -60,7 +60,7 @@ class Setup:
         return named(self.encoder)
 
     def machine(self) -> Machine:
-        """Return where the run computes."""
+        """Returns where the run computes."""
         device = chosen_device(self.device)
         return Machine(device, chosen_precision(self.precision, device), self.checkpoint_seconds)
 
@@ -77,7 +77,7 @@ class Run:
 
     @classmethod
     def open(cls, setup: Setup, plan: Plan, about: Mapping[str, Any] | None = None) -> Self:
-        """Claim the folder `setup.out`; `about` is what else decides the result, kept in the record.
+        """Claims the folder `setup.out`; `about` is what else decides the result, kept in the record.
 
         Raises `TrainingError` when the folder holds another run.
         """
@@ -99,7 +99,7 @@ class Run:
         stop_after: int | None = None,
         listen: Listener = lambda _: None,
     ) -> dict[str, Any]:
-        """Train heads on `rows` to the end, or for `stop_after` steps more, and return the record."""
+        """Trains heads on `rows` to the end, or for `stop_after` steps more, and returns the record."""
 
         def supervised() -> Supervised:
             network = _fresh_network(self.setup, self.plan, corpus).to(self.machine.device)
@@ -108,7 +108,7 @@ class Run:
 
         record = self.learn(corpus, rows, dev, supervised, f"heads: {', '.join(corpus.heads)}", stop_after, listen)
         if record["finished"]:
-            for path in self.setup.out.glob("hidden-*.f16"):  # two bytes a number, and nobody reads them any more
+            for path in self.setup.out.glob("hidden-*.f16"):  # two bytes a number, and no longer read
                 path.unlink()
         return record
 
@@ -122,7 +122,7 @@ class Run:
         stop_after: int | None = None,
         listen: Listener = lambda _: None,
     ) -> dict[str, Any]:
-        """Pursue the objective on `rows` to the end, or for `stop_after` steps more, and return the record.
+        """Pursues the objective on `rows` to the end, or for `stop_after` steps more, and returns the record.
 
         `what` says in a few words what is learnt.
         """
@@ -166,19 +166,19 @@ class Run:
 
 
 def encoded(encoder: Path, corpus: Corpus, max_tokens: int) -> tuple[list[Encoded], list[Encoded]]:
-    """Return the train and the dev rows as tokens, numbered through."""
+    """Returns the train and the dev rows as tokens, numbered through."""
     tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER))
     rows = encode(tokenizer, [*corpus.train, *corpus.dev], max_tokens)
     return rows[: len(corpus.train)], rows[len(corpus.train) :]
 
 
 def named(encoder: Path) -> str:
-    """Return an encoder's name: its folder's, or that of the run which trained it."""
+    """Returns an encoder's name: its folder's, or that of the run which trained it."""
     return encoder.parent.name if encoder.name == BEST else encoder.name
 
 
 def _taught_before(setup: Setup) -> Iterator[str]:
-    """Yield a line when the network that the run goes on from has learnt what nobody here compares with the tests."""
+    """Yields a line if the network to continue from has learnt data that this run does not compare with the tests."""
     record = run_record(setup.encoder.parent) if setup.encoder.name == BEST else None
     known = [json.loads(one.model_dump_json()) for one in setup.sets]
     others = [one["name"] for one in (record or {}).get("datasets", ()) if one not in known]
@@ -201,7 +201,7 @@ def frozen_layers(
     machine: Machine,
     reporter: Reporter,
 ) -> FrozenLayers | None:
-    """Freeze what the plan says, and run the frozen layers over all `rows` once; None without frozen layers."""
+    """Freezes what the plan says, and runs the frozen layers over all `rows` once; None without frozen layers."""
     if plan.lora_rank:
         add_adapters(network, plan.lora_rank, plan.dropout)
     freeze(network, plan.freeze_layers, embeddings=plan.freeze_embeddings)
@@ -214,7 +214,7 @@ def frozen_layers(
 
 
 def _claim(setup: Setup, plan: Plan, about: Mapping[str, Any]) -> None:
-    """Make the folder this run's: empty with `restart`, else a run of the same plan or none."""
+    """Makes the folder this run's: empty with `restart`, else a run of the same plan or none."""
     if setup.restart:
         for path in (setup.out / "resume.pt", setup.out / "run.json"):
             path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ __all__ = ["asked_to_stop"]
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether SIGINT or SIGTERM came; a second SIGINT interrupts as usual.
+    """Yields a function that says whether SIGINT or SIGTERM came; a second SIGINT interrupts as usual.
 
     Outside the main thread, where no handler can be set, the answer is always no.
     """

@@ -27,7 +27,7 @@ class Loss(Protocol):
 
 
 class Supervised:
-    """An `objective.Objective`; with `frozen`, the layers that it stands for are out of the network."""
+    """An `objective.Objective`; with `frozen`, the layers that it replaces are out of the network."""
 
     fresh_first = False
 
@@ -47,20 +47,20 @@ class Supervised:
         self._loss = loss
 
     def fresh(self, name: str) -> bool:
-        """Return whether the weight `name` is a head's."""
+        """Returns whether the weight `name` is a head's."""
         return name.startswith("heads.")
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
-        """Return rows as a batch."""
+        """Returns rows as a batch."""
         return collate(rows, self.network.specs, networks.pad_token(self.network))
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Return what a step descends."""
+        """Returns what a step descends."""
         tensors = to_tensors(batch, self.machine.device)
         return self._loss(self._forward(tensors), tensors)
 
     def evaluate(self) -> Figures:
-        """Return each head's figures on dev."""
+        """Returns each head's figures on dev."""
         found = self._by_head()
         score = choice_score(found)
         curves = {f"dev/{name}/accuracy": one.accuracy for name, one in found.items()}
@@ -70,7 +70,7 @@ class Supervised:
         return Figures(score, kept, curves, f"score {score:.4f}; accuracy / macro-F1: {shown}")
 
     def save(self, folder: Path) -> None:
-        """Write the network whole: its frozen layers back in their place, its adapters folded in."""
+        """Writes the network whole: its frozen layers back in their place, its adapters folded in."""
         if self.frozen is not None:
             self.frozen.put_back()
         networks.save(folded(self.network) if self.plan.lora_rank else self.network, folder)
@@ -88,7 +88,7 @@ class Supervised:
 
     @torch.no_grad()
     def _predictions(self) -> Iterator[tuple[Tensors, dict[str, torch.Tensor]]]:
-        """Yield batches of the dev rows, shortest first, with the logits of each head."""
+        """Yields batches of the dev rows, shortest first, with the logits of each head."""
         self.network.eval()
         for numbers in bucketed([len(row.ids) for row in self.dev], EVALUATION_ROWS, None):
             batch = to_tensors(self.collate([self.dev[number] for number in numbers]), self.machine.device)

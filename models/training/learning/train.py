@@ -17,7 +17,7 @@ __all__ = ["train"]
 def train(
     setup: Setup, plan: Plan, *, stop_after: int | None = None, listen: Listener = lambda _: None
 ) -> dict[str, Any]:
-    """Train after `plan`, going on where an earlier call stopped, and return the run's record.
+    """Trains after `plan`, going on where an earlier call stopped, and returns the run's record.
 
     `stop_after` ends after so many steps, for a run that is to go on later. `listen` hears how far the run is after
     each evaluation and checkpoint; what it raises ends the run. Raises `TrainingError` when the folder

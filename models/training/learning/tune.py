@@ -35,7 +35,7 @@ SPACE: Mapping[str, tuple[Any, ...]] = {
 
 
 def tune(base: Plan, trainer: Trainer, folder: Path, *, trials: int, names: tuple[str, ...], seed: int = 7) -> Plan:
-    """Try `trials` plans more that differ from `base` in `names`, and return the best of all in `folder`.
+    """Tries `trials` plans more that differ from `base` in `names`, and returns the best of all in `folder`.
 
     Raises `TrainingError` for a name that `SPACE` does not have, and when no trial came to an end.
     """
@@ -53,7 +53,7 @@ def tune(base: Plan, trainer: Trainer, folder: Path, *, trials: int, names: tupl
 
 
 def open_study(folder: Path, seed: int) -> optuna.Study:
-    """Return the study kept in `folder/study.db`, a new one when there is none."""
+    """Returns the study kept in `folder/study.db`, a new one when there is none."""
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name="plan",
@@ -66,7 +66,7 @@ def open_study(folder: Path, seed: int) -> optuna.Study:
 
 
 def suggested(trial: optuna.Trial, base: Plan, names: tuple[str, ...]) -> Plan:
-    """Return the plan of a trial."""
+    """Returns the plan of a trial."""
     return replace(base, **{name: _suggest(trial, name) for name in names})
 
 

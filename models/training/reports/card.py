@@ -91,7 +91,7 @@ fits better. {scalings}. From its threshold on, 95 % of a head's answers on the 
 
 
 def model_card(metrics: Mapping[str, Any], artifact: Artifact, *, base_model: str, licence: str) -> str:
-    """Return the card in Markdown from what `export` measured; what was not measured is left out."""
+    """Returns the card in Markdown from what `export` measured; what was not measured is left out."""
     text = _TEXT.format(
         name=artifact.name,
         version=artifact.version,

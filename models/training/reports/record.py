@@ -16,7 +16,7 @@ _RECORD = "run.json"
 
 
 def run_record(folder: Path) -> dict[str, Any] | None:
-    """Return what `run.json` says of the run in `folder`; None when there is none."""
+    """Returns what `run.json` says of the run in `folder`; None when there is none."""
     path = folder / _RECORD
     if not path.exists():
         return None
@@ -28,12 +28,12 @@ def run_record(folder: Path) -> dict[str, Any] | None:
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `run.json`; the file is whole or the old one."""
+    """Writes `run.json`; the file is whole or the old one."""
     write_json(folder / _RECORD, record)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value to a file, and its folder if need be; the file is whole, the old one or not there."""
+    """Writes a value to a file, and its folder if need be; the file is whole, the old one or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -32,11 +32,11 @@ class Reporter:
         self._wandb = _open_wandb(wandb_project, folder) if wandb_project else None
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
+        """Prints a line above the bar."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def curve(self, values: Mapping[str, float], step: int) -> None:
-        """Add a point to each of the curves `values`."""
+        """Adds a point to each of the curves `values`."""
         for name, value in values.items():
             self._curves.add_scalar(name, value, step)
         if self._wandb is not None:
@@ -44,7 +44,7 @@ class Reporter:
 
     @contextmanager
     def bar(self, what: str, total: int, done: int = 0) -> Iterator[Callable[[int, str], None]]:
-        """Yield a function that hears how many more are done, and what to show beside the bar."""
+        """Yields a function that hears how many more are done, and what to show beside the bar."""
         if not self._console.is_terminal:
             yield self._lines(what, total, done)
             return
@@ -65,7 +65,7 @@ class Reporter:
             yield advance
 
     def close(self) -> None:
-        """Write what is not yet written."""
+        """Writes what is not yet written."""
         self._curves.close()
         if self._wandb is not None:
             self._wandb.finish()

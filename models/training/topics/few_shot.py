@@ -54,15 +54,15 @@ class TopicHead:
     bias: float
 
     def logits(self, vectors: Vectors) -> Vectors:
-        """Return the logits of texts, float64 [texts], from their vectors [texts, width]."""
+        """Returns the logits of texts, float64 [texts], from their vectors [texts, width]."""
         found: Vectors = vectors @ self.weights + self.bias
         return found
 
 
 def from_examples(examples: Vectors, others: Vectors) -> TopicHead:
-    """Return the head that tells `examples`, [examples, width], from `others`, [texts, width].
+    """Returns the head that tells `examples`, [examples, width], from `others`, [texts, width].
 
-    `others` may hold a few texts of the topic: nobody has looked. Raises `TrainingError` for fewer than `FEWEST`
+    `others` may hold a few texts of the topic. Raises `TrainingError` for fewer than `FEWEST`
     examples.
     """
     count = len(examples)
@@ -79,7 +79,7 @@ def from_examples(examples: Vectors, others: Vectors) -> TopicHead:
 
 
 def best_threshold(positive: Vectors, negative: Vectors, prevalence: float = PREVALENCE) -> float:
-    """Return the score from which on F1 is best, if a share `prevalence` of all texts were positive.
+    """Returns the score from which on F1 is best, if a share `prevalence` of all texts were positive.
 
     The few positive scores are taken for normal, their variance drawn towards that of the negative ones as
     `_PRIOR_ROWS` more would: on the halves, 0.025 of F1 more than counting them with 8 examples, 0.015 with 16 or 32.
@@ -94,9 +94,9 @@ def best_threshold(positive: Vectors, negative: Vectors, prevalence: float = PRE
 
 
 def from_description(described: Vectors, others: Vectors, spread: float) -> TopicHead:
-    """Return the head for the topic whose description has the vector `described`, [width].
+    """Returns the head for the topic whose description has the vector `described`, [width].
 
-    A text is of the topic where its similarity stands `spread` standard deviations above that of `others`.
+    A text is of the topic where its similarity is `spread` standard deviations above that of `others`.
     """
     direction = _direction(described, others)
     usual = others @ direction
@@ -105,7 +105,7 @@ def from_description(described: Vectors, others: Vectors, spread: float) -> Topi
 
 
 def spread_of_known(described: Sequence[Vectors], members: Sequence[Flags], others: Vectors) -> float:
-    """Return the spread at which topics that are known would have been found best from their names alone.
+    """Returns the spread at which topics that are known would have been found best from their names alone.
 
     `members` say for each of them which of `others` are of it. The mean F1 over them decides: mostly 1.8 to
     2.0 with the topics of `tfns_topic`. A fixed 1.6, which was best for those same topics, gained 0.015 of F1 on the

@@ -46,17 +46,17 @@ class Known:
 
     @classmethod
     def open(cls, run: Path, machine: Machine) -> "Known":
-        """Load the best weights of a run."""
+        """Loads the best weights of a run."""
         network = networks.load(run / BEST).to(machine.device)
         return cls(network, Tokenizer.from_file(str(run / BEST / "tokenizer.json")), machine)
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return the texts' mean vectors, float64 [texts, width]."""
+        """Returns the texts' mean vectors, float64 [texts, width]."""
         return vectors_of(self.network, self.tokenizer, texts, self.machine)
 
 
 def add_topic(run: Path, name: str, examples: Sequence[str], corpus: Corpus, machine: Machine) -> None:
-    """Teach the network of `run` the topic `name` from texts of it.
+    """Teaches the network of `run` the topic `name` from texts of it.
 
     Raises `TrainingError` for a name that is taken, and for too few different examples.
     """
@@ -69,7 +69,7 @@ def add_topic(run: Path, name: str, examples: Sequence[str], corpus: Corpus, mac
 
 
 def add_described_topic(run: Path, name: str, description: str, corpus: Corpus, machine: Machine) -> None:
-    """Teach the network of `run` the topic `name` from a sentence about it.
+    """Teaches the network of `run` the topic `name` from a sentence about it.
 
     How near a text must come is learned from the topics that the corpus has: how near theirs come to their names.
     """
@@ -82,12 +82,12 @@ def add_described_topic(run: Path, name: str, description: str, corpus: Corpus, 
 
 
 def added_topics(run: Path) -> list[str]:
-    """Return the names of the topics added to a run."""
+    """Returns the names of the topics added to a run."""
     return [name.removeprefix(ADDED_TOPIC) for name in read_heads(run / BEST) if name.startswith(ADDED_TOPIC)]
 
 
 def remove_topic(run: Path, name: str) -> None:
-    """Take an added topic out again. Raises `TrainingError` when there is none of that name."""
+    """Takes an added topic out again. Raises `TrainingError` when there is none of that name."""
     if name not in added_topics(run):
         raise TrainingError(f"no added topic {name!r} in {run}; there are: {', '.join(added_topics(run)) or 'none'}")
     network = networks.load(run / BEST)
@@ -99,7 +99,7 @@ def remove_topic(run: Path, name: str) -> None:
 def vectors_of(
     network: networks.HeadedEncoder, tokenizer: Tokenizer, texts: Sequence[str], machine: Machine
 ) -> Vectors:
-    """Return the mean of the token vectors of each text, float64 [texts, width]."""
+    """Returns the mean of the token vectors of each text, float64 [texts, width]."""
     network.eval()
     rows = encode(tokenizer, [Example(normalise(text)) for text in texts], max_tokens=96)
     found = np.zeros((len(rows), int(network.encoder.config.hidden_size)))
@@ -118,7 +118,7 @@ def _background(corpus: Corpus, but: Sequence[str]) -> list[Example]:
 
 
 def _spread(known: Known, corpus: Corpus, background: Sequence[Example], vectors: Any) -> float:
-    """Take the text heads whose labels are names of topics: those with more labels than a scale of moods has."""
+    """Takes the text heads whose labels are names of topics: those with more labels than a scale of moods has."""
     described: list[Any] = []
     members: list[Any] = []
     for head, one in corpus.heads.items():

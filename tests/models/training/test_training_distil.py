@@ -66,5 +66,5 @@ def test_texts_are_rewritten_by_a_pretrained_encoder(small_data: Path, hiding_en
     record = distil(setup(small_data, hiding_encoder, tmp_path / "student"), PLAN, teaching, stop_after=1)
     assert 1.5 * without["rows"] < record["rows"] <= 2 * without["rows"]
     assert record["teaching"]["rewriter"] == "reader"
-    with pytest.raises(TrainingError, match="nobody to rewrite texts"):
+    with pytest.raises(TrainingError, match="no rewriter; name the folder"):
         distil(setup(small_data, hiding_encoder, tmp_path / "third"), PLAN, replace(teaching, rewriter=None))

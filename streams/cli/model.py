@@ -1,7 +1,7 @@
-"""`moodwire model …`: make models, prove them, and put them to work.
+"""`moodwire model …`: train, evaluate, and put into service.
 
 model_training                  train, tune, distil; model_topics adds a topic from examples
-model_proof                     evaluate, export, bench
+model_evaluation                evaluate, export, bench
 model_loop                      list, add, shadow
 model_gate, _promote, _retrain  compare, put into service, train a candidate
 model_feedback                  correct scores, look at corrections
@@ -13,33 +13,33 @@ import typer
 
 from streams.cli.lazy import add_lazy
 
-app = typer.Typer(help="Train models, prove them, and put them to work.", no_args_is_help=True)
+app = typer.Typer(help="Train and evaluate models, and put them into service.", no_args_is_help=True)
 for (_name, _module, _function), _help in {
     (
         "train",
         "model_training",
         "train",
     ): "Fine-tune an encoder on labelled texts: sentiment, topic, the verdict on each company, and names.\n\n"
-    "YAML files describe the labelled data. Training rows that stand in a test file, word for word or nearly so, are "
-    "dropped and counted. All choices are made on a part of the training files; curves go to [bold]OUT/tensorboard[/], "
-    "the best weights to [bold]OUT/best[/]. Interrupted, the same command goes on where it was.",
-    ("distil", "model_training", "distil"): "Teach a small network what large ones think.\n\n"
-    "The teachers, runs of [bold]moodwire model train[/], label every text for every head; the student learns from "
-    "these labels and from the true ones. Labels are kept: another student of the same teachers starts at once.",
+    "YAML files describe the labelled data. Training rows that repeat a row of a test file, or nearly so, are dropped "
+    "and counted. All choices are made on a part of the training files. Curves go to [bold]OUT/tensorboard[/], the "
+    "best weights to [bold]OUT/best[/]. If it is interrupted, run the same command again to resume.",
+    ("distil", "model_training", "distil"): "Train a small network on the labels of large ones.\n\n"
+    "The teachers, runs of [bold]moodwire model train[/], label every text for every head. The student learns from "
+    "these labels and from the true ones. The labels are kept: another student of the same teachers starts at once.",
     (
         "pretrain",
         "model_training",
         "pretrain",
-    ): "Let an encoder go on learning its language from the texts that it is to judge.\n\n"
-    "Some words of each training text are hidden, and it learns to guess them; no label is read and no text of a test "
-    "file. The encoder in [bold]OUT/best[/] is one as any other: [bold]--encoder OUT[/] trains from it. Interrupted, "
-    "the same command goes on where it was.",
+    ): "Continue pretraining an encoder on the texts that it will classify.\n\n"
+    "Some words of each training text are hidden, and the encoder learns to predict them. No label is read, and no "
+    "text of a test file. [bold]--encoder OUT[/] trains from the result in [bold]OUT/best[/]. If it is interrupted, "
+    "run the same command again to resume.",
     (
         "tune",
         "model_training",
         "tune",
-    ): "Look for better settings of a training run: each trial is a run, bad ones are given up early.\n\n"
-    "The search is kept in [bold]OUT/study.db[/]; the same command adds trials to it.",
+    ): "Search for better settings of a training run: each trial is a run, and poor ones stop early.\n\n"
+    "The search is kept in [bold]OUT/study.db[/]. Run the same command again to add trials.",
     (
         "topics",
         "model_topics",
@@ -47,15 +47,19 @@ for (_name, _module, _function), _help in {
     ): "Add topics to a trained network from a few examples, or from a sentence about them.",
     (
         "evaluate",
-        "model_proof",
+        "model_evaluation",
         "evaluate",
-    ): "Measure a model: accuracy, calibration, slices, behaviour, and the errors to read.",
+    ): "Measure a model: accuracy, calibration, slices, behaviour, and the errors worth reading.",
     (
         "export",
-        "model_proof",
+        "model_evaluation",
         "export",
-    ): "Make an artifact of a trained network; refused when it answers otherwise than the network.",
-    ("bench", "model_proof", "bench"): "Time models on this machine: texts a second, and what one text alone takes.",
+    ): "Export a trained network as an artifact. Refused if the artifact answers differently.",
+    (
+        "bench",
+        "model_evaluation",
+        "bench",
+    ): "Time models on this machine: texts per second, and the latency of one text.",
     (
         "list",
         "model_loop",

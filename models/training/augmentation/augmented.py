@@ -27,7 +27,7 @@ from models.training.errors import TrainingError
 from models.training.reports.record import write_json
 from models.training.reports.reporter import Reporter
 
-__all__ = ["chosen", "rewritten"]
+__all__ = ["augmented", "chosen"]
 
 _ROUNDS = 3
 _SHARE = 0.15
@@ -44,7 +44,7 @@ def chosen(examples: Sequence[Example], share: float, chance: random.Random) -> 
     return [one for number in range(rounds) for one in examples if chance.random() < share - number]
 
 
-def rewritten(
+def augmented(
     examples: Sequence[Example], encoder: Path, folder: Path, seed: int, machine: Machine, reporter: Reporter
 ) -> list[Example]:
     """Returns the examples in other words that fit, and all that was known of them gone.

@@ -18,7 +18,7 @@ from models.training.data.leaks import HeldOut
 
 __all__ = [
     "Augmentation",
-    "augmented",
+    "edited",
     "name_pool",
     "only_new",
     "unleaked",
@@ -38,7 +38,7 @@ LEFT_OUT = 0.15
 _LEAST_WORDS = 5
 
 
-def augmented(
+def edited(
     examples: Sequence[Example],
     kinds: Mapping[Augmentation, float],
     held_out: HeldOut,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from models.training.data.example import Example
 
-__all__ = ["LikeWords", "cased", "with_other_words"]
+__all__ = ["Synonyms", "cased", "with_synonyms"]
 
 REPLACED = 0.25
 """Of a text's words that have like ones, where some are replaced."""
@@ -23,7 +23,7 @@ _LEAST_LETTERS = 3
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-class LikeWords:
+class Synonyms:
     """The whole words of a vocabulary, and for each the few nearest by the cosine of their vectors."""
 
     def __init__(self, pieces: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
@@ -45,7 +45,7 @@ class LikeWords:
         return self._found[word]
 
 
-def with_other_words(example: Example, like: LikeWords, chance: random.Random) -> Example:
+def with_synonyms(example: Example, like: Synonyms, chance: random.Random) -> Example:
     """Returns the example with some of its words replaced by like ones, and all that was known of it gone.
 
     The same example when none was replaced.

@@ -16,10 +16,10 @@ from tokenizers import Tokenizer
 
 from models.artifact import TOKENIZER
 from models.evaluation import load_proof_list, proof_lists
-from models.training.augmentation.augmented import chosen, rewritten
-from models.training.augmentation.edits import augmented, name_pool, only_new, unleaked
+from models.training.augmentation.augmented import augmented, chosen
+from models.training.augmentation.edits import edited, name_pool, only_new, unleaked
 from models.training.augmentation.sentences import sentences
-from models.training.augmentation.synonyms import LikeWords, with_other_words
+from models.training.augmentation.synonyms import Synonyms, with_synonyms
 from models.training.data.batches import Encoded, encode
 from models.training.data.corpus import Corpus, load_corpus
 from models.training.data.example import Example
@@ -84,31 +84,29 @@ def _new_texts(corpus: Corpus, teaching: Teaching, folder: Path, run: Run) -> li
     judging = {one.labels for one in corpus.heads.values() if one.kind == "entity"}
     kept = [name for name, one in corpus.heads.items() if one.kind == "text" and one.labels in judging]
     held_out = HeldOut([one.text for each in [*corpus.tests.values(), corpus.dev] for one in each])
-    made = augmented(corpus.train, kinds, held_out, random.Random(seed), kept)
+    made = edited(corpus.train, kinds, held_out, random.Random(seed), kept)
     made += _sentences(corpus, kinds, seed)
-    made += _in_other_words(corpus, encoder, kinds, held_out, seed)
-    return made + _rewritten(corpus, teaching, held_out, folder, run)
+    made += _synonyms(corpus, encoder, kinds, held_out, seed)
+    return made + _augmented(corpus, teaching, held_out, folder, run)
 
 
-def _in_other_words(
-    corpus: Corpus, encoder: Path, kinds: Mapping[str, float], held_out: HeldOut, seed: int
-) -> list[Example]:
+def _synonyms(corpus: Corpus, encoder: Path, kinds: Mapping[str, float], held_out: HeldOut, seed: int) -> list[Example]:
     """Makes texts in other words, which are like by the student's own encoder."""
     share, chance = kinds.get("other_words", 0.0), random.Random(f"{seed} other words")
     if not share:
         return []
-    like = LikeWords(*networks.word_vectors(encoder))
-    made = [with_other_words(one, like, chance) for one in corpus.train if chance.random() < share]
+    like = Synonyms(*networks.word_vectors(encoder))
+    made = [with_synonyms(one, like, chance) for one in corpus.train if chance.random() < share]
     return only_new(made, corpus.train, held_out)
 
 
-def _rewritten(corpus: Corpus, teaching: Teaching, held_out: HeldOut, folder: Path, run: Run) -> list[Example]:
+def _augmented(corpus: Corpus, teaching: Teaching, held_out: HeldOut, folder: Path, run: Run) -> list[Example]:
     """Lets the rewriter put other words into some texts."""
     share, seed = teaching.augment.get("rewritten", 0.0), run.plan.seed
     if not share or not teaching.rewriter:
         return []
     old = chosen(corpus.train, share, random.Random(f"{seed} rewritten"))
-    made = rewritten(old, teaching.rewriter, folder, seed, run.machine, run.reporter)
+    made = augmented(old, teaching.rewriter, folder, seed, run.machine, run.reporter)
     return only_new(made, corpus.train, held_out)
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("tensorboard", reason="training needs the extra `train`")
 
 import torch
 
-from models.training.augmentation.augmented import chosen, rewritten
+from models.training.augmentation.augmented import augmented, chosen
 from models.training.data.example import Example
 from models.training.encoder.device import Machine
 from models.training.errors import TrainingError
@@ -33,7 +33,7 @@ def rewriter(small_data: Path, hiding_encoder: Path, tmp_path: Path) -> Path:
 
 
 def written(examples: list[Example], rewriter: Path, folder: Path, seed: int = 7) -> list[Example]:
-    return rewritten(examples, rewriter, folder, seed, CPU, Reporter(folder, quiet=True))
+    return augmented(examples, rewriter, folder, seed, CPU, Reporter(folder, quiet=True))
 
 
 def test_some_words_are_others_and_all_else_stays(rewriter: Path, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["train"], ["the same command goes on where it was", "--freeze-layers", "--dataset", "--precision"]),
+        (["train"], ["run the same command again to resume", "--freeze-layers", "--dataset", "--precision"]),
         (["distil"], ["The teachers", "--teacher", "--swap-names", "--temperature"]),
-        (["pretrain"], ["it learns to guess them", "--encoder OUT", "[default: 0.0002]"]),
-        (["tune"], ["given up early", "--trials"]),
+        (["pretrain"], ["learns to predict them", "--encoder OUT", "[default: 0.0002]"]),
+        (["tune"], ["poor ones stop early", "--trials"]),
         (["topics", "add"], ["8 to 32 texts", "--examples", "--description"]),
     ],
 )

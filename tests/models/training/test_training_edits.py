@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.spans import Span
-from models.training.augmentation.edits import augmented, name_pool, with_other_names, without_ticker, without_words
+from models.training.augmentation.edits import edited, name_pool, with_other_names, without_ticker, without_words
 from models.training.data.example import UNKNOWN, EntityLabel, Example
 from models.training.data.leaks import HeldOut
 from models.training.data.soft import SoftLabels, mean_of, read_soft, sharpened, with_entities, write_soft
@@ -35,16 +35,16 @@ def test_places_follow_their_names() -> None:
 def test_new_texts_give_away_no_held_out_one() -> None:
     examples = [PAIR, Example("$ORE - Ore Ltd declares a dividend of one dollar", {"topic": 4})]
     kinds = {"names": 1.0, "ticker": 1.0}
-    made = augmented(examples, kinds, HeldOut([]), random.Random(1), ["mood"])
+    made = edited(examples, kinds, HeldOut([]), random.Random(1), ["mood"])
     assert "Ore Ltd declares a dividend of one dollar" in {one.text for one in made}
     held_out = HeldOut(["Ore Ltd declares a dividend of one dollar"])
-    assert all("dividend" not in one.text for one in augmented(examples, kinds, held_out, random.Random(1), ["mood"]))
+    assert all("dividend" not in one.text for one in edited(examples, kinds, held_out, random.Random(1), ["mood"]))
 
 
 def test_a_text_without_ticker_or_names_stays() -> None:
     plain = Example("Ore - a buy")
     assert without_ticker(plain) == plain
-    assert augmented([plain], {"names": 1.0, "ticker": 1.0}, HeldOut([]), random.Random(1), []) == []
+    assert edited([plain], {"names": 1.0, "ticker": 1.0}, HeldOut([]), random.Random(1), []) == []
     assert name_pool([PAIR, plain, PAIR]) == ["Ore", "Acme Bank"]
 
 
@@ -63,11 +63,11 @@ def test_of_a_text_without_some_words_nothing_is_known() -> None:
 def test_leaving_words_out_changes_no_other_new_text() -> None:
     examples = [PAIR, WORDY, Example("Ore - a buy")]
     kinds = {"names": 1.0, "ticker": 1.0}
-    before = augmented(examples, kinds, HeldOut([]), random.Random(1), ["mood"])
-    after = augmented(examples, {**kinds, "words": 1.0}, HeldOut([]), random.Random(1), ["mood"])
+    before = edited(examples, kinds, HeldOut([]), random.Random(1), ["mood"])
+    after = edited(examples, {**kinds, "words": 1.0}, HeldOut([]), random.Random(1), ["mood"])
     assert after[: len(before)] == before
     assert {len(one.text.split(" ")) < 42 for one in after[len(before) :]} == {True}
-    assert augmented([Example("Ore - a buy")], {"words": 1.0}, HeldOut([]), random.Random(1), []) == []
+    assert edited([Example("Ore - a buy")], {"words": 1.0}, HeldOut([]), random.Random(1), []) == []
 
 
 def soft(*shares: float) -> SoftLabels:

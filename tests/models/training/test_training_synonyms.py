@@ -4,12 +4,12 @@ import random
 
 import numpy as np
 
-from models.training.augmentation.synonyms import LikeWords, with_other_words
+from models.training.augmentation.synonyms import Synonyms, with_synonyms
 from models.training.data.example import Example
 
 PIECES = ["[PAD]", "rises", "climbs", "falls", "ore", "tin", "##ing", "up"]
 VECTORS = np.array([[9, 9], [1, 0.1], [1, 0.2], [1, 0.4], [0.1, 1], [0.2, 1], [1, 0], [1, 0]], np.float32)
-LIKE = LikeWords(PIECES, VECTORS)
+LIKE = Synonyms(PIECES, VECTORS)
 
 
 def test_the_nearest_come_first_and_no_piece_of_a_word_is_among_them() -> None:
@@ -20,7 +20,7 @@ def test_the_nearest_come_first_and_no_piece_of_a_word_is_among_them() -> None:
 
 def test_some_words_are_replaced_in_their_place_and_case() -> None:
     text = "$ORE - Ore rises, RISES & rises: unheard of in 2026 "
-    made = {with_other_words(Example(text), LIKE, random.Random(n)).text for n in range(99)}
+    made = {with_synonyms(Example(text), LIKE, random.Random(n)).text for n in range(99)}
     assert {"Tin", "TIN"} & {word for one in made for word in one.replace("$", "").split()}
     assert all(one.startswith("$") and one.endswith(" unheard of in 2026 ") for one in made)
     assert len(made) > 20
@@ -28,8 +28,8 @@ def test_some_words_are_replaced_in_their_place_and_case() -> None:
 
 def test_of_a_text_in_other_words_nothing_is_known() -> None:
     example = Example("rises " * 30, {"topic": 4}, source="wire")
-    new = with_other_words(example, LIKE, random.Random(1))
+    new = with_synonyms(example, LIKE, random.Random(1))
     assert new == Example(new.text, source="wire")
     assert 0.05 < sum(word != "rises" for word in new.text.split()) / 30 < 0.5
     unknown = Example("unheard of", {"topic": 4})
-    assert with_other_words(unknown, LIKE, random.Random(1)) == unknown
+    assert with_synonyms(unknown, LIKE, random.Random(1)) == unknown

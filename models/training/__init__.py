@@ -9,14 +9,15 @@
 
 Each package imports those below it alone, and none imports a neighbour:
 
+    entry      a request in JSON, from another Python         commands   train, distil, pretrain, tune
     distillation | topics | export
     learning | augmentation | graph
     encoder | reports
     data
-    errors
+    options    declared beside the fields that they set       errors
 
-Needs the extra `train`, except for what is plain data: the package `data`, `augmentation` without `augmented`,
-`learning.plan`, `learning.measure` and `topics.few_shot` run without torch.
+Needs the extra `train`, except for what is plain data: `options`, `commands` up to a call, the package `data`,
+`augmentation` without `augmented`, `learning.plan`, `learning.measure` and `topics.few_shot` run without torch.
 
     TrainingError        a run cannot start or go on
     └── DatasetError     a data set's YAML or file is not what it says

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streams.archive.elastic.bulk import Action, Bulk
@@ -73,9 +73,10 @@ class ElasticArchive:
         `lifecycle` adds an ILM policy for the daily indices; once there, later calls keep it. Raises `ArchiveError` for
         documents of an older version, which says how to start afresh.
         """
-        if problem := await self.refusal():
+        found = await self._templates()
+        if problem := await self._refusal_of(found):
             raise ArchiveError(problem)
-        policy_name = await self._policy()
+        policy_name = _policy_of(found.get(f"{self.options.prefix}items", {}))
         if lifecycle:
             policy_name = f"{self.options.prefix}items"
             await self.session.call("PUT", f"/_ilm/policy/{policy_name}", policy(self.options.retention_days))
@@ -85,12 +86,6 @@ class ElasticArchive:
         await upgrade(self.session, self.names, self.options)
         self._set_up = True
         return sorted(made)
-
-    async def _policy(self) -> str:
-        """The ILM policy that the template for daily indices names now."""
-        row = (await self._templates()).get(f"{self.options.prefix}items", {})
-        settings = row.get("template", {}).get("settings", {})
-        return str(settings.get("index", {}).get("lifecycle", {}).get("name", ""))
 
     async def _ready(self) -> None:
         if self._set_up:
@@ -116,7 +111,10 @@ class ElasticArchive:
 
     async def refusal(self) -> str:
         """Why the documents that exist are not used, and how to start afresh; empty where they are."""
-        versions = [row.get("version", 0) for row in (await self._templates()).values()]
+        return await self._refusal_of(await self._templates())
+
+    async def _refusal_of(self, found: Mapping[str, Mapping[str, Any]]) -> str:
+        versions = [row.get("version", 0) for row in found.values()]
         return await refusal(self.session, self.names, min(versions, default=TEMPLATE_VERSION))
 
     async def _templates(self) -> dict[str, dict[str, Any]]:
@@ -238,3 +236,9 @@ class ElasticArchive:
 
     async def close(self) -> None:
         await self.session.close()
+
+
+def _policy_of(template: Mapping[str, Any]) -> str:
+    """The ILM policy that a template for daily indices names."""
+    settings = template.get("template", {}).get("settings", {})
+    return str(settings.get("index", {}).get("lifecycle", {}).get("name", ""))

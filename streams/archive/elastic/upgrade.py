@@ -24,7 +24,8 @@ async def refusal(session: Session, names: Names, version: int) -> str:
     if version >= TEMPLATE_VERSION:
         return ""
     indices = f"{names.days},{names.registry},{names.alerts}"
-    if not (await session.call("POST", f"/{indices}/_count", None, LENIENT))["count"]:
+    found = await session.call("POST", f"/{indices}/_count", None, LENIENT)
+    if not found.get("count"):
         return ""
     return (
         f"the indices {names.prefix}* have version {version}, this moodwire uses version {TEMPLATE_VERSION} alone: "

@@ -144,6 +144,17 @@ def test_bounds_and_bad_characters() -> None:
     assert len(msgspec.json.encode(news.extra)) < 20_000
 
 
+def test_an_extra_number_that_json_readers_would_change_becomes_text() -> None:
+    raw = {"title": "a", "source": "s", "id": "1", "least": 2**53 - 1, "tweet": 2**60, "many": [-(2**53)], "share": 0.5}
+    news = to_news(raw, FieldMap.default(), seen_ms=NOW_MS, now_ms=NOW_MS)
+    assert news.extra == {
+        "least": 2**53 - 1,
+        "tweet": "1152921504606846976",
+        "many": ["-9007199254740992"],
+        "share": 0.5,
+    }
+
+
 def test_paired_surrogates_become_their_character() -> None:
     assert mapped({"title": "\ud83d\ude00", "source": "s"}).title == "\U0001f600"
 

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final, Self
 
 import msgspec
@@ -28,6 +27,8 @@ __all__ = ["LANGUAGE", "Catalogue", "Wording", "languages", "number_text", "p_te
 
 LANGUAGE: Final = "en"
 """The language of messages where none is chosen."""
+
+_FOLDER: Final = Path(__file__).with_name("messages")
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,11 +45,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def languages() -> list[str]:
     """Returns the languages that have a catalogue, in order."""
-    return sorted(file.name.removesuffix(".yaml") for file in _folder().iterdir() if file.name.endswith(".yaml"))
-
-
-def _folder() -> Traversable:
-    return resources.files("alerts") / "messages"
+    return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
 
 
 @lru_cache
@@ -56,7 +53,7 @@ def _catalogue(language: str) -> Catalogue:
     """Raises `ConfigError` for a language without a catalogue."""
     if language not in languages():
         raise ConfigError("messages", f"there are none in {language!r}", f"take one of {', '.join(languages())}")
-    text = (_folder() / f"{language}.yaml").read_text(encoding="utf-8")
+    text = (_FOLDER / f"{language}.yaml").read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), Catalogue)
 
 

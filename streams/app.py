@@ -37,7 +37,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.terminal import Terminal
-from streams.text.profile import Profile, load_profile
+from streams.text.profile import Profile, check_rules, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, TopicState, open_broker
 from streams.transport.dispatch import nothing
@@ -57,23 +57,25 @@ STAGES = ("score", "watch", "deliver")
 
 
 def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
-    """The profile's alert rules, with the lateness that the settings ask for.
+    """The profile's alert rules, with the lateness that the settings ask for; without `signals` all are watched.
 
     A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
+    Raises `SettingsError` or `alerts.ConfigError`.
     """
-    rules = dict(profile.alerts)
+    rules = {"signals": list(profile.signals)} | dict(profile.alerts)
     if settings.lateness_seconds is not None:
         rules["lateness_seconds"] = settings.lateness_seconds
     config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+    check_rules(profile, config)
     accepted = config.false_alarms_per_week / settings.mentions_partitions
-    return msgspec.structs.replace(config, false_alarms_per_week=accepted)
+    return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
 
 
 def channels_of(settings: Settings) -> list[Channel]:
     """The channels that the settings name."""
     channels: list[Channel] = []
     if settings.terminal:
-        channels.append(TerminalChannel(Terminal()))
+        channels.append(TerminalChannel(Terminal(), wording=load_profile(settings.profile).wording))
     if settings.alerts_file is not None:
         channels.append(FileChannel(settings.alerts_file))
     if settings.webhook_url is not None:

@@ -15,14 +15,14 @@ from msgspec import Meta
 __all__ = [
     "VERSION",
     "EntityMention",
+    "HeadScore",
     "MentionBatch",
     "MentionItem",
     "News",
     "Position",
     "Scored",
-    "Sentiment",
+    "SeriesHits",
     "Story",
-    "Topic",
 ]
 
 VERSION = 2
@@ -63,33 +63,35 @@ class News(msgspec.Struct, kw_only=True, gc=False):
     schema: int = VERSION
 
 
-class Sentiment(msgspec.Struct, frozen=True, gc=False):
-    """Probabilities that sum to 1; `score` = positive - negative, in [-1, 1]."""
+class HeadScore(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What one head of the classifier says: the likeliest label, with its probability.
 
-    label: str
-    negative: float
-    neutral: float
-    positive: float
-    score: float
+    `probabilities` are those of all labels, where the profile keeps them. `score` in [-1, 1] is for a head with a
+    direction: the labels' values, weighed by their probabilities.
+    """
 
-
-class Topic(msgspec.Struct, frozen=True, gc=False):
     label: str
     probability: float
+    probabilities: dict[str, float] = {}
+    score: float | None = None
+
+
+SeriesHits = dict[str, dict[str, float]]
+"""The series in which an item counts, by name, each with the signals that it hits there and their probabilities."""
 
 
 class EntityMention(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An issuer (or whatever the profile calls an entity) named by an item; relevance in (0, 1].
 
-    `place` is where the title first names it: characters [start, end), None where the text alone does. `sentiment` is
-    what the item says of this entity, None where nobody judged that: then it is that of the item.
+    `place` is where the title first names it: characters [start, end), None where the text alone does. `heads` are
+    what the item says of this entity, by head; empty where none judged that: then what is said of the item holds.
     """
 
     id: str
     name: str
     relevance: float
     place: tuple[int, int] | None = None
-    sentiment: Sentiment | None = None
+    heads: dict[str, HeadScore] = {}
 
 
 class Story(msgspec.Struct, frozen=True, gc=False):
@@ -103,27 +105,37 @@ class Story(msgspec.Struct, frozen=True, gc=False):
 class Scored(msgspec.Struct, kw_only=True, gc=False):
     """A scored item, as archived and as published on the topic `scored`.
 
-    `sentiment` and `topic` are None when no classifier speaks the item's language. `topics` are those of the topics
-    added to the model that it is of, besides `topic`. `signature` is 16 hex digits, equal for copies of a title: as a
-    number it would exceed 2^53, above which JSON readers lose digits. `late` says that it was published long before it
-    was seen: archived, but not counted. `watchlists` names those that it matched.
+    `heads` are what the classifier says, by head, in the order of the profile; labels that users added to a head stand
+    behind it as `HEAD/LABEL`. They are empty when no classifier speaks the item's language: then it is not counted.
+    `series` are those in which it counts. `signature` is 16 hex digits, equal for copies of a title: as a number it
+    would exceed 2^53, above which JSON readers lose digits. `late` says that it was published long before it was seen:
+    archived, but not counted. `watchlists` names those that it matched.
     """
 
     news: News
     position: Position
     scored_ms: int
     language: str
-    sentiment: Sentiment | None
-    topic: Topic | None
+    heads: dict[str, HeadScore]
+    series: SeriesHits
     entities: tuple[EntityMention, ...]
     watchlists: tuple[str, ...]
     story: Story
     signature: Signature
     model: str
     model_version: str
-    topics: tuple[Topic, ...] = ()
     late: bool = False
     schema: int = VERSION
+
+    @property
+    def score(self) -> float | None:
+        """That of the first head with a direction; None without one."""
+        return next((head.score for head in self.heads.values() if head.score is not None), None)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether a classifier spoke its language and it is not late."""
+        return bool(self.heads) and not self.late
 
 
 class MentionItem(msgspec.Struct, frozen=True, array_like=True, gc=False):

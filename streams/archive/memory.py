@@ -21,7 +21,6 @@ from streams.archive.protocol import (
     Unscored,
     Written,
 )
-from streams.archive.series import negative_in, series_of
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import marked, matches, words_of
 from streams.records import Position, Scored
@@ -81,7 +80,7 @@ class MemoryArchive:
         return ArchiveStats(items, len(self._versions) - items, len(self._sightings))
 
     async def unscored(self) -> dict[str, int]:
-        return dict(Counter(item.language for item in self._items() if item.sentiment is None))
+        return dict(Counter(item.language for item in self._items() if not item.heads))
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return [item for item_id in ids if (item := self._item(item_id)) is not None]
@@ -98,27 +97,26 @@ class MemoryArchive:
         found.sort(key=_newness, reverse=True)
         return [Hit(item, marked(item.news.title, words)) for item in found[: query.limit]]
 
-    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
-        buckets: dict[int, list[tuple[bool, float]]] = defaultdict(list)
+    async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        buckets: dict[int, list[tuple[bool, float | None]]] = defaultdict(list)
         for item in self._items():
             seen_ms = item.news.seen_ms
-            if since_ms <= seen_ms < until_ms and item.sentiment is not None and series in series_of(item):
-                row = series in negative_in(item), item.sentiment.score
+            if since_ms <= seen_ms < until_ms and item.heads and series in item.series:
+                row = signal in item.series[series], item.score
                 buckets[seen_ms // bucket_ms * bucket_ms].append(row)
         return [_bucket(start_ms, buckets[start_ms]) for start_ms in sorted(buckets)]
 
-    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+    async def top(self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
         totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for item in self._items():
-            if not since_ms <= item.news.seen_ms < until_ms or item.sentiment is None:
+            if not since_ms <= item.news.seen_ms < until_ms or not item.heads:
                 continue
-            negative = negative_in(item)
-            for name in series_of(item):
+            for name, hits in item.series.items():
                 if name.startswith(f"{kind}/"):
                     totals[name.removeprefix(f"{kind}/")][0] += 1
-                    totals[name.removeprefix(f"{kind}/")][1] += name in negative
-        counts = [Count(name, total, negative) for name, (total, negative) in totals.items()]
-        return sorted(counts, key=lambda count: (-count.negative, -count.total, count.name))[:limit]
+                    totals[name.removeprefix(f"{kind}/")][1] += signal in hits
+        counts = [Count(name, total, hits) for name, (total, hits) in totals.items()]
+        return sorted(counts, key=lambda count: (-count.hits, -count.total, count.name))[:limit]
 
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
@@ -209,18 +207,19 @@ def _newness(item: Scored) -> tuple[int, str]:
 
 
 def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
-    label = item.sentiment.label if item.sentiment else ""
+    labels = {(head, score.label) for head, score in item.heads.items()}
     return (
         matches(words, item.news.title, item.news.text)
-        and query.series in ("", *series_of(item))
+        and query.series in ("", *item.series)
         and query.language in ("", item.language)
-        and query.sentiment in ("", label)
+        and (query.label is None or query.label in labels)
         and (query.since_ms is None or item.news.seen_ms >= query.since_ms)
         and (query.until_ms is None or item.news.seen_ms < query.until_ms)
         and (query.before is None or _newness(item) < query.before)
     )
 
 
-def _bucket(start_ms: int, rows: Sequence[tuple[bool, float]]) -> RateBucket:
-    scores = [score for _, score in rows]
-    return RateBucket(start_ms, len(rows), sum(negative for negative, _ in rows), sum(scores) / len(scores))
+def _bucket(start_ms: int, rows: Sequence[tuple[bool, float | None]]) -> RateBucket:
+    scores = [score for _, score in rows if score is not None]
+    mean = sum(scores) / len(scores) if scores else None
+    return RateBucket(start_ms, len(rows), sum(hit for hit, _ in rows), mean)

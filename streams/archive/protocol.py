@@ -82,12 +82,15 @@ class ArchiveStats:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; empty fields do not restrict. `series` is a name such as `entity/AAPL`; `until_ms` is excluded."""
+    """A search; empty fields do not restrict. `series` is a name such as `entity/AAPL`; `until_ms` is excluded.
+
+    `label` is a head and the label that it gave.
+    """
 
     text: str = ""
     series: str = ""
     language: str = ""
-    sentiment: str = ""
+    label: tuple[str, str] | None = None
     since_ms: int | None = None
     until_ms: int | None = None
     limit: int = 50
@@ -107,23 +110,23 @@ class Hit:
 class RateBucket:
     """Items of a series in [start_ms, start_ms + bucket).
 
-    `negative` counts those that are negative in this series (see `streams.archive.series`); `mean_score` is the mean
-    of the items' own scores.
+    `hits` counts those that hit the signal in this series; `mean_score` is the mean of the items' own scores, None
+    where no head has a direction.
     """
 
     start_ms: int
     total: int
-    negative: int
-    mean_score: float
+    hits: int
+    mean_score: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often a name occurs, and how often in negative items."""
+    """How often a name occurs, and how often in items that hit the signal there."""
 
     name: str
     total: int
-    negative: int
+    hits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ class StoredAlert:
 
     id: str
     revision: int
+    signal: str
     rule: str
     series: str
     state: str
@@ -201,7 +205,7 @@ class Archive(Protocol):
     async def stats(self) -> ArchiveStats: ...
 
     async def unscored(self) -> dict[str, int]:
-        """How many items have no sentiment, since no classifier speaks their language: by language."""
+        """How many items have no scores, since no classifier speaks their language: by language."""
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         """The items that exist, in no particular order."""
@@ -215,11 +219,11 @@ class Archive(Protocol):
     async def search(self, query: Query) -> list[Hit]:
         """Newest first. Any text is a valid query: its words must all occur."""
 
-    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+    async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         """Buckets that are not empty, oldest first, aligned to multiples of `bucket_ms`."""
 
-    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
-        """Names of a kind of series (`entity`, `topic`, `source`, `watchlist`) by negative items, then by all."""
+    async def top(self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        """Names of a kind of series by the items that hit the signal, then by all."""
 
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int

@@ -19,6 +19,7 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
 )
+from streams.archive.schema import MOST_SIGNALS, stored_label
 from streams.archive.words import is_beginning, marked, words_of
 from streams.records import Scored
 
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
-_ALERT = "id, revision, rule, series, state, severity, onset_ms, updated_ms, body"
+_ALERT = "id, revision, signal, rule, series, state, severity, onset_ms, updated_ms, body"
 
 
 def stats(db: sqlite3.Connection) -> ArchiveStats:
@@ -62,7 +63,7 @@ def is_new(db: sqlite3.Connection) -> bool:
 
 def unscored(db: sqlite3.Connection) -> dict[str, int]:
     """A look at every item: for reports."""
-    sql = "SELECT language, count(*) FROM versions WHERE is_item = 1 AND sentiment = '' GROUP BY language"
+    sql = "SELECT language, count(*) FROM versions WHERE is_item = 1 AND labels = '' GROUP BY language"
     return dict(db.execute(sql).fetchall())
 
 
@@ -117,8 +118,8 @@ def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:
     rows: list[tuple[str, list[Any]]] = []
     if query.language:
         rows.append(("v.language = ?", [query.language]))
-    if query.sentiment:
-        rows.append(("v.sentiment = ?", [query.sentiment]))
+    if query.label is not None:
+        rows.append(("instr(v.labels, ?) > 0", [stored_label(*query.label)]))
     if query.since_ms is not None:
         rows.append(("v.seen_ms >= ?", [query.since_ms]))
     if query.until_ms is not None:
@@ -128,24 +129,32 @@ def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:
     return rows
 
 
-def rates(db: sqlite3.Connection, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+def rates(
+    db: sqlite3.Connection, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int
+) -> list[RateBucket]:
     rows = db.execute(
-        "SELECT seen_ms / ? * ?, count(*), sum(negative), avg(score) FROM members"
+        "SELECT seen_ms / ? * ?, count(*), sum(hits >> ? & 1), avg(score) FROM members"
         " WHERE series = (SELECT number FROM series WHERE name = ?) AND seen_ms >= ? AND seen_ms < ?"
-        " AND negative IS NOT NULL GROUP BY 1 ORDER BY 1",
-        (bucket_ms, bucket_ms, series, since_ms, until_ms),
+        " AND hits IS NOT NULL GROUP BY 1 ORDER BY 1",
+        (bucket_ms, bucket_ms, _bit(db, signal), series, since_ms, until_ms),
     )
     return [RateBucket(*row) for row in rows]
 
 
-def top(db: sqlite3.Connection, kind: str, since_ms: int, until_ms: int, limit: int) -> list[Count]:
+def top(db: sqlite3.Connection, kind: str, signal: str, since_ms: int, until_ms: int, limit: int) -> list[Count]:
     rows = db.execute(
-        "SELECT substr(s.name, ?), count(*), sum(m.negative) FROM series s JOIN members m ON m.series = s.number"
-        " WHERE s.name >= ? AND s.name < ? AND m.seen_ms >= ? AND m.seen_ms < ? AND m.negative IS NOT NULL"
+        "SELECT substr(s.name, ?), count(*), sum(m.hits >> ? & 1) FROM series s JOIN members m ON m.series = s.number"
+        " WHERE s.name >= ? AND s.name < ? AND m.seen_ms >= ? AND m.seen_ms < ? AND m.hits IS NOT NULL"
         " GROUP BY s.number ORDER BY 3 DESC, 2 DESC, 1 LIMIT ?",
-        (len(kind) + 2, f"{kind}/", f"{kind}0", since_ms, until_ms, limit),  # "0" follows "/"
+        (len(kind) + 2, _bit(db, signal), f"{kind}/", f"{kind}0", since_ms, until_ms, limit),  # "0" follows "/"
     )
     return [Count(*row) for row in rows]
+
+
+def _bit(db: sqlite3.Connection, signal: str) -> int:
+    """The place of the signal's bit in `members.hits`; one that is never set for a signal that nothing has hit."""
+    row = db.execute("SELECT number FROM signals WHERE name = ?", (signal,)).fetchone()
+    return int(row[0]) if row else MOST_SIGNALS
 
 
 def stories(

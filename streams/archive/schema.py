@@ -1,8 +1,9 @@
 """The embedded archive's tables, and opening its file.
 
-versions      one row a version (id, content); `is_item` marks the earliest of an id
+versions      one row a version (id, content); `is_item` marks the earliest of an id; `labels` are those of its heads
 words         full-text index over the words of title and text (`streams.archive.words`), by the version's row number
-series        names of series      members   which item counts in which series, in order of time
+series        names of series      members   which item counts in which series, in order of time: `hits` has a bit
+signals       names of signals               for each signal, by its number, and is null where the item is not scored
 sightings     duplicates, by their position, so that a redo finds them
 alerts        every state of an alert           notifications   what is to be sent and what was
 """
@@ -16,33 +17,37 @@ from streams.archive.protocol import ArchiveDamaged, ArchiveError
 from streams.errors import MoodwireError, Retry
 from streams.private_files import private_database, tighten
 
-__all__ = ["connect", "explain", "lost"]
+__all__ = ["MOST_SIGNALS", "connect", "explain", "lost", "stored_label"]
 
-SCHEMA_VERSION = 3
+MOST_SIGNALS = 62
+"""Bits of a number of SQLite, but for the sign and one that is never set."""
+
+SCHEMA_VERSION = 4
 _BUSY_SECONDS = 10.0
 
 _SCHEMA = """
 CREATE TABLE versions (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL, seen_ms INTEGER NOT NULL,
     epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
-    is_item INTEGER NOT NULL, language TEXT NOT NULL, sentiment TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL);
+    is_item INTEGER NOT NULL, language TEXT NOT NULL, labels TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX versions_by_id ON versions (id);
 CREATE INDEX versions_by_time ON versions (seen_ms, id) WHERE is_item = 1;
 CREATE INDEX versions_by_position ON versions (epoch, partition, offset);
 CREATE INDEX versions_by_story ON versions (story) WHERE story <> id;
 CREATE VIRTUAL TABLE words USING fts5 (title, text, content='', detail=none, tokenize="unicode61 remove_diacritics 2");
 CREATE TABLE series (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE signals (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE members (
-    series INTEGER NOT NULL, seen_ms INTEGER NOT NULL, number INTEGER NOT NULL, negative INTEGER, score REAL,
+    series INTEGER NOT NULL, seen_ms INTEGER NOT NULL, number INTEGER NOT NULL, hits INTEGER, score REAL,
     PRIMARY KEY (series, seen_ms, number)) WITHOUT ROWID;
 CREATE TABLE sightings (
     epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL,
     PRIMARY KEY (epoch, partition, offset)) WITHOUT ROWID;
 CREATE INDEX sightings_by_content ON sightings (id, content);
 CREATE TABLE alerts (
-    id TEXT NOT NULL, revision INTEGER NOT NULL, rule TEXT NOT NULL, series TEXT NOT NULL, state TEXT NOT NULL,
-    severity TEXT NOT NULL, onset_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (id, revision)) WITHOUT ROWID;
+    id TEXT NOT NULL, revision INTEGER NOT NULL, signal TEXT NOT NULL, rule TEXT NOT NULL, series TEXT NOT NULL,
+    state TEXT NOT NULL, severity TEXT NOT NULL, onset_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (id, revision)) WITHOUT ROWID;
 CREATE INDEX alerts_by_onset ON alerts (onset_ms);
 CREATE TABLE notifications (
     id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, alert_revision INTEGER NOT NULL, channel TEXT NOT NULL,
@@ -50,6 +55,12 @@ CREATE TABLE notifications (
     problem TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX notifications_by_change ON notifications (updated_ms);
 """
+
+
+def stored_label(head: str, label: str) -> str:
+    """A head's label as it stands in `versions.labels`, one a line."""
+    return f"\n{head}={label}\n"
+
 
 _WAY_OUT = (
     "stop moodwire and restore it from a backup (`moodwire backup`), or move it away together with its -wal and -shm "

@@ -83,11 +83,11 @@ class SqliteArchive:
     async def search(self, query: Query) -> list[Hit]:
         return await self._reader.do(lambda db: queries.search(db, query))
 
-    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
-        return await self._reader.do(lambda db: queries.rates(db, series, since_ms, until_ms, bucket_ms))
+    async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        return await self._reader.do(lambda db: queries.rates(db, series, signal, since_ms, until_ms, bucket_ms))
 
-    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
-        return await self._reader.do(lambda db: queries.top(db, kind, since_ms, until_ms, limit))
+    async def top(self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        return await self._reader.do(lambda db: queries.top(db, kind, signal, since_ms, until_ms, limit))
 
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
@@ -103,7 +103,7 @@ class SqliteArchive:
     async def write_alerts(self, alerts: Sequence[StoredAlert]) -> None:
         rows = [astuple(alert) for alert in alerts]
         await self._writer.do(
-            lambda db: db.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            lambda db: db.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         )
 
     async def alerts(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streams.archive.protocol import Outcome, Refused, Written
-from streams.archive.series import sentiments_of, series_of
+from streams.archive.protocol import ArchiveError, Outcome, Refused, Written
+from streams.archive.schema import MOST_SIGNALS, stored_label
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import spread
 from streams.records import Position, Scored
@@ -25,7 +25,7 @@ def remove_members(db: sqlite3.Connection, number: int, item: Scored) -> None:
     """Take a version out of every series that it counts in."""
     db.executemany(
         "DELETE FROM members WHERE series = (SELECT number FROM series WHERE name = ?) AND seen_ms = ? AND number = ?",
-        [(name, item.news.seen_ms, number) for name in series_of(item)],
+        [(name, item.news.seen_ms, number) for name in item.series],
     )
 
 
@@ -62,6 +62,7 @@ class ItemWriter:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._series: dict[str, int] = {}
+        self._signals: dict[str, int] = {}
 
     def write(self, items: Sequence[Scored]) -> list[Written]:
         """One outcome an item; all is written when it returns, and durable when the transaction commits."""
@@ -134,27 +135,26 @@ class ItemWriter:
     def _insert(self, fresh: Sequence[tuple[_Version, Scored]]) -> None:
         rows, words, members = [], [], []
         for version, item in fresh:
-            news, position, sentiment = item.news, item.position, item.sentiment
-            label = sentiment.label if sentiment else ""
+            news, position = item.news, item.position
+            labels = "".join([stored_label(head, score.label) for head, score in item.heads.items()])
             rows.append(
                 (
                     version.number, news.id, news.content, news.seen_ms, position.epoch, position.partition,
-                    position.offset, int(version.is_item), item.language, label, item.story.id, version.body,
+                    position.offset, int(version.is_item), item.language, labels, item.story.id, version.body,
                 )
             )  # fmt: skip
             words.append((version.number, spread(news.title), spread(news.text)))
             if version.is_item:
-                score = sentiment.score if sentiment else None
-                told = sentiments_of(item)
+                score = item.score
                 members += [
                     (
                         self._number_of(name),
                         news.seen_ms,
                         version.number,
-                        int(told[name].label == "negative") if told else None,
+                        self._bits(hits) if item.heads else None,
                         score,
                     )
-                    for name in told or series_of(item)
+                    for name, hits in item.series.items()
                 ]
         self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)
@@ -168,6 +168,22 @@ class ItemWriter:
             number = self._series[name] = int(row[0])
         return number
 
+    def _bits(self, hits: Mapping[str, float]) -> int:
+        """The signals as bits by their numbers."""
+        return sum(1 << self._signal(name) for name in hits) if hits else 0
+
+    def _signal(self, name: str) -> int:
+        """The signal's number, from 0; raises `ArchiveError` for one too many."""
+        number = self._signals.get(name)
+        if number is None:
+            self._db.execute("INSERT OR IGNORE INTO signals SELECT count(*), ? FROM signals", (name,))
+            row = self._db.execute("SELECT number FROM signals WHERE name = ?", (name,)).fetchone()
+            number = self._signals[name] = int(row[0])
+        if number >= MOST_SIGNALS:
+            raise ArchiveError(f"the archive holds {MOST_SIGNALS} signals; {name} is one more: take another namespace")
+        return number
+
     def forget(self) -> None:
         """After a rollback: names that were numbered in it are not numbered any more."""
         self._series.clear()
+        self._signals.clear()

@@ -31,7 +31,7 @@ for _name, _help in {
     "run": "Run the pipeline until SIGTERM or Ctrl-C, which finish what is in hand: feeds, score, watch, deliver.",
     "replay": "Play a file of news (NDJSON or CSV, plain or .gz; - is standard input) through the pipeline. "
     "Killed and started again it goes on at its line; the same file again changes nothing.",
-    "score": "Score a text, or with [bold]-[/] every line of standard input: sentiment, topic, entities, watchlists.",
+    "score": "Score a text, or with [bold]-[/] every line of standard input: heads, entities, watchlists.",
     "archive": "Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
     "rejects": "Records that could not be processed: look at them, send them again.",
     "deliver": "Notifications: which wait, failed or were sent; send them again.",

@@ -76,7 +76,7 @@ def _where_next(settings: Settings) -> None:
     console.print(
         "\nWhere to look next\n"
         "  [bold]moodwire rejects list -n demo[/]      the broken records, each with its reason\n"
-        '  [bold]moodwire score "TEXT"[/]              sentiment, topic and entities of a text of yours\n'
+        '  [bold]moodwire score "TEXT"[/]              scores and entities of a text of yours\n'
         "  [bold]moodwire replay FILE[/]               your own file of news; --help tells how\n"
         "  [bold]moodwire doctor[/]                    settings, processor, broker and archive\n"
         f"  {foreign(settings.home / 'archive.db')}   every scored item (SQLite)",

@@ -26,10 +26,11 @@ __all__ = ["feedback", "show_review"]
 def feedback(
     item: Annotated[str, typer.Argument(help="An item's id; with --from anything.")] = "",
     label: Annotated[
-        list[str] | None, typer.Option("--label", "-L", help="HEAD=LABEL, as sentiment=negative; may be repeated.")
+        list[str] | None, typer.Option("--label", "-L", help="HEAD=LABEL, the right label of a head; may be repeated.")
     ] = None,
     entity: Annotated[
-        list[str] | None, typer.Option("--entity", "-e", help="NAME=LABEL: the sentiment about an entity it names.")
+        list[str] | None,
+        typer.Option("--entity", "-e", help="NAME=LABEL, the right label about an entity that it names."),
     ] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take your earlier word on the item back.")] = False,
     resolve: Annotated[bool, typer.Option("--resolve", help="End a disagreement of others.")] = False,
@@ -61,7 +62,7 @@ def _correction(item: str, label: list[str], entity: list[str], by: str, *, with
 def _pair(given: str) -> tuple[str, str]:
     head, equals, label = given.partition("=")
     if not (head and equals and label):
-        raise SettingsError(f"{given!r} is not HEAD=LABEL, as sentiment=negative")
+        raise SettingsError(f"{given!r} is not HEAD=LABEL")
     return head, label
 
 

@@ -17,18 +17,20 @@ def show_report(model: str, found: ShadowReport, *, json: bool) -> None:
         print_json(found)
         return
     share = 100 / max(1, found.items)
+    heads = [f"another {foreign(head)} for {count:,} ({share * count:.1f} %)" for head, count in found.differs.items()]
+    signals = [
+        f"{foreign(signal)} {100 * found.hits_after[signal]:.1f} % after {100 * before:.1f} %"
+        for signal, before in found.hits_before.items()
+    ]
     console.print(
-        f"[bold]{foreign(model)}[/] on {found.items:,} archived items: "
-        f"another sentiment for {found.sentiment_differs:,} ({share * found.sentiment_differs:.1f} %), "
-        f"another topic for {found.topic_differs:,} ({share * found.topic_differs:.1f} %); "
-        f"negative {100 * found.negative_after:.1f} % "
-        f"after {100 * found.negative_before:.1f} %",
+        f"[bold]{foreign(model)}[/] on {found.items:,} archived items: {', '.join(heads)}; {', '.join(signals)}",
         highlight=False,
         soft_wrap=True,
     )
     if not found.examples:
         return
-    table = Table("before", "after", "tone", "title", title="where it differs most", title_justify="left")
+    table = Table("head", "before", "after", "change", "title", title="where it differs most", title_justify="left")
     for one in found.examples[:_SHOWN]:
-        table.add_row(foreign(one.before), foreign(one.after), f"{one.change:+.2f}", foreign(one.title))
+        change = "" if one.change is None else f"{one.change:+.2f}"
+        table.add_row(*map(foreign, (one.head, one.before, one.after, change, one.title)))
     console.print(table)

@@ -20,6 +20,7 @@ from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
 from streams.jobs.replay import ReplayReport, namespace_of, replay_file
 from streams.settings import Settings, load_settings
+from streams.text.profile import load_profile
 
 
 def replay(
@@ -64,7 +65,7 @@ def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool
     """Replay with a progress bar; alerts are printed above it as they fire."""
     channels = channels_of(settings.changed(terminal=False))
     if settings.terminal and not json:
-        channels.append(TerminalChannel(console))
+        channels.append(TerminalChannel(console, wording=load_profile(settings.profile).wording))
     with progress_bar(quiet=json) as bar:
         task = bar.add_task(foreign(file.name), total=None)
         lines = 0

@@ -1,15 +1,14 @@
-"""`moodwire score`: one text, its sentiment, topic and entities."""
+"""`moodwire score`: one text, what the heads of its language say of it, its entities and watchlists."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from streams.classifiers import classifiers_of
@@ -18,12 +17,13 @@ from streams.cli.output import console, counted, errors, foreign, print_json
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.library.scoring import record_of
+from streams.records import EntityMention, HeadScore
 from streams.settings import load_settings
-from streams.stages.classify import classify_items
+from streams.stages.classify import Verdict, classify_items
 from streams.stages.reader import ReadItem, TextReader
+from streams.text.heads import HEAD_LABEL, Head
 from streams.text.profile import load_profile
 
-_COLOURS = {"negative": "red", "neutral": "yellow", "positive": "green"}
 _CHUNK = 256
 
 
@@ -51,13 +51,13 @@ def score(
                 failed = True
         texts += len(items)
         for item, verdict in zip(items, classify_items(chosen, classifiers, items), strict=True):
-            if verdict.sentiment is None:
+            if not verdict.heads:
                 unscored[item.language] += 1
             record = record_of(item, verdict)
             if json:
                 print_json(record)
             else:
-                _show(msgspec.to_builtins(record))
+                _show(item, verdict, chosen.heads)
     if unscored and texts > 1:
         said = f"{sum(unscored.values()):,} of {texts:,} texts have no score, since no classifier speaks their language"
         errors.print(f"{said}: {foreign(counted(unscored))}", highlight=False, soft_wrap=True)
@@ -83,26 +83,40 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _show(record: dict[str, Any]) -> None:
-    console.print(f"[bold]{foreign(record['title'])}[/]", highlight=False)
-    sentiment = record["sentiment"]
-    if sentiment is None:
-        console.print(f"  no classifier speaks this language ({foreign(record['language'])})", highlight=False)
+def _show(item: ReadItem, verdict: Verdict, heads: Mapping[str, Head]) -> None:
+    console.print(f"[bold]{foreign(item.title)}[/]", highlight=False)
+    if not verdict.heads:
+        console.print(f"  no classifier speaks this language ({foreign(item.language)})", highlight=False)
         return
-    shares = "  ".join(f"{name} {sentiment[name]:.2f}" for name in _COLOURS)
-    console.print(f"  sentiment  [{_COLOURS[sentiment['label']]}]{sentiment['label']}[/]   ({shares})", highlight=False)
-    topics = [one for one in (record["topic"], *record["topics"]) if one]
-    if topics:
-        shown = ", ".join(f"{one['label']} ({one['probability']:.2f})" for one in topics)
-        console.print(f"  topic      {foreign(shown)}", highlight=False)
-    if record["entities"]:
-        console.print(f"  entities   {', '.join(map(_named, record['entities']))}", highlight=False)
-    if record["watchlists"]:
-        console.print(f"  watchlists {foreign(', '.join(record['watchlists']))}", highlight=False)
+    shown: dict[str, list[str]] = {}
+    for name, score in verdict.heads.items():
+        head = name.partition(HEAD_LABEL)[0]  # with the labels that users added to it
+        shown.setdefault(head, []).append(_scored(score, heads[head]))
+    if verdict.entities:
+        shown["entities"] = [_named(entity, heads) for entity in verdict.entities]
+    if item.watchlists:
+        shown["watchlists"] = [foreign(name) for name in item.watchlists]
+    for name, texts in shown.items():
+        console.print(f"  {foreign(name):<10} {', '.join(texts)}", highlight=False)
 
 
-def _named(entity: dict[str, Any]) -> str:
-    """The entity, and the sentiment towards it where the model judged that."""
-    shown = foreign(f"{entity['name']} ({entity['id']})")
-    label = entity.get("sentiment", {}).get("label")
-    return f"{shown} [{_COLOURS[label]}]{label}[/]" if label else shown
+def _scored(score: HeadScore, head: Head) -> str:
+    """The label, with the probabilities that are kept, or its own."""
+    shares = score.probabilities or {"": score.probability}
+    listed = "  ".join(f"{foreign(label)} {share:.2f}".lstrip() for label, share in shares.items())
+    return f"{_coloured(score.label, head)}{'  ' if score.probabilities else ''} ({listed})"
+
+
+def _coloured(label: str, head: Head) -> str:
+    """By the label's value: red below 0, green above; no colour where the head has no direction."""
+    if not head.values:
+        return foreign(label)
+    value = head.values.get(label, 0.0)
+    colour = "red" if value < 0 else "green" if value > 0 else "yellow"
+    return f"[{colour}]{foreign(label)}[/]"
+
+
+def _named(entity: EntityMention, heads: Mapping[str, Head]) -> str:
+    """The entity, and what the heads that judge entities say of it."""
+    judged = [_coloured(score.label, heads[name]) for name, score in entity.heads.items()]
+    return " ".join([foreign(f"{entity.name} ({entity.id})"), *judged])

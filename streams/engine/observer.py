@@ -23,7 +23,7 @@ class StageObserver(Protocol):
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None:
         """A run of mentions is counted: the watermark, the series in memory, the mentions dropped as too late."""
 
-    def alerted(self, change: str, severity: str, newest_seen_ms: int | None) -> None:
+    def alerted(self, signal: str, change: str, severity: str, newest_seen_ms: int | None) -> None:
         """An alert event was sent; `newest_seen_ms` is that of the newest item behind it, when it is news."""
 
     def notified(self, channel: str, result: str) -> None:
@@ -42,7 +42,7 @@ class NoObserver:
 
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None: ...
 
-    def alerted(self, change: str, severity: str, newest_seen_ms: int | None) -> None: ...
+    def alerted(self, signal: str, change: str, severity: str, newest_seen_ms: int | None) -> None: ...
 
     def notified(self, channel: str, result: str) -> None: ...
 

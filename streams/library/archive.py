@@ -15,6 +15,8 @@ from streams.archive.protocol import Query
 from streams.existing import open_existing_archive
 from streams.library.frames import Moment, Span, epoch_ms, frame_of, milliseconds
 from streams.settings import load_settings
+from streams.text.heads import Of
+from streams.text.profile import load_profile
 from streams.transport.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -30,13 +32,21 @@ def open_archive(namespace: str | None = None) -> Archive:
 
     Raises SettingsError naming the namespaces that exist if it is none of them.
     """
-    return Archive(lambda: open_existing_archive(load_settings(namespace=namespace)))
+    settings = load_settings(namespace=namespace)
+    profile = load_profile(settings.profile)
+    everything = next((kind for kind, made in profile.series.items() if made.of is Of.EVERYTHING), "")
+    return Archive(lambda: open_existing_archive(settings), everything, next(iter(profile.signals)))
 
 
 class Archive:
-    """An open archive; close it, or use it in a `with` statement. Threads may share it."""
+    """An open archive; close it, or use it in a `with` statement. Threads may share it.
 
-    def __init__(self, opened: Callable[[], AsyncArchive]) -> None:
+    `everything` is the series of all items, `signal` the one of which hits are counted, where a call names none.
+    """
+
+    def __init__(self, opened: Callable[[], AsyncArchive], everything: str, signal: str) -> None:
+        self._everything = everything
+        self._signal = signal
         self._loop = LoopThread("moodwire-library")
         try:
             self._archive = self._loop.call(lambda: _called(opened))
@@ -46,19 +56,23 @@ class Archive:
 
     def series(
         self,
-        name: str = "all",
+        name: str | None = None,
         *,
+        signal: str | None = None,
         since: Moment = "1970-01-01",
         until: Moment | None = None,
         bucket: Span = "1h",
     ) -> pd.DataFrame:
         """Returns the counts of a series such as `entity/AAPL`: a row for each bucket with items, by its start in UTC.
 
-        `until` is excluded, and now if it is not given. Raises MoodwireError without pandas.
+        `hits` are those of `signal`, by default the first of the profile. `until` is excluded, and now if it is not
+        given. Raises MoodwireError without pandas.
         """
         end = int(time.time() * 1000) if until is None else epoch_ms(until)
         start, length = epoch_ms(since), milliseconds(bucket)
-        buckets = self._loop.call(lambda: self._archive.rates(name, start, end, length))
+        buckets = self._loop.call(
+            lambda: self._archive.rates(name or self._everything, signal or self._signal, start, end, length)
+        )
         return frame_of(map(asdict, buckets), index="start")
 
     def alerts(self, *, series: str = "", since: Moment | None = None, limit: int = 1_000) -> pd.DataFrame:

@@ -64,9 +64,7 @@ def record_of(item: ReadItem, verdict: Verdict) -> dict[str, Any]:
     return {
         "title": item.title,
         "language": item.language,
-        "sentiment": verdict.sentiment,
-        "topic": verdict.topic,
-        "topics": verdict.topics,
+        "heads": verdict.heads,
         "entities": verdict.entities,
         "watchlists": item.watchlists,
         "model": {"name": verdict.model, "version": verdict.model_version},

@@ -21,6 +21,7 @@ from streams.lifecycle.progress import Progress
 from streams.lifecycle.promotion import Request, previous, promotion_of
 from streams.serving.control import Promotion, promotion_send
 from streams.settings import Settings
+from streams.text.heads import lacking_labels
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker
 
@@ -104,12 +105,11 @@ def _change_over(
 
 def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> None:
     """Raises `PromotionRefused` for a version without the labels that the profile reads."""
-    head = profile.sentiment
-    lacking = {head.negative, head.neutral, head.positive} - set(artifact.labels.get(head.head, ()))
-    if lacking:
+    absent = {signal.head: () for signal in profile.signals.values() if signal.head not in artifact.labels}
+    for head, labels in lacking_labels(profile.heads, {**artifact.labels, **absent}).items():
         raise PromotionRefused(
-            f"{request.name} {request.version} does not answer {', '.join(sorted(lacking))} in the head "
-            f"{head.head!r} that profile {profile.name} reads"
+            f"{request.name} {request.version} does not answer {', '.join(labels)} in the head {head!r} that profile "
+            f"{profile.name} reads"
         )
 
 

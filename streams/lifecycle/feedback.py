@@ -26,11 +26,11 @@ __all__ = ["Conflict", "Feedback", "Review", "feedback_send", "parse_feedback", 
 log = logging.getLogger(__name__)
 
 ENTITY = "entity/"
-"""Before the name of an entity: its sentiment is judged like a head's."""
+"""Before the name of an entity: what is said of it is judged like a head."""
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's word on one item: the right label by head, and the right sentiment by entity named in it.
+    """One person's word on one item: the right label by head, and the right one by entity named in it.
 
     `version` is that of the model that was corrected, if known. `resolves` ends a disagreement of others. Without
     labels and entities it takes the person's earlier word back.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from models import Classifier
 from streams.lifecycle.baselines import scored_again
 from streams.records import Scored
+from streams.text.heads import Judges
 from streams.text.profile import Profile
 
 __all__ = ["Difference", "ShadowReport", "shadow_report"]
@@ -18,54 +19,68 @@ EXAMPLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An item that gets another sentiment; `change` is how far its tone moves, from -2 to 2."""
+    """An item to which a head gives another label; `change` is how far its score moves, None without a direction."""
 
     item: str
     title: str
+    head: str
     before: str
     after: str
-    change: float
+    change: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class ShadowReport:
-    """`moved` counts items by (label before, label after); `negative` are the shares of negative items."""
+    """`differs` counts by head the items that get another label, `moved` by head those from one label to another.
+
+    `hits_before` and `hits_after` are by signal the shares of items that hit it.
+    """
 
     items: int
-    sentiment_differs: int
-    topic_differs: int
-    negative_before: float
-    negative_after: float
-    moved: Mapping[str, int]
+    differs: Mapping[str, int]
+    hits_before: Mapping[str, float]
+    hits_after: Mapping[str, float]
+    moved: Mapping[str, Mapping[str, int]]
     examples: Sequence[Difference]
-    """Those whose tone moves most."""
+    """Those whose score moves most."""
 
 
 def shadow_report(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> ShadowReport:
-    """Compare the scores of `items` with what `classifiers` say, by language; others and unscored ones are left out."""
-    chosen = [item for item in items if item.language in classifiers and item.sentiment is not None]
+    """Compares the scores of `items` with what `classifiers` say, by language; others and unscored ones are left
+    out.
+    """
+    chosen = [item for item in items if item.language in classifiers and item.heads]
     again = scored_again(profile, classifiers, chosen)
-    pairs = [(old, new) for old, new in zip(chosen, again, strict=True) if new.sentiment is not None]
-    found = [_difference(old, new) for old, new in pairs]
-    differing = [one for one in found if one.before != one.after]
-    count = max(1, len(found))
+    pairs = [(old, new) for old, new in zip(chosen, again, strict=True) if new.heads]
+    differing = [one for old, new in pairs for one in _differences(old, new)]
+    heads = [name for name, head in profile.heads.items() if head.judges is Judges.TEXT]
     return ShadowReport(
-        items=len(found),
-        sentiment_differs=len(differing),
-        topic_differs=sum(_topic(old) != _topic(new) for old, new in pairs),
-        negative_before=sum(one.before == "negative" for one in found) / count,
-        negative_after=sum(one.after == "negative" for one in found) / count,
-        moved=dict(Counter(f"{one.before} > {one.after}" for one in differing).most_common()),
-        examples=sorted(differing, key=lambda one: -abs(one.change))[:EXAMPLES],
+        items=len(pairs),
+        differs={head: sum(one.head == head for one in differing) for head in heads},
+        hits_before=_shares(profile, [old for old, _ in pairs]),
+        hits_after=_shares(profile, [new for _, new in pairs]),
+        moved={head: _moved(head, differing) for head in heads},
+        examples=sorted(differing, key=lambda one: -abs(one.change or 0.0))[:EXAMPLES],
     )
 
 
-def _difference(old: Scored, new: Scored) -> Difference:
-    before, after = old.sentiment, new.sentiment
-    assert before is not None
-    assert after is not None
-    return Difference(old.news.id, old.news.title, before.label, after.label, round(after.score - before.score, 4))
+def _shares(profile: Profile, items: Sequence[Scored]) -> dict[str, float]:
+    """By signal the share of the items that hit it in any of their series."""
+    count = max(1, len(items))
+    return {
+        signal: sum(any(signal in hits for hits in item.series.values()) for item in items) / count
+        for signal in profile.signals
+    }
 
 
-def _topic(item: Scored) -> str:
-    return item.topic.label if item.topic else ""
+def _moved(head: str, differing: Sequence[Difference]) -> dict[str, int]:
+    return dict(Counter(f"{one.before} > {one.after}" for one in differing if one.head == head).most_common())
+
+
+def _differences(old: Scored, new: Scored) -> Iterator[Difference]:
+    for head in old.heads.keys() & new.heads.keys():
+        before, after = old.heads[head], new.heads[head]
+        if before.label != after.label:
+            has_score = before.score is not None and after.score is not None
+            change = round((after.score or 0.0) - (before.score or 0.0), 4) if has_score else None
+            yield Difference(old.news.id, old.news.title, head, before.label, after.label, change)

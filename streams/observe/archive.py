@@ -69,7 +69,7 @@ class ObservedArchive:
         seen_ms = np.array([item.news.seen_ms for item in items], dtype=np.float64)
         self._metrics.archive_latency.observe_many((self._clock() - seen_ms) / 1000)
         for item, written in zip(items, outcomes, strict=True):
-            if item.sentiment is None and written is Outcome.ADDED:
+            if not item.heads and written is Outcome.ADDED:
                 self._metrics.unscored.labels(item.language).inc()
         self._metrics.late_items.inc([item.late for item in items].count(True))
 

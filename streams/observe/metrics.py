@@ -136,7 +136,7 @@ class Metrics:
         )
 
     def _alert_figures(self) -> None:
-        self.alerts = self._counter("alerts_total", "Changes of state of alerts.", ["change", "severity"])
+        self.alerts = self._counter("alerts_total", "Changes of state of alerts.", ["signal", "change", "severity"])
         self.alert_latency = BatchHistogram(
             "moodwire_alert_latency_seconds",
             "Seconds from the newest item behind an alert being seen to the alert being sent.",
@@ -199,8 +199,8 @@ class Metrics:
         self.series.labels(label).set(series)
         self.mentions_dropped.labels(label).set(dropped)
 
-    def alerted(self, change: str, severity: str, newest_seen_ms: int | None) -> None:
-        self.alerts.labels(change, severity).inc()
+    def alerted(self, signal: str, change: str, severity: str, newest_seen_ms: int | None) -> None:
+        self.alerts.labels(signal, change, severity).inc()
         if newest_seen_ms is not None:
             self.alert_latency.observe_many([max(0.0, (self._clock() - newest_seen_ms) / 1000)])
 

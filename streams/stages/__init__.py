@@ -1,6 +1,6 @@
 """The steps of the pipeline; each implements `engine.ports.Stage` and knows no Faust.
 
-score     news -> archive, topics scored and mentions     clean, language, entities, sentiment, topic
+score     news -> archive, topics scored and mentions     clean, language, entities, heads, series
 watch     mentions -> topic alerts                        positions, windows, detectors, alert episodes
 deliver   alerts -> channels                              terminal, file, webhook
 

@@ -1,8 +1,9 @@
-"""Items through the classifier of their language: sentiment and topics of each, and the sentiment towards each entity.
+"""Items through the classifier of their language: what each head says of a text, and of each entity in it.
 
-titles ─► text heads ─┬─► sentiment, topic
-                      └─► topics that users added (`topic/NAME`)
-places of entities ─► entity head ─► sentiment towards each
+titles ─► text heads ─┬─► the heads that the profile declares
+                      └─► labels that users added to one (`topic/NAME`), where they are more likely than not
+places of entities ─► entity heads ─► what is said of each
+heads, entities, watchlists ─► the series in which the item counts (`streams.stages.counting`)
 """
 
 from __future__ import annotations
@@ -13,63 +14,102 @@ import msgspec
 import numpy as np
 
 from models import Classifier, Probabilities, Span, find_span, normalise
-from models.artifact import ADDED_TOPIC
-from streams.records import EntityMention, Scored, Sentiment, Topic
+from streams.records import EntityMention, HeadScore, Scored, SeriesHits
+from streams.stages.counting import Counting
 from streams.stages.reader import ReadItem
-from streams.text.profile import Profile, SentimentHead
+from streams.text.heads import HEAD_LABEL, Head, Judges
+from streams.text.profile import Profile
 
 __all__ = ["Verdict", "classify_again", "classify_items", "with_verdict"]
 
+Heads = dict[str, HeadScore]
+
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What a classifier says of an item; its `entities` alone when no classifier speaks the language."""
+    """What a classifier says of an item, and where it counts; no heads when none speaks the language."""
 
     entities: tuple[EntityMention, ...]
-    sentiment: Sentiment | None = None
-    topic: Topic | None = None
-    topics: tuple[Topic, ...] = ()
+    series: SeriesHits
+    heads: Heads = {}
     model: str = ""
     model_version: str = ""
 
 
 def classify_items(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[ReadItem]) -> list[Verdict]:
-    """The verdict of each item by its language's classifier, in the order given."""
-    results = [Verdict(tuple(_unjudged(item.entities))) for item in items]
+    """Returns the verdict of each item by its language's classifier, in the order given."""
+    counting = Counting(profile)
     by_language: dict[str, list[int]] = {}
     for index, item in enumerate(items):
-        if item.language in classifiers:
-            by_language.setdefault(item.language, []).append(index)
+        by_language.setdefault(item.language if item.language in classifiers else "", []).append(index)
+    results: dict[int, Verdict] = {}
     for language, indices in by_language.items():
-        verdicts = _verdicts(profile, classifiers[language], [items[index] for index in indices])
-        for index, verdict in zip(indices, verdicts, strict=True):
-            results[index] = verdict
-    return results
+        chosen = [items[index] for index in indices]
+        verdicts = _verdicts(profile, counting, classifiers[language], chosen) if language else _none(counting, chosen)
+        results.update(zip(indices, verdicts, strict=True))
+    return [results[index] for index in range(len(items))]
 
 
 def classify_again(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Verdict]:
-    """The verdicts of `classify_items` on items that were read and scored before."""
-    read = [ReadItem(item.news.title, item.news.text, item.language, 0, [], item.entities, ()) for item in items]
+    """Returns the verdicts of `classify_items` on items that were read and scored before."""
+    read = [
+        ReadItem(
+            item.news.title, item.news.text, item.language, 0, [], item.entities, item.watchlists, item.news.source
+        )
+        for item in items
+    ]
     return classify_items(profile, classifiers, read)
 
 
 def with_verdict(item: Scored, verdict: Verdict) -> Scored:
-    """The item as this verdict has it; all that the text says besides is kept."""
+    """Returns the item as this verdict has it; all that the text says besides is kept."""
     return msgspec.structs.replace(item, **{name: getattr(verdict, name) for name in Verdict.__struct_fields__})
 
 
-def _verdicts(profile: Profile, classifier: Classifier, items: Sequence[ReadItem]) -> Iterator[Verdict]:
-    head = profile.sentiment
-    asked = head.entity_head if head.entity_head in classifier.entity_labels else None
-    spans = [_spans(item) if asked else [] for item in items]
-    heads = classifier.classify([item.title for item in items], spans if any(spans) else None)
-    towards = iter(_sentiments(head, classifier.entity_labels[asked], heads[asked]) if asked and any(spans) else ())
-    sentiments = _sentiments(head, classifier.labels[head.head], heads[head.head])
-    topics, added = _topics(profile, classifier, heads), _added_topics(classifier, heads)
-    for number, item in enumerate(items):
-        entities = _judged(item.entities, towards) if spans[number] else _unjudged(item.entities)
-        yield Verdict(
-            tuple(entities), sentiments[number], topics[number], added[number], classifier.name, classifier.version
-        )
+def _none(counting: Counting, items: Sequence[ReadItem]) -> Iterator[Verdict]:
+    for item in items:
+        entities = tuple(_unjudged(item.entities))
+        yield Verdict(entities, counting.series_of(item.source, {}, entities, item.watchlists))
+
+
+def _verdicts(
+    profile: Profile, counting: Counting, classifier: Classifier, items: Sequence[ReadItem]
+) -> Iterator[Verdict]:
+    entity_heads = [
+        name
+        for name, head in profile.heads.items()
+        if head.judges is Judges.ENTITY and name in classifier.entity_labels
+    ]
+    spans = [_spans(item) if entity_heads else [] for item in items]
+    answers = classifier.classify([item.title for item in items], spans if any(spans) else None)
+    towards = _towards(profile, classifier, answers, entity_heads if any(spans) else [])
+    for number, (item, heads) in enumerate(zip(items, _text_heads(profile, classifier, answers), strict=True)):
+        entities = tuple(_judged(item.entities, towards) if spans[number] else _unjudged(item.entities))
+        series = counting.series_of(item.source, heads, entities, item.watchlists)
+        yield Verdict(entities, series, heads, classifier.name, classifier.version)
+
+
+def _text_heads(profile: Profile, classifier: Classifier, answers: Mapping[str, Probabilities]) -> list[Heads]:
+    """What each text's heads say, in the order of the profile; labels that users added come behind their head."""
+    found: list[Heads] = [{} for _ in range(len(next(iter(answers.values()))))]
+    for name, head in profile.heads.items():
+        if head.judges is Judges.TEXT and name in classifier.labels:
+            scores = _scores(head, classifier.labels[name], answers[name], keeps=name in profile.kept_heads)
+            for heads, score in zip(found, scores, strict=True):
+                heads[name] = score
+        _add_labels(name, classifier, answers, found)
+    return found
+
+
+def _towards(
+    profile: Profile, classifier: Classifier, answers: Mapping[str, Probabilities], names: Sequence[str]
+) -> Iterator[Heads]:
+    """What the entity heads say of each place, in the order in which they were asked."""
+    columns = [
+        _scores(profile.heads[name], classifier.entity_labels[name], answers[name], keeps=name in profile.kept_heads)
+        for name in names
+    ]
+    for scores in zip(*columns, strict=True):
+        yield dict(zip(names, scores, strict=True))
 
 
 def _spans(item: ReadItem) -> list[Span]:
@@ -81,44 +121,45 @@ def _spans(item: ReadItem) -> list[Span]:
     return [find_span(read, normalise(item.title[start:end])) for start, end in places]
 
 
-def _judged(entities: Sequence[EntityMention], towards: Iterator[Sentiment]) -> Iterator[EntityMention]:
+def _judged(entities: Sequence[EntityMention], towards: Iterator[Heads]) -> Iterator[EntityMention]:
     for one in entities:
-        yield msgspec.structs.replace(one, sentiment=None if one.place is None else next(towards))
+        yield msgspec.structs.replace(one, heads={} if one.place is None else next(towards))
 
 
 def _unjudged(entities: Sequence[EntityMention]) -> Iterator[EntityMention]:
     for one in entities:
-        yield one if one.sentiment is None else msgspec.structs.replace(one, sentiment=None)
+        yield msgspec.structs.replace(one, heads={}) if one.heads else one
 
 
-def _sentiments(head: SentimentHead, labels: Sequence[str], probabilities: Probabilities) -> list[Sentiment]:
-    """Sentiments rounded to 4 decimals, so that the last bits of a sum never show."""
-    order = [labels.index(label) for label in (head.negative, head.neutral, head.positive)]
-    rows = np.round(probabilities[:, order].astype(np.float64), 4).tolist()
-    names = ("negative", "neutral", "positive")
-    return [
-        Sentiment(names[max(range(3), key=row.__getitem__)], row[0], row[1], row[2], round(row[2] - row[0], 4))
-        for row in rows
-    ]
-
-
-def _topics(profile: Profile, classifier: Classifier, heads: Mapping[str, Probabilities]) -> list[Topic | None]:
-    head = profile.topic_head
-    if head is None or head not in heads:
-        return [None] * len(heads[profile.sentiment.head])
-    labels = classifier.labels[head]
-    probabilities = heads[head]
+def _scores(head: Head, labels: Sequence[str], probabilities: Probabilities, *, keeps: bool) -> list[HeadScore]:
+    """The head's score of each row, rounded to 4 decimals, so that the last bits of a sum never show."""
+    if keeps or head.values:
+        return _kept(head, labels, probabilities, keeps=keeps)
     best = probabilities.argmax(axis=1).tolist()
     values = np.round(probabilities.max(axis=1).astype(np.float64), 4).tolist()
-    return [Topic(labels[index], value) for index, value in zip(best, values, strict=True)]
+    return [HeadScore(labels[index], value) for index, value in zip(best, values, strict=True)]
 
 
-def _added_topics(classifier: Classifier, heads: Mapping[str, Probabilities]) -> list[tuple[Topic, ...]]:
-    """The added topics that each text is of: those more likely than not."""
-    found: list[tuple[Topic, ...]] = [()] * len(next(iter(heads.values())))
-    for head, labels in classifier.labels.items():
-        if head.startswith(ADDED_TOPIC):
-            shares = heads[head][:, 1]
-            for row in np.flatnonzero(shares > 0.5).tolist():
-                found[row] = (*found[row], Topic(labels[1], round(float(shares[row]), 4)))
+def _kept(head: Head, labels: Sequence[str], probabilities: Probabilities, *, keeps: bool) -> list[HeadScore]:
+    """In the order of the profile's labels, of which the first of equally probable ones is taken."""
+    order = [labels.index(label) for label in head.labels]
+    rows = np.round(probabilities[:, order].astype(np.float64), 4).tolist()
+    values = [head.values.get(label, 0.0) for label in head.labels] if head.values else []
+    found = []
+    for row in rows:
+        most = max(row)
+        score = round(sum(value * chance for value, chance in zip(values, row, strict=True)), 4) if values else None
+        kept = dict(zip(head.labels, row, strict=True)) if keeps else {}
+        found.append(HeadScore(head.labels[row.index(most)], most, kept, score))
     return found
+
+
+def _add_labels(
+    name: str, classifier: Classifier, answers: Mapping[str, Probabilities], found: Sequence[Heads]
+) -> None:
+    """The labels that users added to the head, for the texts of which they are more likely than not."""
+    for added, labels in classifier.labels.items():
+        if added.startswith(f"{name}{HEAD_LABEL}"):
+            shares = answers[added][:, 1]
+            for row in np.flatnonzero(shares > 0.5).tolist():
+                found[row][added] = HeadScore(labels[1], round(float(shares[row]), 4))

@@ -1,6 +1,6 @@
 """From scored items to records of the topic `mentions`: what `score` tells `watch`, live and when state is rebuilt.
 
-scored items ─► those that count ─► mentions: a series' sentiment and partition ─► batches
+scored items ─► those that count ─► mentions: by the signals hit, and by partition ─► batches
 
 An item that is bad news for one of its companies and good for another makes two mentions at the same position. They
 stand in one batch, for `watch` takes a position once.
@@ -16,7 +16,6 @@ from typing import Protocol
 import msgspec
 
 from alerts import Hits
-from streams.archive.series import sentiments_of
 from streams.engine.ports import Send
 from streams.limits import RECORD_BYTES
 from streams.records import VERSION, MentionBatch, MentionItem, Scored
@@ -53,13 +52,13 @@ def mention_sends(
     """The records that tell of items of one source partition, in order of their offsets, and of its progress.
 
     For every one of the `count` mentions partitions at least one batch, empty or not: each must learn of the
-    progress. Only the last batch of a partition tells it: the items of the others are not all of it. Items without
-    a sentiment and late ones are not mentioned. `partitions` is the source topic's number of partitions; `change` is
+    progress. Only the last batch of a partition tells it: the items of the others are not all of it. Items that
+    are not counted are not mentioned. `partitions` is the source topic's number of partitions; `change` is
     that of the promotion whose model scored the items, told in the header `CHANGE_HEADER`.
     """
     mentioned: list[list[list[MentionItem]]] = [[] for _ in range(count)]
     for item in items:
-        if item.sentiment is None or item.late:
+        if not item.is_counted:
             continue
         for target, of_item in _mentions(item, count).items():
             mentioned[target].append(of_item)
@@ -98,13 +97,12 @@ def _fitting(batch: Sequence[list[MentionItem]], encoded: _Encoded, *, last: boo
 def _mentions(item: Scored, count: int) -> dict[int, list[MentionItem]]:
     """By mentions partition the item's mentions: one for all series in which it hits the same signals alike."""
     grouped: dict[tuple[int, Hits], list[str]] = {}
-    for series, sentiment in sentiments_of(item).items():
+    for series, hits in item.series.items():
         target = zlib.crc32(series.encode()) % count if count > 1 else 0
-        hits: Hits = (("negative", sentiment.negative),) if sentiment.label == "negative" else ()
-        grouped.setdefault((target, hits), []).append(series)
+        grouped.setdefault((target, tuple(hits.items())), []).append(series)
     found: dict[int, list[MentionItem]] = {}
-    for (target, hits), names in grouped.items():
-        found.setdefault(target, []).append(_mention(item, hits, tuple(names)))
+    for (target, same), names in grouped.items():
+        found.setdefault(target, []).append(_mention(item, same, tuple(names)))
     return found
 
 

@@ -35,6 +35,7 @@ class ReadItem(msgspec.Struct, frozen=True, gc=False):
     words: list[str]
     entities: tuple[EntityMention, ...]
     watchlists: tuple[str, ...]
+    source: str = ""
 
 
 class TextReader:
@@ -79,6 +80,7 @@ class TextReader:
             words=words,
             entities=entities,
             watchlists=self._matched(news, title, text, entities),
+            source=news.source,
         )
 
     def _entities(self, news: News, language: str, title: str, text: str) -> tuple[EntityMention, ...]:

@@ -77,7 +77,7 @@ class WatchStage:
             await self._archive.write_alerts([stored_alert(event) for event in events])
             await self._outbox.send([Send(self._topic, event.series.encode(), event.to_json()) for event in events])
             for event in events:
-                self._observer.alerted(event.change, event.severity, _newest_seen_ms(event))
+                self._observer.alerted(event.signal, event.change, event.severity, _newest_seen_ms(event))
         # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
         rows: dict[str, bytes | None] = {}
         for key, row in partition.taking_rows():
@@ -164,6 +164,7 @@ def stored_alert(event: AlertEvent) -> StoredAlert:
     return StoredAlert(
         id=event.id,
         revision=event.revision,
+        signal=event.signal,
         rule=event.rule,
         series=event.series,
         state=event.state,

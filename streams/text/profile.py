@@ -14,31 +14,23 @@ from typing import Any
 import msgspec
 import yaml
 
+from alerts import AlertConfig
+from alerts.wording import LANGUAGE, Wording, languages
 from streams.errors import SettingsError
+from streams.text.heads import Head, SeriesKind, Signal, check_declarations, check_known
 from streams.text.language_settings import GazetteerFile, LanguageSettings, check_languages
 
-__all__ = ["Profile", "SentimentHead", "load_profile", "read_yaml"]
-
-
-class SentimentHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which head of the classifier speaks of a text's sentiment, and which of its labels mean what.
-
-    `entity_head` speaks in the same labels of the sentiment towards one entity; a classifier need not have it.
-    """
-
-    head: str
-    negative: str
-    neutral: str
-    positive: str
-    entity_head: str | None = None
+__all__ = ["Profile", "check_rules", "load_profile", "read_yaml"]
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     default_language: str
     languages: dict[str, LanguageSettings]
-    sentiment: SentimentHead
-    topic_head: str | None = None
+    heads: dict[str, Head]
+    signals: dict[str, Signal]
+    series: dict[str, SeriesKind]
+    messages: str = LANGUAGE
     min_language_confidence: float = 0.6
     title_limit: int = 500
     text_limit: int = 4_000
@@ -46,18 +38,34 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A checked profile; limits in characters."""
+    """A checked profile; limits in characters. `messages` is the language of what people read of alerts."""
 
     name: str
     folder: Path
     default_language: str
     languages: Mapping[str, LanguageSettings]
-    sentiment: SentimentHead
-    topic_head: str | None
+    heads: Mapping[str, Head]
+    signals: Mapping[str, Signal]
+    series: Mapping[str, SeriesKind]
+    messages: str
     min_language_confidence: float
     title_limit: int
     text_limit: int
     alerts: Mapping[str, Any]
+
+    @property
+    def kept_heads(self) -> frozenset[str]:
+        """The heads of which the probabilities of all labels are kept: those of signals, and others that ask for it."""
+        used = {head for signal in self.signals.values() for head in signal.heads}
+        return frozenset(used | {name for name, head in self.heads.items() if head.probabilities})
+
+    @property
+    def wording(self) -> Wording:
+        """The texts of alerts in the profile's language of messages, with its words for the signals."""
+        words = {
+            name: signal.words[self.messages] for name, signal in self.signals.items() if self.messages in signal.words
+        }
+        return Wording.of(self.messages, words)
 
     @property
     def classifiers(self) -> dict[str, str]:
@@ -88,6 +96,11 @@ def load_profile(name: str) -> Profile:
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path}: {error}") from error
     check_languages(file.languages, file.default_language, str(path))
+    check_declarations(file.heads, file.signals, file.series, str(path))
+    if file.messages not in languages():
+        raise SettingsError(
+            f"{path}: messages: there are none in {file.messages!r}; take one of {', '.join(languages())}"
+        )
     values = {field: getattr(file, field) for field in file.__struct_fields__}
     profile = Profile(folder=folder, alerts=read_yaml(folder / "alerts.yaml"), **values)
     for language in profile.languages:
@@ -95,6 +108,17 @@ def load_profile(name: str) -> Profile:
         if gazetteer is not None and not Path(gazetteer.file).is_file():
             raise SettingsError(f"{path}: languages: {language}: gazetteer: there is no {gazetteer.file}")
     return profile
+
+
+def check_rules(profile: Profile, rules: AlertConfig) -> None:
+    """Raises `SettingsError` where alerts.yaml watches a signal or a kind of series that profile.yaml lacks."""
+    path = profile.folder / "alerts.yaml"
+    if not rules.signals:
+        raise SettingsError(f"{path}: signals: is empty; list some of {', '.join(profile.signals)}")
+    for signal in rules.signals:
+        check_known(str(path), "signals", signal, profile.signals)
+    for kind in rules.kinds:
+        check_known(str(path), "kinds", kind, profile.series)
 
 
 def _folder(name: str) -> Path:

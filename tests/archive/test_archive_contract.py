@@ -29,7 +29,8 @@ from streams.archive.protocol import (
 )
 from streams.archive.sqlite import SqliteArchive
 from streams.errors import SettingsError
-from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+from streams.records import EntityMention, HeadScore, News, Position, Scored, Story
+from tests.stages.finance_items import counted, sentiment
 
 HOUR_MS = 3_600_000
 
@@ -40,7 +41,7 @@ def scored(
 ) -> Scored:  # fmt: skip
     """An item whose id is `number`."""
     negative = 0.8 if label == "negative" else 0.1
-    return Scored(
+    item = Scored(
         news=News(
             id=f"id{number}",
             content=content,
@@ -51,8 +52,8 @@ def scored(
         position=Position("e", partition, number if offset is None else offset),
         scored_ms=1,
         language="en",
-        sentiment=Sentiment(label, negative, 0.1, 0.9 - negative, 0.9 - 2 * negative),
-        topic=Topic("Earnings", 0.9),
+        heads={"sentiment": sentiment(label, negative, 0.1, 0.9 - negative), "topic": HeadScore("Earnings", 0.9)},
+        series={},
         entities=(EntityMention(entity, entity.title(), 1.0),),
         watchlists=(),
         story=Story(f"story{number % 3}"),
@@ -60,6 +61,7 @@ def scored(
         model="m",
         model_version="1",
     )
+    return counted(item)
 
 
 class Refreshed(ElasticArchive):
@@ -157,29 +159,32 @@ async def test_the_earliest_version_is_the_item(archive: Archive, order: tuple[i
     assert await archive.items_by_id(["id1"]) == [versions[0]]
     assert await archive.revisions("id1") == versions
     assert await archive.stats() == ArchiveStats(1, 2, 0)
-    (bucket,) = await archive.rates("entity/ACME", 0, 10 * HOUR_MS, HOUR_MS)
+    (bucket,) = await archive.rates("entity/ACME", "negative", 0, 10 * HOUR_MS, HOUR_MS)
     assert (bucket.start_ms, bucket.total) == (HOUR_MS, 1)
 
 
 async def test_an_item_counts_in_an_entity_s_series_by_what_it_says_of_that_entity(archive: Archive) -> None:
-    bad, good = Sentiment("negative", 0.9, 0.1, 0.0, -0.9), Sentiment("positive", 0.0, 0.1, 0.9, 0.9)
+    bad = {"entity": sentiment("negative", 0.9, 0.1, 0.0)}
+    good = {"entity": sentiment("positive", 0.0, 0.1, 0.9)}
     entities = (
         EntityMention("BANK", "Bank", 1.0, (0, 4), good),
         EntityMention("CARS", "Cars", 0.9, (10, 14), bad),
         EntityMention("SEEN", "Seen", 0.4),  # in the text alone: nobody judged it
     )
-    suing = msgspec.structs.replace(scored(1, label="positive"), entities=entities, topics=(Topic("Lawsuit", 0.7),))
+    plain = scored(1, label="positive")
+    heads = plain.heads | {"topic/Lawsuit": HeadScore("Lawsuit", 0.7)}
+    suing = counted(msgspec.structs.replace(plain, entities=entities, heads=heads))
     await archive.write_items([suing, scored(2, label="negative", entity="BANK")])
     assert await archive.items_by_id(["id1"]) == [suing]
 
-    async def counted(series: str) -> tuple[int, int]:
-        rows = await archive.rates(series, 0, 9 * HOUR_MS, 9 * HOUR_MS)
-        return sum(row.total for row in rows), sum(row.negative for row in rows)
+    async def rated(series: str) -> tuple[int, int]:
+        rows = await archive.rates(series, "negative", 0, 9 * HOUR_MS, 9 * HOUR_MS)
+        return sum(row.total for row in rows), sum(row.hits for row in rows)
 
     series = ("all", "entity/BANK", "entity/CARS", "entity/SEEN", "topic/Lawsuit")
-    assert [await counted(one) for one in series] == [(2, 1), (2, 1), (1, 1), (1, 0), (1, 0)]
-    top = await archive.top("entity", 0, 9 * HOUR_MS)
-    assert [(one.name, one.total, one.negative) for one in top] == [("BANK", 2, 1), ("CARS", 1, 1), ("SEEN", 1, 0)]
+    assert [await rated(one) for one in series] == [(2, 1), (2, 1), (1, 1), (1, 0), (1, 0)]
+    top = await archive.top("entity", "negative", 0, 9 * HOUR_MS)
+    assert [(one.name, one.total, one.hits) for one in top] == [("BANK", 2, 1), ("CARS", 1, 1), ("SEEN", 1, 0)]
 
 
 async def test_search_finds_words_newest_first(archive: Archive) -> None:
@@ -204,7 +209,7 @@ async def test_any_text_is_a_valid_query(archive: Archive, text: str) -> None:
 async def test_search_restricts(archive: Archive) -> None:
     await archive.write_items([scored(1), scored(2, label="positive"), scored(3, entity="OTHER")])
     assert [hit.item.news.id for hit in await archive.search(Query(series="entity/ACME"))] == ["id2", "id1"]
-    assert [hit.item.news.id for hit in await archive.search(Query(sentiment="positive"))] == ["id2"]
+    assert [hit.item.news.id for hit in await archive.search(Query(label=("sentiment", "positive")))] == ["id2"]
     window = Query(since_ms=2 * HOUR_MS, until_ms=3 * HOUR_MS)
     assert [hit.item.news.id for hit in await archive.search(window)] == ["id2"]
     assert await archive.search(Query(series="entity/NOBODY")) == []
@@ -213,11 +218,11 @@ async def test_search_restricts(archive: Archive) -> None:
 async def test_rates_top_and_story(archive: Archive) -> None:
     items = [scored(n, label="negative" if n % 2 else "positive", entity="B" if n > 3 else "A") for n in range(6)]
     await archive.write_items(items)
-    buckets = await archive.rates("all", 0, 6 * HOUR_MS, 2 * HOUR_MS)
-    assert [(b.start_ms // HOUR_MS, b.total, b.negative) for b in buckets] == [(0, 2, 1), (2, 2, 1), (4, 2, 1)]
+    buckets = await archive.rates("all", "negative", 0, 6 * HOUR_MS, 2 * HOUR_MS)
+    assert [(b.start_ms // HOUR_MS, b.total, b.hits) for b in buckets] == [(0, 2, 1), (2, 2, 1), (4, 2, 1)]
     assert buckets[0].mean_score == pytest.approx((-0.7 + 0.7) / 2)
-    counts = await archive.top("entity", 0, 6 * HOUR_MS)
-    assert [(c.name, c.total, c.negative) for c in counts] == [("A", 4, 2), ("B", 2, 1)]
+    counts = await archive.top("entity", "negative", 0, 6 * HOUR_MS)
+    assert [(c.name, c.total, c.hits) for c in counts] == [("A", 4, 2), ("B", 2, 1)]
     assert [item.news.id for item in await archive.story("story1")] == ["id1", "id4"]
 
 
@@ -230,7 +235,7 @@ async def test_stories_of_a_partition_before_an_offset(archive: Archive) -> None
 
 
 def alert(version: int, state: str, alert_id: str = "x") -> StoredAlert:
-    return StoredAlert(alert_id, version, "volume", "all", state, "warning", 1_000, 1_000 + version, b"{}")
+    return StoredAlert(alert_id, version, "negative", "volume", "all", state, "warning", 1_000, 1_000 + version, b"{}")
 
 
 async def test_an_older_state_never_replaces_a_newer_one(archive: Archive) -> None:
@@ -267,7 +272,7 @@ async def test_prune_takes_an_item_with_all_that_belongs_to_it(archive: Archive)
     assert await archive.prune(4 * HOUR_MS) == 2
     assert await archive.stats() == ArchiveStats(1, 0, 0)
     assert [hit.item.news.id for hit in await archive.search(Query(text="headline"))] == ["id5"]
-    assert sum(bucket.total for bucket in await archive.rates("all", 0, 99 * HOUR_MS, HOUR_MS)) == 1
+    assert sum(bucket.total for bucket in await archive.rates("all", "negative", 0, 99 * HOUR_MS, HOUR_MS)) == 1
     assert await archive.write_items([scored(1)]) == [Outcome.ADDED]
 
 
@@ -309,8 +314,8 @@ async def test_order_cuts_and_redo_change_nothing(
             got = [(v.news.seen_ms, v.news.content) for v in await archive.revisions(f"id{number}")]
             want = [(v.news.seen_ms, v.news.content) for v in await reference.revisions(f"id{number}")]
             assert got == want
-        assert await archive.rates("all", 0, 10 * HOUR_MS, HOUR_MS) == await reference.rates(
-            "all", 0, 10 * HOUR_MS, HOUR_MS
+        assert await archive.rates("all", "negative", 0, 10 * HOUR_MS, HOUR_MS) == await reference.rates(
+            "all", "negative", 0, 10 * HOUR_MS, HOUR_MS
         )
     finally:
         await archive.close()
@@ -339,10 +344,10 @@ def test_another_scheme_is_refused() -> None:
 
 async def test_items_without_a_score_are_counted_by_language(archive: Archive) -> None:
     chinese = [
-        msgspec.structs.replace(scored(number, content=content), language="zh", sentiment=None)
+        msgspec.structs.replace(scored(number, content=content), language="zh", heads={})
         for number, content in ((1, "a"), (2, "a"), (2, "b"))
     ]
-    await archive.write_items([scored(0), *chinese, msgspec.structs.replace(scored(3), language="ja", sentiment=None)])
+    await archive.write_items([scored(0), *chinese, msgspec.structs.replace(scored(3), language="ja", heads={})])
     assert await archive.unscored() == {"zh": 2, "ja": 1}
 
 

@@ -20,14 +20,17 @@ from streams.archive.elastic.templates import templates
 from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_of, judge
 from streams.archive.protocol import Outcome, StoredAlert
 from streams.errors import SettingsError
-from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+from streams.records import EntityMention, HeadScore, News, Position, Scored, Story
 from streams.settings import load_settings
 from tests.archive.test_archive_contract import scored
 
 text = st.text(st.characters(codec="utf-8"), max_size=30)
 probability = st.floats(0, 1, allow_nan=False)
 moment = st.integers(0, 2**45)
-sentiment = st.builds(Sentiment, text, probability, probability, probability, probability)
+chances = st.dictionaries(text, probability, max_size=3)
+heads = st.dictionaries(
+    text, st.builds(HeadScore, text, probability, chances, st.none() | st.floats(-1, 1)), max_size=2
+)
 items = st.builds(
     Scored,
     news=st.builds(
@@ -47,13 +50,10 @@ items = st.builds(
     position=st.builds(Position, text, st.integers(0, 1000), st.integers(0, 2**60)),
     scored_ms=moment,
     language=text,
-    sentiment=st.none() | sentiment,
-    topic=st.none() | st.builds(Topic, text, probability),
-    topics=st.lists(st.builds(Topic, text, probability), max_size=2).map(tuple),
+    heads=heads,
+    series=st.dictionaries(text, chances, max_size=3),
     entities=st.lists(
-        st.builds(
-            EntityMention, text, text, probability, st.none() | st.tuples(st.just(0), moment), st.none() | sentiment
-        ),
+        st.builds(EntityMention, text, text, probability, st.none() | st.tuples(st.just(0), moment), heads),
         max_size=2,
         unique_by=lambda one: one.id,
     ).map(tuple),
@@ -77,7 +77,7 @@ def test_a_document_gives_back_its_item(item: Scored, is_item: bool) -> None:
 
 @given(body=st.dictionaries(text, text, max_size=3))
 def test_a_state_of_an_alert_comes_back_to_the_byte(body: dict[str, str]) -> None:
-    alert = StoredAlert("x", 3, "volume", "all", "firing", "critical", 1, 2, msgspec.json.encode(body))
+    alert = StoredAlert("x", 3, "negative", "volume", "all", "firing", "critical", 1, 2, msgspec.json.encode(body))
     assert alert_of(msgspec.json.decode(alert_document(alert))) == alert
 
 

@@ -59,9 +59,9 @@ async def test_new_scores_stand_beside_the_old(
         assert f"topic/{own['current']['topic']['label']}" in own["series"]
         assert len([name for name in own["series"] if name.startswith("topic/")]) == 1
     (item,) = await elastic.items_by_id(["id1"])
-    assert item.sentiment is not None
-    assert item.sentiment != items[1].sentiment
-    assert (await elastic.rates("all", 0, 99 * HOUR_MS, 99 * HOUR_MS))[0].total == 7
+    assert item.heads
+    assert item.heads != items[1].heads
+    assert (await elastic.rates("all", "negative", 0, 99 * HOUR_MS, 99 * HOUR_MS))[0].total == 7
     assert await rescore(elastic.rescorer(), profile, {"en": model}) == 0
 
 

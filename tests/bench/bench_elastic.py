@@ -21,9 +21,10 @@ from elasticsearch.helpers import async_bulk
 from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.documents import document_id, item_document
 from streams.archive.elastic.options import ElasticOptions
-from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+from streams.records import EntityMention, HeadScore, News, Position, Scored, Story
 from streams.sample import generate
 from tests.integration.elastic_server import running_elastic
+from tests.stages.finance_items import counted, sentiment
 
 ITEMS = 6_000
 ROUNDS = 3
@@ -140,7 +141,7 @@ def _items(count: int, seed: int) -> list[Scored]:
 
 
 def _item(raw: dict[str, Any], number: int, seed: int, now_ms: int) -> Scored:
-    return Scored(
+    item = Scored(
         news=News(
             id=uuid.uuid4().hex,
             content=f"{number:016x}",
@@ -153,8 +154,8 @@ def _item(raw: dict[str, Any], number: int, seed: int, now_ms: int) -> Scored:
         position=Position("bench", number % 4, number),
         scored_ms=now_ms,
         language="en",
-        sentiment=Sentiment("negative", 0.8, 0.1, 0.1, -0.7),
-        topic=Topic("Earnings", 0.9),
+        heads={"sentiment": sentiment("negative", 0.8, 0.1, 0.1), "topic": HeadScore("Earnings", 0.9)},
+        series={},
         entities=(EntityMention("ACME", "Acme", 1.0), EntityMention("GLOBEX", "Globex", 0.5)),
         watchlists=("banks",),
         story=Story(f"story{number % 100}", None, {"12h": 1, "24h": 2, "3d": 2, "5d": 2, "7d": 3}),
@@ -162,3 +163,4 @@ def _item(raw: dict[str, Any], number: int, seed: int, now_ms: int) -> Scored:
         model="distil",
         model_version="1",
     )
+    return counted(item)

@@ -75,16 +75,14 @@ def _read_versions(client: Elasticsearch, prefix: str, outcomes: Outcomes) -> No
 def _facts(source: Mapping[str, Any]) -> Facts:
     own = source["moodwire"]
     scores = own["current"]
-    sentiment, topic = scores.get("sentiment"), scores.get("topic")
+    tone, topic = (scores.get("heads", {}).get(head) for head in ("sentiment", "topic"))
     return Facts(
         position=_position(own["position"]),
         title=source["message"],
         seen_ms=source["@timestamp"],
         language=own["language"],
-        series=tuple(own["series"]),
-        sentiment=tuple(sentiment[name] for name in ("label", "negative", "neutral", "positive"))
-        if sentiment
-        else None,
+        series=tuple(scores["series"]),
+        sentiment=(tone["label"], *tone["probabilities"].values()) if tone else None,
         topic=topic["label"] if topic else "",
         late=own.get("late", False),
         is_item=own["item"],

@@ -22,17 +22,18 @@ from alerts import AlertEvent, Headline
 from streams.app import alert_config
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import Outcome
-from streams.archive.series import series_of
 from streams.engine.runs import Record
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
-from streams.records import VERSION, MentionBatch, MentionItem, Position, Scored, Sentiment, Story, Topic
+from streams.records import VERSION, HeadScore, MentionBatch, MentionItem, Position, Scored, Story
 from streams.settings import Settings
+from streams.stages.counting import Counting
 from streams.stages.drafts import end_of_replay
 from streams.stages.reader import TextReader
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 from tests.chaos.feed import null_classifiers
+from tests.stages.finance_items import sentiment
 
 __all__ = ["Facts", "Logs", "Outcomes", "reference"]
 
@@ -49,7 +50,7 @@ class Facts:
     seen_ms: int
     language: str
     series: tuple[str, ...]
-    sentiment: tuple[str, float, float, float] | None
+    sentiment: tuple[object, ...] | None
     topic: str
     late: bool
     is_item: bool
@@ -97,6 +98,7 @@ class _Counting:
         self.profile = load_profile(settings.profile)
         self.reader = TextReader.build(self.profile, watchlists=settings.watchlists)
         self.classifiers = null_classifiers(settings.profile)
+        self.counting = Counting(self.profile)
         self.config = alert_config(settings, self.profile)
         self.archive = MemoryArchive()
         self.watch = [WatchPartition(self.config, None, []) for _ in range(settings.mentions_partitions)]
@@ -127,33 +129,34 @@ class _Counting:
         now_ms = record.timestamp_ms  # of the feed: what is far in its future is far in ours
         news = news_from_record(record.value or b"", record.timestamp_ms, FieldMap.default(), now_ms)
         item = self.reader.read(news)
-        sentiment, topic = self._classify(item.language, item.title)
+        heads = self._classify(item.language, item.title)
         news.title, news.text = item.title, item.text
         published = news.published_ms
         return Scored(
-            news=news, position=position, scored_ms=0, language=item.language, sentiment=sentiment, topic=topic,
+            news=news, position=position, scored_ms=0, language=item.language, heads=heads,
+            series=self.counting.series_of(news.source, heads, item.entities, item.watchlists),
             entities=item.entities, watchlists=item.watchlists, story=Story(""), signature=f"{item.signature:016x}",
             model="", model_version="",
             late=published is not None and news.seen_ms - published > self.settings.late_after_hours * 3_600_000,
         )  # fmt: skip
 
-    def _classify(self, language: str, title: str) -> tuple[Sentiment | None, Topic | None]:
+    def _classify(self, language: str, title: str) -> dict[str, HeadScore]:
         classifier = self.classifiers.get(language)
         if classifier is None:
-            return None, None
+            return {}
         heads = classifier.classify([title])
         chances = dict(zip(classifier.labels["sentiment"], heads["sentiment"][0].tolist(), strict=True))
         negative, neutral, positive = (round(chances[name], 4) for name in ("negative", "neutral", "positive"))
         label = max(("negative", "neutral", "positive"), key=lambda name: round(chances[name], 4))
         topics = heads["topic"][0]
-        topic = Topic(classifier.labels["topic"][int(topics.argmax())], round(float(topics.max()), 4))
-        return Sentiment(label, negative, neutral, positive, round(positive - negative, 4)), topic
+        topic = HeadScore(classifier.labels["topic"][int(topics.argmax())], round(float(topics.max()), 4))
+        return {"sentiment": sentiment(label, negative, neutral, positive), "topic": topic}
 
     def _count(self, epoch: str, partition: int, progress_ms: int, item: Scored | None) -> None:
         """Every mentions partition hears of the progress; those of the item's series, of the item too."""
         counted: Mapping[int, tuple[str, ...]] = {}
-        if item is not None and item.sentiment is not None and not item.late:
-            targets = [(zlib.crc32(name.encode()) % len(self.watch), name) for name in series_of(item)]
+        if item is not None and item.is_counted:
+            targets = [(zlib.crc32(name.encode()) % len(self.watch), name) for name in item.series]
             counted = {own: tuple(name for at, name in targets if at == own) for own, _ in targets}
         for number, watch in enumerate(self.watch):
             items = (_mention(item, counted[number]),) if item is not None and number in counted else ()
@@ -180,21 +183,20 @@ class _Counting:
 
 
 def _mention(item: Scored, series: tuple[str, ...]) -> MentionItem:
-    assert item.sentiment is not None
-    hits = {"negative": item.sentiment.negative} if item.sentiment.label == "negative" else {}
+    hits = next(iter(item.series.values()))  # the null classifier judges no entity
     return MentionItem(item.position.offset, item.news.id, item.news.seen_ms, int(item.signature, 16), hits, series)
 
 
 def _facts(item: Scored, *, is_item: bool) -> Facts:
-    place, sentiment = item.position, item.sentiment
+    place, tone, topic = item.position, item.heads.get("sentiment"), item.heads.get("topic")
     return Facts(
         position=(place.epoch, place.partition, place.offset),
         title=item.news.title,
         seen_ms=item.news.seen_ms,
         language=item.language,
-        series=series_of(item),
-        sentiment=(sentiment.label, sentiment.negative, sentiment.neutral, sentiment.positive) if sentiment else None,
-        topic=item.topic.label if item.topic else "",
+        series=tuple(item.series),
+        sentiment=(tone.label, *tone.probabilities.values()) if tone else None,
+        topic=topic.label if topic else "",
         late=item.late,
         is_item=is_item,
     )

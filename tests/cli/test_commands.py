@@ -73,7 +73,7 @@ def test_rejects_are_listed_and_what_still_cannot_be_read_stays(demo: tuple[Path
 def test_score_reads_lines_and_speaks_json(tmp_path: Path) -> None:
     lines = "Lender collapses as depositors flee\nChip maker posts record profit and raises its outlook\n"
     done = moodwire(tmp_path, "score", "-", "--json", text=lines)
-    labels = [json.loads(line)["sentiment"]["label"] for line in done.stdout.splitlines()]
+    labels = [json.loads(line)["heads"]["sentiment"]["label"] for line in done.stdout.splitlines()]
     assert labels == ["negative", "positive"]
     assert done.returncode == 0
 

@@ -25,7 +25,12 @@ from streams.cli.doctor import _show_findings
 from streams.cli.doctor_checks import Finding
 from streams.feeds.rejects import RejectRecord
 from streams.observe.logs import set_up_logs
+from streams.records import EntityMention, HeadScore
+from streams.stages.classify import Verdict
+from streams.stages.reader import ReadItem
 from streams.terminal import Terminal, foreign, json_line, visible
+from streams.text.profile import load_profile
+from tests.stages.finance_items import sentiment
 
 HOSTILE = (
     "\x1b[31mred\x1b]0;title\x07\x9b2J \u202eevil\u2066 a\r\nb\x00[red]x[/] [/] \\[b] [link=http://x]y[/link] \ud800 \\"
@@ -103,18 +108,12 @@ def test_parked_records_are_listed_without_being_obeyed(reason: str, detail: str
 @settings(max_examples=40)
 @given(texts, texts)
 def test_a_score_is_shown_without_being_obeyed(title: str, name: str) -> None:
-    record = {
-        "title": title,
-        "language": name,
-        "sentiment": {"label": "negative", "negative": 0.5, "neutral": 0.5, "positive": 0.0},
-        "topic": {"label": title, "probability": 0.5},
-        "topics": [],
-        "entities": [{"name": name, "id": title, "sentiment": {"label": "negative"}}],
-        "watchlists": [name],
-    }
+    tone = sentiment("negative", 0.5, 0.5, 0.0)
+    item = ReadItem(title, "", name, 0, [], (EntityMention(title, name, 1.0, heads={"entity": tone}),), (name,))
+    heads = load_profile("finance").heads
     with screens(score) as written:
-        score._show(record)
-        score._show(record | {"sentiment": None})
+        score._show(item, Verdict(item.entities, {}, {"sentiment": tone, "topic": HeadScore(title, 0.5)}), heads)
+        score._show(item, Verdict(item.entities, {}), heads)
     assert is_safe(written.getvalue())
     assert written.getvalue().count("\n") == 7
 

@@ -10,6 +10,7 @@ import pytest
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.templates import templates
+from streams.text.profile import Profile, load_profile
 from tests.conftest import ROOT
 from tests.deploy.kibana_objects import fields_of, layers_of, query_of, read_objects, search_of
 
@@ -38,7 +39,19 @@ def mapped_fields() -> dict[str, dict[str, str]]:
         names.alerts: "moodwire-alerts",
         names.notifications: "moodwire-notifications",
     }
-    return {title: _flat(made[template]["template"]["mappings"]["properties"]) for title, template in wanted.items()}
+    mapped = {title: _flat(made[template]["template"]["mappings"]["properties"]) for title, template in wanted.items()}
+    mapped["moodwire-items"] |= _grown(load_profile("finance"))
+    return mapped
+
+
+def _grown(profile: Profile) -> dict[str, str]:
+    """The fields that an item of the profile adds, of the types that the dynamic templates give them."""
+    found = {f"moodwire.current.hits.{signal}": "keyword" for signal in profile.signals}
+    for name, head in profile.heads.items():
+        path = f"moodwire.current.heads.{name}"
+        found |= {f"{path}.label": "keyword", f"{path}.probability": "float", f"{path}.score": "float"}
+        found |= {f"{path}.probabilities.{label}": "float" for label in head.labels}
+    return found
 
 
 def _flat(properties: dict[str, Any], before: str = "") -> dict[str, str]:

@@ -15,9 +15,10 @@ import pytest
 from streams.archive import open_archive
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.protocol import StoredAlert, StoredNotification
-from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+from streams.records import EntityMention, HeadScore, News, Position, Scored, Story
 from tests.deploy.kibana_objects import fields_of, layers_of, query_of, read_objects, search_of
 from tests.deploy.test_kibana_objects import FILE, data_view_of
+from tests.stages.finance_items import counted, sentiment
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +37,8 @@ def scored(number: int) -> Scored:
     label, topic, company = LABELS[number % 3], TOPICS[number % 5 % 3], COMPANIES[number % 7 % 3]
     spoken = number % 10 != 9  # every tenth is of a language without a classifier
     shares = {each: 0.9 if each == label else 0.05 for each in LABELS}
-    return Scored(
+    heads = {"sentiment": sentiment(label, **shares), "topic": HeadScore(topic, 0.5 + number % 50 / 100)}
+    item = Scored(
         news=News(
             id=f"item-{number}", content="c", title=f"{company[1]} has news {number}", source=f"wire {number % 4}",
             seen_ms=NOW_MS - number * MINUTE_MS, url=f"https://example.org/{number}",
@@ -44,8 +46,8 @@ def scored(number: int) -> Scored:
         position=Position("epoch", 0, number),
         scored_ms=NOW_MS,
         language="en" if spoken else "fi",
-        sentiment=Sentiment(label, score=shares["positive"] - shares["negative"], **shares) if spoken else None,
-        topic=Topic(topic, 0.5 + number % 50 / 100) if spoken else None,
+        heads=heads if spoken else {},
+        series={},
         entities=(EntityMention(*company, relevance=1.0),),
         watchlists=("my bank",) if company[0] == "HGB" else (),
         story=Story(f"story-{number}"),
@@ -54,12 +56,13 @@ def scored(number: int) -> Scored:
         model_version=("1" if number < 200 else "2") if spoken else "",
         late=number % 50 == 0,
     )  # fmt: skip
+    return counted(item)
 
 
 def alert(number: int, state: str, severity: str) -> StoredAlert:
     return StoredAlert(
-        f"alert-{number}", 1, "share", "entity/HGB", state, severity, NOW_MS, NOW_MS + number,
-        b'{"observed":{"negative":%d,"total":40}}' % (10 + number),
+        f"alert-{number}", 1, "negative", "share", "entity/HGB", state, severity, NOW_MS, NOW_MS + number,
+        b'{"observed":{"hits":%d,"total":40}}' % (10 + number),
     )  # fmt: skip
 
 
@@ -121,7 +124,7 @@ def expected(key: Any, *, only: Any = lambda item: True) -> dict[str, tuple[int,
     for item in (scored(number) for number in range(ITEMS)):
         if only(item) and (name := key(item)):
             total[name] += 1
-            negative[name] += item.sentiment is not None and item.sentiment.label == "negative"
+            negative[name] += bool(item.heads) and item.heads["sentiment"].label == "negative"
     return {name: (total[name], negative[name]) for name in total}
 
 
@@ -149,7 +152,7 @@ def test_every_search_of_every_object_is_answered(served: Served) -> None:
 def test_rates_by_topic_and_company_are_the_true_ones(served: Served) -> None:
     topics = (served.look("moodwire-rate-by-topic"))["aggregations"]["topic"]["buckets"]
     found = {bucket["key"]: by_bucket(bucket, ("rateX0", "rateX1")) for bucket in topics}
-    assert found == expected(lambda item: item.topic and item.topic.label)
+    assert found == expected(lambda item: item.heads and item.heads["topic"].label)
     companies = (served.look("moodwire-rate-by-entity"))["aggregations"]["entity"]["buckets"]
     found = {bucket["key"]: by_bucket(bucket, ("rateX0", "rateX1")) for bucket in companies}
     assert found == expected(lambda item: item.entities[0].name)

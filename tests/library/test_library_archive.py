@@ -29,7 +29,11 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     await written.write_items([scored(1), scored(2, seen_ms=HOUR_MS + 5), scored(3, title="A rare word")])
     body = {"id": "a", "series": "all", "state": "firing", "onset_ms": HOUR_MS, "peak": {"total": 3}}
     await written.write_alerts(
-        [StoredAlert("a", 1, "volume", "all", "firing", "warning", HOUR_MS, HOUR_MS, json.dumps(body).encode())]
+        [
+            StoredAlert(
+                "a", 1, "negative", "volume", "all", "firing", "warning", HOUR_MS, HOUR_MS, json.dumps(body).encode()
+            )
+        ]
     )
     await written.close()
     return open_archive("n")

@@ -225,7 +225,7 @@ async def test_a_refused_write_is_trouble_until_one_succeeds(clock: Clock, metri
 
     inner = Refusing()
     archive, watched = observed_archive(inner, metrics, troubles, clock)
-    alert = StoredAlert("a", 1, "share", "all", "firing", "warning", 0, 0, b"{}")
+    alert = StoredAlert("a", 1, "negative", "share", "all", "firing", "warning", 0, 0, b"{}")
     with pytest.raises(ArchiveError):
         await archive.write_alerts([alert])
     assert [trouble.reason for trouble in troubles.active] == ["archive"]

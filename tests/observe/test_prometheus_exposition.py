@@ -40,7 +40,7 @@ async def used() -> Metrics:
     metrics.loaded({"en": classifier})
     metrics.rejected(["bad_json", "bad_json", "no_title"])
     metrics.watched(0, NOW_MS - 40_000, 17, 2)
-    metrics.alerted("opened", "warning", NOW_MS - 20_000)
+    metrics.alerted("negative", "opened", "warning", NOW_MS - 20_000)
     metrics.notified("terminal", "delivered")
     metrics.feed_polls.labels("new").inc()
     LagCollector(lambda: [("g", "news", 0, 5), ("g", "news", 1, 0)], metrics.registry)

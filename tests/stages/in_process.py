@@ -84,8 +84,8 @@ def event_facts(events: Iterable[AlertEvent]) -> list[Event]:
 
 def _scores(item: Scored) -> str:
     """The item's scores as text, the same whatever records hold them."""
-    own, topic = item.sentiment, item.topic
-    towards = [(one.id, one.sentiment.label, one.sentiment.score) for one in item.entities if one.sentiment]
+    own, topic = item.heads.get("sentiment"), item.heads.get("topic")
+    towards = [(one.id, judged.label, judged.score) for one in item.entities for judged in one.heads.values()]
     return f"{own and (own.label, own.score)} {topic and (topic.label, topic.probability)} {towards}"
 
 

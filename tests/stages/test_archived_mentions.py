@@ -10,10 +10,11 @@ import pytest
 from alerts import AlertConfig
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
-from streams.records import VERSION, MentionBatch, News, Position, Scored, Sentiment, Story
+from streams.records import VERSION, MentionBatch, News, Position, Scored, Story
 from streams.stages.archived_mentions import NEVER_MS, Layout, archived_mentions
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
+from tests.stages.finance_items import counted, sentiment
 
 CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
 START_MS = 1_750_000_000_000
@@ -24,13 +25,13 @@ decoder = msgspec.json.Decoder(MentionBatch)
 def scored(number: int, epoch: str, partition: int, *, late: bool = False) -> Scored:
     """The item that was seen `number` steps after the start; offsets rise with it."""
     seen_ms = START_MS + number * STEP_MS
-    return Scored(
+    item = Scored(
         news=News(id=f"{number:032x}", content="a", title=f"Headline {number}", source="wire", seen_ms=seen_ms),
         position=Position(epoch, partition, number),
         scored_ms=seen_ms,
         language="en",
-        sentiment=Sentiment("negative", 0.8, 0.1, 0.1, -0.7),
-        topic=None,
+        heads={"sentiment": sentiment("negative", 0.8, 0.1, 0.1)},
+        series={},
         entities=(),
         watchlists=(),
         story=Story(f"{number:032x}"),
@@ -39,6 +40,7 @@ def scored(number: int, epoch: str, partition: int, *, late: bool = False) -> Sc
         model_version="1",
         late=late,
     )
+    return counted(item)
 
 
 async def filled(items: list[Scored]) -> MemoryArchive:

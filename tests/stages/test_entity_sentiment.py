@@ -79,9 +79,9 @@ SUING = news(1, "Northbank & Sons sued Eastcar over faulty brakes", "Northbank &
 async def test_each_entity_is_judged_where_the_title_names_it() -> None:
     (item,), outbox, model = await scored(SUING)
     assert model.asked == ["Northbank & Sons", "Eastcar"]
-    labels = [(one.id, one.sentiment.label if one.sentiment else None) for one in item.entities]
+    labels = [(one.id, one.heads["entity"].label if one.heads else None) for one in item.entities]
     assert labels == [("Northbank & Sons", "positive"), ("Eastcar", "negative"), ("Absent Ltd", None)]
-    assert [topic.label for topic in item.topics] == ["Lawsuit"]
+    assert item.heads["topic/Lawsuit"].label == "Lawsuit"
     (batch,) = batches(outbox)
     assert told(SourcePositions().fresh(batch)) == {
         "all": 0, "source/wire": 0, "topic/Lawsuit": 0, "entity/Northbank & Sons": 0, "entity/Eastcar": 1,
@@ -92,7 +92,7 @@ async def test_each_entity_is_judged_where_the_title_names_it() -> None:
 async def test_texts_without_entities_ask_for_none() -> None:
     items, _, model = await scored(news(1, "Grain prices unmoved"), SUING, news(2, "Harvest on time"))
     assert model.asked == ["Northbank & Sons", "Eastcar"]
-    assert [[one.sentiment is not None for one in item.entities] for item in items] == [[], [True, True, False], []]
+    assert [[bool(one.heads) for one in item.entities] for item in items] == [[], [True, True, False], []]
 
 
 async def test_an_archived_item_asked_again_is_judged_alike() -> None:
@@ -106,7 +106,7 @@ async def test_a_model_without_an_entity_head_takes_old_verdicts_away() -> None:
     plain = OfTwoMinds()
     plain.entity_labels = {}
     (verdict,) = classify_again(PROFILE, {"en": plain}, items)
-    assert [one.sentiment for one in verdict.entities] == [None] * 3
+    assert [one.heads for one in verdict.entities] == [{}] * 3
     assert [one.place for one in verdict.entities] == [one.place for one in items[0].entities]
 
 

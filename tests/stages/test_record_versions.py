@@ -28,24 +28,26 @@ NEWS_2 = (
 )
 SCORED_2 = (
     b'{"news":' + NEWS_2 + b',"position":{"epoch":"e1","partition":3,"offset":41},"scored_ms":1750000000500,'
-    b'"language":"en","sentiment":{"label":'
-    b'"negative","negative":0.7,"neutral":0.2,"positive":0.1,"score":-0.6},"topic":{"label":"Markets","probability":0.9},'
+    b'"language":"en","heads":{"sentiment":{"label":"negative","probability":0.7,"probabilities":{"negative":0.7,'
+    b'"neutral":0.2,"positive":0.1},"score":-0.6},"topic":{"label":"Markets","probability":0.9}},'
+    b'"series":{"all":{"negative":0.7},"entity/LND":{}},'
     b'"entities":[{"id":"LND","name":"Lender plc","relevance":1.0}],"watchlists":["banks"],"story":{"id":"s1",'
     b'"duplicate_of":null,"similar":{"12h":2}},"signature":"8000000000000005","model":"m","model_version":"1.0.0",'
     b'"late":false,"schema":2}'
 )
 SCORED_2_PACKED = (
-    b"\x8e\xa4news\x8c\xa2id\xd9 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xa7content\xd9 cccccccccccccccccccccccccccccccc"
-    b"\xa5title\xafLender in talks\xa6source\xa4wire\xa7seen_ms\xcf\x00\x00\x01\x97t \xdc\x00\xa4text\xa5More.\xa3url"
-    b"\xb6https://wire.example/1\xacpublished_ms\xcf\x00\x00\x01\x97t \xb4\xf0\xa8language\xa2en\xa8entities\x91\xa3LND"
-    b"\xa5extra\x81\xa4desk\xa5banks\xa6schema\x02\xa8position\x83\xa5epoch\xa2e1\xa9partition\x03\xa6offset)"
-    b"\xa9scored_ms\xcf\x00\x00\x01\x97t \xdd"
-    b"\xf4\xa8language\xa2en\xa9sentiment\x85\xa5label\xa8negative\xa8negative\xcb?\xe6ffffff\xa7neutral\xcb?\xc9\x99"
-    b"\x99\x99\x99\x99\x9a\xa8positive\xcb?\xb9\x99\x99\x99\x99\x99\x9a\xa5score\xcb\xbf\xe3333333\xa5topic\x82"
-    b"\xa5label\xa7Markets\xabprobability\xcb?\xec\xcc\xcc\xcc\xcc\xcc\xcd\xa8entities\x91\x83\xa2id\xa3LND\xa4name"
-    b"\xaaLender plc\xa9relevance\xcb?\xf0\x00\x00\x00\x00\x00\x00\xaawatchlists\x91\xa5banks\xa5story\x83\xa2id\xa2s1"
-    b"\xacduplicate_of\xc0\xa7similar\x81\xa312h\x02\xa9signature\xb08000000000000005\xa5model\xa1m"
-    b"\xadmodel_version\xa51.0.0\xa4late\xc2\xa6schema\x02"
+    b"\x8e\xa4news\x8c\xa2id\xd9 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xa7content\xd9 cccccccccccccccccccccccccccc"
+    b"cccc\xa5title\xafLender in talks\xa6source\xa4wire\xa7seen_ms\xcf\x00\x00\x01\x97t \xdc\x00\xa4text\xa5"
+    b"More.\xa3url\xb6https://wire.example/1\xacpublished_ms\xcf\x00\x00\x01\x97t \xb4\xf0\xa8language\xa2en"
+    b"\xa8entities\x91\xa3LND\xa5extra\x81\xa4desk\xa5banks\xa6schema\x02\xa8position\x83\xa5epoch\xa2e1\xa9p"
+    b"artition\x03\xa6offset)\xa9scored_ms\xcf\x00\x00\x01\x97t \xdd\xf4\xa8language\xa2en\xa5heads\x82\xa9se"
+    b"ntiment\x84\xa5label\xa8negative\xabprobability\xcb?\xe6ffffff\xadprobabilities\x83\xa8negative\xcb?"
+    b"\xe6ffffff\xa7neutral\xcb?\xc9\x99\x99\x99\x99\x99\x9a\xa8positive\xcb?\xb9\x99\x99\x99\x99\x99\x9a\xa5"
+    b"score\xcb\xbf\xe3333333\xa5topic\x82\xa5label\xa7Markets\xabprobability\xcb?\xec\xcc\xcc\xcc\xcc\xcc"
+    b"\xcd\xa6series\x82\xa3all\x81\xa8negative\xcb?\xe6ffffff\xaaentity/LND\x80\xa8entities\x91\x83\xa2id"
+    b"\xa3LND\xa4name\xaaLender plc\xa9relevance\xcb?\xf0\x00\x00\x00\x00\x00\x00\xaawatchlists\x91\xa5banks"
+    b"\xa5story\x83\xa2id\xa2s1\xacduplicate_of\xc0\xa7similar\x81\xa312h\x02\xa9signature\xb0800000000000000"
+    b"5\xa5model\xa1m\xadmodel_version\xa51.0.0\xa4late\xc2\xa6schema\x02"
 )
 MENTIONS_2 = (
     b'[2,"e1",0,1,1750000000000,[[42,"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",1750000000000,78,{"negative":0.7},'
@@ -124,8 +126,8 @@ def test_news_and_scored_say_what_they_said() -> None:
         {"desk": "banks"},
     )
     assert scored.position == Position("e1", 3, 41)
-    assert scored.sentiment is not None
-    assert scored.sentiment.label == "negative"
+    assert (scored.heads["sentiment"].label, scored.score) == ("negative", -0.6)
+    assert (scored.heads["topic"].probability, scored.series) == (0.9, {"all": {"negative": 0.7}, "entity/LND": {}})
     assert (scored.signature, scored.story.similar) == ("8000000000000005", {"12h": 2})
 
 

@@ -14,23 +14,24 @@ from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.errors import TransportError
 from streams.limits import ENTITIES_PER_ITEM, RECORD_BYTES, WATCHLISTS_PER_ITEM, record_bytes
-from streams.records import EntityMention, MentionBatch, News, Position, Scored, Sentiment, Story
+from streams.records import EntityMention, MentionBatch, News, Position, Scored, Story
 from streams.stages.mentions import mention_sends
 from streams.stages.reader import TextReader
 from streams.stages.scored_records import scored_send
 from streams.text.watchlists import Watchlist
 from streams.topics import CUT_HEADER
+from tests.stages.finance_items import sentiment
 from tests.stages.test_score_stage import PROFILE, TOPICS, make_stage, news, record, run_of
 
 WIDE = "\U0001f642"  # four bytes
-BAD = Sentiment("negative", 0.8, 0.1, 0.1, -0.7)
+BAD = {"sentiment": sentiment("negative", 0.8, 0.1, 0.1)}
 
 
 def scored(offset: int, entities: int, length: int = 24, text: str = "") -> Scored:
     names = [f"{number:04d}".ljust(length, "x") for number in range(offset, offset + entities)]
     return Scored(
         news=News(id=f"{offset:032d}", content="c", title="t", text=text, source="s", seen_ms=offset),
-        position=Position("e", 0, offset), scored_ms=1, language="en", sentiment=BAD, topic=None,
+        position=Position("e", 0, offset), scored_ms=1, language="en", heads=BAD, series={},
         entities=tuple(EntityMention(name, name, 1.0) for name in names), watchlists=(), story=Story("s"),
         signature=f"{offset:016x}", model="m", model_version="1",
     )  # fmt: skip

@@ -191,11 +191,11 @@ class ElasticArchive:
     async def search(self, query: Query) -> list[Hit]:
         return await self.reader.search(query)
 
-    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
-        return await self.reader.rates(series, since_ms, until_ms, bucket_ms)
+    async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+        return await self.reader.rates(series, signal, since_ms, until_ms, bucket_ms)
 
-    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
-        return await self.reader.top(kind, since_ms, until_ms, limit)
+    async def top(self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        return await self.reader.top(kind, signal, since_ms, until_ms, limit)
 
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int

@@ -14,9 +14,8 @@ from typing import Any
 import msgspec
 
 from streams.archive.protocol import StoredAlert, StoredNotification
-from streams.archive.series import negative_in, series_of
 from streams.archive.words import mixed_words
-from streams.records import EntityMention, News, Position, Scored, Sentiment, Story, Topic
+from streams.records import EntityMention, HeadScore, News, Position, Scored, SeriesHits, Story
 
 __all__ = [
     "ItemDocument",
@@ -68,22 +67,36 @@ class PositionFields(msgspec.Struct):
 
 
 class EntityScore(msgspec.Struct):
-    """What it said of the sentiment towards one of the item's entities."""
+    """What it said of one of the item's entities, by head."""
 
     id: str
-    sentiment: Sentiment
+    heads: dict[str, HeadScore]
 
 
 class Scores(msgspec.Struct, omit_defaults=True):
-    """What one model said of an item."""
+    """What one model said of an item, and where the item counts by it. Without a model none speaks its language.
 
-    model: str
-    model_version: str
+    `hits` are by signal those of `series` in which the item hits it, `chances` the probabilities in the same order;
+    `score` is that of the first head with a direction.
+    """
+
     scored: int
-    sentiment: Sentiment | None = None
-    topic: Topic | None = None
-    topics: tuple[Topic, ...] = ()
+    model: str = ""
+    model_version: str = ""
+    score: float | None = None
+    heads: dict[str, HeadScore] = {}
     entities: tuple[EntityScore, ...] = ()
+    series: tuple[str, ...] = ()
+    hits: dict[str, list[str]] = {}
+    chances: dict[str, list[float]] = {}
+
+    def series_hits(self) -> SeriesHits:
+        """The series as a `Scored` holds them."""
+        found: SeriesHits = {name: {} for name in self.series}
+        for signal, names in self.hits.items():
+            for name, chance in zip(names, self.chances.get(signal, ()), strict=True):
+                found[name][signal] = chance
+        return found
 
 
 class Moodwire(msgspec.Struct, omit_defaults=True):
@@ -92,7 +105,6 @@ class Moodwire(msgspec.Struct, omit_defaults=True):
     item: bool
     source: str
     language: str
-    series: tuple[str, ...]
     story: StoryFields
     position: PositionFields
     signature: str
@@ -108,8 +120,6 @@ class Moodwire(msgspec.Struct, omit_defaults=True):
     watchlists: tuple[str, ...] = ()
     late: bool = False
     earlier: tuple[Scores, ...] = ()
-    negative_in: tuple[str, ...] = ()
-    """Those of `series` in which the item counts as negative by its current scores; see `streams.archive.series`."""
     schemas: tuple[int, int] = (1, 1)
 
 
@@ -129,21 +139,35 @@ def document_id(item_id: str, content: str) -> str:
 
 
 def scores_of(item: Scored, scored_ms: int) -> Scores:
-    """What its model said of an item."""
-    judged = tuple(EntityScore(one.id, one.sentiment) for one in item.entities if one.sentiment is not None)
-    return Scores(item.model, item.model_version, scored_ms, item.sentiment, item.topic, item.topics, judged)
+    """Returns what its model said of an item."""
+    hits: dict[str, list[str]] = {}
+    chances: dict[str, list[float]] = {}
+    for name, found in item.series.items():
+        for signal, chance in found.items():
+            hits.setdefault(signal, []).append(name)
+            chances.setdefault(signal, []).append(chance)
+    return Scores(
+        scored=scored_ms,
+        model=item.model,
+        model_version=item.model_version,
+        score=item.score,
+        heads=item.heads,
+        entities=tuple([EntityScore(one.id, one.heads) for one in item.entities if one.heads]),
+        series=tuple(item.series),
+        hits=hits,
+        chances=chances,
+    )
 
 
 def with_scores(item: Scored, scores: Scores) -> Scored:
     """The item when these are its scores."""
-    judged = {one.id: one.sentiment for one in scores.entities}
+    judged = {one.id: one.heads for one in scores.entities}
     return msgspec.structs.replace(
         item,
         scored_ms=scores.scored,
-        sentiment=scores.sentiment,
-        topic=scores.topic,
-        topics=scores.topics,
-        entities=tuple(msgspec.structs.replace(one, sentiment=judged.get(one.id)) for one in item.entities),
+        heads=scores.heads,
+        series=scores.series_hits(),
+        entities=tuple(msgspec.structs.replace(one, heads=judged.get(one.id, {})) for one in item.entities),
         model=scores.model,
         model_version=scores.model_version,
     )
@@ -170,8 +194,6 @@ def item_document(item: Scored, *, is_item: bool) -> bytes:
                 item=is_item,
                 source=news.source,
                 language=item.language,
-                series=series_of(item),
-                negative_in=tuple(negative_in(item)),
                 story=StoryFields(item.story.id, item.story.duplicate_of, item.story.similar),
                 position=PositionFields(item.position.epoch, item.position.partition, item.position.offset),
                 signature=item.signature,
@@ -182,7 +204,7 @@ def item_document(item: Scored, *, is_item: bool) -> bytes:
                 declared_language=news.language,
                 declared_entities=news.entities,
                 extra=news.extra,
-                entities=tuple(msgspec.structs.replace(one, sentiment=None) for one in item.entities),
+                entities=tuple(msgspec.structs.replace(one, heads={}) if one.heads else one for one in item.entities),
                 watchlists=item.watchlists,
                 late=item.late,
                 schemas=(item.schema, news.schema),
@@ -219,8 +241,8 @@ def scored_of(source: Mapping[str, Any]) -> Scored:
         position=Position(own.position.epoch, own.position.partition, own.position.offset),
         scored_ms=scores.scored,
         language=own.language,
-        sentiment=scores.sentiment,
-        topic=scores.topic,
+        heads=scores.heads,
+        series={},
         entities=own.entities,
         watchlists=own.watchlists,
         story=Story(own.story.id, own.story.duplicate_of, own.story.similar),
@@ -248,11 +270,12 @@ def alert_document(alert: StoredAlert) -> bytes:
             "@timestamp": alert.updated_ms,
             "ecs": Ecs(),
             "event": Event(alert.id, "moodwire.alerts", alert.series, "alert", "moodwire"),
-            "message": f"{alert.series}: {alert.rule} {alert.state} ({alert.severity})",
+            "message": f"{alert.series}: {alert.signal} {alert.rule} {alert.state} ({alert.severity})",
             "moodwire": {
                 "alert": {
                     "id": alert.id,
                     "revision": alert.revision,
+                    "signal": alert.signal,
                     "rule": alert.rule,
                     "series": alert.series,
                     "state": alert.state,
@@ -278,8 +301,8 @@ def alert_of(source: Mapping[str, Any]) -> StoredAlert:
     """The state back."""
     own = source["moodwire"]["alert"]
     return StoredAlert(
-        own["id"], own["revision"], own["rule"], own["series"], own["state"], own["severity"], own["onset"],
-        own["updated"], own["body"].encode(),
+        own["id"], own["revision"], own["signal"], own["rule"], own["series"], own["state"], own["severity"],
+        own["onset"], own["updated"], own["body"].encode(),
     )  # fmt: skip
 
 

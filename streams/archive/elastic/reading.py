@@ -36,7 +36,7 @@ MOST_HITS = 10_000
 """The server's own bound of one page (`index.max_result_window`)."""
 MOST_BUCKETS = 10_000
 MOST_NAMES = 1_000
-EXISTS = {"exists": {"field": "moodwire.current.sentiment.label"}}
+SCORED = {"exists": {"field": "moodwire.current.model"}}
 STUB = {"term": {"moodwire.stub": True}}
 
 
@@ -57,7 +57,7 @@ class Reader:
     async def unscored(self) -> dict[str, int]:
         await self.refresh(self._names.days)
         by_language = {"terms": {"field": "moodwire.language", "size": MOST_NAMES}}
-        body = {"size": 0, "query": {"bool": {"must_not": [EXISTS, STUB]}}, "aggs": {"languages": by_language}}
+        body = {"size": 0, "query": {"bool": {"must_not": [SCORED, STUB]}}, "aggs": {"languages": by_language}}
         return dict(_buckets(await self._aggregate(body), "languages"))
 
     async def refresh(self, *indices: str) -> None:
@@ -118,26 +118,28 @@ class Reader:
         items = [scored_of(hit["_source"]) for hit in await self._search(self._names.items, body)]
         return [Hit(item, marked(item.news.title, words)) for item in items]
 
-    async def rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+    async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         """In steps that keep each request below the server's bound of buckets."""
         rows: list[RateBucket] = []
         step = MOST_BUCKETS * bucket_ms
         since_ms = max(since_ms, 0)
         for start_ms in range(since_ms // bucket_ms * bucket_ms, until_ms, step):
-            rows += await self._rates(series, max(start_ms, since_ms), min(start_ms + step, until_ms), bucket_ms)
+            rows += await self._rates(
+                series, signal, max(start_ms, since_ms), min(start_ms + step, until_ms), bucket_ms
+            )
         return rows
 
-    async def _rates(self, series: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
+    async def _rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         histogram = {"field": "@timestamp", "fixed_interval": f"{bucket_ms}ms", "min_doc_count": 1}
-        score = {"avg": {"field": "moodwire.current.sentiment.score"}}
+        score = {"avg": {"field": "moodwire.current.score"}}
         body = {
             "size": 0,
-            "query": {"bool": {"filter": [_series(series), _span(since_ms, until_ms), EXISTS]}},
-            "aggs": {"time": {"date_histogram": histogram, "aggs": {"negative": _negative(series), "score": score}}},
+            "query": {"bool": {"filter": [_series(series), _span(since_ms, until_ms), SCORED]}},
+            "aggs": {"time": {"date_histogram": histogram, "aggs": {"hits": _hits(series, signal), "score": score}}},
         }
         answer = await self._aggregate(body)
         return [
-            RateBucket(int(row["key"]), row["doc_count"], row["negative"]["doc_count"], row["score"]["value"])
+            RateBucket(int(row["key"]), row["doc_count"], row["hits"]["doc_count"], row["score"]["value"])
             for row in answer.get("time", {}).get("buckets", ())
         ]
 
@@ -145,27 +147,27 @@ class Reader:
         answer = await self._session.call("POST", f"/{self._names.items}/_search", body, LENIENT)
         return dict(answer.get("aggregations", {}))
 
-    async def top(self, kind: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
-        """Of names with equally many negative items those with most items come first.
+    async def top(self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 20) -> list[Count]:
+        """Of names with equally many hits those with most items come first.
 
-        Exact up to `MOST_NAMES` names with negative items in the time, on one shard a day; with more of either, a
+        Exact up to `MOST_NAMES` names with hits in the time, on one shard a day; with more of either, a
         name at the end of the list may be missed.
         """
-        span = {"bool": {"filter": [_span(since_ms, until_ms), EXISTS]}}
+        span = {"bool": {"filter": [_span(since_ms, until_ms), SCORED]}}
         names = {"include": f"{kind}/.*", "size": MOST_NAMES, "order": [{"_count": "desc"}, {"_key": "asc"}]}
         aggregations = {
-            "negative": {"terms": {"field": "moodwire.negative_in", **names}},
-            "most": {"terms": {"field": "moodwire.series", **names}},
+            "hits": {"terms": {"field": f"moodwire.current.hits.{signal}", **names}},
+            "most": {"terms": {"field": "moodwire.current.series", **names}},
         }
         answer = await self._aggregate({"size": 0, "query": span, "aggs": aggregations})
-        negatives = _buckets(answer, "negative")
+        hits = _buckets(answer, "hits")
         totals = _buckets(answer, "most")
-        lacking = [name for name in negatives if name not in totals]
+        lacking = [name for name in hits if name not in totals]
         if lacking:
-            exact = {"terms": {"field": "moodwire.series", "include": lacking, "size": len(lacking)}}
+            exact = {"terms": {"field": "moodwire.current.series", "include": lacking, "size": len(lacking)}}
             totals |= _buckets(await self._aggregate({"size": 0, "query": span, "aggs": {"most": exact}}), "most")
-        counts = [Count(name.removeprefix(f"{kind}/"), total, negatives.get(name, 0)) for name, total in totals.items()]
-        return sorted(counts, key=lambda count: (-count.negative, -count.total, count.name))[:limit]
+        counts = [Count(name.removeprefix(f"{kind}/"), total, hits.get(name, 0)) for name, total in totals.items()]
+        return sorted(counts, key=lambda count: (-count.hits, -count.total, count.name))[:limit]
 
     async def stories(
         self, *, partition: int, epoch: str, before_offset: int, since_ms: int, limit: int
@@ -266,8 +268,9 @@ def _restrictions(query: Query, words: Sequence[str]) -> list[dict[str, Any]]:
         rows.append(_series(query.series))
     if query.language:
         rows.append({"term": {"moodwire.language": query.language}})
-    if query.sentiment:
-        rows.append({"term": {"moodwire.current.sentiment.label": query.sentiment}})
+    if query.label is not None:
+        head, label = query.label
+        rows.append({"term": {f"moodwire.current.heads.{head}.label": label}})
     if query.since_ms is not None or query.until_ms is not None:
         rows.append(_span(query.since_ms, query.until_ms))
     return rows
@@ -279,11 +282,11 @@ def _buckets(answer: Mapping[str, Any], name: str) -> dict[str, int]:
 
 
 def _series(series: str) -> dict[str, Any]:
-    return {"term": {"moodwire.series": series}}
+    return {"term": {"moodwire.current.series": series}}
 
 
-def _negative(series: str) -> dict[str, Any]:
-    return {"filter": {"term": {"moodwire.negative_in": series}}}
+def _hits(series: str, signal: str) -> dict[str, Any]:
+    return {"filter": {"term": {f"moodwire.current.hits.{signal}": series}}}
 
 
 def _span(since_ms: int | None, until_ms: int | None) -> dict[str, Any]:

@@ -9,19 +9,18 @@ goes on where it stopped, and a second run finds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from streams.archive.elastic.bulk import Action, Bulk
-from streams.archive.elastic.documents import Scores, scored_of, with_scores
+from streams.archive.elastic.documents import Scores
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.reading import LENIENT, STUB, Reader
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.verdicts import Verdict
-from streams.archive.series import negative_in, series_of
 from streams.records import Scored
 
 __all__ = ["Rescorer", "Target"]
@@ -103,15 +102,15 @@ def _query(target: Target, since_ms: int) -> dict[str, Any]:
 
 def _update(hit: dict[str, Any], new: Scores) -> Action:
     own = hit["_source"]["moodwire"]
-    # an update merges: what is not named would stay
-    current = {"sentiment": None, "topic": None, "topics": [], "entities": []} | msgspec.to_builtins(new)
-    item = with_scores(scored_of(hit["_source"]), new)
-    change = {
-        "current": current,
-        "earlier": [*own.get("earlier", ()), own["current"]],
-        "series": series_of(item),
-        "negative_in": negative_in(item),
-    }
+    change = {"current": _replacing(own["current"], new), "earlier": [*own.get("earlier", ()), own["current"]]}
     body = msgspec.json.encode({"doc": {"moodwire": change}})
     condition = {"if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}
     return Action.of("update", hit["_index"], hit["_id"], body, **condition)
+
+
+def _replacing(old: Mapping[str, Any], new: Scores) -> dict[str, Any]:
+    """The new scores for an update, which merges objects: heads and signals that are not named would stay."""
+    current: dict[str, Any] = {"score": None, "entities": [], "series": []} | msgspec.to_builtins(new)
+    for field in ("heads", "hits", "chances"):
+        current[field] = dict.fromkeys(old.get(field, {})) | current.get(field, {})
+    return current

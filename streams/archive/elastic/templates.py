@@ -11,9 +11,9 @@ from typing import Any
 from streams.archive.elastic.names import OVERFLOW, Names
 from streams.archive.elastic.options import ElasticOptions
 
-__all__ = ["FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
+__all__ = ["DYNAMIC", "FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
 
-TEMPLATE_VERSION = 6
+TEMPLATE_VERSION = 7
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -48,8 +48,16 @@ def _ecs() -> dict[str, Any]:
     }
 
 
-SENTIMENT = _object(label=KEYWORD, negative=FLOAT, neutral=FLOAT, positive=FLOAT, score=FLOAT)
-TOPIC = _object(label=KEYWORD, probability=FLOAT)
+GROWING = {"type": "object", "dynamic": True}
+"""A field for each head or signal of the profile; `DYNAMIC` says of what type."""
+
+DYNAMIC = [
+    {"head_label": {"path_match": "moodwire.current.heads.*.label", "mapping": KEYWORD}},
+    {"head_number": {"path_match": "moodwire.current.heads.*", "match_mapping_type": "double", "mapping": FLOAT}},
+    {"head_whole_number": {"path_match": "moodwire.current.heads.*", "match_mapping_type": "long", "mapping": FLOAT}},
+    {"hits": {"path_match": "moodwire.current.hits.*", "mapping": KEYWORD}},
+]
+"""How the fields of `GROWING` objects are indexed."""
 
 ITEM = _ecs() | {
     "tags": KEYWORD,
@@ -63,13 +71,11 @@ ITEM = _ecs() | {
         source=KEYWORD,
         language=KEYWORD,
         declared_language=KEYWORD,
-        series=KEYWORD,
         text={"type": "text", "analyzer": "moodwire_words"},
         words={"type": "text", "analyzer": "moodwire_words", "index_options": "docs", "norms": False},
         published=DATE,
         late=BOOLEAN,
         watchlists=KEYWORD,
-        negative_in=KEYWORD,
         entities=_object(id=KEYWORD, name=_text(), relevance=FLOAT, place=INTEGER),
         story=_object(id=KEYWORD, duplicate_of=KEYWORD, similar=UNREAD),
         signature=KEYWORD,
@@ -78,10 +84,12 @@ ITEM = _ecs() | {
             model=KEYWORD,
             model_version=KEYWORD,
             scored=DATE,
-            sentiment=SENTIMENT,
-            topic=TOPIC,
-            topics=TOPIC,
-            entities=_object(id=KEYWORD, sentiment=UNREAD),
+            score=FLOAT,
+            heads=GROWING,
+            entities=_object(id=KEYWORD, heads=UNREAD),
+            series=KEYWORD,
+            hits=GROWING,
+            chances=UNREAD,
         ),
         earlier=UNREAD,
         extra=UNREAD,
@@ -97,6 +105,7 @@ ALERT = _ecs() | {
         alert=_object(
             id=KEYWORD,
             revision=LONG,
+            signal=KEYWORD,
             rule=KEYWORD,
             series=KEYWORD,
             state=KEYWORD,
@@ -193,7 +202,12 @@ def _template(
         "_meta": {"managed_by": "moodwire"},
         "template": {
             "settings": settings,
-            "mappings": {"dynamic": False, "date_detection": False, "properties": fields},
+            "mappings": {
+                "dynamic": False,
+                "date_detection": False,
+                "dynamic_templates": DYNAMIC,
+                "properties": fields,
+            },
             "aliases": aliases or {},
         },
     }

@@ -6,17 +6,9 @@ from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.reading import LENIENT
 from streams.archive.elastic.session import Session
-from streams.archive.elastic.templates import ITEM, NOTIFICATION, TEMPLATE_VERSION, writing_out
+from streams.archive.elastic.templates import DYNAMIC, ITEM, NOTIFICATION, TEMPLATE_VERSION, writing_out
 
 __all__ = ["refusal", "upgrade"]
-
-_BEFORE_NEGATIVE_IN = {
-    "bool": {
-        "filter": {"term": {"moodwire.current.sentiment.label": "negative"}},
-        "must_not": {"exists": {"field": "moodwire.negative_in"}},
-    }
-}
-_NEGATIVE_EVERYWHERE = "ctx._source.moodwire.negative_in = ctx._source.moodwire.series"
 
 
 async def refusal(session: Session, names: Names, version: int) -> str:
@@ -36,18 +28,13 @@ async def refusal(session: Session, names: Names, version: int) -> str:
 
 
 async def upgrade(session: Session, names: Names, options: ElasticOptions) -> None:
-    """Teach the indices that are there every field of their template, and have the server fill what they lack.
+    """Teaches the existing indices every field and setting of their template; idempotent.
 
-    Until version 2 of the templates a negative item was negative in all of its series. The server fills that in behind
-    us, however much there is; charts of past days are complete when it has. Since version 4 it is said how often
-    segments are made and synced; where somebody said so before, that stays. Idempotent.
+    How often segments are made and synced stays as it is where an operator has set that.
     """
     if settings := writing_out(options):
         indices = f"{names.days},{names.registry},{names.sightings}"
         keeping = {"preserve_existing": "true", **LENIENT}
         await session.call("PUT", f"/{indices}/_settings", {"index": settings}, keeping)
-    await session.call("PUT", f"/{names.days}/_mapping", {"properties": ITEM}, LENIENT)
+    await session.call("PUT", f"/{names.days}/_mapping", {"properties": ITEM, "dynamic_templates": DYNAMIC}, LENIENT)
     await session.call("PUT", f"/{names.notifications}/_mapping", {"properties": NOTIFICATION}, LENIENT)
-    job = {"query": _BEFORE_NEGATIVE_IN, "script": {"source": _NEGATIVE_EVERYWHERE}}
-    behind = {"conflicts": "proceed", "wait_for_completion": "false", **LENIENT}
-    await session.call("POST", f"/{names.days}/_update_by_query", job, behind)

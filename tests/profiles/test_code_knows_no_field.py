@@ -1,0 +1,96 @@
+"""No string in the code is a label, a head, a signal, a kind of series, a language or a model of a shipped profile.
+
+Those are data of profiles. Whole constants are compared, and the pieces of f-strings around what is filled in, both
+without punctuation at their ends. Training, evaluation, the sample feed and the profiles themselves are left out. What
+remains has its reason here: either the word means something else there, or it is a limit that is known.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from streams.text.profile import load_profile
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILES = ROOT / "streams" / "profiles"
+LEFT_OUT = ("models/training", "models/evaluation", "streams/profiles", "streams/sample")
+
+FIELD = "a field of records or of a file's format, not a kind of series"
+KAFKA = "a word of Kafka's protocol"
+HEADS = "a kind of head that networks have: it judges entities"
+EXPORT = "default of a command that evaluates or exports models, beside the training code"
+
+ALLOWED = {
+    ("alerts/wording.py", "en"): "the language of messages where a profile names none",
+    ("models/artifact.py", "topic"): "users add topics: the head that `model topics` trains is called so",
+    ("models/classifier.py", "entity"): HEADS,
+    ("models/gate.py", "negative"): "the check of opposites is for heads with these labels; others go without it",
+    ("models/gate.py", "positive"): "the check of opposites is for heads with these labels; others go without it",
+    ("models/manifest.py", "entity"): HEADS,
+    ("streams/cli/config.py", "source"): FIELD,
+    ("streams/cli/model_evaluation.py", "en"): EXPORT,
+    ("streams/cli/model_evaluation.py", "finance-en-minilm-int8"): EXPORT,
+    ("streams/cli/score.py", "source"): FIELD,
+    ("streams/feeds/documents/well_formed.py", "source"): "an element of Atom",
+    ("streams/feeds/fieldmap.py", "source"): FIELD,
+    ("streams/feeds/fieldspec.py", "entity"): FIELD,
+    ("streams/feeds/fieldspec.py", "source"): FIELD,
+    ("streams/feeds/guessing.py", "source"): FIELD,
+    ("streams/library/scoring.py", "source"): FIELD,
+    ("streams/lifecycle/feedback.py", "entity"): "before the name of an entity in a correction",
+    ("streams/lifecycle/retrain.py", "entity"): HEADS,
+    ("streams/lifecycle/training_set.py", "all"): "a split of a data set",
+    ("streams/lifecycle/training_set.py", "source"): FIELD,
+    ("streams/observe/lag.py", "topic"): KAFKA,
+    ("streams/schemas/asyncapi.py", "topic"): KAFKA,
+    ("streams/settings/fields.py", "finance"): "the default of MOODWIRE_PROFILE",
+    ("streams/text/heads.py", "entity"): "what a head judges: a word of profile.yaml",
+    ("streams/text/heads.py", "source"): "what series are made of: a word of profile.yaml",
+    ("streams/text/language.py", "en"): "code of a language among those that are told apart",
+    ("streams/text/watchlists.py", "all"): FIELD,
+    ("streams/text/watchlists.py", "watchlist"): "what an error calls the entry of the file",
+    ("streams/transport/kafka/client.py", "topic"): KAFKA,
+    ("streams/transport/kafka/cluster.py", "all"): KAFKA,
+    ("streams/transport/kafka/cluster.py", "topic"): KAFKA,
+    ("streams/transport/kafka/consumer.py", "topic"): KAFKA,
+    ("streams/transport/kafka/producer.py", "all"): KAFKA,
+    ("streams/transport/kafka/sender.py", "all"): KAFKA,
+}
+
+
+def profile_words() -> set[str]:
+    """Every name that a shipped profile declares."""
+    found: set[str] = set()
+    for path in PROFILES.glob("*/profile.yaml"):
+        profile = load_profile(path.parent.name)
+        labels = {label for head in profile.heads.values() for label in head.labels}
+        declared = {*profile.heads, *profile.signals, *profile.series, *profile.languages}
+        found |= {profile.name, *labels, *declared, *profile.classifiers.values()}
+    return found
+
+
+def constants(path: Path) -> Iterator[str]:
+    """Every string constant of a module, without punctuation at its ends."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value.strip(" /:.,=()[]{}'\"")
+
+
+def test_what_a_profile_says_is_not_in_the_code() -> None:
+    words, found = profile_words(), set[tuple[str, str]]()
+    assert {"negative", "entity", "en", "finance-en-minilm-int8"} <= words
+    for top in ("alerts", "models", "streams"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if not name.startswith(LEFT_OUT):
+                found |= {(name, text) for text in constants(path) if text in words}
+    assert found - set(ALLOWED) == set(), "data of a profile in the code: read it from the profile"
+    assert set(ALLOWED) - found == set(), "allowed, but not there any more: take it off the list"
+
+
+def test_pieces_of_f_strings_are_read(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text('name = f"entity/{one}"\nlabel = "negative"\n')
+    assert set(constants(module)) == {"entity", "negative"}

@@ -137,6 +137,10 @@ class RunConsumer(Consumer):
         end: int = self.highwater(tp)
         return end
 
+    def passed(self, tp: TP, offset: int) -> int:  # noqa: ARG002  # a log without gaps
+        """Returns the offset up to which no record follows `offset`: some brokers' logs have offsets without one."""
+        return offset
+
     def made_room(self) -> None:
         """A run was acknowledged: whoever waits for room to fetch looks again."""
         raise NotImplementedError
@@ -195,7 +199,7 @@ class RunConsumer(Consumer):
             return (self._to_message(tp, record) for record in fetched)
         records = self.to_records(fetched)
         restore(tp.partition, records)
-        ends = records[-1].offset + 1 >= self.highwater(tp)
+        ends = self.passed(tp, records[-1].offset + 1) >= self.highwater(tp)
         return iter([self._to_message(tp, fetched[-1])] if ends else [])
 
     def _run_messages(self, tp: TP, records: Sequence[Record]) -> Iterator[ConsumerMessage]:
@@ -204,7 +208,9 @@ class RunConsumer(Consumer):
         end = self.highwater(tp)
         for piece in cut(records, self.limits):
             last = piece[-1]
-            run = Run(tp.topic, tp.partition, partitions, epoch, piece, max(end, last.offset + 1))
+            after = last.offset + 1
+            run_end = end if self.passed(tp, after) < end else after
+            run = Run(tp.topic, tp.partition, partitions, epoch, piece, run_end)
             yield ConsumerMessage(
                 tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, run, None,
                 0, 0, tp, generation_id=self.app.consumer_generation_id,
@@ -239,8 +245,10 @@ class RunConsumer(Consumer):
     def at_end(self, topic: str, partition: int) -> bool:
         """Whether every record of the partition was handed out and acknowledged; False until its end is known."""
         tp = TP(topic, partition)
-        end = self.known_end(tp)
-        return self.flow_active and self.in_flight(tp) == 0 and end is not None and self._next.get(tp, -1) >= end
+        end, begun = self.known_end(tp), self._next.get(tp)
+        if not self.flow_active or self.in_flight(tp) or end is None or begun is None:
+            return False
+        return self.passed(tp, begun) >= end
 
     # -- acknowledging, in order
 
@@ -257,12 +265,23 @@ class RunConsumer(Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         handed = self._handed.get(tp)
         if handed is None:
-            return cast("int | None", super()._new_offset(tp))
+            return self._passed_alone(tp) if tp in self._next else cast("int | None", super()._new_offset(tp))
         done = take_done(handed, self._acked_index[tp])
         if done is None:
-            return None
+            return None if handed else self._passed_alone(tp)
         self._acked[tp] = [offset for offset in self._acked[tp] if offset > done]
-        return done + 1
+        return done + 1 if handed else self.passed(tp, done + 1)
+
+    def _passed_alone(self, tp: TP) -> int | None:
+        """Returns the offset to commit where only offsets without a record follow what is done, or None."""
+        begun = self._next[tp]
+        passed = self.passed(tp, begun)
+        return passed if passed > begun else None
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        """Also the partitions of which nothing was handed out yet: they may begin with offsets without a record."""
+        found = set(super()._filter_tps_with_pending_acks(topics))
+        return iter(found | {tp for tp in self._next if topics is None or tp in topics or tp.topic in topics})
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets inside a run, and those that compaction took, are no gaps."""

@@ -141,6 +141,9 @@ class Consumer(RunConsumer, driver.Consumer):
     def known_end(self, tp: TP) -> int | None:
         return self._thread.known_end(tp)
 
+    def passed(self, tp: TP, offset: int) -> int:
+        return self._thread.passed(tp, offset)
+
     def known(self) -> set[TP]:
         """The source partitions whose committed offset is known: what is fetched of them follows on it."""
         return set(self._next)

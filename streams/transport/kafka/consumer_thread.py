@@ -46,6 +46,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         self._wakes = 0
         self._kept: dict[TP, _Kept] = {}  # fetched and not handed to the main loop
+        self._gaps: dict[TP, tuple[int, int]] = {}  # the offset after the last record fetched, and where reading is
         self._kept_under: Any = None  # the assignment under which they were fetched
 
     async def on_start(self) -> None:
@@ -87,6 +88,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = _FETCH_WAIT_MS, _FETCH_BYTES
+        consumer._isolation_level = "read_committed"  # what a producer took back was never news
         return consumer
 
     # -- fetching
@@ -121,8 +123,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         subscription = fetcher._subscriptions.subscription
         assignment = None if subscription is None else subscription.assignment
         if assignment is not self._kept_under:
-            self._kept.clear()
+            self._forget_fetched()
             self._kept_under = assignment
+
+    def _forget_fetched(self) -> None:
+        self._kept.clear()
+        self._gaps.clear()
 
     async def _keep(self, fetcher: Any, wanted: set[TP], seeks: int) -> None:
         """Takes what was fetched out of aiokafka's hands, which asks for no more of a partition while it holds some.
@@ -137,9 +143,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             kept = self._kept.get(tp, _Kept())
             if len(kept) < most and kept.size_bytes < limits.size_bytes * limits.in_flight:
                 _read_as_ours(fetcher._records[tp])
+                began = _position(fetcher, tp)
                 fetched = await fetcher.fetched_records({tp}, 0, max_records=most - len(kept))
                 for key, records in fetched.items():
                     self._kept.setdefault(TP(*key), _Kept()).add(records)
+                self._note_gap(TP(*tp), began, fetched.get(tp, ()), _position(fetcher, tp))
+
+    def _note_gap(self, tp: TP, began: int | None, records: Sequence[Record], position: int | None) -> None:
+        """Markers of transactions, records taken back and compacted ones have offsets, and are never handed out."""
+        if began is None or position is None:
+            return
+        after = records[-1].offset + 1 if records else self._gaps.get(tp, (began, began))[0]
+        self._gaps[tp] = (after, position)
 
     def _take(self, fetcher: Any, wanted: set[TP], seeks: int) -> dict[TP, Sequence[Record]]:
         """Takes nothing that stands behind positions that are being moved: the main loop would not take it."""
@@ -203,6 +218,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         for tp in partitions:
             self._kept.pop(tp, None)
+            self._gaps.pop(tp, None)
         await super()._seek_wait(consumer, partitions)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
@@ -228,7 +244,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 offset = min(max(offset, first[tp]), end[tp])
             consumer.seek(tp, offset)
             found[TP(*tp)] = offset
-        self._kept.clear()
+        self._forget_fetched()
         return found
 
     # -- the group
@@ -259,6 +275,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await consumer._client.force_metadata_update()
         consumer._coordinator.request_rejoin()
 
+    def passed(self, tp: TP, offset: int) -> int:
+        """Returns the offset that reading is at, where no record is between `offset` and that; else `offset`."""
+        after, position = self._gaps.get(tp, (offset, offset))
+        return max(offset, position) if after <= offset else offset
+
     def highwater(self, tp: TP) -> int:
         """The end of the partition as last heard; 0 until it was heard."""
         return self.known_end(tp) or 0
@@ -287,6 +308,14 @@ class _Kept:
     def add(self, records: Sequence[Record]) -> None:
         self.records += records
         self.size_bytes += size_bytes(records)
+
+
+def _position(fetcher: Any, tp: Any) -> int | None:
+    """Returns the offset that is read next; None while it is not known."""
+    subscription = fetcher._subscriptions.subscription
+    state = None if subscription is None or subscription.assignment is None else subscription.assignment.state_value(tp)
+    position: int | None = None if state is None or not state.has_valid_position else state.position
+    return position
 
 
 def _read_as_ours(fetched: Any) -> None:

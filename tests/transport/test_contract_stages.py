@@ -82,8 +82,8 @@ class Worker:
         await until(lambda: self.broker.lag(self.group, self.source) == 0)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # what is waited for happens in the broker
             await asyncio.sleep(0.01)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +50,10 @@ _FEWEST_REMEMBERED = 2_000  # entries of a feed; at least twice what its documen
 
 
 class FeedPoller:
-    """Polls one feed. `now_ms` is passed in; mapping and publishing run in threads, parsing where `parser` has it."""
+    """Polls one feed. `now_ms` is passed in; mapping and publishing run in threads, parsing where `parser` has it.
+
+    `monotonic` (seconds) measures how long a poll takes: the next one is due an interval after its end.
+    """
 
     def __init__(
         self,
@@ -61,10 +65,12 @@ class FeedPoller:
         *,
         timeout_seconds: float = 60.0,
         body_limit: int = BODY_LIMIT,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.feed = feed
         self._publisher, self._client, self._topics, self._parser = publisher, client, topics, parser
         self._timeout_seconds, self._body_limit = timeout_seconds, body_limit
+        self._monotonic, self._begun = monotonic, monotonic()
         self._fieldmap = FieldMap.default().with_source(feed.name)
         self._key = state_key(feed.url)
         self._rng = random.Random(feed.url)  # noqa: S311  # spreads polls, hides nothing
@@ -81,6 +87,7 @@ class FeedPoller:
 
         Whatever else goes wrong is a failed poll, with its reason and a longer wait. `place` is the slot for the fetch.
         """
+        self._begun = self._monotonic()
         try:
             return await self._poll(now_ms, place or Place())
         except MoodwireError:
@@ -137,6 +144,10 @@ class FeedPoller:
         self._count_costly(document.cpu_seconds > COSTLY_SECONDS)
         return document
 
+    def _ended_ms(self, now_ms: int) -> int:
+        """The time now of a poll that began at `now_ms`: a document may take longer to parse than its feed's interval."""
+        return now_ms + int((self._monotonic() - self._begun) * 1000)
+
     def _count_costly(self, was_costly: bool) -> None:
         self.state = msgspec.structs.replace(self.state, costly=self.state.costly + 1 if was_costly else 0)
 
@@ -144,7 +155,8 @@ class FeedPoller:
 
     async def _failed(self, failure: FetchFailed, now_ms: int, sends: Sequence[Send] = ()) -> Poll:
         failures = self.state.failures + 1
-        due_ms = after_failure(self.feed.interval_seconds, failures, failure.retry_after_seconds, now_ms, self._rng)
+        ended_ms = self._ended_ms(now_ms)
+        due_ms = after_failure(self.feed.interval_seconds, failures, failure.retry_after_seconds, ended_ms, self._rng)
         # A new address that fails is given up: the next poll asks the old one again.
         state = msgspec.structs.replace(
             self.state, failures=failures, due_ms=due_ms, gone=failure.gone, error=str(failure), moved_to=None
@@ -227,7 +239,7 @@ class FeedPoller:
             body_hash=body_hash,
             recent=recent,
             moved_to=fetched.moved_to or self.state.moved_to,
-            due_ms=after_success(self.feed.interval_seconds, now_ms, self._rng, costly),
+            due_ms=after_success(self.feed.interval_seconds, self._ended_ms(now_ms), self._rng, costly),
             slow=self.state.slow,
             costly=self.state.costly,
         )

@@ -67,7 +67,8 @@ class Desk:
         self.publisher = Announcing(self.store)
 
     def poller(self, path: str = "/rss", **options: Any) -> FeedPoller:
-        limits = {key: options.pop(key) for key in ("timeout_seconds", "body_limit") if key in options}
+        limits = {key: options.pop(key) for key in ("timeout_seconds", "body_limit", "monotonic") if key in options}
+        limits.setdefault("monotonic", lambda: 0.0)
         feed = Feed(**{"url": self.server.url(path), "name": path, **options})
         return FeedPoller(feed, self.publisher, self.client, TOPICS, self.parser, **limits)
 

@@ -156,8 +156,9 @@ async def test_the_newest_entries_of_a_huge_document_are_taken(desk: Desk) -> No
     assert "t2000" not in desk.titles()
 
 
-async def test_what_breaks_the_parser_is_parked_and_backs_off(desk: Desk) -> None:
-    items = b"<item><title>a</title></item><item><title>b &#xffffffff;</title></item>"
+async def test_what_no_parser_reads_is_parked_and_backs_off(desk: Desk) -> None:
+    tag = b"<foo " + b" ".join(b"a%d='1'" % n for n in range(501)) + b"/>"
+    items = b"<item><title>a</title></item><item><title>b &</title>" + tag + b"</item>"
     desk.server.answers["/rss"] = Answer(body=b"<rss version='2.0'><channel>" + items + b"</channel></rss>")
     poller = desk.poller(interval_seconds=60.0)
     waits = [((await poller.poll(NOW_MS)).due_ms or 0) - NOW_MS for _ in range(3)]
@@ -165,6 +166,17 @@ async def test_what_breaks_the_parser_is_parked_and_backs_off(desk: Desk) -> Non
     assert waits[2] > 2 * waits[0]
     assert poller.state.failures == 3
     assert {reject.reason for reject in desk.rejects()} == {"bad_feed"}
+
+
+async def test_a_feed_is_due_an_interval_after_its_poll_has_ended(desk: Desk) -> None:
+    seconds = iter([0.0, 0.0, 100.0, 200.0, 350.0])
+    desk.server.answers["/rss"] = Answer(body=rss("a"))
+    poller = desk.poller(interval_seconds=10.0, monotonic=lambda: next(seconds))
+    updated = await poller.poll(NOW_MS)
+    assert 9_000 <= (updated.due_ms or 0) - (NOW_MS + 100_000) <= 11_000
+    desk.server.answers["/rss"] = Answer(body=b"no feed")
+    failed = await poller.poll(NOW_MS)
+    assert 18_000 <= (failed.due_ms or 0) - (NOW_MS + 150_000) <= 22_000
 
 
 async def test_a_defect_of_ours_is_a_failed_poll_and_backs_off(desk: Desk) -> None:

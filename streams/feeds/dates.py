@@ -9,19 +9,22 @@ A wrong date is no reason to reject an item: it only moves no clock.
 from __future__ import annotations
 
 import email.utils
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from dateutil import parser as dateutil_parser
 
-__all__ = ["LATEST_MS", "parse_date"]
+__all__ = ["EARLIEST_BARE_MS", "LATEST_MS", "is_plausible", "parse_date", "read_date"]
 
 LATEST_MS = 4_102_444_800_000  # 2100-01-01; nothing before 1970 or after this is a publication date
 _LONGEST_DATE = 64
 _EARLIEST_BARE_SECONDS = 100_000_000  # 1973; a smaller bare number is a year, a day or a counter
-_EARLIEST_BARE_MS = 100_000_000_000  # read as seconds, this would be the year 5138
+EARLIEST_BARE_MS = 100_000_000_000  # 1973; read as seconds, this would be the year 5138
 _EARLIEST_BARE_US = 100_000_000_000_000
+_YEAR_1_MS = -62_135_596_800_000
+_YEAR_BELOW_100 = re.compile(r"(?:\s|[A-Za-z]-)00\d\d\b(?!:)")  # "+0000" is no year
 # Abbreviations are ambiguous; these are what English-language wires mean by them. Unknown ones count as UTC.
 _HOURS_OF_ZONE = {
     "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "ET": -5,
@@ -38,9 +41,19 @@ def parse_date(value: Any, formats: Sequence[str] = ("auto",), zone: tzinfo = UT
     """
     for name in formats:
         milliseconds = _parse_as(name, value, zone)
-        if milliseconds is not None and 0 <= milliseconds < LATEST_MS:
+        if milliseconds is not None and is_plausible(milliseconds):
             return milliseconds
     return None
+
+
+def is_plausible(milliseconds: int) -> bool:
+    """Whether something may have been published then: from 1970 to 2099."""
+    return 0 <= milliseconds < LATEST_MS
+
+
+def read_date(value: Any) -> int | None:
+    """Returns what `parse_date` makes of `value`, but of any year: None says that it is no date."""
+    return _parse_as("auto", value, UTC)
 
 
 def _parse_as(name: str, value: Any, zone: tzinfo) -> int | None:
@@ -80,7 +93,7 @@ def _bare_number(number: int | float) -> int | None:
         return None
     if number >= _EARLIEST_BARE_US:
         return int(number) // 1000
-    return int(number) if number >= _EARLIEST_BARE_MS else int(number * 1000)
+    return int(number) if number >= EARLIEST_BARE_MS else int(number * 1000)
 
 
 def _read_text(text: str, zone: tzinfo) -> int | None:
@@ -94,6 +107,8 @@ def _read_text(text: str, zone: tzinfo) -> int | None:
         pass
     if text.isascii() and text.replace(".", "", 1).isdigit():
         return None  # dateutil would see a day in any number
+    if _YEAR_BELOW_100.search(text):
+        return _YEAR_1_MS  # parsers count such years from 1900 or 2000; written with four digits they are meant
     return _read_mail_date(text, zone) or _read_freely(text, zone)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from streams.feeds.dates import EARLIEST_BARE_MS
 from streams.text.clean import clean_text
 
 __all__ = ["MOST_ENTRIES", "Document", "RawEntry", "RawFeed", "finished"]
@@ -71,9 +72,14 @@ def _record(entry: RawEntry, url: str) -> dict[str, str | int | None]:
         "title": (entry.title if entry.title.strip() else _title_of(entry.text))[:_MOST_TITLE],
         "text": entry.text[:_MOST_TEXT],
         "url": _absolute(entry, url)[:_MOST_OTHER],
-        "published": entry.published_ms,
+        "published": _number_of_date(entry.published_ms),
         "language": entry.language and entry.language[:_MOST_LANGUAGE],
     }
+
+
+def _number_of_date(published_ms: int | None) -> int | None:
+    """None for one of 1970 to 1973, which no feed means: the mapper takes a number so small for seconds."""
+    return published_ms if published_ms is not None and published_ms >= EARLIEST_BARE_MS else None
 
 
 def _title_of(text: str) -> str:

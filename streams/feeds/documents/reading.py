@@ -1,7 +1,7 @@
 """One RSS or Atom document -> its entries.
 
-    bytes ── no entity declarations ──┬── well_formed ──┬── Document, oldest first
-                                      └── feedparser ───┴── Reject: unsafe_xml, bad_feed
+    bytes ── no entity declarations ── references ──┬── well_formed ──┬── Document, oldest first
+                                                    └── feedparser ───┴── Reject: unsafe_xml, bad_feed
 
 feedparser removes the document type before it parses; declarations of entities are refused here nevertheless, as no
 feed needs them and every XML bomb does.
@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.errors import Reject
-from streams.feeds.dates import parse_date
+from streams.feeds.dates import is_plausible, read_date
 from streams.feeds.documents.document import MOST_ENTRIES, Document, RawEntry, RawFeed, finished
+from streams.feeds.documents.references import corrected_references
 from streams.feeds.documents.well_formed import read_well_formed
 
 __all__ = ["parse_document", "read_any"]
@@ -43,10 +44,11 @@ def parse_document(
     plain = body.replace(b"\0", b"")
     if _ENTITY.search(plain):
         raise Reject("unsafe_xml", "the document declares entities; a feed needs none")
+    body = corrected_references(body)
     try:
         raw = read_well_formed(body, headers)
         if raw is None:
-            _check_tags(plain)
+            _check_tags(body.replace(b"\0", b""))
             raw = read_any(body, headers)
     except (Reject, MemoryError):
         raise
@@ -95,13 +97,16 @@ def _entry(entry: dict[str, Any], language: Any) -> RawEntry:
 
 
 def _published_ms(entry: dict[str, Any]) -> int | None:
-    """The entry's date: as we read it everywhere, else as feedparser does, which knows more forms."""
+    """The entry's date: as we read it everywhere, else as feedparser does, which knows more forms.
+
+    A date that no publication has counts as absent. feedparser is not asked for it: of the year 0001 it makes 2001.
+    """
     for name in ("published", "updated", "created"):
         # feedparser's own get() answers for absent names with others, and warns.
-        ours = parse_date(dict.get(entry, name))
-        read = dict.get(entry, f"{name}_parsed")
-        if ours is not None:
-            return ours
-        if read is not None:
-            return calendar.timegm(read) * 1000
+        read_ms = read_date(dict.get(entry, name))
+        theirs = dict.get(entry, f"{name}_parsed")
+        if read_ms is None and theirs is not None:
+            read_ms = calendar.timegm(theirs) * 1000
+        if read_ms is not None and is_plausible(read_ms):
+            return read_ms
     return None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 from xml.parsers import expat
 
-from streams.feeds.dates import parse_date
+from streams.feeds.dates import is_plausible, read_date
 from streams.feeds.documents.document import RawEntry, RawFeed
 
 __all__ = ["read_well_formed"]
@@ -276,10 +276,10 @@ def _is_scope(attribute: str) -> bool:
 def _published_ms(entry: Mapping[str, str]) -> int | None:
     for name in ("published", "updated"):
         text = entry.get(name)
-        read = parse_date(text)
-        if read is not None:
-            return read
-        if text:
+        read_ms = read_date(text)
+        if read_ms is not None and is_plausible(read_ms):
+            return read_ms
+        if text and read_ms is None:
             raise _GiveUp  # feedparser knows more forms
     return None
 

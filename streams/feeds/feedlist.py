@@ -11,6 +11,7 @@ feeds:
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,14 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import yaml
 
 from streams.errors import SettingsError
 
-__all__ = ["Feed", "load_feeds"]
+__all__ = ["Feed", "load_feeds", "read_feeds"]
 
 _KEYS = ("url", "name", "interval_seconds", "language", "headers")
 _SHORTEST_INTERVAL_SECONDS = 10
+_LONGEST_HOST = 253
+_LABEL = re.compile("[A-Za-z0-9_-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,34 @@ class Feed:
 
 
 def load_feeds(path: str | Path) -> tuple[Feed, ...]:
-    """Reads and checks the list; raises `SettingsError` naming the file, the entry, the key and the fix."""
+    """Reads and checks the list; raises `SettingsError` naming the file, each wrong entry, its key and the fix."""
+    feeds, problems = read_feeds(path)
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return feeds
+
+
+def read_feeds(path: str | Path) -> tuple[tuple[Feed, ...], tuple[str, ...]]:
+    """Returns the feeds that can be used, and what is wrong with the others; raises `SettingsError` if none is listed.
+
+    Of feeds with the same address or name the first is used.
+    """
+    found: list[Feed] = []
+    problems: list[str] = []
+    for number, entry in enumerate(_entries(path), start=1):
+        try:
+            found.append(_feed(entry, f"feeds {path}, entry {number}"))
+        except SettingsError as error:
+            problems.append(str(error))
+    for what in ("url", "name"):
+        for value, count in Counter(getattr(feed, what) for feed in found).items():
+            if count > 1:
+                problems.append(f"feeds {path}: {what} {_shown(value)!r} is used {count} times; give each its own")
+        found = list({getattr(feed, what): feed for feed in reversed(found)}.values())[::-1]
+    return tuple(found), tuple(problems)
+
+
+def _entries(path: str | Path) -> list[Any]:
     try:
         document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -49,13 +80,7 @@ def load_feeds(path: str | Path) -> tuple[Feed, ...]:
         raise SettingsError(f"feeds {path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or set(document) != {"feeds"} or not isinstance(document["feeds"], list):
         raise SettingsError(f"feeds {path}: expected the one key 'feeds' with a list of entries with url and name")
-    feeds = tuple(_feed(entry, f"feeds {path}, entry {n}") for n, entry in enumerate(document["feeds"], start=1))
-    for what, values in (("url", [feed.url for feed in feeds]), ("name", [feed.name for feed in feeds])):
-        value, count = next(iter(Counter(values).most_common(1)), ("", 0))
-        if count > 1:
-            shown = value.partition("?")[0]  # a query may hold a key
-            raise SettingsError(f"feeds {path}: {what} {shown!r} stands there {count} times; give each its own name")
-    return feeds
+    return document["feeds"]
 
 
 def _feed(entry: Any, where: str) -> Feed:
@@ -77,16 +102,27 @@ def _feed(entry: Any, where: str) -> Feed:
 
 
 def _url(value: Any, where: str) -> str:
-    if isinstance(value, str) and value.startswith(("http://", "https://")) and _host(value):
-        return value
-    raise SettingsError(f"{where}: url must be an http:// or https:// address, got {value!r}")
-
-
-def _host(url: str) -> str | None:
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{where}: url must be an http:// or https:// address, got {value!r}")
     try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+        port, host = urlsplit(value).port, httpx.URL(value).raw_host.decode("ascii")
+    except (ValueError, httpx.InvalidURL) as error:
+        raise SettingsError(f"{where}: url {_shown(value)!r} cannot be asked: {error}") from None
+    if port == 0 or not _is_host(host):
+        raise SettingsError(f"{where}: url {_shown(value)!r} has no host or port that can exist")
+    return value
+
+
+def _shown(url: str) -> str:
+    """Without user, password and query, which may hold a key."""
+    return re.sub("//[^/@]*@", "//", url.partition("?")[0])
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an address, or a name of labels that the DNS may hold (RFC 1035, section 2.3.4)."""
+    if ":" in host:  # IPv6, which was parsed
+        return True
+    return len(host) <= _LONGEST_HOST and all(map(_LABEL.fullmatch, host.removesuffix(".").split(".")))
 
 
 def _text(value: Any, key: str, where: str) -> str | None:

@@ -270,8 +270,17 @@ def test_the_list_of_feeds(tmp_path: Path) -> None:
         ("feeds: [{url: http://a, interval_seconds: true}]", "at least 10"),
         ("feeds: [{url: http://a, headers: {a: 1}}]", "headers"),
         ("feeds: [{url: http://a, name: ''}]", "name must be a text"),
-        ("feeds: [{url: http://a}, {url: http://a, name: b}]", "url 'http://a' stands there 2 times"),
-        ("feeds: [{url: http://a, name: n}, {url: http://b, name: n}]", "name 'n' stands there 2 times"),
+        ("feeds: [{url: http://a}, {url: http://a, name: b}]", "url 'http://a' is used 2 times"),
+        ("feeds: [{url: http://a, name: n}, {url: http://b, name: n}]", "name 'n' is used 2 times"),
+        ("feeds: [{url: 'http://a:99999/x?key=k'}]", "url 'http://a:99999/x' cannot be asked: Port out of range"),
+        ("feeds: [{url: 'http://a:b/'}]", "cannot be asked"),
+        ("feeds: [{url: 'http://999.1.1.1/'}]", "cannot be asked"),
+        ("feeds: [{url: 'http://a:0/'}]", "no host or port that can exist"),
+        ("feeds: [{url: 'http://a b/'}]", "no host or port that can exist"),
+        ("feeds: [{url: 'http://u:secret@a..b/'}]", "url 'http://a..b/' has no host or port that can exist"),
+        (f"feeds: [{{url: 'http://{'a' * 64}.example/'}}]", "no host or port that can exist"),
+        ("feeds: [{url: 'http://'}]", "no host or port that can exist"),
+        ("feeds: [{url: ftp://a}, {url: http://b, interval_seconds: 1}]", "entry 2: interval_seconds"),
         ("feeds: [", "not valid YAML"),
     ],
 )
@@ -282,6 +291,15 @@ def test_mistakes_in_the_list_are_named(tmp_path: Path, text: str, words: str) -
         load_feeds(path)
     assert words in str(caught.value)
     assert "feeds.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["a", "a.example.", "127.0.0.1:8080", "[::1]:80", "b\u00fccher.example", "x_y.example"]
+)
+def test_hosts_that_can_exist_are_taken(tmp_path: Path, host: str) -> None:
+    (tmp_path / "feeds.yaml").write_text(f"feeds: [{{url: 'http://{host}/rss'}}]")
+    (feed,) = load_feeds(tmp_path / "feeds.yaml")
+    assert feed.url == f"http://{host}/rss"
 
 
 def test_a_list_that_is_not_there(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ class FeedPoller:
         return document
 
     def _ended_ms(self, now_ms: int) -> int:
-        """The time now of a poll that began at `now_ms`: a document may take longer to parse than its feed's interval."""
+        """The time now, of a poll that began at `now_ms`: parsing may take longer than the feed's interval."""
         return now_ms + int((self._monotonic() - self._begun) * 1000)
 
     def _count_costly(self, was_costly: bool) -> None:

@@ -1,4 +1,4 @@
-"""The same alerts, scores and counts as before, on the sample feed: by digests.
+"""The same alerts, scores and counts as before, on the sample feed and on news of a bank run: by digests.
 
 A digest that changes is a change of what moodwire finds. Where that is meant, write down the new one and say why; the
 events of `play_file` show what became another. `play_file` takes seconds, so it is also how an idea is tried.
@@ -6,6 +6,7 @@ events of `play_file` show what became another. `play_file` takes seconds, so it
 
 from __future__ import annotations
 
+import gzip
 import json
 from importlib import resources
 from pathlib import Path
@@ -32,3 +33,11 @@ async def test_the_sample_feed_gives_what_it_gave(tmp_path: Path) -> None:
     write_sample(feed)
     found = await facts(feed, Path(str(resources.files("streams.sample") / "watchlists.yaml")))
     assert found == FACTS["sample"]
+
+
+async def test_the_weeks_of_a_bank_run_give_what_they_gave(tmp_path: Path, shared_data: Path) -> None:
+    march, watchlists = tmp_path / "march.ndjson", tmp_path / "watchlists.yaml"
+    watchlists.write_text("watchlists: [{name: svb, names: [Silicon Valley Bank, SVB], tickers: [SIVB]}]")
+    with gzip.open(shared_data / "streams" / "rss_svb_2023-02_2023-04.ndjson.gz") as lines:
+        march.write_bytes(b"".join(line for line in lines if b'"2023-03-0' in line[:30] or b'"2023-03-1' in line[:30]))
+    assert await facts(march, watchlists) == FACTS["svb"]

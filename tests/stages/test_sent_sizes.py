@@ -20,7 +20,7 @@ from streams.stages.reader import TextReader
 from streams.stages.scored_records import scored_send
 from streams.text.watchlists import Watchlist
 from streams.topics import CUT_HEADER
-from tests.stages.finance_items import sentiment
+from tests.stages.finance_items import counted, sentiment
 from tests.stages.test_score_stage import PROFILE, TOPICS, make_stage, news, record, run_of
 
 WIDE = "\U0001f642"  # four bytes
@@ -29,12 +29,13 @@ BAD = {"sentiment": sentiment("negative", 0.8, 0.1, 0.1)}
 
 def scored(offset: int, entities: int, length: int = 24, text: str = "") -> Scored:
     names = [f"{number:04d}".ljust(length, "x") for number in range(offset, offset + entities)]
-    return Scored(
+    item = Scored(
         news=News(id=f"{offset:032d}", content="c", title="t", text=text, source="s", seen_ms=offset),
         position=Position("e", 0, offset), scored_ms=1, language="en", heads=BAD, series={},
         entities=tuple(EntityMention(name, name, 1.0) for name in names), watchlists=(), story=Story("s"),
         signature=f"{offset:016x}", model="m", model_version="1",
     )  # fmt: skip
+    return counted(item)
 
 
 def sends_of(items: Sequence[Scored], targets: int) -> list[Send]:
@@ -79,9 +80,8 @@ def test_an_item_counts_in_so_many_series_that_its_records_fit() -> None:
     extra = {"x": WIDE * 16_000}
     item = reader.read(News(id="i", content="c", title="Acme", source="s", seen_ms=1, entities=given_names))
     assert (len(item.entities), len(item.watchlists)) == (64, WATCHLISTS_PER_ITEM)
-    whole = msgspec.structs.replace(
-        scored(0, ENTITIES_PER_ITEM, 100, text=text), watchlists=item.watchlists, entities=item.entities * 2
-    )
+    plain = scored(0, ENTITIES_PER_ITEM, 100, text=text)
+    whole = counted(msgspec.structs.replace(plain, watchlists=item.watchlists, entities=item.entities * 2))
     whole.news.extra = extra
     assert max(record_bytes(send) for send in sends_of([whole], 1)) <= RECORD_BYTES
     assert record_bytes(scored_send("scored", whole)) <= RECORD_BYTES

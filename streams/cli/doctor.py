@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from pydantic import SecretStr
@@ -18,21 +21,30 @@ from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.observe.logs import shown
 from streams.process import seconds_since_start
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
+from streams.settings.loading import usable_settings
 
 DEADLINE_SECONDS = 8.0
 """From the start of the process, so that doctor ends within 10 s when nothing answers, on a slow machine too."""
 
 _LEAST_SECONDS = 3.0
 
+_LIBRARIES = ("kafka", "kafka.net.selector", "aiokafka", "elastic_transport", "elastic_transport.node_pool", "asyncio")
 _MARKS = {State.OK: "[green]ok[/]     ", State.WARNING: "[yellow]warning[/]", State.WRONG: "[bold red]wrong[/]  "}
 
 
-def doctor(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
-    settings = load_settings(namespace=namespace)
-    checks = checks_of(settings)
+def doctor(
+    namespace: NamespaceOption = None,
+    feed: Annotated[
+        list[str] | None, typer.Option("--feed", help="Try only this feed, by its name; may be given more than once.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    settings, problems = usable_settings(namespace=namespace)
+    checks = feed_checks(settings, feed) if feed else checks_of(settings)
     seconds = max(_LEAST_SECONDS, DEADLINE_SECONDS - seconds_since_start())
-    findings = run_checks(checks, settings, seconds)
+    with _quiet_libraries():
+        findings = [*map(_of_setting, problems), *_besides(problems, run_checks(checks, settings, seconds))]
     if json:
         print_json({"settings": _shown(settings), "findings": findings})
     else:
@@ -48,6 +60,29 @@ def checks_of(settings: Settings) -> list[Check]:
 
         checks += [Check(name, ask) for name, ask in KAFKA_CHECKS.items()]
     return checks
+
+
+def _of_setting(problem: str) -> Finding:
+    return Finding("settings", "", shown(problem), fix="correct it; the other checks take it for unset where they can")
+
+
+def _besides(problems: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:
+    """Without those that only repeat what is wrong with a setting."""
+    return [finding for finding in findings if finding.problem not in {shown(problem) for problem in problems}]
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keeps the log lines of clients out: what they report is in the findings, in words."""
+    loggers = [logging.getLogger(name) for name in _LIBRARIES]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level if not one_hangs() else logging.CRITICAL + 1)
 
 
 def _leave(code: int) -> None:

@@ -2,7 +2,7 @@
 
 Check ── a daemon thread each ──┬─ text ─────────────────────► ok, or a warning after `WARNING`
                                 ├─ an error of ours, OSError ► wrong, with the fix
-                                └─ nothing by the deadline ──► wrong: no answer; a warning where it was not tried
+                                └─ nothing by the deadline ──► what `late` knows, else wrong: no answer
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class Finding:
 class Check:
     """`ask` says what it found, or raises what is wrong; `fix` is shown where something is.
 
-    `late` is asked at the deadline: why nothing is known yet, or "" where no answer is an answer.
+    `late` gives the finding of a check without an answer at the deadline; None: it is wrong not to answer.
     """
 
     name: str
     ask: Callable[[Settings], str]
     fix: str = ""
-    late: Callable[[], str] = str
+    late: Callable[[], Finding | None] = lambda: None
 
     def finding(self, settings: Settings) -> Finding:
         """What the check found; takes as long as that takes."""
@@ -93,10 +93,7 @@ def run_checks(checks: Sequence[Check], settings: Settings, seconds: float) -> l
 
 
 def _without_answer(check: Check, seconds: float) -> Finding:
-    late = check.late()
-    if late:
-        return Finding(check.name, "", warning=late, fix="call doctor again, when this machine is less busy")
-    return Finding(check.name, "", f"no answer within {seconds:.2g} s", fix=check.fix)
+    return check.late() or Finding(check.name, "", f"no answer within {seconds:.2g} s", fix=check.fix)
 
 
 def one_hangs() -> bool:

@@ -22,12 +22,22 @@ from streams.settings.source import values_of_file
 from streams.settings.wanted import is_secret, wanted
 from streams.topics import NamedTopics
 
-__all__ = ["Loaded", "Origin", "Source", "WrongSettings", "load_settings", "read_settings", "with_file"]
+__all__ = [
+    "Loaded",
+    "Origin",
+    "Source",
+    "WrongSettings",
+    "load_settings",
+    "read_settings",
+    "usable_settings",
+    "with_file",
+]
 
 log = structlog.get_logger(__name__)
 
 _OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "MOODWIRE_SHARED_DATA"})
 _PREFIX = variable_of("prefix")
+_OF_TOPICS = ("news_topic", "scored_topic", "alerts_topic", "rejects_topic")  # the settings that are checked as a whole
 _IN_QUOTES = {"string_type": ", in quotes"}  # what YAML takes for a number or a date
 _warned: set[Path] = set()
 
@@ -80,6 +90,32 @@ def load_settings(**options: object) -> Settings:
             in_use=str(settings.data_dir),
         )
     return settings
+
+
+def usable_settings(**options: object) -> tuple[Settings, tuple[str, ...]]:
+    """Returns settings to look at what else is wrong, and every problem; values that are refused count as unset.
+
+    Settings that only contradict each other keep their values. Raises SettingsError where nothing can be left out.
+    """
+    try:
+        return load_settings(**options), ()
+    except WrongSettings as wrong:
+        given = {name: value for name, value in options.items() if value is not None}
+        return _without_refused(given), wrong.problems
+
+
+def _without_refused(given: Mapping[str, object]) -> Settings:
+    path = find_settings_file(os.environ)
+    file = read_settings_file(path, Settings.model_fields) if path else None
+    kept: dict[str, object] = dict(given)
+    with values_of_file(file.values if file else {}):
+        for _ in range(len(Settings.model_fields)):
+            try:
+                return _settings(kept)
+            except ValidationError as error:
+                refused = {str(issue["loc"][0]) for issue in error.errors() if issue["loc"]} or set(_OF_TOPICS)
+                kept |= {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in refused}
+    raise SettingsError("settings cannot be used, and their defaults cannot either")
 
 
 def read_settings(**options: object) -> Loaded:

@@ -144,7 +144,7 @@ def check_url(url: str) -> None:
     """Raises SettingsError for a URL that is neither broker's."""
     if is_kafka(url):
         bootstrap_of(url)
-    else:
-        from streams.transport.sqlite.broker import broker_path
+        return
+    from streams.transport.sqlite.broker import broker_path
 
-        broker_path(url)
+    broker_path(url)

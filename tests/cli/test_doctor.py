@@ -17,10 +17,11 @@ import pytest
 
 from streams.cli.doctor import DEADLINE_SECONDS, checks_of
 from streams.cli.doctor_checks import ANSWER_SECONDS, Check, Finding, State, run_checks
-from streams.cli.doctor_feeds import feed_checks
+from streams.cli.doctor_feeds import _Trial, feed_checks
 from streams.cli.doctor_files import _stand_in
 from streams.errors import SettingsError
 from streams.existing import known_namespaces
+from streams.feeds.feedlist import Feed
 from streams.settings import Settings, load_settings
 from tests.cli.test_asking_creates_nothing import called, nowhere
 from tests.cli.test_commands import moodwire
@@ -246,11 +247,56 @@ def test_a_healthy_feed_is_found_well_beside_dead_ones_with_one_parser(
     assert len(started) == 1
 
 
-def test_what_was_not_tried_in_time_is_a_warning(tmp_path: Path) -> None:
-    with black_hole() as silent:
-        checks = feed_checks(Settings(data_dir=tmp_path, feeds=feeds_file(tmp_path, silent=silent)))
-        (_, feed) = run_checks(checks, Settings(), 0.0)
-    assert (feed.state, feed.warning) == (State.WARNING, "not tried in time")
+def test_what_was_never_asked_is_a_warning_and_what_did_not_answer_is_wrong(tmp_path: Path) -> None:
+    trial = _Trial([Feed("http://127.0.0.1/a", name) for name in ("not asked", "asked", "unread")])
+    trial._asked |= {"asked": time.monotonic() - 3, "unread": time.monotonic() - 1}
+    trial._answered.add("unread")
+    never, asked, unread = (trial.late(feed)() for feed in trial.feeds)
+    assert (never.state, never.warning) == (State.WARNING, "not tried in time")
+    assert never.fix == "`moodwire doctor --feed 'not asked'` tries it alone"
+    assert (asked.state, asked.problem) == (State.WRONG, "asked 3.0 s ago, no answer yet")
+    assert (unread.state, unread.problem) == (State.WRONG, "it answered, and was not read in time")
+
+
+def test_feeds_can_be_tried_alone(nowhere: Path) -> None:
+    with feed_server(FEED) as good, closed_port() as closed:
+        settings = load_settings(feeds=feeds_file(nowhere, good=good, closed=closed))
+        (check,) = feed_checks(settings, ["good"])
+        assert check.finding(settings).state is State.OK
+    with pytest.raises(SettingsError, match="no usable feed is called 'god'"):
+        feed_checks(settings, ["god"])
+
+
+def test_each_mistake_in_the_list_of_feeds_is_a_finding_and_the_others_are_tried(nowhere: Path) -> None:
+    entries = [{"url": f"http://127.0.0.1:{port}/rss", "name": f"f{port}"} for port in (1, 99999, 0)]
+    (nowhere / "feeds.yaml").write_text(json.dumps({"feeds": entries}))
+    checks = feed_checks(load_settings(feeds=nowhere / "feeds.yaml"))
+    assert [check.name for check in checks] == ["feeds", "feeds", "feed f1"]
+    findings = [check.finding(Settings()) for check in checks[:2]]
+    assert ["entry 2" in findings[0].problem, "entry 3" in findings[1].problem] == [True, True]
+
+
+def test_every_wrong_setting_is_a_finding_beside_the_other_checks(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOODWIRE_PARTITIONS", "many")
+    monkeypatch.setenv("MOODWIRE_HTTP_PORT", "-3")
+    monkeypatch.setenv("MOODWIRE_BROKER_URL", "foo://u:secret@host")
+    monkeypatch.setenv("MOODWIRE_NAMESPACES", "x")
+    monkeypatch.setenv("MOODWIRE_WATCHDOG_URL", "https://127.0.0.1:99999/x")
+    code, said = called("doctor")
+    assert code == 1
+    wrong = [line for line in said.splitlines() if line.startswith("wrong")]
+    assert len([line for line in wrong if "settings: " in line]) >= 2
+    for words in ("MOODWIRE_PARTITIONS='many'", "MOODWIRE_HTTP_PORT='-3'", "MOODWIRE_NAMESPACES", "watchdog"):
+        assert len([line for line in wrong if words in line]) == 1, words
+    assert "ok      data folder" in said
+    monkeypatch.delenv("MOODWIRE_PARTITIONS")
+    monkeypatch.delenv("MOODWIRE_HTTP_PORT")
+    _, said = called("doctor")
+    (broker,) = [line for line in said.splitlines() if line.startswith("wrong") and "foo://" in line]
+    assert "neither sqlite:///absolute/path/broker.db nor kafka://host:port" in broker
+    assert "secret" not in broker
 
 
 # -- checks side by side

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,10 @@ def broker_path(url: str) -> Path:
     """The file of `sqlite:///absolute/path`; raises SettingsError for any other URL."""
     scheme, separator, path = url.partition("://")
     if scheme != "sqlite" or not separator or not path.startswith("/") or path == "/":
-        raise SettingsError(f"broker: {url!r} is not sqlite:///absolute/path/broker.db")
+        hidden = re.sub(r"//[^/]*@", "//…@", url)
+        raise SettingsError(
+            f"broker: {hidden!r} is neither sqlite:///absolute/path/broker.db nor kafka://host:port[,host:port…]"
+        )
     return Path(path).resolve()
 
 

@@ -7,8 +7,10 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 from models import load_artifact, processor_report
@@ -28,10 +30,23 @@ from streams.text.watchlists import load_watchlists
 
 __all__ = ["FILE_CHECKS"]
 
+_reading = threading.Lock()
 _LEAST_FREE_BYTES = 100 << 20  # below, SQLite's logs soon fail
 _LITTLE_FREE_BYTES = 1 << 30  # about a million items
 
 
+def _one_at_a_time(ask: Callable[[Settings], str]) -> Callable[[Settings], str]:
+    """For checks that read the same files: msgspec describes a type at its first use, and crashes if two threads do."""
+
+    @wraps(ask)
+    def asked(settings: Settings) -> str:
+        with _reading:
+            return ask(settings)
+
+    return asked
+
+
+@_one_at_a_time
 def _processor(settings: Settings) -> str:
     folders = artifact_folders(load_profile(settings.profile))
     if not folders:
@@ -45,11 +60,13 @@ def _processor(settings: Settings) -> str:
     )
 
 
+@_one_at_a_time
 def _classifier(settings: Settings) -> str:
     artifacts = map(load_artifact, sorted(set(artifact_folders(load_profile(settings.profile)).values())))
     return ", ".join(f"{one.name} {one.version}" for one in artifacts) or "none: items are archived unscored"
 
 
+@_one_at_a_time
 def _profile(settings: Settings) -> str:
     profile = load_profile(settings.profile)
     config = alert_config(settings, profile)
@@ -113,6 +130,7 @@ def _namespace(settings: Settings) -> str:
     return f"{settings.namespace} does not exist yet, the first run makes it{warning}"
 
 
+@_one_at_a_time
 def _models(settings: Settings) -> str:
     added = [entry for entry in registry_of(settings).entries() if entry.where == "added"]
     names = ", ".join(f"{entry.name} {entry.version}" for entry in added)

@@ -6,11 +6,12 @@ Ctrl-C or SIGTERM before it was done; `run`, which is meant to be stopped, ends 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -18,6 +19,8 @@ from streams.cli.lazy import add_lazy
 from streams.process import note_start, one_heap
 
 __all__ = ["app", "main"]
+
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO, errno.EDQUOT})
 
 app = typer.Typer(
     name="moodwire",
@@ -30,7 +33,8 @@ for _name, _help in {
     "demo": "Play the sample feed: two weeks of news, two crises. Needs no server, and ends in under two minutes.",
     "run": "Run the pipeline until SIGTERM or Ctrl-C, which finish what is in hand: feeds, score, watch, deliver.",
     "replay": "Play a file of news (NDJSON or CSV, plain or .gz; - is standard input) through the pipeline. "
-    "Killed and started again it goes on at its line; the same file again changes nothing.",
+    "Killed and started again it goes on at its line; the same file again changes nothing. "
+    "Standard input is not recognised when it comes again: name a new namespace ([bold]--into[/]) to repeat it.",
     "score": "Score a text, or with [bold]-[/] every line of standard input: heads, entities, watchlists.",
     "archive": "Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
     "rejects": "Records that could not be processed: look at them, send them again.",
@@ -105,12 +109,23 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+            _end_unwritable(error)
         if not _is_ours(error):
             raise
         from streams.cli.output import errors, foreign
 
         errors.print(f"[bold red]error:[/] {foreign(_masked(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _end_unwritable(error: OSError) -> NoReturn:
+    """Ends with one line. What is left in the buffer of standard output goes nowhere, so that no flush fails."""
+    from streams.cli.output import errors
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    errors.print(f"[bold red]error:[/] cannot write the output: {error.strerror}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def _is_ours(error: Exception) -> bool:

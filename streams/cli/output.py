@@ -9,18 +9,26 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from streams.errors import MoodwireError
 from streams.terminal import Terminal, foreign, json_line
 
-__all__ = ["console", "counted", "errors", "foreign", "print_json", "progress_bar", "utc"]
+__all__ = ["console", "counted", "errors", "foreign", "print_json", "progress_bar", "require_output", "utc"]
 
 console = Terminal()
 errors = Terminal(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on one line of standard output."""
+    """One JSON document on one line of standard output; raises `MoodwireError` if that is closed."""
+    require_output()
     sys.stdout.write(json_line(value) + "\n")
     sys.stdout.flush()
+
+
+def require_output() -> None:
+    """Raises `MoodwireError` if standard output is closed: what is printed would be lost without a word."""
+    if sys.stdout is None:
+        raise MoodwireError("standard output is closed: nothing can be printed")
 
 
 def progress_bar(*, quiet: bool = False) -> Progress:

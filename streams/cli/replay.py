@@ -24,7 +24,13 @@ from streams.text.profile import load_profile
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="The file, oldest items first; - for standard input.", allow_dash=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="The file, oldest items first; - for standard input, which is not recognised when it comes again.",
+            allow_dash=True,
+        ),
+    ],
     into: IntoOption = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as possible.", min=0)] = 0.0,
     field_map: FieldMapOption = None,
@@ -120,6 +126,7 @@ def _as_json(report: ReplayReport) -> dict[str, object]:
         "unscored": report.unscored,
         "waiting": report.waiting,
         "alerts": report.alerts,
+        "notifications_waiting": report.unsent,
     }
 
 
@@ -135,6 +142,7 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
             f"{sum(report.unscored.values()):,} items are archived and not scored, since no classifier speaks their "
             f"language: {counted(report.unscored)}."
         )
+    yield from _unsent(report)
     if report.progress.trailing:
         yield "Warning: bytes that are not gzip's follow the compressed data; they were left out, as gzip does."
     if report.progress.moved:
@@ -154,6 +162,12 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
         )
     elif not report.archived:
         yield "Nothing was archived: the file holds no record that can be used."
+
+
+def _unsent(report: ReplayReport) -> Iterator[str]:
+    for channel, count in sorted(report.unsent.items()):
+        said = "1 notification waits" if count == 1 else f"{count:,} notifications wait"
+        yield f"{said} for {channel}; `moodwire run --replay -n {report.namespace} --stage deliver` sends them."
 
 
 def _show_unknown(error: FieldsUnknown, file: Path, settings: Settings, *, json: bool) -> None:

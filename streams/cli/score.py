@@ -13,8 +13,8 @@ import typer
 
 from streams.classifiers import classifiers_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
-from streams.cli.output import console, counted, errors, foreign, print_json
-from streams.errors import Reject
+from streams.cli.output import console, counted, errors, foreign, print_json, require_output
+from streams.errors import MoodwireError, Reject
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.library.scoring import record_of
 from streams.records import EntityMention, HeadScore
@@ -33,6 +33,7 @@ def score(
     watchlists: WatchlistsOption = None,
     json: JsonOption = False,
 ) -> None:
+    require_output()
     settings = load_settings(profile=profile, watchlists=watchlists)
     chosen = load_profile(settings.profile)
     reader = TextReader.build(chosen, gazetteer=settings.gazetteer, watchlists=settings.watchlists)
@@ -71,6 +72,8 @@ def _read(reader: TextReader, line: str) -> ReadItem:
 
 
 def _standard_input() -> Iterator[str]:
+    if sys.stdin is None:
+        raise MoodwireError("standard input is closed: no text can be read")
     for line in sys.stdin.buffer:
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         if text.strip():

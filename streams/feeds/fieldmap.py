@@ -29,6 +29,7 @@ from streams.feeds.extra import bounded_extra, is_bounded
 from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
+from streams.text.clean import escaped_url, plain_line
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -106,8 +107,8 @@ def _is_sound(news: News) -> bool:
         and "\0" not in text
         and "\0" not in news.id
         and "\0" not in news.content
-        and "\0" not in news.source
-        and "\0" not in (news.language or "")
+        and plain_line(news.source) == news.source
+        and plain_line(news.language or "") == (news.language or "")
         and (not news.url or (_link(news.url) == news.url and "\0" not in news.url))
         and (not news.entities or _are_names(news.entities))
         and (not news.extra or is_bounded(news.extra))
@@ -135,7 +136,7 @@ def to_news(raw: Mapping[str, Any], fieldmap: FieldMap, *, seen_ms: int | None, 
     title, title_path = _title(raw, rules["title"], used)
     text = _first_text(raw, rules["text"], used, TEXT_LIMIT, besides=title_path)
     address = _first_text(raw, rules["url"], used, _ID_LIMIT)
-    source = _first_text(raw, rules["source"], used, _NAME_LIMIT) or _host(address)
+    source = plain_line(_first_text(raw, rules["source"], used, _NAME_LIMIT)) or plain_line(_host(address))
     if not source:
         raise Reject("no_source", "no field names the publisher; add 'source: {value: NAME}' to the field map")
     own_id = _first_text(raw, rules["id"], used, _ID_LIMIT)
@@ -150,7 +151,7 @@ def to_news(raw: Mapping[str, Any], fieldmap: FieldMap, *, seen_ms: int | None, 
         seen_ms=seen,
         url=_link(address),
         published_ms=published,
-        language=_first_text(raw, rules["language"], used, _LANGUAGE_LIMIT) or None,
+        language=plain_line(_first_text(raw, rules["language"], used, _LANGUAGE_LIMIT)) or None,
         entities=_entities(raw, rules["entities"], used),
         extra=bounded_extra(raw, used, fieldmap.extra),
     )
@@ -273,7 +274,8 @@ def _host(address: str) -> str:
 
 def _link(address: str) -> str:
     """Only what a reader may safely click; another address still tells items apart, in the id."""
-    return address if address.startswith(("https://", "http://")) and len(address) <= _URL_LIMIT else ""
+    link = escaped_url(address)
+    return link if link.startswith(("https://", "http://")) and len(link) <= _URL_LIMIT else ""
 
 
 def _published(raw: Mapping[str, Any], rule: Rule, used: set[str]) -> int | None:

@@ -72,6 +72,8 @@ class Input:
         self.path = str(path)
         self.name = "stdin"
         self.total_bytes: int | None = None
+        if self.path == "-" and sys.stdin is None:
+            raise SettingsError("standard input is closed: give a file")
         if self.path == "-":
             self._file: BinaryIO = sys.stdin.buffer
         else:

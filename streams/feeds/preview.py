@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from streams.errors import Reject, SettingsError
+from streams.feeds.dates import parse_date
 from streams.feeds.fieldmap import FieldMap, dated_ms, to_news
 from streams.feeds.guessing import GuessedMap, fields_of, guess_fieldmap
 from streams.feeds.lines import Entry, Line
@@ -20,6 +21,8 @@ __all__ = ["FieldsUnknown", "FileUnusable", "check_table", "previewed"]
 
 _LOOKED_AT = 200  # entries
 _FEWEST_OF_ANOTHER_ENCODING = 3  # lines; fewer are slips of a source
+
+_FEWEST_DIGITS_OF_A_DATE = 5
 
 _KINDS = (  # how files that are no text begin, what they are, and how they become text
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or save the sheet as CSV (UTF-8)"),
@@ -79,8 +82,19 @@ def _check_records(first: Sequence[Entry], fieldmap: FieldMap, name: str) -> Non
             return
         problems[problem] = problems.get(problem, 0) + 1
     worst = max(problems, key=lambda problem: problems[problem])
+    if first[0].line > 1 and any(map(_is_data, records[0])):  # a table's first record follows its header
+        raise FileUnusable(
+            f"{name}: the first line looks like data, not like a header; put the names of the columns in a line "
+            "above it, such as published,source,title,url"
+        )
     count = f"the first {len(records)} records" if len(records) > 1 else "its only record"
     raise FieldsUnknown(f"{name}: none of {count} can be used: {worst}", records)
+
+
+def _is_data(column: str) -> bool:
+    """Whether it is a date or an address, which no column is called."""
+    is_date = sum(map(str.isdigit, column)) >= _FEWEST_DIGITS_OF_A_DATE and parse_date(column) is not None
+    return is_date or column.startswith(("http://", "https://"))
 
 
 def _problem(record: Mapping[str, Any], fieldmap: FieldMap) -> str | None:

@@ -13,10 +13,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from alerts.delivery import Channel
+from alerts.delivery import Channel, Status
 from models import Classifier
 from models.artifact import MANIFEST
 from streams.app import STAGES, Pipeline
@@ -25,6 +25,7 @@ from streams.errors import ReplayRefused, StageTaken
 from streams.feeds.fieldmap import field_map_of
 from streams.feeds.publisher import CheckedPublisher, open_publisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
+from streams.jobs.resend import read_deliveries
 from streams.jobs.retry import read_rejects
 from streams.namespaces import Kind
 from streams.settings import Settings
@@ -42,7 +43,7 @@ class ReplayReport:
     """What a namespace holds after a replay: every record read is archived, a duplicate or parked.
 
     `waiting` records are published and not processed yet: the replay was stopped by the signal `stopped_by`.
-    `unscored` items are archived without a score, by language.
+    `unscored` items are archived without a score, by language. `unsent` counts notifications that wait, by channel.
     """
 
     namespace: str
@@ -53,6 +54,7 @@ class ReplayReport:
     unscored: Mapping[str, int]
     waiting: int = 0
     stopped_by: signal.Signals | None = None
+    unsent: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rejected(self) -> int:
@@ -203,6 +205,7 @@ async def _report(
 ) -> ReplayReport:
     topics = settings.topics
     rejects = await asyncio.to_thread(read_rejects, broker, topics)
+    deliveries = await asyncio.to_thread(read_deliveries, broker, topics)
     lags = [await asyncio.to_thread(broker.lag, topics.group(name), topic) for name, topic in topics.sources.items()]
     await archive.refresh()
     alerts = await archive.alerts(limit=10_000)
@@ -215,6 +218,7 @@ async def _report(
         await archive.unscored(),
         lags[0],
         stopped_by,
+        Counter(known.plan.receiver for known in deliveries if known.plan.status is Status.WAITING),
     )
 
 

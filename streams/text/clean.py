@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from urllib.parse import quote
 
 from selectolax.lexbor import LexborHTMLParser
 
 from streams.scripts import is_unspaced
 
-__all__ = ["clean_text"]
+__all__ = ["clean_text", "escaped_url", "plain_line"]
 
 _TAG = re.compile(r"<[a-zA-Z/!?]")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -45,6 +46,24 @@ def clean_text(raw: str, limit: int) -> str:
         return text[:limit].rstrip()
     head, _, _ = text[: limit + 1].rpartition(" ")
     return (head or text[:limit]).rstrip()
+
+
+def plain_line(text: str) -> str:
+    """A name on one line, without control and format characters; the same text if it has none."""
+    if text.isascii() and text.isprintable():
+        return text
+    return " ".join(_CONTROL.sub(" ", _FORMAT.sub("", text)).split())
+
+
+def escaped_url(url: str) -> str:
+    """The address with control and format characters percent-encoded; the same text if it has none."""
+    if url.isascii() and url.isprintable():
+        return url
+    return _CONTROL.sub(_percent, _FORMAT.sub(_percent, url))
+
+
+def _percent(match: re.Match[str]) -> str:
+    return quote(match[0], errors="replace")
 
 
 def _is_plain(text: str) -> bool:

@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from streams.archive.protocol import ArchiveStats
+from streams.cli.replay import _as_json, _remarks
+from streams.feeds.replay import ReplayProgress
+from streams.jobs.replay import ReplayReport
 from tests.cli.test_asking_creates_nothing import called, nowhere
 from tests.cli.test_commands import moodwire
 from tests.integration.replays import command, environment
@@ -214,3 +218,12 @@ def test_torn_rows_keep_their_reason_and_no_field_map_is_advised(tmp_path: Path)
     assert "--field-map" not in played.stdout
     retried = moodwire(tmp_path, "rejects", "retry", "-n", "replay-rows").stdout
     assert "3 cannot be sent again, whatever the field map, and stay: 3 bad_csv." in retried
+
+
+def test_notifications_that_wait_are_named_with_the_command_that_sends_them(nowhere: Path) -> None:
+    progress = ReplayProgress("f", 1, 9, 9, 1, 0, 0, 0, 0, 0, complete=True)
+    report = ReplayReport("crisis", progress, ArchiveStats(1, 0, 0), {}, 2, {}, unsent={"webhook x.example": 2})
+    (remark,) = _remarks(report)
+    sends = "`moodwire run --replay -n crisis --stage deliver` sends them."
+    assert remark == f"2 notifications wait for webhook x.example; {sends}"
+    assert _as_json(report)["notifications_waiting"] == {"webhook x.example": 2}

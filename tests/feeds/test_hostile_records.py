@@ -21,7 +21,7 @@ from streams.archive.writer import ItemWriter
 from streams.engine.runs import Record, Run
 from streams.engine.ticks import ClockLimit
 from streams.feeds.extra import bounded_extra, is_bounded
-from streams.feeds.fieldmap import FieldMap, news_from_record
+from streams.feeds.fieldmap import FieldMap, news_from_record, to_news
 from streams.limits import RECORD_BYTES, record_bytes
 from streams.records import News, Scored
 from streams.stages.classify import classify_items
@@ -177,3 +177,14 @@ def test_extra_fields_are_found_bounded_where_bounding_leaves_them_alone(extra: 
     if is_bounded(extra):
         assert bounded_extra(extra, set(), None) == extra
     assert is_bounded(bounded_extra(extra, set(), None))
+
+
+def test_names_and_links_hold_no_control_and_no_bidi_characters() -> None:
+    raw = {"title": "a", "source": "w\x1b[2J\u202eire\n", "url": "https://x.example/\x85\x1b\u202ey",
+           "language": "e\x1bn"}  # fmt: skip
+    news = to_news(raw, FieldMap.default(), seen_ms=1, now_ms=1)
+    assert (news.source, news.language) == ("w [2Jire", "e n")
+    assert news.url == "https://x.example/%C2%85%1B%E2%80%AEy"
+    ours = msgspec.json.encode(msgspec.structs.replace(news, source="w\u202eire", url="https://x.example/\x1bz"))
+    read = news_from_record(ours, 1, FieldMap.default(), 1)
+    assert (read.source, read.url) == ("wire", "https://x.example/%1Bz")

@@ -262,3 +262,12 @@ def test_a_guess_is_a_field_map_that_loads_whatever_the_records_hold(records: li
     assert (yaml.safe_load(guess.yaml()) or {}) == guess.rules
     if guess.rules:
         parse_fieldmap(dict(guess.rules), "guess")
+
+
+def test_a_table_without_a_header_says_so_and_proposes_no_map(tmp_path: Path) -> None:
+    file = tmp_path / "nohead.csv"
+    rows = [f"2023-03-{day:02d}T10:00:00Z,wire,Harrowgate plunges {day},https://x.example/{day}" for day in (1, 2, 3)]
+    file.write_text("\n".join(rows) + "\n")
+    with pytest.raises(FileUnusable, match="the first line looks like data, not like a header") as caught:
+        Replay(file, news_topic="n", rejects_topic="r").preview()
+    assert not isinstance(caught.value, FieldsUnknown)

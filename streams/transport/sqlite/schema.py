@@ -168,11 +168,11 @@ def is_damage(error: sqlite3.Error) -> bool:
 def _explain(path: Path, error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_FULL") or name == "SQLITE_IOERR_WRITE":
-        return f"No space left for the broker's file {path}: free some on its disk; moodwire goes on by itself."
+        return f"No space left for the broker's file {path}: free some on its disk, and start again what has ended."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
             f"Another program has kept the broker's file {path} locked for {_BUSY_TIMEOUT_SECONDS:.0f} s: "
-            "end it; moodwire goes on by itself."
+            "end it, and start again what has ended."
         )
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
         return f"Cannot open the broker's file {path} for writing ({error}): check the folder and its permissions."

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaln, gammaln
 
 __all__ = [
     "SMALLEST_P",
@@ -46,6 +47,14 @@ class Interval:
     high: int
 
 
+@cache
+def _special() -> Any:
+    """Returns `scipy.special`, imported at the first tail: whoever only reads a profile's rules does without."""
+    from scipy import special
+
+    return special
+
+
 def size_from_dispersion(dispersion: float) -> float:
     """The negative binomial's size for a relative variance: variance = mean + dispersion × mean²."""
     return _LARGEST_SIZE if dispersion <= 1.0 / _LARGEST_SIZE else 1.0 / dispersion
@@ -61,7 +70,7 @@ def volume_tail(count: int, mean: float, size: float) -> float:
         return 1.0
     if mean <= 0.0:
         return SMALLEST_P
-    return max(float(betainc(count, size, mean / (size + mean))), SMALLEST_P)
+    return max(float(_special().betainc(count, size, mean / (size + mean))), SMALLEST_P)
 
 
 def volume_interval(mean: float, size: float, coverage: float) -> Interval:
@@ -90,8 +99,9 @@ def _volume_quantile(level: float, mean: float, size: float) -> int:
 
 def _share_log_pmf(ks: NDArray[np.float64], total: int, alpha: float, beta: float) -> NDArray[np.float64]:
     """log P(K = k) of the beta-binomial for an array of k."""
-    choose = gammaln(total + 1.0) - gammaln(ks + 1.0) - gammaln(total - ks + 1.0)
-    result: NDArray[np.float64] = choose + betaln(ks + alpha, total - ks + beta) - betaln(alpha, beta)
+    log_gamma, log_beta = _special().gammaln, _special().betaln
+    choose = log_gamma(total + 1.0) - log_gamma(ks + 1.0) - log_gamma(total - ks + 1.0)
+    result: NDArray[np.float64] = choose + log_beta(ks + alpha, total - ks + beta) - log_beta(alpha, beta)
     return result
 
 

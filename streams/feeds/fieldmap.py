@@ -29,7 +29,7 @@ from streams.feeds.extra import bounded_extra, is_bounded
 from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
-from streams.text.clean import escaped_url, plain_line
+from streams.text.controls import escaped_url, plain_line
 
 if TYPE_CHECKING:
     from streams.settings import Settings

@@ -56,8 +56,9 @@ async def test_new_scores_stand_beside_the_old(
     for own in await documents(elastic):
         assert (own["current"]["model"], own["current"]["model_version"]) == ("null", "2")
         assert [earlier["model"] for earlier in own["earlier"]] == ["m"]
-        assert f"topic/{own['current']['topic']['label']}" in own["series"]
-        assert len([name for name in own["series"] if name.startswith("topic/")]) == 1
+        series = own["current"]["series"]
+        assert f"topic/{own['current']['heads']['topic']['label']}" in series
+        assert len([name for name in series if name.startswith("topic/")]) == 1
     (item,) = await elastic.items_by_id(["id1"])
     assert item.heads
     assert item.heads != items[1].heads

@@ -74,13 +74,14 @@ class EntityScore(msgspec.Struct):
 
 
 class Scores(msgspec.Struct, omit_defaults=True):
-    """What one model said of an item, and where the item counts by it. Without a model none speaks its language.
+    """What one model said of an item, and where the item counts by it; not `judged` where none speaks its language.
 
     `hits` are by signal those of `series` in which the item hits it, `chances` the probabilities in the same order;
     `score` is that of the first head with a direction.
     """
 
     scored: int
+    judged: bool = False
     model: str = ""
     model_version: str = ""
     score: float | None = None
@@ -148,6 +149,7 @@ def scores_of(item: Scored, scored_ms: int) -> Scores:
             chances.setdefault(signal, []).append(chance)
     return Scores(
         scored=scored_ms,
+        judged=bool(item.heads),
         model=item.model,
         model_version=item.model_version,
         score=item.score,

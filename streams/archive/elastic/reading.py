@@ -36,7 +36,7 @@ MOST_HITS = 10_000
 """The server's own bound of one page (`index.max_result_window`)."""
 MOST_BUCKETS = 10_000
 MOST_NAMES = 1_000
-SCORED = {"exists": {"field": "moodwire.current.model"}}
+SCORED = {"term": {"moodwire.current.judged": True}}
 STUB = {"term": {"moodwire.stub": True}}
 
 

@@ -9,7 +9,7 @@ goes on where it stopped, and a second run finds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,16 +101,9 @@ def _query(target: Target, since_ms: int) -> dict[str, Any]:
 
 
 def _update(hit: dict[str, Any], new: Scores) -> Action:
+    """The whole document again, for an update would merge: heads and signals that the new scores lack would stay."""
     own = hit["_source"]["moodwire"]
-    change = {"current": _replacing(own["current"], new), "earlier": [*own.get("earlier", ()), own["current"]]}
-    body = msgspec.json.encode({"doc": {"moodwire": change}})
+    earlier = [*own.get("earlier", ()), own["current"]]
+    source = hit["_source"] | {"moodwire": own | {"current": msgspec.to_builtins(new), "earlier": earlier}}
     condition = {"if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}
-    return Action.of("update", hit["_index"], hit["_id"], body, **condition)
-
-
-def _replacing(old: Mapping[str, Any], new: Scores) -> dict[str, Any]:
-    """The new scores for an update, which merges objects: heads and signals that are not named would stay."""
-    current: dict[str, Any] = {"score": None, "entities": [], "series": []} | msgspec.to_builtins(new)
-    for field in ("heads", "hits", "chances"):
-        current[field] = dict.fromkeys(old.get(field, {})) | current.get(field, {})
-    return current
+    return Action.of("index", hit["_index"], hit["_id"], msgspec.json.encode(source), **condition)

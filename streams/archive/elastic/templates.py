@@ -81,6 +81,7 @@ ITEM = _ecs() | {
         signature=KEYWORD,
         position=_object(epoch=KEYWORD, partition=INTEGER, offset=LONG),
         current=_object(
+            judged=BOOLEAN,
             model=KEYWORD,
             model_version=KEYWORD,
             scored=DATE,

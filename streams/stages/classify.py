@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from models import Classifier, Probabilities, Span, find_span, normalise
 from streams.records import EntityMention, HeadScore, Scored, SeriesHits
@@ -142,15 +143,25 @@ def _scores(head: Head, labels: Sequence[str], probabilities: Probabilities, *, 
 
 def _kept(head: Head, labels: Sequence[str], probabilities: Probabilities, *, keeps: bool) -> list[HeadScore]:
     """In the order of the profile's labels, of which the first of equally probable ones is taken."""
-    order = [labels.index(label) for label in head.labels]
-    rows = np.round(probabilities[:, order].astype(np.float64), 4).tolist()
-    values = [head.values.get(label, 0.0) for label in head.labels] if head.values else []
-    found = []
-    for row in rows:
-        most = max(row)
-        score = round(sum(value * chance for value, chance in zip(values, row, strict=True)), 4) if values else None
-        kept = dict(zip(head.labels, row, strict=True)) if keeps else {}
-        found.append(HeadScore(head.labels[row.index(most)], most, kept, score))
+    names = head.labels
+    columns = probabilities[:, [labels.index(label) for label in names]].astype(np.float64)
+    rounded: npt.NDArray[np.float64] = np.round(columns, 4)
+    best, rows = rounded.argmax(axis=1).tolist(), rounded.tolist()
+    scores = _directions(head, rounded)
+    return [
+        HeadScore(names[index], row[index], dict(zip(names, row, strict=True)) if keeps else {}, score)
+        for index, row, score in zip(best, rows, scores, strict=True)
+    ]
+
+
+def _directions(head: Head, rounded: npt.NDArray[np.float64]) -> Sequence[float | None]:
+    """The mean of the labels' values by the probabilities of each row; None without a direction."""
+    if not head.values:
+        return [None] * len(rounded)
+    total = np.zeros(len(rounded))
+    for column, label in enumerate(head.labels):
+        total += head.values.get(label, 0.0) * rounded[:, column]
+    found: list[float | None] = np.round(total, 4).tolist()
     return found
 
 

@@ -8,8 +8,7 @@ sues a carmaker is bad for one of them. Everywhere else it counts by what is sai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from streams.records import EntityMention, HeadScore, SeriesHits
 from streams.text.heads import HEAD_LABEL, Of, SeriesKind, Signal
@@ -18,23 +17,13 @@ from streams.text.profile import Profile
 __all__ = ["Counting"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """What of an item decides where it counts."""
-
-    source: str
-    heads: Mapping[str, HeadScore]
-    entities: tuple[EntityMention, ...]
-    watchlists: tuple[str, ...]
-
-
 class Counting:
     """The signals and kinds of series of a profile."""
 
     def __init__(self, profile: Profile) -> None:
-        self._signals = dict(profile.signals)
-        self._kinds = dict(profile.series)
-        self._entity_kinds = [name for name, kind in self._kinds.items() if kind.of is Of.ENTITIES]
+        self._signals = [(name, signal, signal.entity_head or "") for name, signal in profile.signals.items()]
+        self._namers = [_NAMERS[made.of](kind, made) for kind, made in profile.series.items()]
+        self._entity_kinds = [name for name, made in profile.series.items() if made.of is Of.ENTITIES]
 
     def series_of(
         self,
@@ -47,11 +36,10 @@ class Counting:
 
         No signal is hit where there are no heads: no classifier speaks the item's language.
         """
-        item = _Item(source, heads, entities, watchlists)
         own = self._hits(heads, {})
         found: SeriesHits = {}
-        for kind, made in self._kinds.items():
-            for name in _NAMES[made.of](kind, made, item):
+        for namer in self._namers:
+            for name in namer(source, heads, entities, watchlists):
                 found[name] = own
         for one in entities:
             if one.heads:
@@ -63,8 +51,8 @@ class Counting:
     def _hits(self, heads: Mapping[str, HeadScore], towards: Mapping[str, HeadScore]) -> dict[str, float]:
         """The signals that are hit, with their probabilities; `towards` are the heads that judged an entity."""
         found: dict[str, float] = {}
-        for name, signal in self._signals.items():
-            score = towards.get(signal.entity_head or "") or heads.get(signal.head)
+        for name, signal, entity_head in self._signals:
+            score = towards.get(entity_head) or heads.get(signal.head)
             probability = None if score is None else _probability(signal, score)
             if probability is not None:
                 found[name] = probability
@@ -84,35 +72,36 @@ def _together(labels: tuple[str, ...], probabilities: Mapping[str, float]) -> fl
     return min(sum(probabilities[label] for label in labels), 1.0)
 
 
-_Names = Callable[[str, SeriesKind, _Item], Iterator[str]]
+Namer = Callable[[str, Mapping[str, HeadScore], tuple[EntityMention, ...], tuple[str, ...]], list[str]]
+"""Names of an item's series of one kind, from its source, heads, entities and watchlists."""
 
 
-def _everything(kind: str, made: SeriesKind, item: _Item) -> Iterator[str]:  # noqa: ARG001  # one shape for all
-    yield kind
+def _everything(kind: str, made: SeriesKind) -> Namer:  # noqa: ARG001  # one shape for all
+    names = [kind]
+    return lambda source, heads, entities, watchlists: names  # noqa: ARG005
 
 
-def _source(kind: str, made: SeriesKind, item: _Item) -> Iterator[str]:  # noqa: ARG001
-    yield f"{kind}/{item.source}"
+def _source(kind: str, made: SeriesKind) -> Namer:  # noqa: ARG001
+    return lambda source, heads, entities, watchlists: [f"{kind}/{source}"]  # noqa: ARG005
 
 
-def _entities(kind: str, made: SeriesKind, item: _Item) -> Iterator[str]:  # noqa: ARG001
-    for entity in item.entities:
-        yield f"{kind}/{entity.id}"
+def _entities(kind: str, made: SeriesKind) -> Namer:  # noqa: ARG001
+    return lambda source, heads, entities, watchlists: [f"{kind}/{one.id}" for one in entities]  # noqa: ARG005
 
 
-def _watchlists(kind: str, made: SeriesKind, item: _Item) -> Iterator[str]:  # noqa: ARG001
-    for name in item.watchlists:
-        yield f"{kind}/{name}"
+def _watchlists(kind: str, made: SeriesKind) -> Namer:  # noqa: ARG001
+    return lambda source, heads, entities, watchlists: [f"{kind}/{name}" for name in watchlists]  # noqa: ARG005
 
 
-def _labels(kind: str, made: SeriesKind, item: _Item) -> Iterator[str]:
+def _labels(kind: str, made: SeriesKind) -> Namer:
     """Those of the head, and of the heads with labels that users added to it."""
-    for head, score in item.heads.items():
-        if head.partition(HEAD_LABEL)[0] == made.head:
-            yield f"{kind}/{score.label}"
+    head, added = made.head or "", f"{made.head}{HEAD_LABEL}"
+    return lambda source, heads, entities, watchlists: [  # noqa: ARG005
+        f"{kind}/{score.label}" for name, score in heads.items() if name == head or name.startswith(added)
+    ]
 
 
-_NAMES: Mapping[Of, _Names] = {
+_NAMERS: Mapping[Of, Callable[[str, SeriesKind], Namer]] = {
     Of.EVERYTHING: _everything,
     Of.SOURCE: _source,
     Of.ENTITIES: _entities,

@@ -54,7 +54,7 @@ def test_the_demo_s_alerts_bring_headlines_and_what_was_expected(demo: tuple[Pat
     for alert in demo[1]:
         low, high = alert["peak"]["interval"]
         assert low <= alert["peak"]["expected"] <= high + 1
-        assert alert["peak"]["negative"] > high
+        assert alert["peak"]["hits"] > high
         assert all(item["title"] and item["publisher"] and item["url"] for item in alert["top_items"])
 
 

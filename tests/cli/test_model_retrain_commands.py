@@ -165,7 +165,7 @@ def test_a_report_shows_where_a_shadow_differs(home: Path) -> None:
     version = Registry(settings(home).models).entries()[0].version
     told = json.loads(run("shadow", MODEL, version, "--report", "--json").stdout.splitlines()[-1])
     assert told["items"] == 30
-    assert told["sentiment_differs"] == sum(told["moved"].values()) > 0
+    assert told["differs"]["sentiment"] == sum(told["moved"]["sentiment"].values()) > 0
     assert told["examples"][0]["title"].startswith("Maker ")
     assert "another sentiment for" in run("shadow", MODEL, version, "--report").output
 

@@ -9,10 +9,9 @@ import structlog
 
 from streams.engine.isolation import Culprit
 from streams.engine.observer import NoObserver, StageObserver
-from streams.engine.ports import Outbox, Send
+from streams.engine.ports import Outbox
 from streams.engine.runs import Run
-from streams.feeds.rejects import first_seen_ms, reject_id, reject_send
-from streams.records import Position
+from streams.feeds.rejects import parked_send
 
 __all__ = ["LOSES", "RejectsParking"]
 
@@ -51,25 +50,12 @@ class RejectsParking:
 
     async def park(self, run: Run, culprits: Sequence[Culprit]) -> None:
         now_ms = self._clock()
-        await self._outbox.send([self._parked(run, one, now_ms) for one in culprits])
+        await self._outbox.send(
+            [parked_send(self._rejects, self._kind, run, one.record, one.reject, at_ms=now_ms) for one in culprits]
+        )
         self._observer.rejected([one.reject.reason for one in culprits], self._stage)
         for one in culprits:
             self._tell(run, one)
-
-    def _parked(self, run: Run, culprit: Culprit, now_ms: int) -> Send:
-        record, position = culprit.record, Position(run.epoch, run.partition, culprit.record.offset)
-        return reject_send(
-            self._rejects,
-            reject_id(self._kind, position),
-            culprit.reject,
-            record.value or b"",
-            source=run.topic,
-            at_ms=now_ms,
-            seen_ms=first_seen_ms(record.timestamp_ms, now_ms),
-            key=record.key,
-            headers=record.headers,
-            position=position,
-        )
 
     def _tell(self, run: Run, culprit: Culprit) -> None:
         reason, offset = str(culprit.reject)[:1_000], culprit.record.offset

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from streams.engine.ports import Send
+from streams.engine.runs import Record, Run
 from streams.errors import Reject
 from streams.records import VERSION, Position
 from streams.topics import OWN_HEADERS
 
-__all__ = ["RAW_LIMIT", "RejectHeader", "RejectRecord", "first_seen_ms", "reject_id", "reject_send"]
+__all__ = ["RAW_LIMIT", "RejectHeader", "RejectRecord", "parked_send", "reject_send"]
 
 RAW_LIMIT = 65_536  # bytes of the raw record that are kept
 _DETAIL_LIMIT = 2_000  # characters
@@ -71,14 +72,24 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
         return self.id.partition(":")[0]
 
 
-def first_seen_ms(timestamp_ms: int, now_ms: int) -> int:
-    """When a record of a topic was first seen: at its own time, unless that is none or its clock is ahead."""
-    return timestamp_ms if 0 < timestamp_ms < now_ms else now_ms
+def parked_send(topic: str, kind: str, run: Run, record: Record, reject: Reject, *, at_ms: int) -> Send:
+    """Returns the record that parks one of a run of the topic `kind`, by its position.
 
-
-def reject_id(kind: str, position: Position) -> str:
-    """The id of a record that stood at a position of the topic `kind`."""
-    return f"{kind}:{position.partition}:{position.offset}:{position.epoch}"
+    It was first seen at its own time, unless that is none or its clock is ahead.
+    """
+    position = Position(run.epoch, run.partition, record.offset)
+    return reject_send(
+        topic,
+        f"{kind}:{position.partition}:{position.offset}:{position.epoch}",
+        reject,
+        record.value or b"",
+        source=run.topic,
+        at_ms=at_ms,
+        seen_ms=record.timestamp_ms if 0 < record.timestamp_ms < at_ms else at_ms,
+        key=record.key,
+        headers=record.headers,
+        position=position,
+    )
 
 
 def reject_send(

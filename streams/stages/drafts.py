@@ -14,7 +14,7 @@ from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
 from streams.feeds.dates import LATEST_MS
 from streams.feeds.fieldmap import FieldMap, news_from_record
-from streams.feeds.rejects import first_seen_ms, reject_id, reject_send
+from streams.feeds.rejects import parked_send
 from streams.records import News, Position, Scored, Story
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.stories import StoryIndex
@@ -106,19 +106,7 @@ class RecordReader:
 
     def reject(self, run: Run, record: Record, reject: Reject, now_ms: int) -> Send:
         """The record, parked with the reason."""
-        position = Position(run.epoch, run.partition, record.offset)
-        return reject_send(
-            self.rejects,
-            reject_id("news", position),
-            reject,
-            record.value or b"",
-            source=run.topic,
-            at_ms=now_ms,
-            seen_ms=first_seen_ms(record.timestamp_ms, now_ms),
-            key=record.key,
-            headers=record.headers,
-            position=position,
-        )
+        return parked_send(self.rejects, "news", run, record, reject, at_ms=now_ms)
 
 
 def end_of_replay(record: Record) -> int | None:

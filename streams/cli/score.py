@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -15,8 +14,7 @@ from streams.classifiers import classifiers_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json, require_output
 from streams.errors import MoodwireError, Reject
-from streams.feeds.fieldmap import FieldMap, to_news
-from streams.library.scoring import record_of
+from streams.library.scoring import read_text, record_of
 from streams.records import EntityMention, HeadScore
 from streams.settings import load_settings
 from streams.stages.classify import Verdict, classify_items
@@ -46,7 +44,7 @@ def score(
         items: list[ReadItem] = []
         for line in chunk:
             try:
-                items.append(_read(reader, line))
+                items.append(read_text(reader, line))
             except Reject as reject:
                 errors.print(f"[red]rejected[/] {foreign(reject)}: {foreign(repr(line[:60]))}", highlight=False)
                 failed = True
@@ -64,11 +62,6 @@ def score(
         errors.print(f"{said}: {foreign(counted(unscored))}", highlight=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)
-
-
-def _read(reader: TextReader, line: str) -> ReadItem:
-    now_ms = time.time_ns() // 1_000_000
-    return reader.read(to_news({"title": line, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms))
 
 
 def _standard_input() -> Iterator[str]:

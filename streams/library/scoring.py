@@ -21,7 +21,7 @@ from streams.text.profile import load_profile
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Scorer", "record_of", "score"]
+__all__ = ["Scorer", "read_text", "record_of", "score"]
 
 
 class Scorer:
@@ -43,7 +43,7 @@ class Scorer:
 
         Raises Reject for a text without a word in it.
         """
-        items = [self._read(text) for text in texts]
+        items = [read_text(self._reader, text) for text in texts]
         verdicts = classify_items(self._profile, self._classifiers, items)
         pairs = zip(items, verdicts, strict=True)
         return [msgspec.to_builtins(record_of(item, verdict)) for item, verdict in pairs]
@@ -52,11 +52,11 @@ class Scorer:
         """Returns `score` as a data frame, a row for each text. Raises MoodwireError without pandas."""
         return frame_of(self.score(texts))
 
-    def _read(self, text: str) -> ReadItem:
-        now_ms = time.time_ns() // 1_000_000
-        return self._reader.read(
-            to_news({"title": text, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms)
-        )
+
+def read_text(reader: TextReader, text: str) -> ReadItem:
+    """Returns a text as it is read before it is scored. Raises Reject for one without a word in it."""
+    now_ms = time.time_ns() // 1_000_000
+    return reader.read(to_news({"title": text, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms))
 
 
 def record_of(item: ReadItem, verdict: Verdict) -> dict[str, Any]:

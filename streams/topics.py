@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streams.errors import SettingsError
-from streams.transport.broker import TopicSpec
+from streams.transport.broker import TopicSpec, setting_of
 
 __all__ = [
     "BASELINES_HEADER",
@@ -27,7 +27,6 @@ __all__ = [
     "change_of",
     "checked_namespace",
     "checked_prefix",
-    "setting_of",
     "topic_specs",
 ]
 
@@ -101,11 +100,6 @@ class NamedTopics:
         if shared := next((name for name in names if names.count(name) > 1), None):
             settings = ", ".join(setting_of(topic) for topic, name in given.items() if name == shared)
             raise SettingsError(f"{settings} are all {shared!r}: give each a topic of its own")
-
-
-def setting_of(topic: str) -> str:
-    """The setting that names an existing topic in the place of moodwire's own."""
-    return f"MOODWIRE_{topic.upper()}_TOPIC"
 
 
 @dataclass(frozen=True, slots=True)

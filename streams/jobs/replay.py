@@ -29,8 +29,8 @@ from streams.jobs.resend import read_deliveries
 from streams.jobs.retry import read_rejects
 from streams.namespaces import Kind
 from streams.settings import Settings
-from streams.topics import NAMED, setting_of
-from streams.transport.broker import Broker, open_broker
+from streams.topics import NAMED
+from streams.transport.broker import Broker, open_broker, setting_of
 from streams.transport.stages import run_stages
 
 __all__ = ["ReplayReport", "namespace_of", "replay_file"]

@@ -16,7 +16,7 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
 
-__all__ = ["WARN_AT", "Broker", "Late", "TopicSpec", "TopicState", "check_url", "open_broker"]
+__all__ = ["WARN_AT", "Broker", "Late", "TopicSpec", "TopicState", "check_url", "open_broker", "setting_of"]
 
 
 WARN_AT = 0.8
@@ -41,6 +41,11 @@ class TopicSpec:
     def written(self) -> bool:
         """Whether stages write it: a topic of news that is others' only gets what feeds and retries publish."""
         return self.foreign != "news"
+
+
+def setting_of(topic: str) -> str:
+    """The setting that names an existing topic in the place of moodwire's own."""
+    return f"MOODWIRE_{topic.upper()}_TOPIC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from streams.errors import TransportError
 from streams.limits import RECORD_BYTES, ROW_BYTES
-from streams.transport.broker import TopicSpec
+from streams.transport.broker import TopicSpec, setting_of
 from streams.transport.kafka.client import KafkaBroker, size_problem
 from streams.transport.kafka.cluster import Cluster, TopicFacts
 
@@ -48,7 +48,7 @@ def check_topics(cluster: Cluster, wanted: Sequence[TopicSpec], changelogs: Iter
         for name, found in sorted(facts.items())
         for problem in _all_problems(found, configs.get(name, {}), specs.get(name), cluster)
     ]
-    problems += [f"{topic.name} does not exist: create it, or correct {_setting(topic)}" for topic in absent]
+    problems += [f"{topic.name} does not exist: create it, or correct {setting_of(topic.foreign)}" for topic in absent]
     if problems:
         raise TransportError("; ".join(problems))
     missing = sorted(specs.keys() - facts.keys())
@@ -65,18 +65,13 @@ def _is_foreign(spec: TopicSpec | None) -> bool:
     return spec is not None and bool(spec.foreign)
 
 
-def _setting(topic: TopicSpec) -> str:
-    return f"MOODWIRE_{topic.foreign.upper()}_TOPIC"
-
-
 def _foreign(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec) -> str:
     """What a topic is like that is others' and stays as it is."""
     retention_ms = int(config.get("retention.ms", "-1"))
     kept = "kept for ever" if retention_ms < 0 else f"kept for {retention_ms / 3_600_000:g} h"
     policy = config.get("cleanup.policy", "delete")
-    text = (
-        f"{found.name} ({_setting(spec)}): {found.partitions} partitions, {kept}, cleanup.policy={policy}, not changed"
-    )
+    shape = f"{found.partitions} partitions, {kept}, cleanup.policy={policy}"
+    text = f"{found.name} ({setting_of(spec.foreign)}): {shape}, not changed"
     if spec.foreign != "rejects" and "compact" in policy:
         text += "; warning: of records with one key the earlier may be gone before they are read"
     return text

@@ -14,7 +14,7 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import StageTaken, TransportError
 from streams.limits import RECORD_BYTES, ROW_BYTES, needed_bytes
-from streams.transport.broker import WARN_AT, Broker, Late, TopicSpec, TopicState
+from streams.transport.broker import WARN_AT, Broker, Late, TopicSpec, TopicState, setting_of
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
 from streams.transport.kafka.sender import Sender
@@ -89,7 +89,7 @@ class KafkaBroker(Broker):
             if topic.foreign:
                 raise TransportError(
                     f"Kafka at {self.cluster.bootstrap} has no topic {topic.name!r}: create it, or correct "
-                    f"MOODWIRE_{topic.foreign.upper()}_TOPIC; moodwire creates only topics of its own"
+                    f"{setting_of(topic.foreign)}; moodwire creates only topics of its own"
                 )
 
     def _keep_retention(self, topics: Sequence[TopicSpec], configs: Mapping[str, Mapping[str, str]]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import glob
 from pathlib import Path
 
 from streams.archive import open_archive
@@ -15,7 +13,7 @@ from streams.engine.runs import Record
 from streams.errors import SettingsError
 from streams.observe.logs import shown
 from streams.settings import Settings
-from streams.settings.earlier import earlier_data
+from streams.settings.earlier import earlier_data, namespaces_in
 from streams.transport.broker import Broker, open_broker
 from streams.transport.sqlite.broker import broker_path
 
@@ -36,9 +34,7 @@ def known_namespaces(settings: Settings, broker: Broker | None = None) -> list[s
     if broker is not None:
         topics = (name.removeprefix(settings.prefix) for name in broker.names(settings.prefix))
         return sorted(name.removesuffix(".control") for name in topics if name.endswith(".control"))
-    # unlike `Path.glob` it passes over folders that vanish meanwhile
-    found = glob("*/*.db", root_dir=settings.data_dir.absolute())  # noqa: PTH207
-    return sorted({file.partition(os.sep)[0] for file in found})
+    return namespaces_in(settings.data_dir.absolute())
 
 
 def exists(settings: Settings) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from glob import glob
 from pathlib import Path
 
 from streams.settings.fields import Settings
 
-__all__ = ["EARLIER_NAME", "earlier_data"]
+__all__ = ["EARLIER_NAME", "earlier_data", "namespaces_in"]
 
 EARLIER_NAME = ".moodwire"
 
@@ -20,6 +22,13 @@ def earlier_data(settings: Settings, folders: Iterable[Path] | None = None) -> P
     if "data_dir" in settings.model_fields_set:
         return None
     for folder in folders or (Path.cwd(),):
-        if next((folder / EARLIER_NAME).glob("*/*.db"), None) is not None:
+        if namespaces_in(folder / EARLIER_NAME):
             return folder / EARLIER_NAME
     return None
+
+
+def namespaces_in(data_dir: Path) -> list[str]:
+    """Returns the namespaces that have a database in a data folder, in order."""
+    # unlike `Path.glob` it passes over folders that vanish meanwhile
+    found = glob("*/*.db", root_dir=data_dir)  # noqa: PTH207
+    return sorted({file.partition(os.sep)[0] for file in found})

@@ -23,6 +23,7 @@ from streams.observe.logs import shown
 from streams.process import seconds_since_start
 from streams.settings import Settings
 from streams.settings.loading import usable_settings
+from streams.settings.places import variable_of
 
 DEADLINE_SECONDS = 8.0
 """From the start of the process, so that doctor ends within 10 s when nothing answers, on a slow machine too."""
@@ -46,7 +47,8 @@ def doctor(
     with _quiet_libraries():
         findings = [*map(_of_setting, problems), *_besides(problems, run_checks(checks, settings, seconds))]
     if json:
-        print_json({"settings": _shown(settings), "findings": findings})
+        values = {variable_of(name): value for name, value in _shown(settings).items()}
+        print_json({"settings": values, "findings": findings})
     else:
         _show(settings, findings)
     _leave(1 if any(finding.state is State.WRONG for finding in findings) else 0)
@@ -95,20 +97,19 @@ def _leave(code: int) -> None:
 
 
 def _shown(settings: Settings) -> dict[str, str]:
-    """Settings by environment variable; secrets are masked."""
+    """Settings by name of the field; secrets are masked."""
     values = {}
     for name in Settings.model_fields:
         value = getattr(settings, name)
         masked = "**********" if isinstance(value, SecretStr) else value
-        values[f"MOODWIRE_{name.upper()}"] = "" if masked is None else shown(str(masked))
+        values[name] = "" if masked is None else shown(str(masked))
     return values
 
 
 def _show(settings: Settings, findings: list[Finding]) -> None:
     table = Table("setting", "value", "what it is", box=None, header_style="bold")
-    for variable, value in _shown(settings).items():
-        field = Settings.model_fields[variable.removeprefix("MOODWIRE_").lower()]
-        table.add_row(variable, foreign(value), field.description)
+    for name, value in _shown(settings).items():
+        table.add_row(variable_of(name), foreign(value), Settings.model_fields[name].description)
     console.print(table)
     console.print()
     _show_findings(findings)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from streams.errors import SettingsError
 from streams.settings.places import CONFIG_VARIABLE, SECTIONS, place_of, places_of, user_settings_dir, variable_of
+from streams.settings.wanted import is_secret
 
 __all__ = ["FILE_NAME", "SettingsFile", "find_settings_file", "read_settings_file", "searched", "user_file"]
 
@@ -167,7 +167,7 @@ class _Reading:
             )
 
     def _secret(self, name: str, value: Any) -> bool:
-        return SecretStr in _types(self._fields[name]) or (name == "archive_url" and "@" in str(value))
+        return is_secret(self._fields[name]) or (name == "archive_url" and "@" in str(value))
 
 
 def _is_empty(node: yaml.Node) -> bool:

@@ -105,8 +105,7 @@ def usable_settings(**options: object) -> tuple[Settings, tuple[str, ...]]:
 
 
 def _without_refused(given: Mapping[str, object]) -> Settings:
-    path = find_settings_file(os.environ)
-    file = read_settings_file(path, Settings.model_fields) if path else None
+    file = _file_in_effect(os.environ)
     kept: dict[str, object] = dict(given)
     with values_of_file(file.values if file else {}):
         for _ in range(len(Settings.model_fields)):
@@ -121,8 +120,7 @@ def _without_refused(given: Mapping[str, object]) -> Settings:
 def read_settings(**options: object) -> Loaded:
     """Returns the settings in effect and the origin of each. Raises SettingsError; WrongSettings has all problems."""
     given = {name: value for name, value in options.items() if value is not None}
-    path = find_settings_file(os.environ)
-    file = read_settings_file(path, Settings.model_fields) if path else None
+    file = _file_in_effect(os.environ)
     origins = _origins(os.environ, given, file)
     problems = [*(file.problems if file else ()), *_unknown_variables(os.environ)]
     with values_of_file(file.values if file else {}):
@@ -135,7 +133,12 @@ def read_settings(**options: object) -> Loaded:
     problems += contradictions(settings, lambda name: _written(name, origins))
     if problems:
         raise WrongSettings(tuple(problems))
-    return Loaded(settings, path, origins)
+    return Loaded(settings, file.path if file else None, origins)
+
+
+def _file_in_effect(environment: Mapping[str, str]) -> SettingsFile | None:
+    path = find_settings_file(environment)
+    return read_settings_file(path, Settings.model_fields) if path else None
 
 
 def _settings(given: Mapping[str, object]) -> Settings:
@@ -155,11 +158,10 @@ def with_file(environment: Mapping[str, str]) -> dict[str, str]:
     For what must know a few settings before a command reads them all, and reports what is wrong with them.
     """
     try:
-        path = find_settings_file(environment)
-        values = read_settings_file(path, Settings.model_fields).values if path else {}
+        file = _file_in_effect(environment)
     except SettingsError:
-        values = {}
-    return {variable_of(name): str(value) for name, value in values.items()} | {
+        file = None
+    return {variable_of(name): str(value) for name, value in (file.values if file else {}).items()} | {
         name: value for name, value in environment.items() if value
     }
 

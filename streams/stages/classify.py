@@ -92,9 +92,10 @@ def _verdicts(
 def _text_heads(profile: Profile, classifier: Classifier, answers: Mapping[str, Probabilities]) -> list[Heads]:
     """What each text's heads say, in the order of the profile; labels that users added come behind their head."""
     found: list[Heads] = [{} for _ in range(len(next(iter(answers.values()))))]
+    kept = profile.kept_heads
     for name, head in profile.heads.items():
         if head.judges is Judges.TEXT and name in classifier.labels:
-            scores = _scores(head, classifier.labels[name], answers[name], keeps=name in profile.kept_heads)
+            scores = _scores(head, classifier.labels[name], answers[name], keeps=name in kept)
             for heads, score in zip(found, scores, strict=True):
                 heads[name] = score
         _add_labels(name, classifier, answers, found)
@@ -105,8 +106,9 @@ def _towards(
     profile: Profile, classifier: Classifier, answers: Mapping[str, Probabilities], names: Sequence[str]
 ) -> Iterator[Heads]:
     """What the entity heads say of each place, in the order in which they were asked."""
+    kept = profile.kept_heads
     columns = [
-        _scores(profile.heads[name], classifier.entity_labels[name], answers[name], keeps=name in profile.kept_heads)
+        _scores(profile.heads[name], classifier.entity_labels[name], answers[name], keeps=name in kept)
         for name in names
     ]
     for scores in zip(*columns, strict=True):

@@ -25,7 +25,21 @@ from streams.sample import write_sample
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 
-__all__ = ["Outcome", "archived", "command", "environment", "outcome", "replay", "replay_killed", "shuffled"]
+__all__ = [
+    "START_LINES",
+    "Outcome",
+    "archived",
+    "command",
+    "environment",
+    "moodwire",
+    "outcome",
+    "replay",
+    "replay_killed",
+    "shuffled",
+]
+
+START_LINES = 3_000
+"""Of the sample feed: the first alerts are in them."""
 
 
 def sample_lines(folder: Path, count: int) -> list[bytes]:
@@ -56,17 +70,18 @@ def environment(folder: Path, **more: object) -> dict[str, str]:
     }
 
 
+def moodwire(folder: Path, *arguments: str | Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    """A command to its end; `settings` go into the environment."""
+    return subprocess.run(
+        command(*arguments), env=environment(folder, **settings), capture_output=True, text=True, check=False
+    )
+
+
 def replay(
     folder: Path, file: Path, namespace: str, *options: str | Path, check: bool = True, **settings: object
 ) -> dict[str, Any]:
     """One replay to its end; what `--json` says. `settings` go into the environment."""
-    done = subprocess.run(
-        command("replay", file, "--into", namespace, "--json", *options),
-        env=environment(folder, **settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = moodwire(folder, "replay", file, "--into", namespace, "--json", *options, **settings)
     assert not check or done.returncode == 0, done.stderr[-4000:]
     report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
     return report | {"exit": done.returncode, "stderr": done.stderr}

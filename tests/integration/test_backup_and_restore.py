@@ -18,21 +18,11 @@ import pytest
 from streams.jobs.backup import ARCHIVE, BROKER, back_up
 from streams.settings import Settings
 from tests.integration.elastic_server import ElasticServer
-from tests.integration.replays import Outcome, archived, command, environment, outcome, replay, sample_lines
+from tests.integration.replays import START_LINES, Outcome, archived, command, environment, moodwire, outcome, replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-LINES = 3_000
-"""The first alerts of the sample are in it."""
 NAMESPACE = "start"
-
-
-@pytest.fixture(scope="module")
-def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("feed")
-    path = folder / "start.ndjson"
-    path.write_bytes(b"".join(sample_lines(folder, LINES)))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +30,6 @@ def undisturbed(feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome
     folder = tmp_path_factory.mktemp("undisturbed")
     replay(folder, feed, NAMESPACE)
     return outcome(folder, NAMESPACE)
-
-
-def moodwire(folder: Path, *words: str | Path, **given: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words), env=environment(folder, **given), capture_output=True, text=True, check=False
-    )
 
 
 @contextmanager
@@ -85,7 +69,7 @@ def test_a_copy_of_a_running_pipeline_goes_on_to_the_same_end(feed: Path, undist
     )
     with replaying(tmp_path / "lost", feed) as process:
         for share, copy in zip((0.1, 0.5), copies, strict=True):
-            until_archived(process, tmp_path / "lost", int(share * LINES))
+            until_archived(process, tmp_path / "lost", int(share * START_LINES))
             back_up({name: home / name for name in (BROKER, ARCHIVE)}, copy)
             assert process.poll() is None, "the backups were to be taken while it runs"
     for number, copy in enumerate(copies):
@@ -167,7 +151,7 @@ def test_a_snapshot_of_elasticsearch_and_the_topics_of_kafka_give_all_back(
     repository = f"{url}/_snapshot/{uuid.uuid4().hex[:8]}"
     ask("PUT", repository, {"type": "fs", "settings": {"location": uuid.uuid4().hex[:8]}})
     with replaying(tmp_path, feed, **servers) as process:
-        until_archived(process, tmp_path, LINES // 3, **servers)
+        until_archived(process, tmp_path, START_LINES // 3, **servers)
     taken = ask("PUT", f"{repository}/daily?wait_for_completion=true", {"indices": indices})
     assert taken["snapshot"]["state"] == "SUCCESS"
     replay(tmp_path, feed, NAMESPACE, **servers)
@@ -216,7 +200,7 @@ def test_a_lost_embedded_broker_is_made_again_from_the_archive(
 ) -> None:
     """The way that the error names: what was archived is counted again, then the news come once more from the start."""
     with replaying(tmp_path, feed) as process:
-        until_archived(process, tmp_path, LINES // 2)
+        until_archived(process, tmp_path, START_LINES // 2)
     for file in (tmp_path / NAMESPACE).glob("broker.db*"):
         file.rename(tmp_path / file.name)
     rebuilt = moodwire(tmp_path, "archive", "rebuild-state", "-n", NAMESPACE)

@@ -21,27 +21,11 @@ from streams.archive import open_archive
 from streams.jobs.resend import read_deliveries
 from streams.settings import Settings
 from streams.transport.broker import open_broker
-from tests.integration.replays import Outcome, command, environment, outcome, replay, sample_lines
+from tests.integration.replays import Outcome, command, environment, moodwire, outcome, replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-LINES = 3_000
-"""The first alerts of the sample are in it."""
 NAMESPACE = "start"
-
-
-@pytest.fixture(scope="module")
-def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("feed")
-    path = folder / "start.ndjson"
-    path.write_bytes(b"".join(sample_lines(folder, LINES)))
-    return path
-
-
-def moodwire(folder: Path, *arguments: str, **given: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=environment(folder, **given), capture_output=True, text=True, check=False
-    )
 
 
 def rebuild_state(folder: Path, **given: Any) -> int:

@@ -32,7 +32,6 @@ ALLOWED = {
     ("streams/cli/config.py", "source"): FIELD,
     ("streams/cli/model_evaluation.py", "en"): EXPORT,
     ("streams/cli/model_evaluation.py", "finance-en-minilm-int8"): EXPORT,
-    ("streams/cli/score.py", "source"): FIELD,
     ("streams/feeds/documents/well_formed.py", "source"): "an element of Atom",
     ("streams/feeds/fieldmap.py", "source"): FIELD,
     ("streams/feeds/fieldspec.py", "entity"): FIELD,

@@ -155,7 +155,8 @@ def _right(one: MeasuredSet) -> int:
 
 
 def _opposite(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> list[Check]:
-    if not {"negative", "positive"} <= set(present.wanted):
+    """Of a head with a direction: how often a row is given a label of the other side."""
+    if {-1, 1} - {_side(present, label) for label in present.wanted}:
         return []
     before, after = _opposites(present), _opposites(new)
     return [
@@ -169,8 +170,14 @@ def _opposite(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> list[Ch
 
 
 def _opposites(one: MeasuredSet) -> float:
-    poles = ({"negative", "positive"},)
-    return sum({wanted, given} in poles for wanted, given in zip(one.wanted, one.given, strict=True)) / len(one.wanted)
+    rows = zip(one.wanted, one.given, strict=True)
+    return sum(_side(one, wanted) * _side(one, given) < 0 for wanted, given in rows) / len(one.wanted)
+
+
+def _side(one: MeasuredSet, label: str) -> int:
+    """Which side of 0 a label is on: -1, 1, or 0 for neither."""
+    value = one.values.get(label, 0.0)
+    return (value > 0) - (value < 0)
 
 
 def _calibration(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> Check:

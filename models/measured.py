@@ -1,13 +1,13 @@
 """What two models answer to the same rows, and how long they take: what the gate judges."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from models.classifier import Classifier
 from models.errors import ModelError
-from models.evaluation.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.evaluation.behaviour import BehaviourKind, BehaviourList, check_behaviour
 from models.evaluation.labelled import LabelledSet
 from models.evaluation.scores import calibration_error
 
@@ -19,7 +19,10 @@ Role = Literal["held_out", "corrections", "golden"]
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """The right label and the given one of each row."""
+    """The right label and the given one of each row.
+
+    `values` are the labels' places from -1 to 1 (0 where one is not named); empty for a head without a direction.
+    """
 
     name: str
     head: str
@@ -27,6 +30,7 @@ class MeasuredSet:
     wanted: Sequence[str]
     given: Sequence[str]
     calibration_error: float = 0.0
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,13 @@ def measure(
     *,
     corrections: Sequence[LabelledSet] = (),
     golden: Sequence[LabelledSet] = (),
-    proof: ProofList | None = None,
+    behaviour: BehaviourList | None = None,
+    values: Mapping[str, Mapping[str, float]] | None = None,
     seconds_per_text: float = 0.0,
 ) -> Measured:
     """Lets the classifier answer. Sets of a head that it does not have are passed over: `judge` says so.
+
+    `values` are those of the labels by head, for heads with a direction (see `MeasuredSet`).
 
     Raises `ModelError` when a label of a set is none of the head's.
     """
@@ -63,9 +70,10 @@ def measure(
             continue
         answers, wanted = one.answers(classifier), one.numbers(classifier)
         given = [labels[number] for number in answers.argmax(axis=1)]
-        sets.append(MeasuredSet(one.name, one.head, role, list(one.labels), given, calibration_error(answers, wanted)))
-    behaviour = check_behaviour(classifier, proof) if proof else []
-    return Measured(classifier.name, classifier.version, sets, behaviour, seconds_per_text)
+        error, places = calibration_error(answers, wanted), (values or {}).get(one.head, {})
+        sets.append(MeasuredSet(one.name, one.head, role, list(one.labels), given, error, places))
+    found = check_behaviour(classifier, behaviour) if behaviour else []
+    return Measured(classifier.name, classifier.version, sets, found, seconds_per_text)
 
 
 def measure_latency(classifiers: Sequence[Classifier], texts: Sequence[str], rounds: int = 5) -> list[float]:

@@ -28,7 +28,8 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     `options` are those of `moodwire model train` or `distil` but `data`, `dataset` and `out`, by their names without
     dashes in front; a number may be in words. `datasets` are the YAML files of the data sets, whose rows lie in `data`
     unless they name another place. The run goes to the folder `run`, and the same request resumes it. `artifact` is
-    the folder of the exported model; its name is the model's.
+    the folder of the exported model; its name is the model's. `behaviour` is its list of behaviour tests, a shipped one
+    or a file; empty: none.
     """
 
     command: Literal["train", "distil"]
@@ -38,6 +39,7 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     artifact: str
     model_version: str
     language: str
+    behaviour: str = ""
     options: Mapping[str, OptionValue] = {}
 
 

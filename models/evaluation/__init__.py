@@ -10,7 +10,13 @@ behaviour   tests of what any good model must answer
 
 """
 
-from models.evaluation.behaviour import BehaviourKind, ProofList, check_behaviour, load_proof_list, proof_lists
+from models.evaluation.behaviour import (
+    BehaviourKind,
+    BehaviourList,
+    behaviour_lists,
+    check_behaviour,
+    load_behaviour_list,
+)
 from models.evaluation.evaluation import (
     Calibration,
     ErrorToRead,
@@ -25,20 +31,20 @@ from models.evaluation.slices import Slice, SliceScore
 
 __all__ = [
     "BehaviourKind",
+    "BehaviourList",
     "Calibration",
     "ErrorToRead",
     "Evaluation",
     "HeadScore",
     "LabelledNames",
     "LabelledSet",
-    "ProofList",
     "SetEvaluation",
     "Slice",
     "SliceScore",
+    "behaviour_lists",
     "check_behaviour",
     "evaluate",
     "evaluate_artifact",
-    "load_proof_list",
-    "proof_lists",
+    "load_behaviour_list",
     "score",
 ]

@@ -25,12 +25,12 @@ from models.evaluation.slices import Slice
 
 __all__ = [
     "BehaviourKind",
+    "BehaviourList",
     "BehaviourTest",
     "Failure",
-    "ProofList",
+    "behaviour_lists",
     "check_behaviour",
-    "load_proof_list",
-    "proof_lists",
+    "load_behaviour_list",
 ]
 
 WITHIN = 0.25
@@ -51,7 +51,7 @@ class BehaviourTest:
 
 
 @dataclass(frozen=True, slots=True)
-class ProofList:
+class BehaviourList:
     """A language's tests of behaviour, and the slices by which its sets are cut."""
 
     name: str
@@ -87,27 +87,28 @@ class BehaviourKind:
         return self.passed / self.tests
 
 
-def proof_lists() -> list[str]:
+def behaviour_lists() -> list[str]:
     """Returns the names of the lists that come with the package."""
     return sorted(one.stem for one in _SHIPPED.glob("*.yaml"))
 
 
-def load_proof_list(path: Path | str) -> ProofList:
-    """Reads a list from a file, or by its name one of those that come with the package.
+def load_behaviour_list(path: Path | str) -> BehaviourList:
+    """Reads a list from a file (a path, or a name that ends in .yaml or .yml), or one of the package by its name.
 
     Raises `ModelError` naming the file, the kind and the test that cannot be read.
     """
-    file = path if isinstance(path, Path) else _SHIPPED / f"{path}.yaml"
+    is_file = isinstance(path, Path) or path.endswith((".yaml", ".yml"))
+    file = Path(path) if is_file else _SHIPPED / f"{path}.yaml"
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        known = ", ".join(proof_lists())
-        raise ModelError(f"proof list {file} cannot be read ({error.strerror}); shipped lists: {known}") from error
+        known = ", ".join(behaviour_lists())
+        raise ModelError(f"behaviour list {file} cannot be read ({error.strerror}); shipped lists: {known}") from error
     except yaml.YAMLError as error:
-        raise ModelError(f"proof list {file} is no YAML: {error}") from error
+        raise ModelError(f"behaviour list {file} is no YAML: {error}") from error
     try:
         kinds = content["kinds"]
-        return ProofList(
+        return BehaviourList(
             name=str(content["name"]),
             head=str(content["head"]),
             kinds={name: str(kind["about"]) for name, kind in kinds.items()},
@@ -115,26 +116,26 @@ def load_proof_list(path: Path | str) -> ProofList:
             slices=[Slice(name, **one) for name, one in (content.get("slices") or {}).items()],
         )
     except KeyError as error:
-        raise ModelError(f"proof list {file} lacks {error}") from error
+        raise ModelError(f"behaviour list {file} lacks {error}") from error
     except (TypeError, AttributeError) as error:
-        raise ModelError(f"proof list {file} is malformed: {error}") from error
+        raise ModelError(f"behaviour list {file} is malformed: {error}") from error
 
 
-def check_behaviour(classifier: Classifier, proof: ProofList) -> list[BehaviourKind]:
+def check_behaviour(classifier: Classifier, behaviour: BehaviourList) -> list[BehaviourKind]:
     """Runs the tests and counts by kind, in the order of the list.
 
     Raises `ModelError` when the model lacks the list's head or one of its labels.
     """
-    labels = _labels(classifier, proof)
-    texts = list(dict.fromkeys(text for test in proof.tests for text in test.texts))
-    answers = dict(zip(texts, classifier.classify(texts)[proof.head], strict=True))
-    results: dict[str, list[Failure | None]] = {name: [] for name in proof.kinds}
-    for test in proof.tests:
+    labels = _labels(classifier, behaviour)
+    texts = list(dict.fromkeys(text for test in behaviour.tests for text in test.texts))
+    answers = dict(zip(texts, classifier.classify(texts)[behaviour.head], strict=True))
+    results: dict[str, list[Failure | None]] = {name: [] for name in behaviour.kinds}
+    for test in behaviour.tests:
         results[test.kind].append(_judge(test, np.array([answers[text] for text in test.texts]), labels))
     return [
         BehaviourKind(
             name=name,
-            about=proof.kinds[name],
+            about=behaviour.kinds[name],
             passed=sum(one is None for one in found),
             tests=len(found),
             failures=[one for one in found if one is not None],
@@ -158,13 +159,13 @@ def _judge(test: BehaviourTest, answers: npt.NDArray[np.float32], labels: Sequen
     return None if good else Failure(list(test.texts), asked, answered)
 
 
-def _labels(classifier: Classifier, proof: ProofList) -> tuple[str, ...]:
-    labels = classifier.labels.get(proof.head, ())
-    needed = {"negative", "positive"} | {label for test in proof.tests for label in test.expect}
+def _labels(classifier: Classifier, behaviour: BehaviourList) -> tuple[str, ...]:
+    labels = classifier.labels.get(behaviour.head, ())
+    needed = {"negative", "positive"} | {label for test in behaviour.tests for label in test.expect}
     missing = sorted(needed - set(labels))
     if missing:
         raise ModelError(
-            f"proof list {proof.name} speaks of {', '.join(missing)}, which the head {proof.head!r} "
+            f"behaviour list {behaviour.name} speaks of {', '.join(missing)}, which the head {behaviour.head!r} "
             f"of {classifier.name} does not know"
         )
     return labels
@@ -175,7 +176,9 @@ def _tests(file: Path, kind: str, entries: Sequence[Mapping[str, Any]]) -> Itera
         try:
             yield _test(kind, entry)
         except (KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"proof list {file}, {kind}, test {number} cannot be read ({error}): {entry}") from error
+            raise ModelError(
+                f"behaviour list {file}, {kind}, test {number} cannot be read ({error}): {entry}"
+            ) from error
 
 
 def _test(kind: str, entry: Mapping[str, Any]) -> BehaviourTest:

@@ -2,7 +2,7 @@
 
     artifact, sets ─ classify ─┬─ scores, slices ─> SetEvaluation …
     dev sets ──────────────────┼─ fitting ────────> Calibration …
-    proof list ────────────────┴─ behaviour ──────> BehaviourKind …
+    behaviour list ────────────┴─ behaviour ──────> BehaviourKind …
 
 Runs where a model runs: onnxruntime alone, no torch.
 """
@@ -17,7 +17,7 @@ from models.artifact import Head
 from models.calibration import Scaling, calibrated, logits_of
 from models.classifier import Classifier, OnnxClassifier, Probabilities
 from models.errors import ModelError
-from models.evaluation.behaviour import BehaviourKind, ProofList, check_behaviour
+from models.evaluation.behaviour import BehaviourKind, BehaviourList, check_behaviour
 from models.evaluation.fitting import fitted_scaling
 from models.evaluation.labelled import LabelledNames, LabelledSet
 from models.evaluation.names import NamesScore, score_names
@@ -102,12 +102,12 @@ def evaluate_artifact(
     sets: Sequence[LabelledSet],
     *,
     dev: Sequence[LabelledSet] = (),
-    proof: ProofList | None = None,
+    behaviour: BehaviourList | None = None,
     names: Sequence[LabelledNames] = (),
     threads: int = 0,
     smoothings: Sequence[float] | None = None,
 ) -> Evaluation:
-    """Measures the artifact in the folder `artifact` on `sets`, its calibration on `dev`, its behaviour on `proof`.
+    """Measures the artifact in the folder `artifact` on `sets`, its calibration on `dev`, and its `behaviour`.
 
     `names` are texts whose names it must find; `smoothings` are those of which the dev rows choose one, else that of
     the artifact stays.
@@ -120,7 +120,7 @@ def evaluate_artifact(
             classifier,
             sets,
             dev=dev,
-            proof=proof,
+            behaviour=behaviour,
             names=names,
             heads=classifier.artifact.heads,
             precision=classifier.artifact.precision,
@@ -133,7 +133,7 @@ def evaluate(
     sets: Sequence[LabelledSet],
     *,
     dev: Sequence[LabelledSet] = (),
-    proof: ProofList | None = None,
+    behaviour: BehaviourList | None = None,
     names: Sequence[LabelledNames] = (),
     heads: Mapping[str, Head] | None = None,
     precision: str = "",
@@ -145,17 +145,17 @@ def evaluate(
         name=classifier.name,
         version=classifier.version,
         precision=precision,
-        sets=[_evaluate_set(classifier, one, proof) for one in sets],
+        sets=[_evaluate_set(classifier, one, behaviour) for one in sets],
         calibration=[_calibrate(classifier, one, (heads or {}).get(one.head, plain), smoothings) for one in dev],
-        behaviour=check_behaviour(classifier, proof) if proof else [],
+        behaviour=check_behaviour(classifier, behaviour) if behaviour else [],
         names=[score_names(classifier, one) for one in names],
     )
 
 
-def _evaluate_set(classifier: Classifier, one: LabelledSet, proof: ProofList | None) -> SetEvaluation:
+def _evaluate_set(classifier: Classifier, one: LabelledSet, behaviour: BehaviourList | None) -> SetEvaluation:
     labels = one.known(classifier)
     wanted, probabilities = one.numbers(classifier), one.answers(classifier)
-    parts = {each.name: each.rows(one.texts) for each in (proof.slices if proof else ())}
+    parts = {each.name: each.rows(one.texts) for each in (behaviour.slices if behaviour else ())}
     names = dict.fromkeys(one.sources)
     by_source = {name: np.array([source == name for source in one.sources], bool) for name in names}
     return SetEvaluation(

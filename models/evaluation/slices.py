@@ -1,6 +1,6 @@
 """Parts of a set that are measured apart: short texts, negations, numbers, one source.
 
-A slice is data: a name, and a pattern or a number of words. The words of a language are in the proof list.
+A slice is data: a name, and a pattern or a number of words. The words of a language are in the behaviour list.
 """
 
 import math

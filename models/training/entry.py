@@ -82,6 +82,7 @@ def _export(request: TrainingRequest) -> None:
             out=Path(request.artifact),
             version=request.model_version,
             language=request.language,
+            behaviour=request.behaviour,
             data=Path(request.data),
             sets=load_datasets([Path(path) for path in request.datasets]),
         )

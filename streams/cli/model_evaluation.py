@@ -11,21 +11,37 @@ import typer
 from rich.table import Table
 
 from models import OnnxClassifier, load_artifact, shipped
-from models.evaluation import Evaluation, evaluate_artifact, load_proof_list
+from models.artifact import open_artifact
+from models.evaluation import Evaluation, evaluate_artifact, load_behaviour_list
 from models.evaluation.report import report_html
 from models.evaluation.speed import measure_speed
-from streams.cli.options import JsonOption
+from streams.classifiers import artifact_folders
+from streams.cli.model_options import SoleLanguageOption
+from streams.cli.options import JsonOption, ProfileOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import MoodwireError
+from streams.lifecycle.behaviour import behaviour_name
+from streams.lifecycle.service import Lifecycle
 from streams.lifecycle.training_code import chosen_datasets, import_training
 from streams.sample import generate
+from streams.settings import load_settings
+from streams.text.profile import Profile, load_profile
 
 if TYPE_CHECKING:
-    from models.evaluation import LabelledNames, LabelledSet, ProofList
+    from models.evaluation import BehaviourList, LabelledNames, LabelledSet
 
 __all__ = ["bench", "evaluate", "export"]
 
-ModelArgument = Annotated[str, typer.Argument(help="A model's folder, or the name of one that comes with moodwire.")]
+ModelArgument = Annotated[
+    str | None,
+    typer.Argument(help="A model's folder, or the name of one that comes with moodwire; by default the profile's."),
+]
+BehaviourOption = Annotated[
+    str | None,
+    typer.Option(
+        "--behaviour", help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language."
+    ),
+]
 DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True, file_okay=False)
 ]
@@ -36,19 +52,20 @@ ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Cores to u
 
 
 def evaluate(
-    model: ModelArgument = "finance-en-minilm-int8",
+    model: ModelArgument = None,
     data: DataOption = None,
     dataset: DatasetOption = None,
-    proof: Annotated[
-        str, typer.Option("--proof", help="Tests of behaviour and slices: a YAML, or a shipped list's name.")
-    ] = "finance-en",
+    behaviour: BehaviourOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all figures to this JSON file.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a report with pictures to this file.")] = None,
     threads: ThreadsOption = 0,
+    profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
-    folder = model_folder(model)
-    listed = load_proof_list(Path(proof) if proof.endswith((".yaml", ".yml")) else proof)
+    chosen = load_profile(load_settings(profile=profile).profile)
+    folder = model_folder(model) if model else _sole_model(chosen)
+    named = behaviour or behaviour_name(chosen.name, open_artifact(folder).language)
+    listed = load_behaviour_list(named) if named else None
     evaluation = _measure(folder, data, dataset or [], listed, threads)
     written = msgspec.json.encode(evaluation)
     if out is not None:
@@ -81,16 +98,19 @@ def export(
     ] = Precision.INT8,
     data: DataOption = None,
     dataset: DatasetOption = None,
-    language: Annotated[str, typer.Option("--language", help="Language of the texts that it reads.")] = "en",
+    language: SoleLanguageOption = None,
     base_model: Annotated[str, typer.Option("--base-model", help="What it was made from, for the card.")] = "",
     licence: Annotated[str, typer.Option("--licence", help="Licence of the weights.")] = "Apache-2.0",
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=0, help="Tokens kept of a text; 0: the run's.")] = 0,
-    proof: Annotated[str, typer.Option("--proof", help="List of the tests of behaviour.")] = "finance-en",
+    behaviour: BehaviourOption = None,
     traced: Annotated[
         bool, typer.Option("--traced", help="Trace the network where its graph could be written.")
     ] = False,
+    profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
+    settings = load_settings(profile=profile)
+    language = language or Lifecycle(settings).sole_language()
     training = import_training("export.export")
     plan = training.ExportPlan(
         run=run,
@@ -103,7 +123,7 @@ def export(
         max_tokens=max_tokens,
         data=data,
         sets=chosen_datasets(dataset),
-        proof=proof,
+        behaviour=behaviour or behaviour_name(load_profile(settings.profile).name, language),
         traced=traced,
     )
     with console.status(f"exporting {foreign(run)} in {precision.value}"):
@@ -126,30 +146,34 @@ def export(
 
 def bench(
     models: Annotated[
-        list[str] | None, typer.Argument(help="Folders or names of models; given none, the shipped one.")
+        list[str] | None, typer.Argument(help="Folders or names of models; given none, those of the profile.")
     ] = None,
     texts: Annotated[
         Path | None,
         typer.Option("--texts", help="File of one text a line; given none, the sample feed's titles.", exists=True),
     ] = None,
     threads: ThreadsOption = 0,
+    profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
+    folders = [model_folder(one) for one in models or ()] or _own_models(
+        load_profile(load_settings(profile=profile).profile)
+    )
     lines = _lines(texts) if texts else _sample_titles()
     found = {}
-    for model in models or ["finance-en-minilm-int8"]:
+    for name, folder in zip(models or [one.name for one in folders], folders, strict=True):
         with (
-            OnnxClassifier.load(model_folder(model), threads=threads) as classifier,
-            console.status(f"timing {foreign(model)}"),
+            OnnxClassifier.load(folder, threads=threads) as classifier,
+            console.status(f"timing {foreign(name)}"),
         ):
-            found[model] = measure_speed(classifier, lines)
+            found[name] = measure_speed(classifier, lines)
     if json:
         print_json(found)
         return
     table = Table("model", "texts", "texts/s", "one alone, ms", "95 of 100 within, ms", header_style="bold")
-    for model, speed in found.items():
+    for name, speed in found.items():
         alone = f"{speed.alone_ms:.1f}", f"{speed.alone_slow_ms:.1f}"
-        table.add_row(foreign(model), f"{speed.texts:,}", f"{speed.texts_per_second:,.0f}", *alone)
+        table.add_row(foreign(name), f"{speed.texts:,}", f"{speed.texts_per_second:,.0f}", *alone)
     console.print(table)
 
 
@@ -166,13 +190,32 @@ def _sample_titles() -> list[str]:
     return list(dict.fromkeys(title for title in titles if title.strip()))[:512]
 
 
+def _own_models(profile: Profile) -> list[Path]:
+    """Returns the folders of the profile's classifiers, each once."""
+    folders = list(dict.fromkeys(artifact_folders(profile).values()))
+    if not folders:
+        raise MoodwireError(f"the profile {profile.name} names no classifier; name a model")
+    return folders
+
+
+def _sole_model(profile: Profile) -> Path:
+    folders = _own_models(profile)
+    if len(folders) > 1:
+        raise MoodwireError(
+            f"the profile {profile.name} has several models; name one of {', '.join(map(str, folders))}"
+        )
+    return folders[0]
+
+
 def model_folder(model: str) -> Path:
-    """Return the folder that `model` names: a path, or a shipped model."""
+    """Returns the folder that `model` names: a path, or a shipped model."""
     path = Path(model)
     return path if path.is_dir() else shipped(model)
 
 
-def _measure(folder: Path, data: Path | None, dataset: list[Path], proof: ProofList, threads: int) -> Evaluation:
+def _measure(
+    folder: Path, data: Path | None, dataset: list[Path], behaviour: BehaviourList | None, threads: int
+) -> Evaluation:
     sets: list[LabelledSet] = []
     dev: list[LabelledSet] = []
     names: list[LabelledNames] = []
@@ -183,7 +226,7 @@ def _measure(folder: Path, data: Path | None, dataset: list[Path], proof: ProofL
             sets, names = training.held_out_sets(chosen, data, artifact)
             dev = training.dev_sets(chosen, data, artifact)
     with console.status("scoring"):
-        return evaluate_artifact(folder, sets, dev=dev, proof=proof, names=names, threads=threads)
+        return evaluate_artifact(folder, sets, dev=dev, behaviour=behaviour, names=names, threads=threads)
 
 
 def _write(path: Path, content: bytes) -> None:

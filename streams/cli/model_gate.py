@@ -30,10 +30,11 @@ def gate(
     golden: Annotated[
         list[Path] | None, typer.Option("--golden", help="YAML of a set of which no row may be lost.", exists=True)
     ] = None,
-    proof: Annotated[
+    behaviour: Annotated[
         str,
         typer.Option(
-            "--proof", help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language."
+            "--behaviour",
+            help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language.",
         ),
     ] = "",
     margin: Annotated[
@@ -54,7 +55,7 @@ def gate(
         datasets=tuple(dataset or ()),
         corrections=tuple(corrections or ()),
         golden=tuple(golden or ()),
-        behaviour=proof,
+        behaviour=behaviour,
         margin=margin,
         allow_equal=allow_equal,
         language=language or "",

@@ -5,22 +5,23 @@ GateRequest ─► rows of both ─► ask_gate ─► GateResult, kept beside t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from models import Classifier, OnnxClassifier
 from models.artifact import Artifact
-from models.evaluation import LabelledSet, ProofList, load_proof_list, proof_lists
+from models.evaluation import BehaviourList, LabelledSet, load_behaviour_list
 from models.gate import GateReport, Limits, judge
 from models.measured import Measured, measure, measure_latency
 from streams.classifiers import registry_of
+from streams.lifecycle.behaviour import behaviour_name
 from streams.lifecycle.decisions import artifact_in_service
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.training_code import held_out_sets
 from streams.settings import Settings
-from streams.text.profile import load_profile
+from streams.text.profile import Profile, load_profile
 
 __all__ = ["Asked", "GateRequest", "GateResult", "ask_gate", "compare"]
 
@@ -73,12 +74,13 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What both models are asked; `held_out` holds at least one set."""
+    """What both models are asked; `held_out` holds at least one set. `values` are those of labels, by head."""
 
     held_out: Sequence[LabelledSet]
     corrections: Sequence[LabelledSet] = ()
     golden: Sequence[LabelledSet] = ()
-    proof: ProofList | None = None
+    behaviour: BehaviourList | None = None
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def compare(settings: Settings, request: GateRequest, progress: Progress, now_ms: int) -> GateResult:
@@ -90,8 +92,7 @@ def compare(settings: Settings, request: GateRequest, progress: Progress, now_ms
     artifact = registry.load(request.name, request.version)
     language = request.language or artifact.language
     current = artifact_in_service(settings, language, progress)
-    shipped_list = f"{load_profile(settings.profile).name}-{language}"
-    asked = _asked(request, current, shipped_list)
+    asked = _asked(request, current, load_profile(settings.profile), language)
     progress.step("asking the gate")
     with (
         OnnxClassifier.load(current.path, threads=settings.threads) as before,
@@ -103,8 +104,9 @@ def compare(settings: Settings, request: GateRequest, progress: Progress, now_ms
     return result
 
 
-def _asked(request: GateRequest, current: Artifact, shipped_list: str) -> Asked:
+def _asked(request: GateRequest, current: Artifact, profile: Profile, language: str) -> Asked:
     """Returns the rows for the heads of the model in service."""
+    behaviour = request.behaviour or behaviour_name(profile.name, language)
 
     def beside(paths: Sequence[Path]) -> list[LabelledSet]:
         return [one for path in paths for one in held_out_sets([path], path.parent, current)]
@@ -113,14 +115,9 @@ def _asked(request: GateRequest, current: Artifact, shipped_list: str) -> Asked:
         held_out=held_out_sets(request.datasets, request.data, current),
         corrections=beside(request.corrections),
         golden=beside(request.golden),
-        proof=_behaviour(request.behaviour, shipped_list),
+        behaviour=load_behaviour_list(behaviour) if behaviour else None,
+        values={name: head.values for name, head in profile.heads.items()},
     )
-
-
-def _behaviour(named: str, shipped_list: str) -> ProofList | None:
-    if named:
-        return load_proof_list(Path(named) if named.endswith((".yaml", ".yml")) else named)
-    return load_proof_list(shipped_list) if shipped_list in proof_lists() else None
 
 
 def ask_gate(
@@ -143,7 +140,8 @@ def ask_gate(
             asked.held_out,
             corrections=asked.corrections,
             golden=asked.golden,
-            proof=asked.proof,
+            behaviour=asked.behaviour,
+            values=asked.values,
             seconds_per_text=seconds_per_text,
         )
 

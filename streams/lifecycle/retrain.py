@@ -19,6 +19,7 @@ from models.registry import Entry, Registry
 from models.training_call import OptionValue, TrainingRequest
 from streams.archive import open_archive
 from streams.classifiers import registry_of
+from streams.lifecycle.behaviour import behaviour_name
 from streams.lifecycle.candidate import next_version, shipped_descriptions, train_candidate
 from streams.lifecycle.corrections import read_review
 from streams.lifecycle.decisions import artifact_in_service
@@ -28,6 +29,7 @@ from streams.lifecycle.gate import GateRequest, GateResult, compare
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.training_set import TrainingSet, build_training_set
 from streams.settings import Settings
+from streams.text.profile import load_profile
 
 __all__ = ["RetrainRequest", "Retrained", "retrain"]
 
@@ -81,7 +83,9 @@ def retrain(settings: Settings, request: RetrainRequest, progress: Progress, clo
     registry = registry_of(settings)
     version = request.version or next_version(current.version, _taken(registry, current.name))
     progress.step(f"training {current.name} {version}")
-    entry = registry.add(train_candidate(request.python, _training(request, current, version, built)))
+    behaviour = behaviour_name(load_profile(settings.profile).name, request.language)
+    training = _training(request, current, version, built, behaviour)
+    entry = registry.add(train_candidate(request.python, training))
     result = compare(settings, _question(request, entry, built), progress, clock())
     return Retrained(entry, built, len(found.conflicts), result)
 
@@ -90,7 +94,9 @@ def _taken(registry: Registry, name: str) -> list[str]:
     return [entry.version for entry in registry.entries() if entry.name == name]
 
 
-def _training(request: RetrainRequest, current: Artifact, version: str, built: TrainingSet) -> TrainingRequest:
+def _training(
+    request: RetrainRequest, current: Artifact, version: str, built: TrainingSet, behaviour: str
+) -> TrainingRequest:
     """Returns the request to the training process: the usual data sets and the corrections."""
     return TrainingRequest(
         command=request.command,
@@ -100,6 +106,7 @@ def _training(request: RetrainRequest, current: Artifact, version: str, built: T
         artifact=str(request.out / version / current.name),
         model_version=version,
         language=request.language,
+        behaviour=behaviour,
         options=request.options,
     )
 

@@ -112,7 +112,7 @@ def test_a_candidate_is_trained_with_the_corrections_taken_in_and_judged(home: P
     asked = json.loads((home / "run" / "run" / "request.json").read_text(encoding="utf-8"))
     assert asked["options"] == {"encoder": "some-encoder", "epochs": "2"}
     assert str(home / "run" / "corrections" / "feedback-sentiment.yaml") in asked["datasets"]
-    assert asked["language"] == "en"
+    assert (asked["language"], asked["behaviour"]) == ("en", "finance-en")
     registry = Registry(settings(home).models)
     assert (registry.verdict(*candidate) or {})["passed"] is False
     refused = run("promote", *candidate)

@@ -18,7 +18,7 @@ import pytest
 
 from models import OnnxClassifier, Places, Probabilities, shipped
 from models.calibration import Scaling, calibrated, softmax
-from models.evaluation import LabelledSet, load_proof_list
+from models.evaluation import LabelledSet, load_behaviour_list
 from models.evaluation.fitting import fitted_scaling
 from models.gate import Limits
 from streams.archive.memory import MemoryArchive
@@ -30,6 +30,7 @@ from tests.lifecycle.scored_items import scored
 LABELLED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "labelled"
 NAMES = {"0": "negative", "1": "positive", "2": "neutral"}  # as tfns writes them
 LABELS = ("negative", "neutral", "positive")
+VALUES = {"sentiment": {"negative": -1.0, "positive": 1.0}}
 FLIPPED = {"positive": "neutral", "neutral": "positive"}
 CORRECTIONS = 500
 FAULT = 2.0
@@ -162,11 +163,11 @@ async def candidate(world: World, folder: Path, flip: bool) -> tuple[Faulty, Lab
 
 async def test_honest_corrections_are_let_through_and_flipped_ones_are_not(world: World, tmp_path: Path) -> None:
     assert len(world.wrong) == CORRECTIONS
-    proof = load_proof_list("finance-en")
+    behaviour = load_behaviour_list("finance-en")
     verdicts = []
     for flip in (False, True):
         made, corrections = await candidate(world, tmp_path / str(flip), flip)
-        asked = Asked([world.held_out], [corrections], proof=proof)
+        asked = Asked([world.held_out], [corrections], behaviour=behaviour, values=VALUES)
         limits = Limits(latency_ratio=1_000)  # a text is read once here: times say nothing
         verdicts.append(ask_gate(world.current, made, asked, limits))
     honest, poisoned = verdicts

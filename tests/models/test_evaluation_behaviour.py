@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities
-from models.evaluation import ProofList, check_behaviour, load_proof_list
+from models.evaluation import BehaviourList, check_behaviour, load_behaviour_list
 
 POLES = ("negative", "neutral", "positive")
 
@@ -48,10 +48,10 @@ class Written:
         """Nothing to free."""
 
 
-def load(folder: Path, content: str) -> ProofList:
+def load(folder: Path, content: str) -> BehaviourList:
     path = folder / "list.yaml"
     path.write_text(content, encoding="utf-8")
-    return load_proof_list(path)
+    return load_behaviour_list(path)
 
 
 def test_each_kind_counts_what_passed(tmp_path: Path) -> None:
@@ -91,21 +91,21 @@ def test_a_list_that_cannot_be_read_names_the_place(tmp_path: Path, content: str
 
 def test_a_list_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(ModelError, match="shipped lists: finance-en"):
-        load_proof_list("nosuch")
+        load_behaviour_list("nosuch")
 
 
 def test_a_model_without_the_labels_is_told_so() -> None:
     null = NullClassifier({"sentiment": ("bad", "good")})
     with pytest.raises(ModelError, match="negative, neutral, positive, which the head 'sentiment'"):
-        check_behaviour(null, load_proof_list("finance-en"))
+        check_behaviour(null, load_behaviour_list("finance-en"))
 
 
 def test_the_shipped_list_asks_of_every_kind_something_that_can_fail() -> None:
-    proof = load_proof_list("finance-en")
-    assert {test.kind for test in proof.tests} == set(proof.kinds)
-    assert all(test.expect or test.rising or len(set(test.texts)) > 1 for test in proof.tests)
-    assert all(set(test.expect) < set(POLES) for test in proof.tests)
-    assert len({test.texts for test in proof.tests}) == len(proof.tests)
+    behaviour = load_behaviour_list("finance-en")
+    assert {test.kind for test in behaviour.tests} == set(behaviour.kinds)
+    assert all(test.expect or test.rising or len(set(test.texts)) > 1 for test in behaviour.tests)
+    assert all(set(test.expect) < set(POLES) for test in behaviour.tests)
+    assert len({test.texts for test in behaviour.tests}) == len(behaviour.tests)
 
 
 PASSED = {"plain": 17, "negation": 10, "name swap": 12, "number swap": 8, "same meaning": 7}
@@ -113,5 +113,5 @@ PASSED = {"plain": 17, "negation": 10, "name swap": 12, "number swap": 8, "same 
 
 
 def test_the_shipped_model_keeps_what_it_can(classifier: OnnxClassifier) -> None:
-    found = {one.name: one.passed for one in check_behaviour(classifier, load_proof_list("finance-en"))}
+    found = {one.name: one.passed for one in check_behaviour(classifier, load_behaviour_list("finance-en"))}
     assert {name: found[name] >= least - 1 for name, least in PASSED.items()} == dict.fromkeys(PASSED, True)

@@ -9,7 +9,7 @@ import pytest
 
 from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities, Span
 from models.artifact import Head
-from models.evaluation import Evaluation, LabelledSet, ProofList, evaluate, evaluate_artifact, load_proof_list
+from models.evaluation import BehaviourList, Evaluation, LabelledSet, evaluate, evaluate_artifact, load_behaviour_list
 
 POLES = ("negative", "neutral", "positive")
 
@@ -56,14 +56,14 @@ def test_opposite_errors_stand_first_then_the_surest() -> None:
 
 
 def test_slices_with_too_few_rows_are_left_out() -> None:
-    (found,) = evaluate(Reader(), [texts_of(60, wrong=6)], proof=_list_without_tests()).sets
+    (found,) = evaluate(Reader(), [texts_of(60, wrong=6)], behaviour=_list_without_tests()).sets
     assert found.slices["numbers"].rows == 60
     assert "questions" not in found.slices
 
 
-def _list_without_tests() -> ProofList:
-    proof = load_proof_list("finance-en")
-    return ProofList(proof.name, proof.head, {}, [], proof.slices)
+def _list_without_tests() -> BehaviourList:
+    behaviour = load_behaviour_list("finance-en")
+    return BehaviourList(behaviour.name, behaviour.head, {}, [], behaviour.slices)
 
 
 def test_calibration_is_fitted_on_the_dev_rows() -> None:
@@ -98,7 +98,7 @@ def test_an_evaluation_survives_json(shipped_folder: Path) -> None:
     texts = LabelledSet(
         "two", "sentiment", ["Ironbark files for bankruptcy", "Ironbark meets"], ["negative", "neutral"]
     )
-    found = evaluate_artifact(shipped_folder, [texts], dev=[texts], proof=load_proof_list("finance-en"))
+    found = evaluate_artifact(shipped_folder, [texts], dev=[texts], behaviour=load_behaviour_list("finance-en"))
     assert msgspec.json.decode(msgspec.json.encode(found), type=Evaluation) == found
     assert found.of("sentiment").name == "two"
     assert found.precision == "int8"

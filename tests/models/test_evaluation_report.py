@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import ModelError
-from models.evaluation import Evaluation, LabelledSet, evaluate_artifact, load_proof_list
+from models.evaluation import Evaluation, LabelledSet, evaluate_artifact, load_behaviour_list
 from models.evaluation.report import report_html
 
 TEXTS = [f"Ironbark {event} {number}" for event in ("warns", "meets", "soars") for number in range(14)]
@@ -21,7 +21,7 @@ def evaluation(shipped_folder: Path) -> Evaluation:
     sources = ["wire" if number % 2 else "<tweet>" for number in range(len(TEXTS))]
     texts = [*TEXTS[:-1], "Ironbark <script>alert(1)</script> soars"]
     hand_made = LabelledSet("hand & made", "sentiment", texts, LABELS, sources)
-    return evaluate_artifact(shipped_folder, [hand_made], dev=[hand_made], proof=load_proof_list("finance-en"))
+    return evaluate_artifact(shipped_folder, [hand_made], dev=[hand_made], behaviour=load_behaviour_list("finance-en"))
 
 
 class Nesting(HTMLParser):

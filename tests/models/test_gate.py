@@ -14,6 +14,7 @@ from models.gate import GateReport, Limits, better_by_chance, judge, lower_bound
 from models.measured import Measured, MeasuredSet, measure, measure_latency
 
 LABELS = ("negative", "neutral", "positive")
+VALUES = {"negative": -1.0, "positive": 1.0}
 
 
 def answers(rng: random.Random, wanted: Sequence[str], right: float) -> list[str]:
@@ -22,7 +23,8 @@ def answers(rng: random.Random, wanted: Sequence[str], right: float) -> list[str
 
 
 def measured(version: str, given: Sequence[str], wanted: Sequence[str], **more: object) -> Measured:
-    return Measured("m", version, [MeasuredSet("set", "sentiment", "held_out", wanted, given)], **more)  # type: ignore[arg-type]
+    one = MeasuredSet("set", "sentiment", "held_out", wanted, given, values=VALUES)
+    return Measured("m", version, [one], **more)  # type: ignore[arg-type]
 
 
 def changed(given: Sequence[str], wanted: Sequence[str], won: int, lost: int) -> list[str]:
@@ -134,6 +136,16 @@ def test_a_model_that_calls_bad_news_good_is_refused() -> None:
     ]
     found = judge(measured("1", present, wanted), measured("2", flipped, wanted))
     assert [check.name for check in found.checks if not check.passed] == ["opposites of set"]
+
+
+def test_opposites_are_the_sides_of_a_head_with_a_direction() -> None:
+    """Its labels may have any name; of a head without a direction nothing is the opposite."""
+    wanted, flipped = ["low", "high"] * 50, ["high", "high"] * 50
+    sided = MeasuredSet("set", "urgency", "held_out", wanted, wanted, values={"low": -1.0, "high": 0.5})
+    for values, asked in ((sided.values, True), ({}, False), ({"high": 1.0}, False)):
+        present = Measured("m", "1", [replace(sided, values=values)])
+        checks = judge(present, replace(present, sets=[replace(sided, values=values, given=flipped)])).checks
+        assert [check.figures["after"] for check in checks if check.name == "opposites of set"] == [0.5] * asked
 
 
 def test_a_head_that_is_in_service_may_not_be_missing() -> None:

@@ -20,18 +20,13 @@ LEFT_OUT = ("models/training", "models/evaluation", "streams/profiles", "streams
 FIELD = "a field of records or of a file's format, not a kind of series"
 KAFKA = "a word of Kafka's protocol"
 HEADS = "a kind of head that networks have: it judges entities"
-EXPORT = "default of a command that evaluates or exports models, beside the training code"
 
 ALLOWED = {
     ("alerts/wording.py", "en"): "the language of messages where a profile names none",
     ("models/artifact.py", "topic"): "users add topics: the head that `model topics` trains is called so",
     ("models/classifier.py", "entity"): HEADS,
-    ("models/gate.py", "negative"): "the check of opposites is for heads with these labels; others go without it",
-    ("models/gate.py", "positive"): "the check of opposites is for heads with these labels; others go without it",
     ("models/manifest.py", "entity"): HEADS,
     ("streams/cli/config.py", "source"): FIELD,
-    ("streams/cli/model_evaluation.py", "en"): EXPORT,
-    ("streams/cli/model_evaluation.py", "finance-en-minilm-int8"): EXPORT,
     ("streams/feeds/documents/well_formed.py", "source"): "an element of Atom",
     ("streams/feeds/fieldmap.py", "source"): FIELD,
     ("streams/feeds/fieldspec.py", "entity"): FIELD,

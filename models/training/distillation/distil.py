@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 
 from models.artifact import TOKENIZER
-from models.evaluation import load_proof_list, proof_lists
+from models.evaluation import behaviour_lists, load_behaviour_list
 from models.training.augmentation.augmented import augmented, chosen
 from models.training.augmentation.edits import edited, name_pool, only_new, unleaked
 from models.training.augmentation.sentences import sentences
@@ -116,7 +116,8 @@ def _sentences(corpus: Corpus, kinds: Mapping[str, float], seed: int) -> list[Ex
     if not count:
         return []
     made = sentences(count, corpus.heads, name_pool(corpus.train), random.Random(seed))
-    tested = HeldOut(text for name in proof_lists() for test in load_proof_list(name).tests for text in test.texts)
+    tests = [test for name in behaviour_lists() for test in load_behaviour_list(name).tests]
+    tested = HeldOut(text for test in tests for text in test.texts)
     return unleaked(made, tested)
 
 

@@ -21,7 +21,14 @@ from tokenizers import Tokenizer
 
 from models.artifact import MANIFEST, NETWORK, TOKENIZER, Head, format_for, load_artifact
 from models.classifier import OnnxClassifier
-from models.evaluation import Evaluation, LabelledNames, LabelledSet, evaluate_artifact, load_proof_list
+from models.evaluation import (
+    BehaviourList,
+    Evaluation,
+    LabelledNames,
+    LabelledSet,
+    evaluate_artifact,
+    load_behaviour_list,
+)
 from models.text import normalise
 from models.training.data.corpus import load_corpus
 from models.training.data.dataset import DataSet, shipped_datasets
@@ -59,7 +66,8 @@ class ExportPlan:
     """Tokens kept of a text; 0: as many as the run was trained with."""
     data: Path | None = None
     sets: Sequence[DataSet] = field(default_factory=shipped_datasets)
-    proof: str = "finance-en"
+    behaviour: str = ""
+    """Its list of behaviour tests: a shipped one, or a YAML file; empty: none."""
     traced: bool = False
     """Trace also what could be written by hand."""
 
@@ -137,12 +145,17 @@ def onnx_of(plan: ExportPlan) -> onnx.ModelProto:
 
 def _examples(plan: ExportPlan) -> list[list[int]]:
     """Token numbers of texts like those to come: the behaviour's, and dev's where there is data."""
-    texts = [text for test in load_proof_list(plan.proof).tests for text in test.texts]
+    behaviour = _behaviour(plan)
+    texts = [text for test in behaviour.tests for text in test.texts] if behaviour else []
     if plan.data is not None:
         texts += [example.text for example in load_corpus(plan.sets, plan.data).dev]
     tokenizer = Tokenizer.from_file(str(_tokenizer_of(plan)))
     tokenizer.no_padding()
     return [encoding.ids for encoding in tokenizer.encode_batch([normalise(text) for text in texts])]
+
+
+def _behaviour(plan: ExportPlan) -> BehaviourList | None:
+    return load_behaviour_list(plan.behaviour) if plan.behaviour else None
 
 
 def read_weights(folder: Path) -> Weights:
@@ -181,7 +194,7 @@ def _figures(
     made: Path, sets: Sequence[LabelledSet], names: Sequence[LabelledNames], plan: ExportPlan
 ) -> dict[str, Any]:
     """The evaluation without the errors to read: texts of the sets are not ours to ship."""
-    evaluation: Evaluation = evaluate_artifact(made, sets, proof=load_proof_list(plan.proof), names=names)
+    evaluation: Evaluation = evaluate_artifact(made, sets, behaviour=_behaviour(plan), names=names)
     silent = replace(evaluation, sets=[replace(one, errors=[]) for one in evaluation.sets])
     return asdict(silent)
 

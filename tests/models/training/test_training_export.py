@@ -175,7 +175,9 @@ def test_a_network_that_answers_otherwise_is_refused_and_the_old_folder_stays(
 
 
 def test_without_data_an_artifact_is_written_unmeasured(tmp_path: Path) -> None:
-    metrics = export(ExportPlan(run=make_run(tmp_path, bert), out=tmp_path / "tiny", version="1"))
+    metrics = export(
+        ExportPlan(run=make_run(tmp_path, bert), out=tmp_path / "tiny", version="1", behaviour="finance-en")
+    )
     assert "sets" not in metrics
     with OnnxClassifier.load(tmp_path / "tiny") as model:
         assert model.classify(["ore falls"])["sentiment"].shape == (1, 3)
@@ -186,7 +188,7 @@ def test_a_run_without_a_tokenizer_is_named(tmp_path: Path) -> None:
     run = make_run(tmp_path, bert)
     (run / "best" / "tokenizer.json").unlink()
     with pytest.raises(TrainingError, match=r"has a tokenizer.json"):
-        export(ExportPlan(run=run, out=tmp_path / "tiny", version="1"))
+        export(ExportPlan(run=run, out=tmp_path / "tiny", version="1", behaviour="finance-en"))
 
 
 def parity(*, agreement: float = 1.0, difference: float = 0.0, lost: float = 0.0, rows: int = 1_000) -> HeadParity:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from models.evaluation import load_proof_list
+from models.evaluation import load_behaviour_list
 from models.spans import Span
 from models.training.augmentation.sentences import _CUTS, _LESS, SOURCE, sentences
 from models.training.data.heads import HeadSpec
@@ -75,7 +75,7 @@ def test_amounts_move_the_way_that_the_verb_says() -> None:
 
 
 def test_few_are_like_those_that_behaviour_is_tested_by() -> None:
-    tested = HeldOut(text for test in load_proof_list("finance-en").tests for text in test.texts)
+    tested = HeldOut(text for test in load_behaviour_list("finance-en").tests for text in test.texts)
     assert sum(tested.leaks(one.text for one in MADE).any) < 60
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.integration.replays import command, environment
 
 DESCRIPTION = """
@@ -67,7 +68,7 @@ def test_without_data_behaviour_alone_is_measured(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["nosuch"], "no shipped model is called 'nosuch'"),
-        (["--proof", "nosuch"], "shipped lists: finance-en"),
+        (["--behaviour", "nosuch"], "shipped lists: finance-en"),
         (["--out", "no/such/folder.json"], "cannot be written"),
     ],
 )
@@ -75,6 +76,17 @@ def test_a_wrong_word_is_named(tmp_path: Path, arguments: list[str], said: str) 
     done = moodwire(tmp_path, "model", "evaluate", *arguments)
     assert done.returncode == 1
     assert said in done.stderr
+
+
+def test_what_is_measured_is_the_profile_s(tmp_path: Path) -> None:
+    """A profile may name no model, and may have no tests of behaviour."""
+    desk: list[str | Path] = ["--profile", ROOT / "tests" / "profiles" / "service_desk"]
+    for command_name in ("evaluate", "bench"):
+        done = moodwire(tmp_path, "model", command_name, *desk)
+        assert done.returncode == 1
+        assert "the profile service-desk names no classifier; name a model" in done.stderr
+    named = moodwire(tmp_path, "model", "evaluate", "finance-en-minilm-int8", *desk, "--json")
+    assert json.loads(named.stdout)["behaviour"] == []
 
 
 def test_models_are_timed_on_texts_of_one_s_own(tmp_path: Path) -> None:

@@ -51,24 +51,24 @@ UNSUSPICIOUS: Final = 1.0
 
 
 class Reason(StrEnum):
-    """Why a look at a series ended as it did."""
+    """Why a look at a series ended as it did; `Wording.reason` has the words for people."""
 
-    NOT_WATCHED = "this kind of series is not watched by the rules"
-    WARMING_UP = "the stream has less history than the warm-up asks for"
-    NOTHING_NEW = "no new hit in this tick"
-    TOO_FEW = "fewer hits than the minimum"
-    TOO_FEW_ITEMS = "fewer items than a share needs"
-    TOO_FEW_STORIES = "fewer different stories than the minimum"
-    NOT_A_RISE = "above the expectation, but by less than the minimum ratio"
-    AS_EXPECTED = "not improbable enough for the false-alarm budget"
-    COOLING_DOWN = "an alert on the volume of this series ended a short while ago"
-    COVERED = "an alert on the volume of this series is open and says it already"
-    OPENED = "an alert opens, or the one that ended a short while ago does again"
-    STILL_OPEN = "the alert stays open"
-    ESCALATED = "the open alert became critical"
-    CALMING = "back to normal, not yet for the hold time"
-    CALM_TODAY = "back to normal for the hold time, but the same hours of the day before were not"
-    RESOLVED = "back to normal for the hold time"
+    NOT_WATCHED = "not_watched"
+    WARMING_UP = "warming_up"
+    NOTHING_NEW = "nothing_new"
+    TOO_FEW = "too_few"
+    TOO_FEW_ITEMS = "too_few_items"
+    TOO_FEW_STORIES = "too_few_stories"
+    NOT_A_RISE = "not_a_rise"
+    AS_EXPECTED = "as_expected"
+    COOLING_DOWN = "cooling_down"
+    COVERED = "covered"
+    OPENED = "opened"
+    STILL_OPEN = "still_open"
+    ESCALATED = "escalated"
+    CALMING = "calming"
+    CALM_TODAY = "calm_today"
+    RESOLVED = "resolved"
 
 
 class Count(NamedTuple):

@@ -37,6 +37,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     windows: dict[str, str]
     months: tuple[str, ...]
     evidence: dict[str, str]
+    reasons: dict[str, str]
     resolved: str
     severities: dict[str, str]
     headings: dict[str, str]
@@ -109,6 +110,10 @@ class Wording:
             high=interval[1],
             p=p_text(p_value),
         )
+
+    def reason(self, reason: str) -> str:
+        """Why a look at a series ended as it did, by the value of an `alerts.Reason`; an unknown one as it is."""
+        return self.texts.reasons.get(reason, reason)
 
     def severity(self, severity: str) -> str:
         """The word for a severity; one that the catalogue lacks in capitals."""

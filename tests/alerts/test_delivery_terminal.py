@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from alerts import AlertEvent, TopItem
+from alerts import AlertEvent, Reason, TopItem
 from alerts.delivery import Delivered, Notification, TerminalChannel, render_plain, render_rich
 from alerts.records import Expected, Observed, Peak, WindowSpan, alert_id
-from alerts.wording import Wording, number_text, p_text, time_text
+from alerts.wording import Wording, languages, number_text, p_text, time_text
 
 ONSET_MS = 1_678_443_270_000  # 2023-03-10 10:14:30 UTC
 HOUR_MS = 3_600_000
@@ -156,6 +156,13 @@ def test_numbers_read_well() -> None:
         "negative", "share", hits=7, total=9, seconds=900, expected=2.0, interval=(0, 4), p_value=1e-4
     )
     assert evidence.startswith("7 of 9 gloomy in 15 min")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_reason_has_words_in_every_language(language: str) -> None:
+    words = {reason: Wording.of(language).reason(reason) for reason in Reason}
+    assert all(" " in text for text in words.values()), "a sentence, not the name of the reason"
+    assert len(set(words.values())) == len(Reason)
 
 
 def test_a_publisher_known_by_its_feed_is_shown_by_its_host() -> None:

@@ -32,7 +32,7 @@ def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
     texts = [target["expr"] for panel in charts(dashboard) for target in panel["targets"]]
     texts += [note["expr"] for note in dashboard["annotations"]["list"]]
     for text in texts:
-        yield text.replace("$__rate_interval", "5m").replace("$instance", ".*")
+        yield text.replace("$__rate_interval", "5m").replace("$instance", ".*").replace("$signal", ".*")
 
 
 def charts(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
@@ -58,6 +58,12 @@ def test_every_metric_of_ours_is_shown_or_judged(dashboard: dict[str, Any]) -> N
     ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exported_names() if name.startswith("moodwire_")}
     seen = {re.sub(r"_(bucket|count|sum)$", "", name) for name in used}
     assert ours - seen <= {"moodwire_runs_in_progress"}
+
+
+def test_what_counts_by_signal_shows_one_at_a_time(dashboard: dict[str, Any]) -> None:
+    asked = [text for text in expressions(dashboard) if "moodwire_alerts_total" in text]
+    assert asked
+    assert all('signal=~".*"' in text and "by (signal, " in text for text in asked)
 
 
 def test_prometheus_reads_every_query(dashboard: dict[str, Any], tmp_path: Path) -> None:

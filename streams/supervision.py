@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from alerts.backoff import Backoff
 from streams.errors import MoodwireError
 
 __all__ = ["Beat", "OnProblem", "Supervisor"]
@@ -39,7 +40,7 @@ class Supervisor:
 
     def __init__(self, on_problem: OnProblem = _nowhere, first_wait_seconds: float = _FIRST_WAIT_SECONDS) -> None:
         self._on_problem = on_problem
-        self._first_wait_seconds = first_wait_seconds
+        self._backoff = Backoff(first_wait_seconds, _LONGEST_WAIT_SECONDS)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self, name: str, run: Callable[[Beat], Awaitable[None]]) -> None:
@@ -67,7 +68,7 @@ class Supervisor:
             except Exception as error:  # the boundary: whatever a task dies of is reported, and it starts again
                 failures += 1
                 self._report(name, error)
-            await asyncio.sleep(min(self._first_wait_seconds * 2.0 ** (failures - 1), _LONGEST_WAIT_SECONDS))
+            await asyncio.sleep(self._backoff.wait_seconds(failures))
 
     def _report(self, name: str, error: Exception) -> None:
         known = isinstance(error, MoodwireError)

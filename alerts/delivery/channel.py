@@ -12,13 +12,13 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from alerts.backoff import Backoff
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
 __all__ = ["Channel", "Delivered", "Delivery", "GiveUp", "Notification", "RetryLater", "back_off_seconds"]
 
-_FIRST_SECONDS: Final = 5.0
-_LONGEST_SECONDS: Final = 3600.0
+_BACKOFF: Final = Backoff(first_seconds=5.0, longest_seconds=3600.0, spread=(1.0, 1.2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,5 @@ def back_off_seconds(notification: Notification) -> float:
 
     The spread is taken from the notification's id and attempt: the same in a test and after a restart.
     """
-    wait = min(_FIRST_SECONDS * 2.0 ** min(notification.attempt - 1, 20), _LONGEST_SECONDS)
-    spread = zlib.crc32(f"{notification.id}/{notification.attempt}".encode()) / 2**32
-    return wait * (1.0 + 0.2 * spread)
+    chance = zlib.crc32(f"{notification.id}/{notification.attempt}".encode()) / 2**32
+    return _BACKOFF.wait_seconds(notification.attempt, chance=chance)

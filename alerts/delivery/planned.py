@@ -8,20 +8,19 @@ that it had come to.
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from alerts.backoff import Backoff
 from alerts.delivery.channel import Delivered, Delivery, GiveUp
 from alerts.delivery.rendering import one_line
 
 __all__ = ["Planned", "Status", "attempted", "dropped", "expired", "resent", "wait_ms"]
 
 _LONGEST_PROBLEM: Final = 300
-_LEAST_WAIT_SECONDS: Final = (5.0, 60.0)
-_LONGEST_WAIT_SECONDS: Final = 86_400.0
+_BACKOFF: Final = Backoff(first_seconds=5.0, longest_seconds=60.0, longest_asked_seconds=86_400.0)
 
 
 class Status(StrEnum):
@@ -79,10 +78,7 @@ def wait_ms(asked_seconds: float, attempt: int) -> int:
 
     At least 5 s, later a minute, whatever a receiver asks for, so that attempts and rows stay few; at most a day.
     """
-    first, later = _LEAST_WAIT_SECONDS
-    least = min(first * 2.0 ** min(attempt - 1, 20), later)
-    asked = least if math.isnan(asked_seconds) else asked_seconds
-    return int(min(max(asked, least), _LONGEST_WAIT_SECONDS) * 1000)
+    return int(_BACKOFF.wait_seconds(attempt, asked_seconds=asked_seconds) * 1000)
 
 
 def attempted(plan: Planned, answer: Delivery, attempt: int, now_ms: int, deadline_ms: int) -> Planned:

@@ -7,13 +7,14 @@ import random
 
 import msgspec
 
+from alerts.backoff import Backoff
+
 __all__ = ["FeedState", "after_failure", "after_success", "state_key"]
 
 _LONGEST_WAIT_SECONDS = 6 * 3600.0
-_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+_LONGEST_ASKED_SECONDS = 24 * 3600.0
 _LONGEST_WAIT_OF_COSTLY_SECONDS = 3600.0  # whose documents are news nevertheless
-_MOST_DOUBLINGS = 16
-_JITTER = 0.1  # of the interval, so that feeds of one host drift apart
+_SPREAD = (0.9, 1.1)  # of the wait, so that feeds of one host drift apart
 
 
 class FeedState(msgspec.Struct, frozen=True):
@@ -46,12 +47,13 @@ def after_success(interval_seconds: float, now_ms: int, rng: random.Random, cost
 
     Those double the interval as failures do, but only up to an hour.
     """
-    wait_seconds = _doubled(interval_seconds, costly, _LONGEST_WAIT_OF_COSTLY_SECONDS)
-    return now_ms + int(wait_seconds * rng.uniform(1 - _JITTER, 1 + _JITTER) * 1000)
+    backoff = _backoff(interval_seconds, _LONGEST_WAIT_OF_COSTLY_SECONDS)
+    return now_ms + int(backoff.wait_seconds(costly + 1, chance=rng.random()) * 1000)
 
 
-def _doubled(interval_seconds: float, times: int, longest_seconds: float) -> float:
-    return min(interval_seconds * (1 << min(times, _MOST_DOUBLINGS)), max(longest_seconds, interval_seconds))
+def _backoff(interval_seconds: float, longest_seconds: float) -> Backoff:
+    """The interval itself is the first wait, so that a failure doubles it; a longer interval is not shortened."""
+    return Backoff(interval_seconds, max(longest_seconds, interval_seconds), _SPREAD, _LONGEST_ASKED_SECONDS)
 
 
 def after_failure(
@@ -61,7 +63,6 @@ def after_failure(
 
     A longer ``Retry-After`` of the server is obeyed, up to a day.
     """
-    wait_seconds = _doubled(interval_seconds, failures, _LONGEST_WAIT_SECONDS)
-    wait_seconds *= rng.uniform(1 - _JITTER, 1 + _JITTER)
-    asked_seconds = min(retry_after_seconds or 0.0, _LONGEST_RETRY_AFTER_SECONDS)
-    return now_ms + int(max(wait_seconds, asked_seconds) * 1000)
+    backoff = _backoff(interval_seconds, _LONGEST_WAIT_SECONDS)
+    wait = backoff.wait_seconds(failures + 1, chance=rng.random(), asked_seconds=retry_after_seconds or 0.0)
+    return now_ms + int(wait * 1000)

@@ -14,6 +14,7 @@ from itertools import islice
 
 import structlog
 
+from alerts.backoff import Backoff
 from alerts.delivery import Planned
 from streams.archive.protocol import Archive, StoredNotification
 from streams.errors import Retry
@@ -25,7 +26,8 @@ __all__ = ["Copier", "stored_notification"]
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 200
-_LONGEST_WAIT_SECONDS = 60.0
+_IDLE_SECONDS = 60.0
+_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=60.0, longest_asked_seconds=60.0)
 _PRUNE_EVERY_MS = 60_000
 
 
@@ -64,11 +66,11 @@ class Copier:
         except Exception as error:  # the boundary: the copy waits, whatever the archive or the broker says
             self._failures += 1
             asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
-            wait = min(max(asked, 2.0 ** min(self._failures - 1, 6)), _LONGEST_WAIT_SECONDS)
+            wait = _BACKOFF.wait_seconds(self._failures, asked_seconds=asked)
             log.warning("delivery.not_copied", problem=str(error) or type(error).__name__, again_in_seconds=wait)
             return wait
         self._failures = 0
-        return 0.0 if any(more) else _LONGEST_WAIT_SECONDS
+        return 0.0 if any(more) else _IDLE_SECONDS
 
     async def _copy(self, desk: Desk) -> bool:
         """Copies some of the partition's notifications; returns whether more of them wait."""

@@ -22,20 +22,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from alerts.backoff import Backoff
 from streams.engine.isolation import Fault, Isolation, fault_of
 from streams.engine.ports import Parking, Stage
 from streams.engine.runs import Run
 from streams.errors import Damaged, LeaseLost, MoodwireError, Retry
 
-__all__ = ["CURRENT", "Dispatcher", "Finish", "RunSource", "backoff_seconds", "nothing"]
+__all__ = ["CURRENT", "Dispatcher", "Finish", "RunSource", "nothing"]
 
 log = logging.getLogger(__name__)
 
 CURRENT: ContextVar[Any | None] = ContextVar("CURRENT", default=None)
 """The event whose run the running task is handling: what it writes is written under that run's lease and position."""
 
-_FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 60.0
+BACKOFF = Backoff(first_seconds=0.5, longest_seconds=60.0, spread=(0.75, 1.25))
 
 LONE_ATTEMPTS = 3
 LONE_SECONDS = 60.0
@@ -50,15 +50,6 @@ class _Piece:
 
     value: Run
     message: Any
-
-
-def backoff_seconds(attempt: int, retry_after_seconds: float, jitter: float) -> float:
-    """How long to wait after failed attempt number `attempt` (from 1); `jitter` in [0, 1) spreads retries.
-
-    At least what the failure asked for; doubles with every attempt, up to a minute.
-    """
-    doubled = min(_FIRST_WAIT_SECONDS * 2.0 ** min(attempt - 1, 20), _LONGEST_WAIT_SECONDS)
-    return max(retry_after_seconds, doubled * (0.75 + 0.5 * jitter))
 
 
 class RunSource(Protocol):
@@ -349,7 +340,7 @@ class _Lane:
 
     async def _wait_after(self, error: Exception, search: Isolation, attempt: int) -> None:
         asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
-        wait = backoff_seconds(attempt, asked, random.random())  # noqa: S311  # jitter is no secret
+        wait = BACKOFF.wait_seconds(attempt, chance=random.random(), asked_seconds=asked)  # noqa: S311  # no secret
         run = search.run
         log.warning(
             "%s/%d: offsets %d to %d not done at attempt %d, again in %.1f s: %s",

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from streams.archive.elastic.bulk import Action, Bulk, Settled
 from streams.archive.elastic.options import ElasticOptions
-from streams.archive.elastic.session import Session, backoff_seconds
+from streams.archive.elastic.session import BACKOFF, Session
 from streams.archive.elastic.verdicts import Verdict
 from streams.errors import Retry
 from tests.archive.elastic_stub import Answering, ElasticStub, Reply, item_errors, running_stub
@@ -175,8 +175,8 @@ async def test_a_document_larger_than_the_bound_goes_alone() -> None:
 
 
 def test_backoff_doubles_up_to_a_bound_and_jitter_shortens_it() -> None:
-    assert [backoff_seconds(attempt, 0.0) for attempt in (1, 2, 3, 9)] == [0.2, 0.4, 0.8, 5.0]
-    assert backoff_seconds(2, 0.5) == pytest.approx(0.3)
+    assert [BACKOFF.wait_seconds(attempt) for attempt in (1, 2, 3, 9)] == [0.2, 0.4, 0.8, 5.0]
+    assert BACKOFF.wait_seconds(2, chance=0.5) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from alerts.backoff import Backoff
 from streams.engine.isolation import Fault, fault_of, reject_of
 from streams.errors import NewerVersion, Reject, Retry, TransportError
 from streams.transport import dispatch
@@ -17,7 +18,7 @@ RECORDS = 40
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "backoff_seconds", lambda *_: 0.0)
+    monkeypatch.setattr(dispatch, "BACKOFF", Backoff(0.0, 0.0))
 
 
 def poison_of(rng: random.Random, share: float) -> dict[int, tuple[int, Exception]]:
@@ -84,18 +85,19 @@ async def test_what_heals_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     world = World(RECORDS)
     stage = Poisoned(world, {}, sick=True)
 
-    def heals(attempt: int, *_: float) -> float:
-        stage.sick = attempt < 6
-        return 0.0
+    class Heals(Backoff):
+        def wait_seconds(self, failures: int, **_: float) -> float:
+            stage.sick = failures < 6
+            return 0.0
 
-    monkeypatch.setattr(dispatch, "backoff_seconds", heals)
+    monkeypatch.setattr(dispatch, "BACKOFF", Heals(0.0, 0.0))
     await lives(world, stage, random.Random(2), crashes=False)
     assert not world.parked
     assert counted(world.logs[0]) == dict.fromkeys(range(RECORDS), 1)
 
 
 async def test_the_last_record_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "backoff_seconds", lambda *_: 60.0)  # what arrives ends the wait
+    monkeypatch.setattr(dispatch, "BACKOFF", Backoff(60.0, 60.0))  # what arrives ends the wait
     world = World(10)
     stage = Poisoned(world, {0: (0, ValueError("first of all"))})
     driver = Driver(world, stage, random.Random(3), published=1)

@@ -13,6 +13,7 @@ import pytest
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from alerts.backoff import Backoff
 from streams.engine.ports import Send
 from streams.engine.runs import Run
 from streams.errors import Retry, StageTaken, TransportError
@@ -184,7 +185,7 @@ async def test_a_stage_with_nothing_to_restore_and_no_rows_starts(topics: Contra
 async def test_a_failing_run_is_done_again_before_later_ones_and_only_its_partition_waits(
     topics: ContractBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.transport.dispatch._FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("streams.transport.dispatch.BACKOFF", Backoff(0.01, 60.0))
     topics.publish([Send("in", b"k", b"v", p) for p in (0, 1) for _ in range(60)])
     failures: list[Exception] = [Retry("full", 0.01), RuntimeError("a bug")]
     worker = Worker(topics)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from alerts.backoff import Backoff
 from streams.engine.runs import Record, Run
 from streams.errors import LeaseLost, Retry
-from streams.transport.dispatch import Dispatcher, backoff_seconds
+from streams.transport.dispatch import BACKOFF, Dispatcher
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Rig:
 
 @pytest.fixture
 def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.transport.dispatch._FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr("streams.transport.dispatch.BACKOFF", Backoff(0.001, 60.0))
 
 
 @pytest.fixture
@@ -228,12 +229,12 @@ async def test_a_revoked_partition_is_forgotten(rig: Rig) -> None:
 
 
 def test_the_back_off_doubles_up_to_a_minute_and_heeds_what_is_asked() -> None:
-    waits = [backoff_seconds(attempt, 0.0, 0.5) for attempt in range(1, 12)]
+    waits = [BACKOFF.wait_seconds(attempt, chance=0.5) for attempt in range(1, 12)]
     assert waits[:4] == [0.5, 1.0, 2.0, 4.0]
     assert waits[-1] == 60.0
-    assert backoff_seconds(1, 30.0, 0.5) == 30.0
-    assert backoff_seconds(10_000, 0.0, 0.999) <= 75.0
-    assert backoff_seconds(3, 0.0, 0.0) < backoff_seconds(3, 0.0, 0.9)
+    assert BACKOFF.wait_seconds(1, chance=0.5, asked_seconds=30.0) == 30.0
+    assert BACKOFF.wait_seconds(10_000, chance=0.999) <= 75.0
+    assert BACKOFF.wait_seconds(3, chance=0.0) < BACKOFF.wait_seconds(3, chance=0.9)
 
 
 async def test_runs_of_a_partition_begin_apart_and_others_do_not_wait() -> None:

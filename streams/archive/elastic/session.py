@@ -23,19 +23,19 @@ import msgspec
 from elasticsearch import AsyncElasticsearch, TransportError
 from elasticsearch.serializer import Serializer
 
+from alerts.backoff import Backoff
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_of, judge
 from streams.archive.protocol import ArchiveError, OnTrouble
 from streams.errors import Retry, SettingsError
 
-__all__ = ["Answer", "Session", "backoff_seconds"]
+__all__ = ["Answer", "Session"]
 
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-FIRST_WAIT_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 5.0
+BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0, spread=(1.0, 0.5))
 TROUBLE_WAIT_SECONDS = 5.0
 
 
@@ -72,12 +72,6 @@ class _Raw(Serializer):
 
 
 _RAW = {JSON: _Raw(), NDJSON: _Raw(), "application/*": _Raw(), "text/*": _Raw()}
-
-
-def backoff_seconds(attempt: int, jitter: float) -> float:
-    """The wait after failed attempt number `attempt` (from 1): doubles up to a bound, less up to half by `jitter`."""
-    doubled = min(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), LONGEST_WAIT_SECONDS)
-    return doubled * (1.0 - 0.5 * jitter)
 
 
 class Session:
@@ -168,7 +162,8 @@ class Session:
             self._begin_trouble(what)
             raise Retry(f"Elasticsearch does not take or answer it: {what}", asked_seconds or TROUBLE_WAIT_SECONDS)
         self.retries += 1
-        await self._sleep(max(asked_seconds, backoff_seconds(attempt, random.random())))  # noqa: S311  # jitter
+        chance = random.random()  # noqa: S311  # no secret
+        await self._sleep(BACKOFF.wait_seconds(attempt, chance=chance, asked_seconds=asked_seconds))
 
     def fail(self, what: str) -> NoReturn:
         """Somebody must act: say so once, and let the partition wait. Raises `Retry`."""

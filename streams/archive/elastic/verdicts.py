@@ -75,4 +75,4 @@ def error_of(answer: object) -> tuple[str, str]:
 
 def asked_wait_seconds(headers: Mapping[str, str], now_ms: int) -> float:
     """What ``Retry-After`` asks for, at most 300 s; 0 without it."""
-    return min(retry_after_seconds(headers.get("retry-after"), now_ms) or 0.0, _LONGEST_WAIT_SECONDS)
+    return retry_after_seconds(headers.get("retry-after"), now_ms, _LONGEST_WAIT_SECONDS) or 0.0

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from streams.cli.config_option import CommandsWithConfig
 from streams.cli.lazy import add_lazy
 from streams.process import note_start, one_heap
 
@@ -24,6 +25,7 @@ _UNWRITABLE = frozenset({errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO, errn
 
 app = typer.Typer(
     name="moodwire",
+    cls=CommandsWithConfig,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -67,7 +69,8 @@ def _begin(
         Path | None,
         typer.Option(
             "--config",
-            help="Settings file; by default [bold]moodwire.yaml[/] here, in your settings folder or in /etc/moodwire.",
+            help="Settings file, before or behind the command; by default [bold]moodwire.yaml[/] here, in your "
+            "settings folder or in /etc/moodwire.",
             exists=True,
             dir_okay=False,
         ),

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli import app
+from streams.cli.config_option import config_first
 from streams.errors import SettingsError
 from streams.settings import Settings
 from tests.integration.replays import command, environment
@@ -105,10 +106,40 @@ def test_check_prints_every_problem_at_once(folder: Path) -> None:
     assert called("config", "check")[0] == 1
 
 
-def test_a_named_file_that_does_not_exist_is_a_wrong_call() -> None:
-    code, said = called("--config", "absent.yaml", "config", "show")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--config", "own.yaml", "config", "show", "--json"),
+        ("config", "--config", "own.yaml", "show", "--json"),
+        ("config", "show", "--config", "own.yaml", "--json"),
+        ("config", "show", "--json", "--config=own.yaml"),
+        ("--config", "other.yaml", "config", "show", "--json", "--config", "own.yaml"),
+    ],
+)
+def test_the_file_is_named_before_a_command_or_behind_it(folder: Path, words: tuple[str, ...]) -> None:
+    (folder / "own.yaml").write_text("runs: {records: 7}\n")
+    (folder / "other.yaml").write_text("runs: {records: 8}\n")
+    code, said = called(*words)
+    assert code == 0, said
+    assert json.loads(said)["settings"]["runs.records"]["value"] == 7
+
+
+def test_a_text_behind_two_dashes_is_no_option() -> None:
+    assert config_first(["score", "--json", "--", "--config", "x"]) == ["score", "--json", "--", "--config", "x"]
+
+
+@pytest.mark.parametrize("words", [("config", "show", "--config"), ("--config",)])
+def test_the_option_without_a_file_is_a_wrong_call(words: tuple[str, ...]) -> None:
+    code, said = called(*words)
     assert code == 2
-    assert "absent.yaml" in said
+    assert "--config FILE" in said
+
+
+def test_a_named_file_that_does_not_exist_is_a_wrong_call() -> None:
+    for words in (("--config", "absent.yaml", "config", "show"), ("config", "show", "--config", "absent.yaml")):
+        code, said = called(*words)
+        assert code == 2
+        assert "absent.yaml" in said
 
 
 def test_a_process_logs_as_its_settings_file_says_and_masks_the_secrets_in_it(folder: Path) -> None:

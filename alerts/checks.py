@@ -46,7 +46,8 @@ def check(file: RulesFile, rules: Mapping[str, RuleConfig], name: str) -> None:
         require(rule in RULES, f"rules.{rule}", "no such rule", f"use one of {', '.join(RULES)}")
     for rule, settings in rules.items():
         _check_rule(f"rules.{rule}", settings, require)
-    total = sum(settings.budget_share for settings in rules.values())
+    used = {rule for kind in file.kinds.values() for rule in kind.rules} | set(file.rules)
+    total = sum(settings.budget_share for rule, settings in rules.items() if rule in used)
     require(total <= 1.0 + 1e-9, "rules", f"budget shares add up to {total:g}", "let them add up to 1 or less")
 
 

@@ -30,8 +30,7 @@ from alerts.episode import (
 )
 from alerts.memory import Mention
 from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, rounded
-from alerts.rules import EXPECTED, LOOKS, Count, Evidence, Reason, judge, level_of, screen
-from alerts.sections import SHARE, VOLUME
+from alerts.rules import RULES, Count, Evidence, Reason, judge, level_of, screen
 from alerts.series import SeriesState
 from alerts.stream import StreamState
 
@@ -117,7 +116,7 @@ class _Look:
         self._counts = state.counts(config)
 
     def events(self, news: bool, new_hits: bool) -> list[AlertEvent]:
-        """Steps every rule of the kind; the volume comes first and speaks for the share."""
+        """Steps every rule of the kind, in the order of the profile."""
         found = []
         for rule in self._config.kinds[self._kind].rules:
             episode = self._state.episodes.get(rule, IDLE)
@@ -138,7 +137,7 @@ class _Look:
         count, settings = self._counts[at], self._config.rules[rule]
         if count.hits < settings.minimum_hits:
             return Finding(rule, count, Reason.TOO_FEW)
-        reason = screen(count, EXPECTED[rule](self._expectation, count), settings)
+        reason = screen(count, RULES[rule].expected(self._expectation, count), settings)
         if reason is not None:
             return Finding(rule, count, reason)
         evidence = self._evidence(rule, at)
@@ -150,20 +149,21 @@ class _Look:
 
     def _evidence(self, rule: str, at: int) -> Evidence:
         level = level_of(rule, self._kind, at, self._view, self._config)
-        return LOOKS[rule](self._expectation, self._counts[at], level)
+        return RULES[rule].look(self._expectation, self._counts[at], level)
 
     def _barred(self, rule: str) -> Reason | None:
         """An episode that is open already, or one that says it."""
         return Reason.STILL_OPEN if self._state.episodes.get(rule, IDLE).is_open else self._covered(rule)
 
     def _covered(self, rule: str) -> Reason | None:
-        """One cause, one alert: the share says nothing while, and shortly after, the volume does."""
-        if rule != SHARE:
+        """One cause, one alert: the share opens none while an alert on the volume is open, and shortly after."""
+        by = RULES[rule].covered_by
+        if by is None:
             return None
-        volume = self._state.episodes.get(VOLUME, IDLE)
-        if volume.is_open:
+        covering = self._state.episodes.get(by, IDLE)
+        if covering.is_open:
             return Reason.COVERED
-        return Reason.COOLING_DOWN if cooling(volume, self._tick_ms, self._config.episode) else None
+        return Reason.COOLING_DOWN if cooling(covering, self._tick_ms, self._config.episode) else None
 
     def _open(self, rule: str, episode: Episode) -> AlertEvent | None:
         """Opens an episode, or the one that ended a short while ago again, on the most surprising window that asks."""

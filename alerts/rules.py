@@ -11,7 +11,7 @@ budget (false alarms a week) split by kind, rule and window and divided by the t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -31,11 +31,11 @@ from alerts.sections import SHARE, VOLUME, RuleConfig, Window
 from alerts.stream import KindView
 
 __all__ = [
-    "EXPECTED",
-    "LOOKS",
+    "RULES",
     "Count",
     "Evidence",
     "Reason",
+    "Rule",
     "expected_share",
     "expected_volume",
     "is_critical",
@@ -149,8 +149,24 @@ def look_share(expectation: Expectation, count: Count, level: float) -> Evidence
 Expected = Callable[[Expectation, Count], float]
 Look = Callable[[Expectation, Count, float], Evidence]
 
-EXPECTED: Final[dict[str, Expected]] = {VOLUME: expected_volume, SHARE: expected_share}
-LOOKS: Final[dict[str, Look]] = {VOLUME: look_volume, SHARE: look_share}
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a rule looks at a window: how many hits it expects, which is cheap, and the evidence with its tail.
+
+    While an alert of the rule `covered_by` is open, and shortly after, this rule opens none on the same series.
+    """
+
+    expected: Expected
+    look: Look
+    covered_by: str | None = None
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    VOLUME: Rule(expected_volume, look_volume),
+    SHARE: Rule(expected_share, look_share, covered_by=VOLUME),
+}
+"""The rules by name. One more is a line here, its name in `sections.RULES` and its words in `messages/`."""
 
 
 def level_of(rule: str, kind: str, window: int, view: KindView, config: AlertConfig) -> float:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 __all__ = [
+    "DEFAULT_RULES",
     "HORIZON_HOURS",
     "MOST_PANES",
     "PANES_SECONDS",
@@ -29,6 +30,9 @@ __all__ = [
 VOLUME: Final = "volume"
 SHARE: Final = "share"
 RULES: Final = (VOLUME, SHARE)
+"""The rules that a profile may name; `alerts.rules` holds what they compute."""
+DEFAULT_RULES: Final = (VOLUME, SHARE)
+"""The rules of a kind of series whose profile names none."""
 
 HORIZON_HOURS: Final = 24
 """How long an item stays in sight: the longest window, the span for collapsing copies, the baseline's lag."""
@@ -41,7 +45,7 @@ class KindConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How one kind of series (`entity`, `topic`, …) is watched."""
 
     budget_share: float
-    rules: tuple[str, ...] = RULES
+    rules: tuple[str, ...] = DEFAULT_RULES
     prior_hits_per_day: float | None = None  # the baseline section's unless given
 
 

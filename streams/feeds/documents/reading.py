@@ -1,7 +1,7 @@
-"""One RSS or Atom document -> its entries.
+"""One document of a feed -> its entries.
 
-    bytes ── no entity declarations ── references ──┬── well_formed ──┬── Document, oldest first
-                                                    └── feedparser ───┴── Reject: unsafe_xml, bad_feed
+    bytes ── no entity declarations ── references ── READERS ──┬── well_formed ──┬── Document, oldest first
+                                                               └── feedparser ───┴── Reject: unsafe_xml, bad_feed
 
 feedparser removes the document type before it parses; declarations of entities are refused here nevertheless, as no
 feed needs them and every XML bomb does.
@@ -12,8 +12,8 @@ from __future__ import annotations
 import calendar
 import io
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from streams.errors import Reject
 from streams.feeds.dates import is_plausible, read_date
@@ -21,7 +21,7 @@ from streams.feeds.documents.document import MOST_ENTRIES, Document, RawEntry, R
 from streams.feeds.documents.references import corrected_references
 from streams.feeds.documents.well_formed import read_well_formed
 
-__all__ = ["parse_document", "read_any"]
+__all__ = ["READERS", "parse_document", "read_any"]
 
 # NULs are taken out before the search, so that UTF-16 and UTF-32 read the same; the second is EBCDIC.
 _ENTITY = re.compile(rb"<!\s*ENTITY|\+ADwAIQ?-?\s*ENTITY|" + re.escape("<!ENTITY".encode("cp037")), re.IGNORECASE)
@@ -46,15 +46,20 @@ def parse_document(
         raise Reject("unsafe_xml", "the document declares entities; a feed needs none")
     body = corrected_references(body)
     try:
-        raw = read_well_formed(body, headers)
-        if raw is None:
-            _check_tags(body.replace(b"\0", b""))
-            raw = read_any(body, headers)
+        raw = _read(body, headers)
     except (Reject, MemoryError):
         raise
     except Exception as error:  # the boundary of a parser that reads anything: its defects are the document's
         raise Reject("bad_feed", f"cannot be parsed: {error!r}"[:_BOUND]) from None
     return finished(raw, url, most_entries)
+
+
+def _read(body: bytes, headers: Mapping[str, str]) -> RawFeed:
+    for reader in READERS:
+        raw = reader(body, headers)
+        if raw is not None:
+            return raw
+    raise Reject("bad_feed", "no reader knows the format of the document")
 
 
 def _check_tags(body: bytes) -> None:
@@ -72,6 +77,7 @@ def read_any(body: bytes, headers: Mapping[str, str]) -> RawFeed:
     """
     import feedparser  # most feeds are read without it
 
+    _check_tags(body.replace(b"\0", b""))
     kept = {name: value for name, value in headers.items() if name == "content-type"}
     parsed = feedparser.parse(io.BytesIO(body), response_headers=kept, resolve_relative_uris=False, sanitize_html=False)
     flaw = str(parsed.get("bozo_exception", "")) if parsed.get("bozo") else ""
@@ -79,6 +85,16 @@ def read_any(body: bytes, headers: Mapping[str, str]) -> RawFeed:
         raise Reject("bad_feed", (flaw or "neither RSS nor Atom")[:_BOUND])
     language = parsed.feed.get("language")
     return RawFeed([_entry(entry, language) for entry in parsed.entries], str(parsed.feed.get("title", "")), flaw)
+
+
+Reader = Callable[[bytes, Mapping[str, str]], RawFeed | None]
+
+READERS: Final[tuple[Reader, ...]] = (read_well_formed, read_any)
+"""Readers of a document and its response's headers, in the order in which they are tried.
+
+A reader returns None for a document of another format; the last one rejects what none has read. Another format of feeds
+is one more reader, before `read_any`.
+"""
 
 
 def _entry(entry: dict[str, Any], language: Any) -> RawEntry:

@@ -1,0 +1,128 @@
+"""What every channel keeps to, so that another one is a class, its settings, and a maker of it here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from rich.console import Console
+
+from alerts.delivery import (
+    Channel,
+    Delivered,
+    FileChannel,
+    Notice,
+    Notification,
+    RetryLater,
+    TerminalChannel,
+    WebhookChannel,
+)
+from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.stages.deliver_harness import FakeReceiver, down
+
+SECRET = "s3cret-t0ken"  # stands for a part of an address that nobody may see
+EVENT = delivery_event("a1")
+NOTICE = Notice(
+    id="n1", revision=1, change="opened", reason="archive", subject="", detail="away", instance="one",
+    since_ms=NOW_MS, updated_ms=NOW_MS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A channel that works, and one whose receiver takes nothing (None where it cannot fail)."""
+
+    works: Callable[[Path], Channel]
+    refuses: Callable[[Path], Channel] | None = None
+
+
+def _terminal(folder: Path) -> Channel:
+    return TerminalChannel(Console(file=StringIO(), width=200))
+
+
+def _file(folder: Path) -> Channel:
+    return FileChannel(folder / SECRET / "alerts.ndjson")
+
+
+def _file_refused(folder: Path) -> Channel:
+    (folder / "a file").write_text("in the way")
+    return FileChannel(folder / "a file" / "alerts.ndjson")
+
+
+def _webhook(status: int) -> Callable[[Path], Channel]:
+    def made(_: Path) -> Channel:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(status)))
+        return WebhookChannel(f"https://hooks.example/{SECRET}", client=client)
+
+    return made
+
+
+CHANNELS = {
+    "terminal": Made(_terminal),
+    "file": Made(_file, _file_refused),
+    "webhook": Made(_webhook(204), _webhook(503)),
+    "fake": Made(lambda _: FakeReceiver("fake"), lambda _: FakeReceiver("fake", answer=down)),
+}
+
+channels = pytest.mark.parametrize("made", CHANNELS.values(), ids=CHANNELS)
+
+
+def _run(made: Callable[[Path], Channel], folder: Path, work: Callable[[Channel], Awaitable[None]]) -> None:
+    async def scene() -> None:
+        channel = made(folder)
+        await work(channel)
+        await channel.aclose()
+
+    asyncio.run(scene())
+
+
+@channels
+def test_it_takes_alerts_and_notices_and_a_repetition(made: Made, tmp_path: Path) -> None:
+    escalated = msgspec.structs.replace(EVENT, revision=2, change="escalated")
+
+    async def work(channel: Channel) -> None:
+        for event in (EVENT, escalated, NOTICE, EVENT):
+            assert await channel.notify(Notification(event), NOW_MS) == Delivered()
+
+    _run(made.works, tmp_path, work)
+
+
+@channels
+def test_it_answers_when_its_receiver_takes_nothing_and_shows_no_secret(made: Made, tmp_path: Path) -> None:
+    if made.refuses is None:
+        return
+
+    async def work(channel: Channel) -> None:
+        answer = await channel.notify(Notification(EVENT, 3), NOW_MS)
+        assert isinstance(answer, RetryLater)
+        assert answer.after_seconds > 0
+        assert answer.down
+        assert answer.problem
+        assert SECRET not in answer.problem
+
+    _run(made.refuses, tmp_path, work)
+
+
+@channels
+def test_its_name_is_the_same_after_a_restart_and_says_nothing_of_its_address(made: Made, tmp_path: Path) -> None:
+    names: list[str] = []
+
+    async def work(channel: Channel) -> None:
+        names.append(channel.name)
+
+    for _ in range(2):
+        _run(made.works, tmp_path, work)
+    assert names[0] == names[1]
+    assert names[0].isprintable()
+    assert SECRET not in names[0]
+
+
+def test_no_two_channels_have_one_name(tmp_path: Path) -> None:
+    names = [made.works(tmp_path).name for made in CHANNELS.values()]
+    assert len(set(names)) == len(names)

@@ -26,6 +26,7 @@ from yarl import URL
 from streams.engine.ports import Parking, Stage
 from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
 from streams.private_files import private_folder
+from streams.transport import internals
 from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.dispatch import Dispatcher, Finish, nothing
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
@@ -45,7 +46,7 @@ class _PromptTables(TableManager):
     """Without the second that Faust waits for agents to start: they have started before the tables do."""
 
     async def on_start(self) -> None:
-        await self._update_channels()
+        await internals.update_channels(self)
         await self.recovery.start()
 
 

@@ -21,8 +21,9 @@ from faust.transport.consumer import Consumer
 from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record, Run
+from streams.transport import internals
 
-__all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "size_bytes", "take_done"]
+__all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "is_changelog", "size_bytes", "take_done"]
 
 _LAST_COMMIT_SECONDS = 1.0
 _MOST_AHEAD = 8
@@ -84,6 +85,11 @@ def cut(records: Sequence[Record], limits: RunLimits) -> Iterator[Sequence[Recor
         size += length
     if start < len(records):
         yield records[start:]
+
+
+def is_changelog(app: Any, tp: TP) -> bool:
+    """Whether the partition is of a table's changelog."""
+    return tp.topic in app.tables.changelog_topics
 
 
 def size_bytes(records: Sequence[Record]) -> int:
@@ -175,7 +181,7 @@ class RunConsumer(Consumer):
         if not records or self.should_stop:
             return
         for tp, fetched in records.items():
-            if not self._is_changelog_tp(tp) and (seeks != self.seeks or tp not in self._next):
+            if not is_changelog(self.app, tp) and (seeks != self.seeks or tp not in self._next):
                 continue
             for message in self._messages(tp, fetched):
                 if not self.flow_active or generation != self.app.consumer_generation_id or seeks != self.seeks:
@@ -188,13 +194,14 @@ class RunConsumer(Consumer):
 
     def _messages(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-        if self._is_changelog_tp(tp):
+        if is_changelog(self.app, tp):
             return self._changelog_messages(tp, fetched)
         return self._run_messages(tp, self.to_records(fetched))
 
     def _changelog_messages(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         """One by one, as recovery reads keys; a table that takes pages gets this one, and Faust the last record."""
-        restore = getattr(self.app.tables._changelogs[tp.topic], "restore", None)
+        table = next(table for table in self.app.tables.values() if table.changelog_topic_name == tp.topic)
+        restore = getattr(table, "restore", None)
         if restore is None:
             return (self._to_message(tp, record) for record in fetched)
         records = self.to_records(fetched)
@@ -219,8 +226,8 @@ class RunConsumer(Consumer):
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:  # noqa: ASYNC109  # faust's
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        active = set(self._get_active_partitions())
-        roomy = {tp for tp in active if self._is_changelog_tp(tp) or self._has_room(tp)}
+        active = set(internals.active_partitions(self))
+        roomy = {tp for tp in active if is_changelog(self.app, tp) or self._has_room(tp)}
         if not roomy:
             await self.wait_for_room()
             return {}, active
@@ -229,6 +236,10 @@ class RunConsumer(Consumer):
     def _has_room(self, tp: TP) -> bool:
         limit = self.limits.in_flight if tp in self._behind else 1
         return tp in self._next and self.in_flight(tp) < limit + self._ahead.get(tp, 0)
+
+    def known(self) -> set[TP]:
+        """Returns the source partitions whose committed offset is known: what is fetched of them follows on it."""
+        return set(self._next)
 
     def look_ahead(self, event: Any) -> None:
         """The run waits for a later record of its partition: one more may be handed out, up to a bound."""
@@ -240,7 +251,7 @@ class RunConsumer(Consumer):
     def in_flight(self, tp: TP) -> int:
         """How many runs of the partition are handed out and not acknowledged."""
         handed = self._handed.get(tp)
-        return len(handed) - len(self._acked_index[tp]) if handed else 0
+        return len(handed) - len(internals.acked_index(self)[tp]) if handed else 0
 
     def at_end(self, topic: str, partition: int) -> bool:
         """Whether every record of the partition was handed out and acknowledged; False until its end is known."""
@@ -260,16 +271,17 @@ class RunConsumer(Consumer):
 
     def run_dropped(self, event: Any) -> None:
         """The run will not be handled here: nobody waits for it, and it is not committed."""
-        self._unacked_messages.discard(event.message)
+        internals.unacked(self).discard(event.message)
 
     def _new_offset(self, tp: TP) -> int | None:
         handed = self._handed.get(tp)
         if handed is None:
             return self._passed_alone(tp) if tp in self._next else cast("int | None", super()._new_offset(tp))
-        done = take_done(handed, self._acked_index[tp])
+        done = take_done(handed, internals.acked_index(self)[tp])
         if done is None:
             return None if handed else self._passed_alone(tp)
-        self._acked[tp] = [offset for offset in self._acked[tp] if offset > done]
+        acked = internals.acked(self)
+        acked[tp] = [offset for offset in acked[tp] if offset > done]
         return done + 1 if handed else self.passed(tp, done + 1)
 
     def _passed_alone(self, tp: TP) -> int | None:
@@ -300,8 +312,8 @@ class RunConsumer(Consumer):
 
     def _forget_handed(self, tp: TP) -> None:
         self._handed.pop(tp, None)
-        self._acked.pop(tp, None)
-        self._acked_index.pop(tp, None)
+        internals.acked(self).pop(tp, None)
+        internals.acked_index(self).pop(tp, None)
 
     # -- stopping
 
@@ -337,33 +349,36 @@ class RunConsumer(Consumer):
                 await self._all_acked()
                 await self.commit()
         except TimeoutError:
-            self.log.warning("Left %d runs unfinished; they are done again later.", len(self._unacked_messages))
-            self._unacked_messages.clear()
+            unacked = internals.unacked(self)
+            self.log.warning("Left %d runs unfinished; they are done again later.", len(unacked))
+            unacked.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_COMMIT_SECONDS):
                     await self.commit()
 
     async def _all_acked(self) -> None:
-        while self._unacked_messages and not self.should_stop:
+        unacked = internals.unacked(self)
+        while unacked and not self.should_stop:
             await self.commit()
-            gc.collect()  # messages that nobody holds any more leave the set
-            if self._unacked_messages:
+            gc.collect()  # messages that are held no more leave the set
+            if unacked:
                 await self._next_ack()
-                self._clean_unacked_messages()
+                unacked.difference_update([message for message in unacked if message.acked])
 
     async def _next_ack(self) -> None:
-        self._waiting_for_ack = asyncio.get_running_loop().create_future()
+        acknowledged = asyncio.get_running_loop().create_future()
+        internals.expect_ack(self, acknowledged)
         try:
             async with asyncio.timeout(1.0):
-                await self._waiting_for_ack
+                await acknowledged
         except TimeoutError:
             return
         finally:
-            self._waiting_for_ack = None  # type: ignore[assignment]  # the base says Optional
+            internals.expect_ack(self, None)
 
     async def maybe_wait_for_commit_to_finish(self) -> bool:
         """Waits for a commit that is under way, without taking one's own cancellation for its end."""
-        committing = self._commit_fut
+        committing = internals.commit_under_way(self)
         if committing is None:
             return False
         await asyncio.wait({committing})

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
+from typing import Any
 
 from streams.errors import Damaged, MoodwireError, TransportError
+from streams.transport import internals
 from streams.transport.asking import ask
 from streams.transport.broker import Late, open_broker
 from streams.transport.faust_app import StageJob
@@ -89,9 +91,9 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[list[signal.Signals]]:
 
 async def _first(stop: asyncio.Event, jobs: Sequence[StageJob]) -> None:
     """Waits until the event is set or an app has crashed."""
-    waits = [asyncio.ensure_future(stop.wait())]
+    waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     waits += [asyncio.ensure_future(job.app.wait_until_stopped()) for job in jobs]
-    waits += [asyncio.ensure_future(job.app._crashed.wait()) for job in jobs]
+    waits += [asyncio.ensure_future(internals.crashed(job.app)) for job in jobs]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:

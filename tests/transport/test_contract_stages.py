@@ -18,6 +18,7 @@ from streams.engine.ports import Send
 from streams.engine.runs import Run
 from streams.errors import Retry, StageTaken, TransportError
 from streams.limits import ROW_BYTES
+from streams.transport import internals
 from streams.transport.faust_app import TopicSpec, make_app, run_stage
 from streams.transport.kafka.options import KafkaOptions
 from streams.transport.outbox import FaustOutbox
@@ -437,7 +438,7 @@ async def test_a_worker_that_fell_out_of_its_group_ends(topics: ContractBroker) 
     async def fall_out() -> None:
         async with worker.running():
             await until(lambda: worker.ready)
-            coordinator = worker.app.consumer._thread._consumer._coordinator
+            coordinator = internals.coordinator(internals.open_consumer(worker.app.consumer.reader))
             coordinator._pending_exception = KafkaError("two workers of one name")
             await until(lambda: worker.app.crashed)
 

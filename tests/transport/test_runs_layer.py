@@ -73,10 +73,11 @@ class Layer(RunConsumer):
 
     flow_active = property(lambda self: self._state.flows)
     should_stop = False
-    app = property(lambda self: SimpleNamespace(consumer_generation_id=self._state.generation))
-
-    def _is_changelog_tp(self, tp: TP) -> bool:
-        return False
+    app = property(
+        lambda self: SimpleNamespace(
+            consumer_generation_id=self._state.generation, tables=SimpleNamespace(changelog_topics=())
+        )
+    )
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:  # noqa: ASYNC109  # faust's
         self._meanwhile(self)

@@ -16,6 +16,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from aiokafka.errors import KafkaError
 
 from streams.errors import LeaseLost, Retry, StageTaken
+from streams.transport import internals
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.lease import Lease
 from streams.transport.kafka.ordered import never_create_topics
@@ -136,7 +137,7 @@ class Claim:
             async with asyncio.timeout(self._cluster.options.timeout_seconds + 2 * self._session_seconds):
                 started = self._lease.now()
                 await self._consumer.start()
-                self._renew_with_heartbeats()
+                internals.wrap_heartbeat(self._consumer, lambda beat: self._lease.renewed_by(beat, self._refused))
                 await self._answered.wait()
                 self._lease.renew(started)
         except (KafkaError, TimeoutError) as error:
@@ -146,24 +147,15 @@ class Claim:
                 _RETRY_SECONDS,
             ) from error
 
-    def _renew_with_heartbeats(self) -> None:
-        coordinator = self._consumer._coordinator
-        beat = coordinator._do_heartbeat
-
-        async def heartbeat() -> bool:
-            sent = self._lease.now()
-            answered: bool = await beat()
-            if answered:
-                self._lease.renew(sent)
-            elif coordinator.generation < 0:  # the group went on without this process; another may have held it since
-                self._lost, self._holder.since_ms = True, 0
-            return answered
-
-        coordinator._do_heartbeat = heartbeat
+    def _refused(self) -> None:
+        """A heartbeat was not answered with yes."""
+        if internals.coordinator(self._consumer).generation < 0:
+            # The group went on without this process; another may have held it since.
+            self._lost, self._holder.since_ms = True, 0
 
     async def _confirm(self) -> None:
         if not (self._lost or self._lease.fresh):
-            await self._consumer._coordinator._do_heartbeat()
+            await internals.beat(self._consumer)
         if not self._lost and await self._within(self._answered.wait()) and self._held and self._lease.fresh:
             return
         if self._lost or (self._answered.is_set() and not self._held):

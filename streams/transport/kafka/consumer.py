@@ -33,7 +33,7 @@ _LOOK_SECONDS = 5.0  # how often topics are looked at: one may have been deleted
 class Consumer(RunConsumer, driver.Consumer):
     """Hands agents runs of a Kafka topic."""
 
-    _thread: ConsumerThread
+    reader: ConsumerThread  # made by Faust's `__init__`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,7 +42,8 @@ class Consumer(RunConsumer, driver.Consumer):
         self._began_with: dict[str, int] = {}  # partitions of each topic
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        self.reader = ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return self.reader
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's look for slow streams: it knows nothing of runs, and falls over a partition without a position."""
@@ -73,7 +74,7 @@ class Consumer(RunConsumer, driver.Consumer):
         """A worker that its group has lost for good must end, so that somebody starts it anew."""
         while not self.should_stop:
             await self.sleep(1.0)
-            error = self._thread.group_error()
+            error = self.reader.group_error()
             if error is not None and not self.should_stop and not self.app.should_stop:
                 await self.crash(TransportError(f"Stage {self.app.conf.id} fell out of its group: {error!r}"))
                 return
@@ -94,7 +95,7 @@ class Consumer(RunConsumer, driver.Consumer):
             again = sorted(name for name, epoch in known.items() if self._facts[name].epoch != epoch)
             if again:
                 self.log.warning("Made again: topic %s. Its records are read from the first.", ", ".join(again))
-                await self._thread.run_here(self._thread.rejoin())
+                await self.reader.run_here(self.reader.rejoin())
             elif grown := next((name for name in known if self._facts[name].partitions > self._began_with[name]), None):
                 await self._end_for(grown)
                 return
@@ -139,21 +140,17 @@ class Consumer(RunConsumer, driver.Consumer):
     # -- room
 
     def known_end(self, tp: TP) -> int | None:
-        return self._thread.known_end(tp)
+        return self.reader.known_end(tp)
 
     def passed(self, tp: TP, offset: int) -> int:
-        return self._thread.passed(tp, offset)
-
-    def known(self) -> set[TP]:
-        """The source partitions whose committed offset is known: what is fetched of them follows on it."""
-        return set(self._next)
+        return self.reader.passed(tp, offset)
 
     def made_room(self) -> None:
-        self._thread.wake()
+        self.reader.wake()
 
     async def wait_for_room(self) -> None:
         """Meanwhile fetches are taken in: they wait for a stage here, not at the broker."""
-        await self._thread.getmany(None, 1.0)
+        await self.reader.getmany(None, 1.0)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         super().resume_partitions(tps)
@@ -166,7 +163,7 @@ class Consumer(RunConsumer, driver.Consumer):
         if message is not None and message.generation_id != self.app.consumer_generation_id:
             raise LeaseLost("the partitions were given out anew since this run was read")
         if not self.lease.fresh:
-            await self._answered(self._thread.run_here(self._thread.check_lease()))
+            await self._answered(self.reader.run_here(self.reader.check_lease()))
 
     async def _answered(self, asked: Awaitable[None]) -> None:
         try:

@@ -17,9 +17,9 @@ from faust.types import TP
 
 from streams.engine.runs import Record
 from streams.errors import LeaseLost, Retry
+from streams.transport import internals
 from streams.transport.kafka.cluster import given_headers
-from streams.transport.kafka.lease import Lease
-from streams.transport.runs import size_bytes
+from streams.transport.runs import is_changelog, size_bytes
 
 __all__ = ["ConsumerThread"]
 
@@ -52,18 +52,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         self._fetching = asyncio.Event()
-        coordinator = self._ensure_consumer()._coordinator
-        lease: Lease = self.consumer.lease
-        beat = coordinator._do_heartbeat
-
-        async def heartbeat() -> bool:
-            sent = lease.now()
-            answered: bool = await beat()
-            if answered:
-                lease.renew(sent)
-            return answered
-
-        coordinator._do_heartbeat = heartbeat
+        internals.wrap_heartbeat(internals.open_consumer(self), self.consumer.lease.renewed_by)
 
     async def on_thread_stop(self) -> None:
         """Leaves the group; without a broker to hear it the session ends by itself.
@@ -79,7 +68,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if task is not None and task.cancelling():
                 raise
             log.warning("The group is left without a word: its broker is away.")
-            await self._ensure_consumer()._client.close()
+            await internals.client(internals.open_consumer(self)).close()
 
     async def run_here(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the thread, from the main loop; nothing that waits there holds it up."""
@@ -87,8 +76,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = _FETCH_WAIT_MS, _FETCH_BYTES
-        consumer._isolation_level = "read_committed"  # what a producer took back was never news
+        internals.set_fetching(
+            consumer,
+            wait_ms=_FETCH_WAIT_MS,
+            min_bytes=_FETCH_BYTES,
+            isolation_level="read_committed",  # what a producer took back was never news
+        )
         return consumer
 
     # -- fetching
@@ -101,13 +94,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self, wanted: set[TP], at_most_seconds: float, seeks: int, wakes: int
     ) -> dict[TP, Sequence[Record]]:
         """Of each wanted partition the records of as many runs as there is room for; waits when there are none."""
-        consumer = self._ensure_consumer()
-        fetcher = consumer._fetcher
-        if consumer._closed or fetcher._closed:
+        consumer = internals.open_consumer(self)
+        if internals.is_stopped(consumer):
             raise ConsumerStoppedError
+        fetcher = internals.fetcher(consumer)
         assert self._fetching is not None
         until = self.thread_loop.time() + at_most_seconds
-        with fetcher._subscriptions.fetch_context():
+        with internals.reading(fetcher).fetch_context():
             while True:
                 self._forget_stale(fetcher)
                 await self._keep(fetcher, wanted, seeks)
@@ -120,7 +113,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _forget_stale(self, fetcher: Any) -> None:
         """Partitions were given out anew: what was kept of them is read again, from the committed offsets."""
-        subscription = fetcher._subscriptions.subscription
+        subscription = internals.reading(fetcher).subscription
         assignment = None if subscription is None else subscription.assignment
         if assignment is not self._kept_under:
             self._forget_fetched()
@@ -136,13 +129,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         So a run brings all that has come until its stage is free, not what came until the first record was fetched.
         """
         limits = self.consumer.limits
-        for tp in sorted(fetcher._records.keys() & (wanted | self.consumer.known())):
+        unread = internals.fetched(fetcher)
+        for tp in sorted(unread.keys() & (wanted | self.consumer.known())):
             if not self._may_take(fetcher, seeks):
                 return
-            most = _CHANGELOG_RECORDS if self.consumer._is_changelog_tp(tp) else limits.records * limits.in_flight
+            most = _CHANGELOG_RECORDS if is_changelog(self.app, tp) else limits.records * limits.in_flight
             kept = self._kept.get(tp, _Kept())
             if len(kept) < most and kept.size_bytes < limits.size_bytes * limits.in_flight:
-                _read_as_ours(fetcher._records[tp])
+                internals.make_records(unread[tp], _record)
                 began = _position(fetcher, tp)
                 fetched = await fetcher.fetched_records({tp}, 0, max_records=most - len(kept))
                 for key, records in fetched.items():
@@ -165,21 +159,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _taken(self, tp: TP) -> Sequence[Record]:
         limits, kept = self.consumer.limits, self._kept.pop(tp)
         most = limits.records * max(1, limits.in_flight - self.consumer.in_flight(tp))
-        if self.consumer._is_changelog_tp(tp) or len(kept) <= most:
+        if is_changelog(self.app, tp) or len(kept) <= most:
             return kept.records
         rest = self._kept[tp] = _Kept()
         rest.add(kept.records[most:])
         return kept.records[:most]
 
     def _may_take(self, fetcher: Any, seeks: int) -> bool:
-        moving = fetcher._subscriptions.reassignment_in_progress
+        moving = internals.reading(fetcher).reassignment_in_progress
         return bool(self.consumer.flow_active and not moving and seeks == self.consumer.seeks)
 
     async def _wait_for_records(self, fetcher: Any, at_most_seconds: float) -> None:
         """Until something was fetched, `wake` was called, or the time is over."""
         assert self._fetching is not None
-        arrived = fetcher._create_fetch_waiter()
-        woken = asyncio.ensure_future(self._fetching.wait())
+        arrived: asyncio.Future[Any] = internals.fetch_waiter(fetcher)
+        woken: asyncio.Future[Any] = asyncio.ensure_future(self._fetching.wait())
         try:
             await asyncio.wait({arrived, woken}, timeout=at_most_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -209,7 +203,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         mine = self.assignment()
         wanted = {driver.ensure_aiokafka_TP(tp): (offset, "") for tp, offset in offsets.items() if tp in mine}
         try:
-            await self._ensure_consumer().commit(wanted)
+            await internals.open_consumer(self).commit(wanted)
         except (CommitFailedError, IllegalStateError) as error:
             self.log.warning("Offsets are not committed, another worker has the partitions: %s", error)
             return False
@@ -226,12 +220,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _seek_to_committed(self) -> dict[TP, int]:
         """Moves every source partition to its group's committed offset, or to the nearest that there is."""
-        consumer = self._ensure_consumer()
-        tps = [tp for tp in consumer.assignment() if not self.consumer._is_changelog_tp(tp)]
+        consumer = internals.open_consumer(self)
+        tps = [tp for tp in consumer.assignment() if not is_changelog(self.app, tp)]
         if not tps:
             return {}
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        committed = await consumer._coordinator.fetch_committed_offsets(tps)
+        committed = await internals.coordinator(consumer).fetch_committed_offsets(tps)
         found = {}
         for tp in tps:
             offset = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else first[tp]
@@ -251,19 +245,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def group_error(self) -> BaseException | None:
         """Why this worker takes part in its group no more, or None. aiokafka would tell those who read through it."""
-        if self._consumer is None or self._consumer._closed:
-            return None
-        coordinator = self._consumer._coordinator
-        pending: BaseException | None = coordinator._pending_exception
-        task = coordinator._coordination_task
-        if pending is not None or not task.done() or task.cancelled() or coordinator._closing.done():
-            return pending
-        return task.exception() or RuntimeError("the work in the group has ended")
+        return internals.group_error(internals.group_member(self))
 
     async def check_lease(self) -> None:
         """Asks the coordinator whether this worker is still a member; raises LeaseLost, or Retry when it is away."""
-        coordinator = self._ensure_consumer()._coordinator
-        if coordinator.generation > 0 and await coordinator._do_heartbeat():
+        consumer = internals.open_consumer(self)
+        coordinator = internals.coordinator(consumer)
+        if coordinator.generation > 0 and await internals.beat(consumer):
             return
         if coordinator.generation > 0:
             raise Retry("Kafka's group coordinator does not answer, so nothing is written", 1.0)
@@ -271,9 +259,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def rejoin(self) -> None:
         """Asks for the partitions anew: all positions are looked up again."""
-        consumer = self._ensure_consumer()
-        await consumer._client.force_metadata_update()
-        consumer._coordinator.request_rejoin()
+        consumer = internals.open_consumer(self)
+        await internals.client(consumer).force_metadata_update()
+        internals.coordinator(consumer).request_rejoin()
 
     def passed(self, tp: TP, offset: int) -> int:
         """Returns the offset that reading is at, where no record is between `offset` and that; else `offset`."""
@@ -286,7 +274,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def known_end(self, tp: TP) -> int | None:
         """The end of the partition as a fetch of this assignment was told it; None before."""
-        consumer = self._ensure_consumer()
+        consumer = internals.open_consumer(self)
         if tp not in consumer.assignment():
             return None
         end: int | None = consumer.highwater(driver.ensure_aiokafka_TP(tp))
@@ -312,17 +300,10 @@ class _Kept:
 
 def _position(fetcher: Any, tp: Any) -> int | None:
     """Returns the offset that is read next; None while it is not known."""
-    subscription = fetcher._subscriptions.subscription
+    subscription = internals.reading(fetcher).subscription
     state = None if subscription is None or subscription.assignment is None else subscription.assignment.state_value(tp)
     position: int | None = None if state is None or not state.has_valid_position else state.position
     return position
-
-
-def _read_as_ours(fetched: Any) -> None:
-    """Has aiokafka make our records where it would make its own: a third of what reading a record costs."""
-    unread = getattr(fetched, "_partition_records", None)
-    if unread is not None:
-        unread._consumer_record = _record
 
 
 def _record(_: Any, read: Any) -> Record:

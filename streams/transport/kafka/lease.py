@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from streams.transport.internals import Beat
+
 __all__ = ["Lease", "clocks"]
 
 
@@ -29,6 +31,20 @@ class Lease:
     def renew(self, sent: tuple[float, float]) -> None:
         """The heartbeat that was sent at `sent` (by `now`) was answered with yes."""
         self._renewed = max(self._renewed, sent)
+
+    def renewed_by(self, beat: Beat, refused: Callable[[], None] | None = None) -> Beat:
+        """Returns the heartbeat `beat`, which renews the lease when it is answered, and calls `refused` when not."""
+
+        async def heartbeat() -> bool:
+            sent = self.now()
+            answered = await beat()
+            if answered:
+                self.renew(sent)
+            elif refused is not None:
+                refused()
+            return answered
+
+        return heartbeat
 
     @property
     def age_seconds(self) -> float:

@@ -34,6 +34,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
 from streams.limits import RECORD_BYTES, needed_bytes
+from streams.transport import internals
 from streams.transport.partitioner import partition_for
 
 __all__ = ["OrderedSends", "close_producer", "never_create_topics"]
@@ -257,12 +258,12 @@ async def close_producer(producer: Any, bound_seconds: float) -> None:
     stopping = asyncio.ensure_future(producer.stop())
     done, _ = await asyncio.wait({stopping}, timeout=bound_seconds)
     if not done:
-        task = producer._sender.sender_task
+        task = internals.sending_task(producer)
         if task is not None:
             task.cancel()
         await producer.client.close()
         stopping.cancel()
         await asyncio.wait({stopping, *([] if task is None else [task])}, timeout=_CUT_SECONDS)
-    producer._message_accumulator.fail_all(ProducerClosed())
+    internals.end_sends(producer, ProducerClosed())
     if stopping.done():
         await asyncio.gather(stopping, return_exceptions=True)

@@ -12,6 +12,7 @@ from faust.types import TP
 from streams.engine.ports import Send
 from streams.errors import TransportError
 from streams.limits import ROW_BYTES
+from streams.transport import internals
 from streams.transport.asking import ask
 from streams.transport.broker import TopicSpec
 from streams.transport.kafka.client import require_size, topic_settings
@@ -25,7 +26,7 @@ class Producer(driver.Producer):
     """Faust's, with sends in order (`streams.transport.kafka.ordered`)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._ordered = OrderedSends(self._new_producer, self._count)
+        self._ordered = OrderedSends(lambda: internals.new_producer(self), self._count)
         super().__init__(*args, **kwargs)
 
     @property
@@ -96,7 +97,7 @@ class Producer(driver.Producer):
                 cluster.extend(topic, partitions)
 
         await ask(ensure, "topics")
-        await self._ensure_producer().client.force_metadata_update()
+        await (await self._ordered.open()).client.force_metadata_update()
 
     def key_partition(self, topic: str, key: bytes) -> TP:
         return TP(topic, partition_for(key, self._ordered.known_partitions(topic)))

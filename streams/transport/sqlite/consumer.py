@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from faust.assignor.client_assignment import ClientAssignment
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record
 from streams.errors import BrokerDamaged, TransportError
-from streams.transport.runs import RunConsumer
+from streams.transport import internals
+from streams.transport.runs import RunConsumer, is_changelog
 from streams.transport.sqlite.store import Commit, Store
 
 __all__ = ["Consumer", "LogConsumer"]
@@ -82,7 +82,7 @@ class LogConsumer(BaseConsumer):
     async def _assign(self, tps: set[TP]) -> None:
         self.app.on_rebalance_start()
         await self.on_partitions_revoked(set(self._assigned))
-        sources = sorted({tp.topic for tp in tps if not self._is_changelog_tp(tp)})
+        sources = sorted({tp.topic for tp in tps if not is_changelog(self.app, tp)})
         await asyncio.to_thread(self.store.join, self.group, sources)
         self._assigned = tps
         self._tell_assignor(tps)
@@ -98,10 +98,7 @@ class LogConsumer(BaseConsumer):
         sources = {topic: parts for topic, parts in by_topic.items() if topic not in changelogs}
         url = str(self.app.conf.canonical_url)
         assignor = self.app.assignor
-        assignor._assignment = ClientAssignment(actives=by_topic, standbys={})
-        assignor._active_tps = set(tps)
-        assignor._standby_tps = set()
-        assignor._topic_groups = dict.fromkeys(by_topic, 0)
+        internals.assign(assignor, by_topic)
         assignor.changelog_distribution = {url: changelogs}
         assignor.external_topic_distribution = {url: sources}
 
@@ -114,7 +111,7 @@ class LogConsumer(BaseConsumer):
         """Moves every source partition to its group's committed offset."""
         committed = self.store.committed(self.group)
         found = {
-            tp: committed.get((tp.topic, tp.partition), 0) for tp in self._assigned if not self._is_changelog_tp(tp)
+            tp: committed.get((tp.topic, tp.partition), 0) for tp in self._assigned if not is_changelog(self.app, tp)
         }
         for tp, offset in found.items():
             first, end = self.store.bounds(tp.topic, tp.partition)
@@ -131,7 +128,7 @@ class LogConsumer(BaseConsumer):
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         for tp, offset in partitions.items():
             self._positions[tp] = offset
-            self._read_offset[tp] = offset or None
+            internals.place(self, tp, offset)
 
     async def _seek(self, partition: TP, offset: int) -> None:
         self._positions[partition] = offset
@@ -177,7 +174,7 @@ class LogConsumer(BaseConsumer):
         self._seen_changes = self.store.changes()
         found: dict[TP, list[Record]] = {}
         for tp in sorted(wanted):
-            limit = _CHANGELOG_RECORDS if self._is_changelog_tp(tp) else self.fetch_records
+            limit = _CHANGELOG_RECORDS if is_changelog(self.app, tp) else self.fetch_records
             position = self._positions.get(tp)
             if position is None:
                 continue

@@ -10,23 +10,21 @@ feeds:
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
-import yaml
+import msgspec
 
-from streams.errors import SettingsError
+from streams.userfiles import Mistake, WrongFile, read_file, shaped
 
 __all__ = ["Feed", "load_feeds", "read_feeds"]
 
-_KEYS = ("url", "name", "interval_seconds", "language", "headers")
 _SHORTEST_INTERVAL_SECONDS = 10
 _LONGEST_HOST = 253
 _LABEL = re.compile("[A-Za-z0-9_-]{1,63}")
@@ -43,11 +41,42 @@ class Feed:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry as it is written."""
+
+    url: str
+    name: _Text | None = None
+    interval_seconds: Annotated[float, msgspec.Meta(ge=_SHORTEST_INTERVAL_SECONDS)] = 300.0
+    language: _Text | None = None
+    headers: dict[str, str] = {}
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say; no header is shown, as it may hold a secret."""
+        if problem := _problem_of_url(self.url):
+            yield ("url",), problem
+        for key, text in (("name", self.name), ("language", self.language)):
+            if text is not None and not text.strip():
+                yield (key,), "it is blank; write a text, or leave the key out"
+        if not all((name + text).isascii() and (name + text).isprintable() for name, text in self.headers.items()):
+            yield ("headers",), "write names with texts in ASCII, such as 'Authorization: Bearer …'"
+
+    def feed(self) -> Feed:
+        name = self.name or urlsplit(self.url).hostname or self.url
+        return Feed(self.url, name, self.interval_seconds, self.language, self.headers)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    feeds: tuple[_Entry, ...]
+
+
 def load_feeds(path: str | Path) -> tuple[Feed, ...]:
-    """Reads and checks the list; raises `SettingsError` naming the file, each wrong entry, its key and the fix."""
+    """Returns the list. Raises `SettingsError` naming the file and each mistake: line, key and fix."""
     feeds, problems = read_feeds(path)
     if problems:
-        raise SettingsError("; ".join(problems))
+        raise WrongFile(problems)
     return feeds
 
 
@@ -56,61 +85,32 @@ def read_feeds(path: str | Path) -> tuple[tuple[Feed, ...], tuple[str, ...]]:
 
     Of feeds with the same address or name the first is used.
     """
-    found: list[Feed] = []
-    problems: list[str] = []
-    for number, entry in enumerate(_entries(path), start=1):
-        try:
-            found.append(_feed(entry, f"feeds {path}, entry {number}"))
-        except SettingsError as error:
-            problems.append(str(error))
+    file = read_file(path)
+    listed = shaped(file, _File)
+    if listed is None:
+        file.refuse()
+    found = [(entry.feed(), entry) for entry in listed.feeds] if listed is not None else []
     for what in ("url", "name"):
-        for value, count in Counter(getattr(feed, what) for feed in found).items():
-            if count > 1:
-                problems.append(f"feeds {path}: {what} {_shown(value)!r} is used {count} times; give each its own")
-        found = list({getattr(feed, what): feed for feed in reversed(found)}.values())[::-1]
-    return tuple(found), tuple(problems)
+        used = Counter(getattr(feed, what) for feed, _ in found)
+        for value, entry in {getattr(feed, what): entry for feed, entry in found}.items():
+            if used[value] > 1:
+                text = f"{what} {_shown(value)!r} is used {used[value]} times; give each its own"
+                file.problem_in(entry, (), text)
+        found = list({getattr(feed, what): (feed, entry) for feed, entry in reversed(found)}.values())[::-1]
+    return tuple(feed for feed, _ in found), file.problems
 
 
-def _entries(path: str | Path) -> list[Any]:
-    try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"feeds {path}: {error.strerror or error}; give the path of a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise SettingsError(f"feeds {path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict) or set(document) != {"feeds"} or not isinstance(document["feeds"], list):
-        raise SettingsError(f"feeds {path}: expected the one key 'feeds' with a list of entries with url and name")
-    return document["feeds"]
-
-
-def _feed(entry: Any, where: str) -> Feed:
-    if not isinstance(entry, dict):
-        raise SettingsError(f"{where}: expected keys such as url and name, got {entry!r}")
-    for key in entry:
-        if key not in _KEYS:
-            near = difflib.get_close_matches(str(key), _KEYS, n=1)
-            fix = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(_KEYS)}"
-            raise SettingsError(f"{where}: unknown key {key!r}; {fix}")
-    url = _url(entry.get("url"), where)
-    return Feed(
-        url=url,
-        name=_text(entry.get("name"), "name", where) or (urlsplit(url).hostname or url),
-        interval_seconds=_interval(entry.get("interval_seconds", 300), where),
-        language=_text(entry.get("language"), "language", where),
-        headers=_headers(entry.get("headers", {}), where),
-    )
-
-
-def _url(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
-        raise SettingsError(f"{where}: url must be an http:// or https:// address, got {value!r}")
+def _problem_of_url(value: str) -> str:
+    """What is wrong with an address, empty if nothing is."""
+    if not value.startswith(("http://", "https://")):
+        return f"take an http:// or https:// address, not {_shown(value)!r}"
     try:
         port, host = urlsplit(value).port, httpx.URL(value).raw_host.decode("ascii")
     except (ValueError, httpx.InvalidURL) as error:
-        raise SettingsError(f"{where}: url {_shown(value)!r} cannot be asked: {error}") from None
+        return f"{_shown(value)!r} cannot be asked: {error}; correct it"
     if port == 0 or not _is_host(host):
-        raise SettingsError(f"{where}: url {_shown(value)!r} has no host or port that can exist")
-    return value
+        return f"{_shown(value)!r} has no host or port that can exist; correct it"
+    return ""
 
 
 def _shown(url: str) -> str:
@@ -123,24 +123,3 @@ def _is_host(host: str) -> bool:
     if ":" in host:  # IPv6, which was parsed
         return True
     return len(host) <= _LONGEST_HOST and all(map(_LABEL.fullmatch, host.removesuffix(".").split(".")))
-
-
-def _text(value: Any, key: str, where: str) -> str | None:
-    if value is None or (isinstance(value, str) and value.strip()):
-        return value
-    raise SettingsError(f"{where}: {key} must be a text, got {value!r}")
-
-
-def _interval(value: Any, where: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= _SHORTEST_INTERVAL_SECONDS:
-        return float(value)
-    raise SettingsError(f"{where}: interval_seconds must be at least {_SHORTEST_INTERVAL_SECONDS}, got {value!r}")
-
-
-def _headers(value: Any, where: str) -> Mapping[str, str]:
-    if isinstance(value, dict) and all(
-        isinstance(name, str) and isinstance(text, str) and (name + text).isascii() and (name + text).isprintable()
-        for name, text in value.items()
-    ):
-        return value
-    raise SettingsError(f"{where}: headers must be names with texts, such as 'Authorization: Bearer …'")

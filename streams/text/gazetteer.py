@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import msgspec
 
 from streams.errors import SettingsError
 from streams.scripts import UNSPACED
-from streams.text.profile import read_yaml
+from streams.userfiles import Mistake, WrongFile, read_file, shaped, suggestion
 
 __all__ = ["Issuer", "load_gazetteer", "merge"]
 
@@ -47,6 +47,20 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tickers: tuple[str, ...] = ()
     needs_evidence: bool | tuple[str, ...] = False
 
+    @property
+    def ambiguous(self) -> frozenset[str]:
+        """Its names that need evidence."""
+        if isinstance(self.needs_evidence, tuple):
+            return frozenset(self.needs_evidence)
+        return frozenset((self.name, *self.aliases) if self.needs_evidence else ())
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say."""
+        if not self.id.strip() or not self.name.strip():
+            yield (), "id and name must not be empty; write both"
+        if unknown := self.ambiguous - {self.name, *self.aliases}:
+            yield ("needs_evidence",), f"{sorted(unknown)} are not among its names; write its name or an alias"
+
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entities: tuple[_Entry, ...]
@@ -56,16 +70,10 @@ def load_gazetteer(path: Path, columns: Mapping[str, str] | None = None) -> tupl
     """Entities of a CSV (columns id,name,aliases,tickers,needs_evidence; lists split by |) or YAML (`entities:`).
 
     `needs_evidence` is yes or no for all names, or a list of those that need it. `columns` says how a CSV calls some
-    of these columns; it may have others then. Raises `SettingsError` naming the file, the entry and the fix.
+    of these columns; it may have others then. Raises `SettingsError` naming the file and each mistake.
     """
     entries = _from_csv(path, columns or {}) if path.suffix == ".csv" else _from_yaml(path)
-    issuers = tuple(_issuer(entry, path) for entry in entries)
-    seen: set[str] = set()
-    for issuer in issuers:
-        if issuer.id in seen:
-            raise SettingsError(f"{path}: the id {issuer.id!r} stands twice; give every entity one entry")
-        seen.add(issuer.id)
-    return issuers
+    return tuple(map(_issuer, entries))
 
 
 def merge(base: Iterable[Issuer], own: Iterable[Issuer]) -> tuple[Issuer, ...]:
@@ -76,17 +84,10 @@ def merge(base: Iterable[Issuer], own: Iterable[Issuer]) -> tuple[Issuer, ...]:
     return tuple(merged.values())
 
 
-def _issuer(entry: _Entry, path: Path) -> Issuer:
-    if not entry.id.strip() or not entry.name.strip():
-        raise SettingsError(f"{path}: entry {entry.id!r} ({entry.name!r}): id and name must not be empty")
+def _issuer(entry: _Entry) -> Issuer:
     names = (entry.name, *entry.aliases)
-    needs = entry.needs_evidence
-    ambiguous = frozenset(needs) if isinstance(needs, tuple) else frozenset(names if needs else ())
-    unknown = ambiguous - set(names)
-    if unknown:
-        raise SettingsError(f"{path}: entry {entry.id!r}: needs_evidence: {sorted(unknown)} are not among its names")
     spelt = tuple(dict.fromkeys(spelling for name in names for spelling in _spellings(name)))
-    unsure = frozenset(spelling for name in ambiguous for spelling in _spellings(name))
+    unsure = frozenset(spelling for name in entry.ambiguous for spelling in _spellings(name))
     return Issuer(entry.id, spelt[0], spelt[1:], entry.tickers, unsure)
 
 
@@ -97,11 +98,14 @@ def _spellings(name: str) -> tuple[str, ...]:
     return (clean,) if compact == clean else (compact, clean)
 
 
-def _from_yaml(path: Path) -> tuple[_Entry, ...]:
-    try:
-        return msgspec.convert(read_yaml(path), _File).entities
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {error}") from error
+def _from_yaml(path: Path) -> list[_Entry]:
+    file = read_file(path)
+    found = shaped(file, _File)
+    entries = list(found.entities) if found is not None else []
+    for entry in _twice(entries):
+        file.problem_in(entry, ("id",), _twice_text(entry))
+    file.refuse()
+    return entries
 
 
 def _from_csv(path: Path, columns: Mapping[str, str]) -> list[_Entry]:
@@ -109,20 +113,45 @@ def _from_csv(path: Path, columns: Mapping[str, str]) -> list[_Entry]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             _check_columns(path, columns, set(reader.fieldnames or ()))
-            return [_row({ours: row.get(columns.get(ours, ours)) for ours in _COLUMNS}) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from error
+            rows = [
+                (_row({ours: row.get(columns.get(ours, ours)) for ours in _COLUMNS}), reader.line_num) for row in reader
+            ]
+    except UnicodeDecodeError as error:
+        raise WrongFile((f"{path} is not UTF-8 ({error.reason}): save the file in UTF-8",)) from error
+    except (OSError, csv.Error) as error:
+        raise WrongFile(
+            (f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): name a CSV file",)
+        ) from error
+    wrong = [(line, ": ".join((*map(str, keys), text))) for entry, line in rows for keys, text in entry.mistakes()]
+    lines = {id(entry): line for entry, line in rows}
+    wrong += [(lines[id(entry)], _twice_text(entry)) for entry in _twice([entry for entry, _ in rows])]
+    if wrong:
+        raise WrongFile(tuple(f"{path}:{line}: {text}" for line, text in sorted(wrong)))
+    return [entry for entry, _ in rows]
+
+
+def _twice(entries: Iterable[_Entry]) -> Iterator[_Entry]:
+    """Entries with an id that one before them has."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.id in seen:
+            yield entry
+        seen.add(entry.id)
+
+
+def _twice_text(entry: _Entry) -> str:
+    return f"the id {entry.id!r} is used twice; give every entity one entry"
 
 
 def _check_columns(path: Path, columns: Mapping[str, str], found: set[str]) -> None:
     unknown = [ours for ours in columns if ours not in _COLUMNS]
     if unknown:
-        raise SettingsError(f"{path}: columns: there is no column {unknown[0]!r}; take {','.join(_COLUMNS)}")
+        raise SettingsError(f"{path}: columns: there is no column {unknown[0]!r}; {suggestion(unknown[0], _COLUMNS)}")
     needed = {columns.get("id", "id"), columns.get("name", "name"), *columns.values()}
     if not needed <= found:
-        raise SettingsError(f"{path}: line 1: the columns {','.join(sorted(needed))} are needed")
+        raise WrongFile((f"{path}:1: the columns {','.join(sorted(needed))} are needed; write them in the first line",))
     if not columns and found - set(_COLUMNS):
-        raise SettingsError(f"{path}: line 1: the columns must be {','.join(_COLUMNS)}; id and name are needed")
+        raise WrongFile((f"{path}:1: the columns must be {','.join(_COLUMNS)}; id and name are needed",))
 
 
 def _row(row: Mapping[str, Any]) -> _Entry:

@@ -17,18 +17,18 @@ An item matches when one of names, tickers, terms or entities is in it, all of `
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from streams.errors import SettingsError
 from streams.scripts import continues
-from streams.text.profile import read_yaml
+from streams.userfiles import Mistake, read_file, shaped
 
 __all__ = ["Watchlist", "WatchlistMatcher", "load_watchlists"]
 
@@ -54,43 +54,31 @@ class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
         """What names the list's subject, apart from tickers and entities."""
         return (*self.names, *self.aliases, *self.terms)
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say."""
+        if not _NAME.fullmatch(self.name) or not self.name.strip():
+            yield ("name",), "take letters, digits, spaces, '.', '&', '-', at most 61"
+        if not (self.words or self.tickers or self.entities):
+            yield (), "without names, tickers, terms or entities nothing can match; write some"
+        if any(not word.strip() for word in (*self.words, *self.tickers, *self.every, *self.without)):
+            yield (), "an entry of its lists is empty; remove it"
 
-_KEYS = [field.encode_name for field in msgspec.structs.fields(Watchlist)]
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    watchlists: Annotated[tuple[Watchlist, ...], msgspec.Meta(min_length=1)]
 
 
 def load_watchlists(path: Path) -> tuple[Watchlist, ...]:
-    """The lists of a YAML file. Raises `SettingsError` naming the file, the list, the key and the fix."""
-    raw = read_yaml(path).get("watchlists")
-    if not isinstance(raw, list) or not raw:
-        raise SettingsError(f"{path}: the key `watchlists` must hold a list of watchlists")
-    lists = tuple(_watchlist(entry, number, path) for number, entry in enumerate(raw, 1))
-    names = [one.name for one in lists]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"{path}: two watchlists are called {name!r}; give each a name of its own")
-    return lists
-
-
-def _watchlist(entry: object, number: int, path: Path) -> Watchlist:
-    label = entry.get("name", f"number {number}") if isinstance(entry, dict) else f"number {number}"
-    where = f"{path}: watchlist {label}"
-    if isinstance(entry, dict):
-        for key in entry:
-            if key not in _KEYS:
-                near = difflib.get_close_matches(str(key), _KEYS, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"take {', '.join(_KEYS)}"
-                raise SettingsError(f"{where}: there is no key {key!r}; {hint}")
-    try:
-        one = msgspec.convert(entry, Watchlist)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{where}: {error}") from error
-    if not _NAME.fullmatch(one.name) or not one.name.strip():
-        raise SettingsError(f"{where}: name: take letters, digits, spaces, '.', '&', '-', at most 61")
-    if not (one.words or one.tickers or one.entities):
-        raise SettingsError(f"{where}: give it names, tickers, terms or entities; else nothing can match")
-    if any(not word.strip() for word in (*one.words, *one.tickers, *one.every, *one.without)):
-        raise SettingsError(f"{where}: an entry is empty; take it out")
-    return _as_cleaned(one)
+    """Returns the lists of a YAML file. Raises `SettingsError` naming the file and each mistake: line, key and fix."""
+    file = read_file(path)
+    found = shaped(file, _File)
+    lists = found.watchlists if found is not None else ()
+    used = Counter(one.name for one in lists)
+    for one in {one.name: one for one in lists if used[one.name] > 1}.values():
+        text = f"{used[one.name]} watchlists are called {one.name!r}; give each a name of its own"
+        file.problem_in(one, ("name",), text)
+    file.refuse()
+    return tuple(map(_as_cleaned, lists))
 
 
 def _as_cleaned(one: Watchlist) -> Watchlist:

@@ -260,7 +260,7 @@ def test_the_list_of_feeds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[]", "the one key 'feeds'"),
+        ("[]", "take keys such as feeds, not a list"),
         ("feeds: [a]", "entry 1"),
         ("feeds: [{url: ftp://a}]", "http:// or https://"),
         ("feeds: [{name: a}]", "url"),
@@ -269,19 +269,19 @@ def test_the_list_of_feeds(tmp_path: Path) -> None:
         ("feeds: [{url: http://a, interval_seconds: 1}]", "at least 10"),
         ("feeds: [{url: http://a, interval_seconds: true}]", "at least 10"),
         ("feeds: [{url: http://a, headers: {a: 1}}]", "headers"),
-        ("feeds: [{url: http://a, name: ''}]", "name must be a text"),
+        ("feeds: [{url: http://a, name: ''}]", "name: take a text, it is empty"),
         ("feeds: [{url: http://a}, {url: http://a, name: b}]", "url 'http://a' is used 2 times"),
         ("feeds: [{url: http://a, name: n}, {url: http://b, name: n}]", "name 'n' is used 2 times"),
-        ("feeds: [{url: 'http://a:99999/x?key=k'}]", "url 'http://a:99999/x' cannot be asked: Port out of range"),
+        ("feeds: [{url: 'http://a:99999/x?key=k'}]", "url: 'http://a:99999/x' cannot be asked: Port out of range"),
         ("feeds: [{url: 'http://a:b/'}]", "cannot be asked"),
         ("feeds: [{url: 'http://999.1.1.1/'}]", "cannot be asked"),
         ("feeds: [{url: 'http://a:0/'}]", "no host or port that can exist"),
         ("feeds: [{url: 'http://a b/'}]", "no host or port that can exist"),
-        ("feeds: [{url: 'http://u:secret@a..b/'}]", "url 'http://a..b/' has no host or port that can exist"),
+        ("feeds: [{url: 'http://u:secret@a..b/'}]", "url: 'http://a..b/' has no host or port that can exist"),
         (f"feeds: [{{url: 'http://{'a' * 64}.example/'}}]", "no host or port that can exist"),
         ("feeds: [{url: 'http://'}]", "no host or port that can exist"),
         ("feeds: [{url: ftp://a}, {url: http://b, interval_seconds: 1}]", "entry 2: interval_seconds"),
-        ("feeds: [", "not valid YAML"),
+        ("feeds: [", "feeds.yaml:1: not YAML"),
     ],
 )
 def test_mistakes_in_the_list_are_named(tmp_path: Path, text: str, words: str) -> None:

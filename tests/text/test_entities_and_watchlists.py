@@ -166,7 +166,7 @@ def test_watchlists_know_entities_and_sources(matcher: WatchlistMatcher) -> None
         ("lists: []", "watchlists"),
         ("watchlists: [{name: a, title-only: true, names: [x]}]", "did you mean 'title_only'"),
         ("watchlists: [{name: a}]", "nothing can match"),
-        ("watchlists: [{name: a, names: [x]}, {name: a, names: [y]}]", "two watchlists"),
+        ("watchlists: [{name: a, names: [x]}, {name: a, names: [y]}]", "2 watchlists are called"),
         ("watchlists: [{name: a, names: x}]", "names"),
         ("watchlists: [{name: a, names: [' ']}]", "empty"),
         ("watchlists: [{name: 'a/b', names: [x]}]", "name"),

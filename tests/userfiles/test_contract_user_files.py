@@ -1,0 +1,178 @@
+"""One contract for all files that users write: every mistake is named at once, with its line, its key and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.errors import SettingsError
+from streams.feeds.feedlist import load_feeds
+from streams.text.gazetteer import load_gazetteer
+from streams.text.watchlists import load_watchlists
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: one that is right, and per mistake a text, its line and words of the error."""
+
+    name: str
+    load: Callable[[Path], Any]
+    right: str
+    mistakes: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    file: str = "mine.yaml"
+    may_be_empty: bool = False
+
+
+KINDS = [
+    Kind(
+        "watchlists",
+        load_watchlists,
+        "watchlists:\n  - name: a\n    names: [x]\n",
+        {
+            "unknown key": (
+                "watchlists:\n  - name: a\n    names: [x]\n    title-only: true\n",
+                4,
+                "mean 'title_only'?",
+            ),
+            "wrong type": ("watchlists:\n  - name: a\n    names: x\n", 3, "names: take a list of texts"),
+            "out of range": ("watchlists: []\n", 1, "watchlists: is empty; write"),
+            "not quoted": (
+                "watchlists:\n  - name: a\n    tickers: [ON]\n",
+                3,
+                "tickers, entry 1: take a text, in quotes",
+            ),
+        },
+    ),
+    Kind(
+        "feeds",
+        load_feeds,
+        "feeds:\n  - url: http://a\n",
+        {
+            "unknown key": ("feeds:\n  - url: http://a\n    nmae: b\n", 3, "mean 'name'?"),
+            "wrong type": ("feeds:\n  - url: [http://a]\n", 2, "url: take a text, not a list"),
+            "out of range": (
+                "feeds:\n  - url: http://a\n    interval_seconds: 9\n",
+                3,
+                "interval_seconds: take a number of at least 10, not '9'",
+            ),
+            "no number": ("feeds:\n  - url: http://a\n    interval_seconds: .nan\n", 3, "take a number of at least 10"),
+        },
+    ),
+    Kind(
+        "gazetteer",
+        load_gazetteer,
+        "entities:\n  - id: A\n    name: B\n",
+        {
+            "unknown key": ("entities:\n  - id: A\n    name: B\n    ticker: [A]\n", 4, "mean 'tickers'?"),
+            "wrong type": ("entities:\n  - id: A\n    name: B\n    needs_evidence: maybe\n", 4, "true or false"),
+            "out of range": ("entities:\n  - id: A\n    name: ' '\n", 2, "must not be empty"),
+            "twice": ("entities:\n  - id: A\n    name: B\n  - id: A\n    name: C\n", 4, "'A' is used twice"),
+        },
+    ),
+]
+MISTAKES = [(kind, *mistake) for kind in KINDS for mistake in kind.mistakes.values()]
+
+
+def error_of(kind: Kind, folder: Path, content: str | bytes) -> str:
+    """What is wrong with a file of this kind, with FILE in place of its path."""
+    path = folder / kind.file
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SettingsError) as caught:
+        kind.load(path)
+    return str(caught.value).replace(str(path), "FILE")
+
+
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+
+
+@pytest.mark.parametrize(("kind", "text", "line", "words"), MISTAKES, ids=lambda one: getattr(one, "name", None))
+def test_a_mistake_is_named_with_its_line_its_key_and_the_fix(
+    kind: Kind, text: str, line: int, words: str, tmp_path: Path
+) -> None:
+    found = error_of(kind, tmp_path, text)
+    assert found.startswith(f"FILE:{line}: ")
+    assert words in found
+
+
+@every_kind
+def test_every_kind_shows_what_the_contract_asks(kind: Kind) -> None:
+    assert {"unknown key", "wrong type", "out of range"} <= set(kind.mistakes)
+
+
+@every_kind
+def test_a_right_file_is_read_with_a_mark_of_its_byte_order_too(kind: Kind, tmp_path: Path) -> None:
+    path = tmp_path / kind.file
+    path.write_text(kind.right, encoding="utf-8")
+    plain = kind.load(path)
+    path.write_text(kind.right, encoding="utf-8-sig")
+    assert kind.load(path) == plain
+
+
+@every_kind
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null\n"])
+def test_an_empty_file_names_what_to_write(kind: Kind, text: str, tmp_path: Path) -> None:
+    if kind.may_be_empty:
+        (tmp_path / kind.file).write_text(text)
+        kind.load(tmp_path / kind.file)
+    else:
+        assert error_of(kind, tmp_path, text).startswith("FILE: the file is empty; write keys such as ")
+
+
+@every_kind
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n", "5\n"])
+def test_a_list_or_a_word_is_no_file(kind: Kind, text: str, tmp_path: Path) -> None:
+    assert error_of(kind, tmp_path, text).startswith("FILE:1: take keys such as ")
+
+
+@every_kind
+def test_a_key_that_is_written_twice_is_named_with_both_lines(kind: Kind, tmp_path: Path) -> None:
+    line = kind.right.count("\n") + 1
+    found = error_of(kind, tmp_path, kind.right + kind.right)
+    assert f"FILE:{line}: " in found
+    assert "is already on line 1; keep one of them" in found
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a:\n\tb: c\n", "FILE:2: not YAML: found character '\\t' that cannot start any token; indent with spaces"),
+        ("a: [1,\n\n", "FILE:3: not YAML"),
+        ("a: b\n---\nc: d\n", "FILE:2: not YAML: but found another document"),
+        ("a: b\nc: d\x07\n", "FILE:2: not YAML: character U+0007 is not allowed; remove it"),
+        ("a: b\nc: *d\n", "FILE:2: not YAML: found undefined alias 'd'"),
+        ("a: b\nc: \u00fc\n".encode("latin-1"), "FILE:2: not UTF-8: save the file in UTF-8"),
+        ("a: b\n".encode("utf-16"), "FILE:1: not UTF-8: save the file in UTF-8"),
+        (b"#" * (5 << 20), "FILE is larger than 4 MiB: "),
+        ("[" * 5_000, "nested too deeply; write fewer levels"),
+        ("a: &a [*a]\n", "an alias (*name) stands for what holds it; write the value"),
+        (
+            "a: &a [x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"{x}: &{x} [{', '.join([f'*{y}'] * 9)}]\n" for y, x in zip("abcdefgh", "bcdefghi", strict=True)),
+            "FILE:1: aliases (*name) stand for over 100,000 values; write fewer",
+        ),
+    ],
+    ids=["tab", "open", "two", "control", "alias", "latin-1", "utf-16", "huge", "deep", "cycle", "bomb"],
+)
+def test_what_cannot_be_read_is_named(kind: Kind, content: str | bytes, words: str, tmp_path: Path) -> None:
+    assert words in error_of(kind, tmp_path, content)
+
+
+@every_kind
+def test_a_file_that_is_absent_or_a_folder_is_named(kind: Kind, tmp_path: Path) -> None:
+    (tmp_path / kind.file).mkdir()
+    for path in (tmp_path / kind.file, tmp_path / "absent" / kind.file):
+        with pytest.raises(SettingsError, match=str(path)):
+            kind.load(path)
+
+
+@every_kind
+def test_all_mistakes_are_named_at_once_by_line(kind: Kind, tmp_path: Path) -> None:
+    text = "moodwire_1: 1\n" + kind.mistakes["wrong type"][0] + "moodwire_2: 2\n"
+    found = error_of(kind, tmp_path, text)
+    lines = [int(part.partition(":")[0]) for part in found.split("FILE:") if part]
+    assert lines == [1, kind.mistakes["wrong type"][1] + 1, text.count("\n")]

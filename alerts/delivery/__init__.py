@@ -24,7 +24,7 @@ from alerts.delivery.channel import (
 from alerts.delivery.deliveries import Deliveries, Receiver, ReceiverState
 from alerts.delivery.file import FileChannel
 from alerts.delivery.notice import Notice
-from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, resent
+from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, redirected, resent
 from alerts.delivery.rendering import render_plain, render_rich
 from alerts.delivery.terminal import TerminalChannel
 from alerts.delivery.webhook import WebhookChannel
@@ -49,6 +49,7 @@ __all__ = [
     "back_off_seconds",
     "dropped",
     "expired",
+    "redirected",
     "render_plain",
     "render_rich",
     "resent",

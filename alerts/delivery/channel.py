@@ -8,6 +8,7 @@ is the same in every attempt, so that a receiver (or a file) can leave out what 
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -16,7 +17,16 @@ from alerts.backoff import Backoff
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
-__all__ = ["Channel", "Delivered", "Delivery", "GiveUp", "Notification", "RetryLater", "back_off_seconds"]
+__all__ = [
+    "Channel",
+    "Delivered",
+    "Delivery",
+    "GiveUp",
+    "Notification",
+    "RetryLater",
+    "back_off_seconds",
+    "fingerprint",
+]
 
 _BACKOFF: Final = Backoff(first_seconds=5.0, longest_seconds=3600.0, spread=(1.0, 1.2))
 
@@ -62,14 +72,30 @@ Delivery = Delivered | RetryLater | GiveUp
 
 
 class Channel(Protocol):
-    """A way to tell people. `name` is for logs and metrics and holds no secret."""
+    """A way to tell people.
+
+    `name` is what notifications, logs and metrics know the channel by: it holds no secret, and stays when the address
+    is corrected. `endpoint` tells one address from another without showing it; empty where there is none.
+    """
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def endpoint(self) -> str: ...
+
     async def notify(self, notification: Notification, now_ms: int) -> Delivery: ...
 
     async def aclose(self) -> None: ...
+
+
+def fingerprint(*parts: str | bytes) -> str:
+    """Six hexadecimal digits that tell addresses apart and give none away; for `Channel.endpoint`."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8) + data)
+    return digest.hexdigest()[:6]
 
 
 def back_off_seconds(notification: Notification) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds
+from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds, fingerprint
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
@@ -50,6 +50,10 @@ class FileChannel:
     @property
     def name(self) -> str:
         return "file"
+
+    @property
+    def endpoint(self) -> str:
+        return fingerprint(os.fsencode(self._path.absolute()))
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Returns `Delivered` when the line is on the disk, `RetryLater` when the disk refuses."""

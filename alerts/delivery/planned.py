@@ -1,6 +1,7 @@
 """A notification that is planned for a receiver, and how far it has come. Pure: time and answers are arguments.
 
     waiting ──► sent | failed | dropped          resend: back to waiting, whatever it was
+                                                 another address: what waits is due at once
 
 What is decided here is written down as a row before anything follows from it, so a restart goes on at the attempt
 that it had come to.
@@ -17,7 +18,7 @@ from alerts.backoff import Backoff
 from alerts.delivery.channel import Delivered, Delivery, GiveUp
 from alerts.delivery.rendering import one_line
 
-__all__ = ["Planned", "Status", "attempted", "dropped", "expired", "resent", "wait_ms"]
+__all__ = ["Planned", "Status", "attempted", "dropped", "expired", "redirected", "resent", "wait_ms"]
 
 _LONGEST_PROBLEM: Final = 300
 _BACKOFF: Final = Backoff(first_seconds=5.0, longest_seconds=60.0, longest_asked_seconds=86_400.0)
@@ -39,9 +40,9 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     `series`, `change` and `at_ms` are the event's own, to show and to route by. `order` grows with the position of the
     event in its partition: an alert's notifications reach a receiver in this order. The deadline counts from
-    `since_ms`. `attempts` have been made since then, the next is due at `next_ms`. `failing_ms` is when the first of
-    them failed; `down` says that the receiver itself was why the last one did. `revision` grows with every change;
-    `request` is the last request to send it again that was followed.
+    `since_ms`. `attempts` have been made since then at `endpoint`, the next is due at `next_ms`. `failing_ms` is when
+    the first of them failed; `down` says that the receiver itself was why the last one did. `revision` grows with every
+    change; `request` is the last request to send it again that was followed.
     """
 
     receiver: str
@@ -61,6 +62,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     down: bool = False
     problem: str = ""
     request: str = ""
+    endpoint: str = ""
 
     @property
     def notification(self) -> str:
@@ -81,13 +83,18 @@ def wait_ms(asked_seconds: float, attempt: int) -> int:
     return int(_BACKOFF.wait_seconds(attempt, asked_seconds=asked_seconds) * 1000)
 
 
-def attempted(plan: Planned, answer: Delivery, attempt: int, now_ms: int, deadline_ms: int) -> Planned:
-    """The notification after an attempt. `attempt` is the number that the back-off goes by; `deadline_ms` a span.
+def attempted(
+    plan: Planned, answer: Delivery, attempt: int, now_ms: int, deadline_ms: int, endpoint: str = ""
+) -> Planned:
+    """The notification after an attempt at `endpoint`. `attempt` is the number that the back-off goes by; `deadline_ms`
+    a span.
 
     A notification fails for good only by an attempt at or after its deadline, so one that waited while no worker
     ran is tried once more.
     """
-    plan = msgspec.structs.replace(plan, attempts=plan.attempts + 1, updated_ms=now_ms, next_ms=0, down=False)
+    plan = msgspec.structs.replace(
+        plan, attempts=plan.attempts + 1, updated_ms=now_ms, next_ms=0, down=False, endpoint=endpoint
+    )
     if isinstance(answer, Delivered):
         return msgspec.structs.replace(plan, status=Status.SENT, problem="", failing_ms=0)
     if isinstance(answer, GiveUp):
@@ -114,6 +121,18 @@ def dropped(plan: Planned, now_ms: int) -> Planned:
     """The notification whose receiver is gone."""
     reason = "the receiver is no longer in the settings"
     return msgspec.structs.replace(_failed(plan, reason, now_ms), status=Status.DROPPED)
+
+
+def redirected(plan: Planned, endpoint: str, now_ms: int) -> Planned:
+    """The waiting notification for a receiver at `endpoint`: where it was attempted at another one, due at once.
+
+    Its deadline stays.
+    """
+    if not plan.attempts or plan.endpoint == endpoint:
+        return plan
+    return msgspec.structs.replace(
+        plan, updated_ms=now_ms, next_ms=0, attempts=0, failing_ms=0, down=False, problem="", endpoint=endpoint
+    )
 
 
 def resent(plan: Planned, request: str, now_ms: int) -> Planned:

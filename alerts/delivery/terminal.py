@@ -31,6 +31,10 @@ class TerminalChannel:
     def name(self) -> str:
         return "terminal"
 
+    @property
+    def endpoint(self) -> str:
+        return ""
+
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002
         """Always `Delivered`; `now_ms` is not needed here."""
         event = notification.event

@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, RetryLater, back_off_seconds
+from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, RetryLater, back_off_seconds, fingerprint
 from alerts.delivery.notice import Notice
 from alerts.delivery.retry_after import retry_after_seconds
 from alerts.errors import DeliveryError
@@ -70,9 +70,12 @@ class WebhookChannel:
 
     @property
     def name(self) -> str:
-        """Tells webhooks of one host apart, by a fingerprint of the address."""
-        fingerprint = hashlib.sha256(self._url.encode()).hexdigest()[:6]
-        return f"webhook {masked_url(self._url)} {fingerprint}"
+        return "webhook"
+
+    @property
+    def endpoint(self) -> str:
+        """Another one when the address or the secret is corrected."""
+        return fingerprint(self._url, self._key or b"")
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Posts once; status and headers are the answer, the response's body is not read."""

@@ -65,7 +65,10 @@ class DeliverStage:
         shared: bool = False,
     ) -> None:
         self._shared = shared
-        self.book = Book(state, [channel.name for channel in channels], clock)
+        endpoints = {channel.name: channel.endpoint for channel in channels}
+        if len(endpoints) < len(channels):
+            raise ValueError(f"channels need names of their own: {', '.join(channel.name for channel in channels)}")
+        self.book = Book(state, endpoints, clock)
         self.senders = Senders(self.book, channels, check_lease, observer or NoObserver(), deadline_ms)
         self.copier = Copier(self.book, archive)
         self._copying: asyncio.Task[None] | None = None

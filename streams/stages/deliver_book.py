@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 import structlog
 
 from alerts import AlertEvent
-from alerts.delivery import Planned, Receiver, ReceiverState
+from alerts.delivery import Planned, Receiver, ReceiverState, redirected
 from streams.engine.ports import StateStore
 from streams.stages.deliver_desk import Desk
 from streams.stages.deliver_rows import (
@@ -36,12 +36,16 @@ def wall_ms() -> int:
 
 
 class Book:
-    """Desks by partition, and what is known of the receivers. `clock` gives the wall clock in ms."""
+    """Desks by partition, and what is known of the receivers.
 
-    def __init__(self, state: StateStore, receivers: Sequence[str], clock: Callable[[], int] = wall_ms) -> None:
+    `endpoints` are those of the channels by name; `clock` gives the wall clock in ms.
+    """
+
+    def __init__(self, state: StateStore, endpoints: Mapping[str, str], clock: Callable[[], int] = wall_ms) -> None:
         self._state = state
         self.clock = clock
-        self.receivers = {name: Receiver(name) for name in receivers}
+        self._endpoints = endpoints
+        self.receivers = {name: Receiver(name) for name in endpoints}
         self.desks: dict[int, Desk] = {}
         self._wakers: list[asyncio.Event] = []
 
@@ -56,7 +60,8 @@ class Book:
             event.set()
 
     async def open(self, partition: int) -> Desk:
-        """The partition's desk. The first time its rows are read; what waits for receivers that are gone is dropped.
+        """The partition's desk. The first time its rows are read: what waits for receivers that are gone is dropped,
+        what waits for one whose address is another now is due at once.
 
         Then the partition's row and all that waits is written again: from then on what a worker that had the partition
         before writes late of them is stale.
@@ -69,14 +74,22 @@ class Book:
         for name in sorted({plan.receiver for plan in gone}):
             count = sum(1 for plan in gone if plan.receiver == name)
             log.warning("delivery.dropped", channel=name, notifications=count, partition=partition)
-        kept = [plan for name in self.receivers for plan in desk.deliveries.waiting_for(name)]
-        await self.write(desk, [*gone, *kept], row=desk.row)
+        await self.write(desk, [*gone, *self._kept(desk)], row=desk.row)
         for plan in desk.deliveries:
             if (receiver := self.receivers.get(plan.receiver)) is not None:
                 receiver.restore(plan)
         self.desks[partition] = desk
         self.wake()
         return desk
+
+    def _kept(self, desk: Desk) -> Iterator[Planned]:
+        now_ms = self.clock()
+        for name, endpoint in self._endpoints.items():
+            waiting = desk.deliveries.waiting_for(name)
+            kept = [redirected(plan, endpoint, now_ms) for plan in waiting]
+            if kept != waiting:
+                log.info("delivery.redirected", channel=name, notifications=len(kept), partition=desk.number)
+            yield from kept
 
     def try_now(self, receivers: Iterable[str]) -> None:
         """Somebody asked for notifications of these: a back-off ends with one attempt."""

@@ -160,7 +160,7 @@ class Senders:
             receiver.begun_ms = 0
         now_ms = self._book.clock()
         now = desk.deliveries.get(plan.receiver, plan.notification) or plan  # somebody may have asked for it meanwhile
-        after = attempted(now, answer, attempt, now_ms, self._deadline_ms)
+        after = attempted(now, answer, attempt, now_ms, self._deadline_ms, self._channels[plan.receiver].endpoint)
         receiver.heard(answer, attempt, now_ms)
         self._tell(after, answer)
         await self._settle(desk, [after])

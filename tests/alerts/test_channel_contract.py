@@ -110,17 +110,18 @@ def test_it_answers_when_its_receiver_takes_nothing_and_shows_no_secret(made: Ma
 
 
 @channels
-def test_its_name_is_the_same_after_a_restart_and_says_nothing_of_its_address(made: Made, tmp_path: Path) -> None:
-    names: list[str] = []
+def test_its_name_and_endpoint_are_the_same_after_a_restart_and_show_no_address(made: Made, tmp_path: Path) -> None:
+    found: list[tuple[str, str]] = []
 
     async def work(channel: Channel) -> None:
-        names.append(channel.name)
+        found.append((channel.name, channel.endpoint))
 
     for _ in range(2):
         _run(made.works, tmp_path, work)
-    assert names[0] == names[1]
-    assert names[0].isprintable()
-    assert SECRET not in names[0]
+    (name, endpoint), again = found
+    assert (name, endpoint) == again
+    assert name.isprintable()
+    assert SECRET not in name + endpoint
 
 
 def test_no_two_channels_have_one_name(tmp_path: Path) -> None:

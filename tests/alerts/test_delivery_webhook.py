@@ -163,11 +163,12 @@ async def test_an_answer_that_is_no_http_is_tried_again(receiver: Receiver, chan
     assert isinstance(await channel.notify(Notification(EVENT), NOW_MS), RetryLater)
 
 
-@pytest.mark.parametrize("show", [repr, lambda channel: channel.name], ids=["repr", "name"])
+@pytest.mark.parametrize(
+    "show", [repr, lambda channel: channel.name, lambda channel: channel.endpoint], ids=["repr", "name", "endpoint"]
+)
 async def test_secrets_are_never_shown(channel: WebhookChannel, show: Callable[[WebhookChannel], str]) -> None:
-    shown = show(channel)
-    assert "127.0.0.1" in shown
-    assert not any(secret in shown for secret in ("t0ken", "s3cret", "/hook", SECRET, "whsec"))
+    assert "127.0.0.1" in repr(channel)
+    assert not any(secret in show(channel) for secret in ("t0ken", "s3cret", "/hook", SECRET, "whsec"))
 
 
 async def test_secrets_are_not_logged_either(
@@ -179,10 +180,14 @@ async def test_secrets_are_not_logged_either(
     assert not any(secret in caplog.text for secret in ("t0ken", "s3cret", SECRET))
 
 
-async def test_two_webhooks_of_one_host_have_different_names() -> None:
-    channels = [WebhookChannel(f"https://hooks.example/{path}") for path in "ab"]
-    assert channels[0].name != channels[1].name
-    for made in channels:
+async def test_a_corrected_address_or_secret_is_the_same_channel_at_another_endpoint() -> None:
+    given = [("https://hooks.example/a", None), ("https://hooks.example/b", None), ("https://hooks.example/b", SECRET)]
+    channels = [WebhookChannel(url, secret) for url, secret in given]
+    assert {made.name for made in channels} == {"webhook"}
+    assert len({made.endpoint for made in channels}) == 3
+    again = WebhookChannel(*given[0])
+    assert again.endpoint == channels[0].endpoint
+    for made in (*channels, again):
         await made.aclose()
 
 

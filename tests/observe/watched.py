@@ -70,6 +70,10 @@ class Listener:
         return "listener"
 
     @property
+    def endpoint(self) -> str:
+        return ""
+
+    @property
     def notices(self) -> list[Notice]:
         return [note.event for note in self.heard if isinstance(note.event, Notice)]
 

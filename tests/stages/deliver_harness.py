@@ -61,6 +61,7 @@ class FakeReceiver:
     answer: Callable[[Notification, int], Delivery] = lambda notification, now_ms: Delivered()
     taken: list[str] = field(default_factory=list)
     attempts: list[tuple[str, int, int]] = field(default_factory=list)
+    endpoint: str = ""
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         self.fuse.burn()

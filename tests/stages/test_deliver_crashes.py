@@ -1,7 +1,7 @@
 """`deliver` under crashes between any two effects, redone runs, dead receivers and an archive that comes and goes.
 
-Whatever happens: each receiver gets every event at least once and, for each death, at most one again; an alert's events
-come in their order; the archive's copy is complete in the end.
+Whatever happens, also when receivers have other addresses after a death: each receiver gets every event at least once
+and, for each death, at most one again; an alert's events come in order; the archive's copy is complete in the end.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ async def live(rng: random.Random, world: World, events: list[AlertEvent]) -> in
                 world.wall.now_ms += rng.choice((1_000, 30_000, HOUR_MS))
         except Death:
             world.stage, deaths = None, deaths + 1
+            for receiver in world.receivers:
+                receiver.endpoint = rng.choice(("", "corrected"))
             continue
         desk = world.worker().book.desks[0]
         if calm and committed == len(events) and not desk.dirty and not desk.deliveries.receivers():

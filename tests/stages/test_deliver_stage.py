@@ -182,6 +182,74 @@ async def test_what_a_removed_receiver_waited_for_is_dropped_and_a_new_one_gets_
     }
 
 
+async def test_what_waits_goes_to_a_corrected_address_at_once_and_what_was_sent_stays_sent() -> None:
+    wrong, file = FakeReceiver("webhook", endpoint="wrong"), FakeReceiver("file")
+    world = World([wrong, file])
+    await world.plan(*alerts(1))
+    await world.send()
+    wrong.dies()
+    await world.plan(*alerts(2, 1), first=1)
+    for _ in range(10):
+        world.wall.now_ms += HOUR_MS
+        await world.send()
+    assert world.worker().receivers()[0].problem == "no connection"
+    world.stage = None
+    await world.send()
+    tried = len(wrong.attempts)
+    world.stage = None
+    await world.send()
+    assert len(wrong.attempts) == tried, "a restart at the same address ends no back-off"
+
+    right = FakeReceiver("webhook", endpoint="right")
+    world.stage, world.receivers = None, [right, file]
+    await world.send()
+    assert [(name, attempt) for name, attempt, _ in right.attempts] == [("a1.1", 1), ("a2.1", 1)]
+    world.stage = None
+    await world.send()
+    await world.copy()
+    assert (wrong.taken, right.taken) == (["a0.1"], ["a1.1", "a2.1"])
+    assert file.taken == ["a0.1", "a1.1", "a2.1"]
+    assert await world.copied("webhook") == {"sent": 3}
+
+
+async def test_a_back_off_begins_anew_at_a_corrected_address_and_the_deadline_does_not() -> None:
+    world = World([FakeReceiver("webhook", answer=down, endpoint="wrong")], deadline_ms=10 * HOUR_MS)
+    await world.plan(*alerts(1))
+    for _ in range(5):
+        await world.send()
+        world.wall.now_ms += HOUR_MS
+    right = FakeReceiver("webhook", answer=down, endpoint="right")
+    world.stage, world.receivers = None, [right]
+    for _ in range(3):
+        await world.send()
+        world.wall.now_ms += 60_000
+    assert [attempt for _, attempt, _ in right.attempts] == [1, 2, 3]
+    for _ in range(6):
+        world.wall.now_ms += HOUR_MS
+        await world.send()
+    assert world.statuses("webhook") == {"failed": 1}
+
+
+async def test_what_failed_at_a_wrong_address_is_sent_again_to_the_corrected_one_when_somebody_asks() -> None:
+    gone = FakeReceiver("webhook", answer=lambda *_: GiveUp("410: the receiver wants no more"), endpoint="wrong")
+    world = World([gone])
+    await world.plan(*alerts(2))
+    await world.send()
+    right = FakeReceiver("webhook", endpoint="right")
+    world.stage, world.receivers = None, [right]
+    await world.send()
+    assert right.taken == []
+    await world.worker().handle(asked("webhook", "a0.1", "r1"))
+    await world.send()
+    assert right.taken == ["a0.1"]
+    assert world.statuses("webhook") == {"sent": 1, "failed": 1}
+
+
+def test_channels_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="names of their own: webhook, webhook"):
+        World([FakeReceiver("webhook"), FakeReceiver("webhook")]).worker()
+
+
 async def test_a_worker_that_takes_over_writes_what_waits_again_so_that_late_rows_are_stale() -> None:
     world = World([FakeReceiver("webhook", answer=down), FakeReceiver("file")])
     await world.plan(*alerts(3))

@@ -126,6 +126,7 @@ async def test_garbage_among_mentions_is_parked_and_its_neighbours_count(garbage
 
 class _Channel:
     name = "file"
+    endpoint = ""
 
     def __init__(self) -> None:
         self.sent: list[str] = []

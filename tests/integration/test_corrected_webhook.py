@@ -1,0 +1,132 @@
+"""A webhook whose address was wrong: what waited goes to the corrected one after a restart, on both brokers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from streams.app import Pipeline
+from streams.cli import app
+from streams.engine.ports import Send
+from streams.settings import Settings, load_settings
+from streams.topics import topic_specs
+from streams.transport.broker import open_broker
+from streams.transport.stages import run_stages
+from tests.alerts.delivery_event import delivery_event
+
+
+class Pager(ThreadingHTTPServer):
+    """A webhook's receiver that answers with `status`; `ids` are those of the posts."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status = status
+        self.ids: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/pager"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Pager
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.ids.append(self.headers["webhook-id"])
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+        """Says nothing."""
+
+
+def serving(status: int) -> Iterator[Pager]:
+    with Pager(status) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def wrong() -> Iterator[Pager]:
+    yield from serving(404)
+
+
+@pytest.fixture
+def right() -> Iterator[Pager]:
+    yield from serving(204)
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
+def settings(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unique_topic: Callable[[str], str],
+) -> Settings:
+    given = {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "TERMINAL": "false", "HTTP_PORT": "0"}
+    if request.param == "kafka":
+        given |= {"BROKER_URL": request.getfixturevalue("kafka_url"), "PREFIX": f"{unique_topic('p')}."}
+    for name, value in given.items():
+        monkeypatch.setenv(f"MOODWIRE_{name}", value)
+    settings = load_settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with open_broker(settings.broker) as broker:
+        broker.ensure_topics(topic_specs(settings))
+        events = [delivery_event(name) for name in ("a", "b")]
+        broker.append([Send(settings.topics.alerts, b"k", event.to_json(), 0) for event in events])
+    return settings
+
+
+async def run_until(settings: Settings, url: str, done: Callable[[], bool]) -> None:
+    """A worker of `deliver` with the webhook at `url`, until `done`."""
+    stop = asyncio.Event()
+    async with asyncio.timeout(120), Pipeline(settings.changed(webhook_url=SecretStr(url)), ["deliver"]) as pipeline:
+        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
+        while not await asyncio.to_thread(done):  # noqa: ASYNC110  # another process would ask as well
+            await asyncio.sleep(0.05)
+        stop.set()
+        await running
+
+
+def listed() -> list[dict[str, Any]]:
+    shown = CliRunner().invoke(app, ["deliver", "list", "--json"])
+    assert shown.exit_code == 0, (shown.output, shown.exception)
+    return [json.loads(line) for line in shown.output.splitlines() if line.startswith("{")]
+
+
+def states() -> set[tuple[str, str, str]]:
+    return {(row["id"], row["receiver"], row["state"]) for row in listed()}
+
+
+async def test_what_waited_goes_to_the_corrected_address_under_its_id_and_once(
+    settings: Settings, wrong: Pager, right: Pager
+) -> None:
+    waiting = {(f"{name}.1", "webhook", "waiting") for name in "ab"}
+    await run_until(settings, wrong.url, lambda: wrong.ids != [] and any(row["problem"] for row in listed()))
+    assert states() == waiting
+    assert {row["problem"] for row in listed() if row["problem"]} == {"answered 404"}
+
+    sent = {(f"{name}.1", "webhook", "sent") for name in "ab"}
+    await run_until(settings, right.url, lambda: states() == sent)
+    assert right.ids == ["a.1", "b.1"]
+    assert set(wrong.ids) == {"a.1"}, "the probe of a receiver that is down"
+
+    def again() -> bool:
+        done = CliRunner().invoke(app, ["deliver", "resend", "b.1", "--wait", "60"])
+        return done.exit_code == 0
+
+    await run_until(settings, right.url, again)
+    assert right.ids == ["a.1", "b.1", "b.1"], "once for each restart, and once for who asked"

@@ -14,6 +14,7 @@ import typer
 
 from streams.archive import open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
+from streams.archive.elastic.dashboards import ChartedSignal, Charts
 from streams.archive.protocol import Archive
 from streams.classifiers import classifiers_of
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
@@ -22,7 +23,7 @@ from streams.errors import Retry, SettingsError
 from streams.existing import open_existing, open_existing_archive
 from streams.lifecycle.decisions import control_of
 from streams.settings import Settings, load_settings
-from streams.text.profile import load_profile
+from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 
@@ -39,7 +40,8 @@ T = TypeVar("T")
 @app.command("setup")
 def setup(
     namespace: NamespaceOption = None,
-    kibana: Annotated[str | None, typer.Option(help="Address of Kibana: imports the dashboards.")] = None,
+    profile: ProfileOption = None,
+    kibana: Annotated[str | None, typer.Option(help="Address of Kibana: imports the profile's dashboards.")] = None,
     dashboards: Annotated[
         Path | None, typer.Option(help="Folder of their NDJSON files.", exists=True, file_okay=False)
     ] = None,
@@ -47,7 +49,7 @@ def setup(
     json: JsonOption = False,
 ) -> None:
     """Write the index templates, and with --kibana the dashboards; again at any time, it changes no document."""
-    settings = load_settings(namespace=namespace)
+    settings = load_settings(namespace=namespace, profile=profile)
     if not is_elastic(settings.archive):
         _done({"templates": [], "objects": 0}, "The embedded archive needs no set-up.", json=json)
         return
@@ -72,7 +74,18 @@ async def _templates(settings: Settings, *, lifecycle: bool) -> list[str]:
 def _import_dashboards(settings: Settings, kibana: str, folder: Path | None) -> int:
     from streams.archive.elastic.kibana import dashboard_files, import_dashboards
 
-    return import_dashboards(kibana, dashboard_files(folder), settings.elastic)
+    charts = charts_of(load_profile(settings.profile))
+    return import_dashboards(kibana, dashboard_files(folder), settings.elastic, charts)
+
+
+def charts_of(profile: Profile) -> Charts:
+    """Returns what dashboards show of a profile: all of its signals, and its first kind of series made of labels."""
+    signals = tuple(
+        ChartedSignal(name, profile.wording.signal(name), one.head, one.labels[0])
+        for name, one in profile.signals.items()
+    )
+    kinds = [(name, kind.head) for name, kind in profile.series.items() if kind.head is not None]
+    return Charts(signals, *(kinds[0] if kinds else ()))
 
 
 @app.command("prune")

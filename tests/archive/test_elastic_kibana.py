@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from streams.archive.elastic.dashboards import ChartedSignal, Charts
 from streams.archive.elastic.kibana import dashboard_files, import_dashboards, with_prefix
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.protocol import ArchiveError
 
+CHARTS = Charts((ChartedSignal("negative", "negative", "sentiment", "negative"),))
 VIEW = {"type": "index-pattern", "id": "v", "attributes": {"title": "moodwire-items,moodwire-alerts,other-*"}}
 PANEL = {"type": "lens", "id": "l", "attributes": {"title": "moodwire-like title"}}
 
@@ -38,5 +40,5 @@ def test_a_kibana_that_is_away_is_told_without_the_password(tmp_path: Path) -> N
     file = tmp_path / "a.ndjson"
     file.write_bytes(ndjson(VIEW))
     with pytest.raises(ArchiveError, match=r"Kibana at http://127\.0\.0\.1:1 cannot be reached") as error:
-        import_dashboards("http://ann:hush@127.0.0.1:1", [file], ElasticOptions())
+        import_dashboards("http://ann:hush@127.0.0.1:1", [file], ElasticOptions(), CHARTS)
     assert "hush" not in str(error.value)

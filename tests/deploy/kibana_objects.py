@@ -1,6 +1,6 @@
 """Kibana's saved objects read into what Elasticsearch would be asked: Lens columns and KQL, as far as ours use them.
 
-    moodwire.ndjson ──► saved objects ──► Lens layer: columns, filter ──► a search with aggregations
+    moodwire.ndjson, profile ──► saved objects ──► Lens layer: columns, filter ──► a search with aggregations
 
 What it does not know it refuses, so that a new kind of column needs its translation here first.
 """
@@ -13,6 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from streams.archive.elastic.dashboards import dashboards_of
+from streams.cli.archive import charts_of
+from streams.text.profile import load_profile
+
 __all__ = ["fields_of", "layers_of", "query_of", "read_objects", "search_of"]
 
 Json = dict[str, Any]
@@ -20,9 +24,10 @@ METRICS = {"average": "avg", "max": "max", "sum": "sum", "unique_count": "cardin
 INTERVAL = "1h"  # where Kibana would choose one
 
 
-def read_objects(path: Path) -> list[Json]:
-    """The saved objects, one a line."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def read_objects(path: Path, profile: str = "finance") -> list[Json]:
+    """The saved objects as they are for a profile, one a line."""
+    filled = dashboards_of(path.read_bytes(), charts_of(load_profile(profile)))
+    return [json.loads(line) for line in filled.splitlines()]
 
 
 def layers_of(lens: Json) -> Iterator[tuple[str, Json]]:
@@ -62,14 +67,14 @@ def _column_fields(column: Json) -> set[str]:
 
 
 def _kql_fields(kql: str) -> list[str]:
-    return re.findall(r"([\w.@]+) :", kql)
+    return re.findall(r"([\w.@-]+) :", kql)
 
 
 def query_of(kql: str) -> Json:
     """The query of `field : value`, `field : (a or b)`, `field : *`, each perhaps after `not`; "" is everything."""
     if not kql:
         return {"match_all": {}}
-    match = re.fullmatch(r"(not )?([\w.@]+) : (?:\(([\w]+(?: or [\w]+)*)\)|([\w]+)|(\*))", kql)
+    match = re.fullmatch(r"(not )?([\w.@-]+) : (?:\(([\w]+(?: or [\w]+)*)\)|([\w]+)|(\*))", kql)
     if match is None:
         raise ValueError(f"KQL that this translation does not know: {kql}")
     negated, field, several, one, anything = match.groups()

@@ -13,11 +13,14 @@ from streams.archive.elastic.kibana import import_dashboards
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.protocol import ArchiveError
 from streams.cli import app
+from streams.cli.archive import charts_of
+from streams.text.profile import load_profile
 from tests.conftest import ROOT
 from tests.deploy.kibana_objects import read_objects
 from tests.deploy.kibana_stub import running_kibana
 
 FILE = ROOT / "deploy" / "kibana" / "moodwire.ndjson"
+CHARTS = charts_of(load_profile("finance"))
 OBJECTS = {(each["type"], each["id"]): each for each in read_objects(FILE)}
 
 
@@ -51,14 +54,14 @@ def test_setup_writes_templates_and_imports_dashboards_and_may_be_repeated(
 
 def test_the_default_prefix_leaves_the_objects_as_they_are() -> None:
     with running_kibana() as kibana:
-        assert import_dashboards(kibana.url, [FILE], ElasticOptions()) == len(OBJECTS)
+        assert import_dashboards(kibana.url, [FILE], ElasticOptions(), CHARTS) == len(OBJECTS)
         assert kibana.objects == OBJECTS
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "reason"),
     [
-        ('"id":"moodwire-feed","type":"search"', '"id":"moodwire-fed","type":"search"', "missing_references"),
+        ('"id":"moodwire-negative-feed","type', '"id":"moodwire-negative-fed","type', "missing_references"),
         ('"typeMigrationVersion":"8.7.0"', '"typeMigrationVersion":"10.9.0"', "422"),
         ('"type":"index-pattern","core', '"type":"index-pattrn","core', "unsupported_type"),
     ],
@@ -69,13 +72,13 @@ def test_what_kibana_refuses_is_an_error_with_its_reason(right: str, wrong: str,
     broken = tmp_path / "broken.ndjson"
     broken.write_text(text.replace(right, wrong))
     with running_kibana() as kibana, pytest.raises(ArchiveError, match=reason):
-        import_dashboards(kibana.url, [broken], ElasticOptions())
+        import_dashboards(kibana.url, [broken], ElasticOptions(), CHARTS)
 
 
 def test_a_wrong_login_and_an_absent_kibana_are_told_apart() -> None:
     with running_kibana(authorization="ApiKey right") as kibana:
         with pytest.raises(ArchiveError, match="401"):
-            import_dashboards(kibana.url, [FILE], ElasticOptions())
+            import_dashboards(kibana.url, [FILE], ElasticOptions(), CHARTS)
         url = kibana.url
     with pytest.raises(ArchiveError, match="cannot be reached"):
-        import_dashboards(url, [FILE], ElasticOptions())
+        import_dashboards(url, [FILE], ElasticOptions(), CHARTS)

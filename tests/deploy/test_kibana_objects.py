@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from streams.archive.elastic.dashboards import ChartedSignal, Charts, dashboards_of
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.templates import templates
@@ -112,9 +114,9 @@ def test_dashboards_show_feed_rates_alerts_and_model_health_without_overlap() ->
         for dashboard in OBJECTS
         if dashboard["type"] == "dashboard"
     }
-    assert {"moodwire-feed", "moodwire-rate-by-topic", "moodwire-rate-by-entity", "moodwire-alert-list"} <= shown[
-        "moodwire"
-    ]
+    for signal in load_profile("finance").signals:
+        own = {f"moodwire-{signal}-{name}" for name in ("feed", "rate-by-label", "rate-by-entity")}
+        assert {*own, "moodwire-alert-list"} <= shown[f"moodwire-{signal}"]
     assert {"moodwire-scores", "moodwire-models", "moodwire-mean-score"} <= shown["moodwire-model"]
     for name in shown:
         taken: set[tuple[int, int]] = set()
@@ -127,6 +129,35 @@ def test_dashboards_show_feed_rates_alerts_and_model_health_without_overlap() ->
             }
             assert not cells & taken
             taken |= cells
+
+
+def test_another_profile_s_dashboards_show_its_signals_and_nothing_of_finance() -> None:
+    desk = str(ROOT / "tests" / "profiles" / "service_desk")
+    found = read_objects(FILE, desk)
+    text = "\n".join(map(json.dumps, found))
+    for word in ("negative", "sentiment", "topic", "@"):
+        assert word not in text.replace("@timestamp", ""), word
+    dashboards = {each["id"]: each["attributes"]["title"] for each in found if each["type"] == "dashboard"}
+    assert dashboards["moodwire-urgent"] == "moodwire: urgent news"
+    assert dashboards["moodwire-trouble"] == "moodwire: about trouble news"
+    mapped = mapped_fields()["moodwire-items"] | _grown(load_profile(desk))
+    assert {
+        name for each in found if each["type"] == "lens" and "urgent" in each["id"] for name in fields_of(each)
+    } <= set(mapped)
+
+
+def test_what_needs_labels_is_left_out_where_no_series_are_made_of_them() -> None:
+    signal = ChartedSignal("loud", 'so "loud"', "tone", "loud & clear")
+    found = [json.loads(line) for line in dashboards_of(FILE.read_bytes(), Charts((signal,))).splitlines()]
+    known = {(each["type"], each["id"]) for each in found}
+    assert ("lens", "moodwire-loud-rate") in known
+    assert ("lens", "moodwire-loud-rate-by-label") not in known
+    for each in found:
+        assert {(one["type"], one["id"]) for one in each["references"]} <= known
+        assert _names_asked_for(each) == {one["name"] for one in each["references"]}
+    assert not re.search("@[A-Za-z]+@", "".join(map(json.dumps, found)))
+    (rate,) = [each for each in found if each["id"] == "moodwire-loud-rate"]
+    assert rate["attributes"]["title"] == 'So "loud" rate'
 
 
 @pytest.mark.parametrize("lens", LENSES, ids=lambda each: each["id"])

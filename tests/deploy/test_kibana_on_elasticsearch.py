@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from streams.archive import open_archive
@@ -30,6 +31,7 @@ LABELS = ("negative", "neutral", "positive")
 TOPICS = ("earnings", "regulation", "markets")
 COMPANIES = (("HGB", "Harrowgate Bancorp"), ("LMR", "Larkmoor"), ("TND", "Tindale Foods"))
 ITEMS = 300
+CHINESE = "贵州茅台股价大跌"
 
 
 def scored(number: int) -> Scored:
@@ -150,10 +152,10 @@ def test_every_search_of_every_object_is_answered(served: Served) -> None:
 
 
 def test_rates_by_topic_and_company_are_the_true_ones(served: Served) -> None:
-    topics = (served.look("moodwire-rate-by-topic"))["aggregations"]["topic"]["buckets"]
+    topics = (served.look("moodwire-negative-rate-by-label"))["aggregations"]["label"]["buckets"]
     found = {bucket["key"]: by_bucket(bucket, ("rateX0", "rateX1")) for bucket in topics}
     assert found == expected(lambda item: item.heads and item.heads["topic"].label)
-    companies = (served.look("moodwire-rate-by-entity"))["aggregations"]["entity"]["buckets"]
+    companies = (served.look("moodwire-negative-rate-by-entity"))["aggregations"]["entity"]["buckets"]
     found = {bucket["key"]: by_bucket(bucket, ("rateX0", "rateX1")) for bucket in companies}
     assert found == expected(lambda item: item.entities[0].name)
     negatives = [bucket["ranking"]["value"] for bucket in companies]
@@ -161,12 +163,28 @@ def test_rates_by_topic_and_company_are_the_true_ones(served: Served) -> None:
 
 
 def test_tables_rank_by_negative_items(served: Served) -> None:
-    rows = (served.look("moodwire-top-entities"))["aggregations"]["entity"]["buckets"]
+    rows = (served.look("moodwire-negative-top-entities"))["aggregations"]["entity"]["buckets"]
     found = {row["key"]: (row["n"]["doc_count"], row["bad"]["doc_count"]) for row in rows}
     assert found == expected(lambda item: item.entities[0].name)
     assert [row["bad"]["doc_count"] for row in rows] == sorted((row["bad"]["doc_count"] for row in rows), reverse=True)
-    lists = (served.look("moodwire-watchlist-table"))["aggregations"]["list"]["buckets"]
+    lists = (served.look("moodwire-negative-watchlists"))["aggregations"]["list"]["buckets"]
     assert [row["key"] for row in lists] == ["my bank"]
+
+
+async def test_words_that_run_together_are_found_as_pairs(elastic_url: str, elastic_prefix: str) -> None:
+    """As the runbook describes for KQL: `moodwire.words : 股价`, or no field; the field `message` has the whole run."""
+    archive = open_archive(elastic_url, ElasticOptions(prefix=elastic_prefix, replicas=0))
+    item = scored(0)
+    await archive.write_items([msgspec.structs.replace(item, news=msgspec.structs.replace(item.news, title=CHINESE))])
+    await archive.refresh()
+    await archive.close()
+    pairs = [{"match": {"moodwire.words": pair}} for pair in ("茅台", "台股", "股价")]
+    anywhere = {"multi_match": {"type": "best_fields", "query": "股价", "lenient": True}}
+    asked = {"pair": pairs[2], "pairs": {"bool": {"filter": pairs}}, "anywhere": anywhere}
+    async with httpx.AsyncClient(base_url=elastic_url, timeout=60) as client:
+        for name, query in (asked | {"message": {"match": {"message": "股价"}}}).items():
+            answer = (await client.post(f"/{elastic_prefix}items/_count", json={"query": query})).json()
+            assert answer["count"] == (name != "message"), (name, answer)
 
 
 def test_model_health_counts_every_item_once(served: Served) -> None:

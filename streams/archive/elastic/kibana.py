@@ -1,4 +1,4 @@
-"""Importing dashboards into Kibana over its saved-objects API."""
+"""Importing the dashboards of a profile into Kibana over its saved-objects API."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 from pydantic import SecretStr
 
 from streams.archive.elastic.address import without_user
+from streams.archive.elastic.dashboards import Charts, dashboards_of
 from streams.archive.elastic.options import ElasticOptions
 from streams.archive.protocol import ArchiveError
 
@@ -34,8 +35,10 @@ def dashboard_files(folder: Path | None = None) -> list[Path]:
     raise ArchiveError(f"no dashboards (*.ndjson) in {looked}: name their folder with --dashboards")
 
 
-def import_dashboards(url: str, files: Sequence[Path], options: ElasticOptions) -> int:
-    """Import the objects of these files, over older ones; how many. Raises `ArchiveError` with Kibana's reason.
+def import_dashboards(url: str, files: Sequence[Path], options: ElasticOptions, charts: Charts) -> int:
+    """Imports the objects of these files, filled with `charts`, over older ones; returns how many.
+
+    Raises `ArchiveError` with Kibana's reason, or naming a file that cannot be read.
 
     Kibana is asked with the archive's own user or API key, unless `url` names a user.
     """
@@ -47,7 +50,7 @@ def import_dashboards(url: str, files: Sequence[Path], options: ElasticOptions) 
         headers["authorization"] = authorization
     try:
         with httpx.Client(verify=_trust(options), headers=headers, timeout=_SECONDS, trust_env=False) as client:
-            return sum(_import(client, shown, path, options.prefix) for path in files)
+            return sum(_import(client, shown, path, options.prefix, charts) for path in files)
     except httpx.HTTPError as error:
         raise ArchiveError(f"Kibana at {shown} cannot be reached: {error}; is it started and ready?") from error
 
@@ -59,8 +62,11 @@ def _trust(options: ElasticOptions) -> ssl.SSLContext | bool:
     return ssl.create_default_context(cafile=options.ca) if options.ca else httpx.create_ssl_context()
 
 
-def _import(client: httpx.Client, url: str, path: Path, prefix: str) -> int:
-    objects = with_prefix(path.read_bytes(), prefix)
+def _import(client: httpx.Client, url: str, path: Path, prefix: str, charts: Charts) -> int:
+    try:
+        objects = with_prefix(dashboards_of(path.read_bytes(), charts), prefix)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ArchiveError(f"dashboards {path} cannot be read: {error}") from error
     answer = client.post(
         f"{url.rstrip('/')}/api/saved_objects/_import",
         params={"overwrite": "true"},

@@ -30,7 +30,13 @@ __all__ = [
     "TooLarge",
     "TransportError",
     "check_version",
+    "described",
 ]
+
+
+def described(error: BaseException) -> str:
+    """Returns the error's text, or its type where it has none."""
+    return str(error) or type(error).__name__
 
 
 class MoodwireError(Exception):

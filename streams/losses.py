@@ -6,16 +6,15 @@ The archive holds items, the broker never counted any  a warning: it may be a ne
 
 from __future__ import annotations
 
-import logging
-
 from streams.archive.protocol import ArchiveDamaged
 from streams.archive.sqlite import SqliteArchive
+from streams.logs import get_logger
 from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 
 __all__ = ["check_for_losses"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _NO_GROUP = ""
 """Has committed nothing: its lag is all that was ever sent."""
@@ -54,9 +53,11 @@ def _emptied(settings: Settings) -> ArchiveDamaged:
 
 
 def _warn_of_the_broker(settings: Settings) -> None:
+    archive, broker = _places(settings)
     log.warning(
-        "The archive %s holds items, and the broker %s has counted none: windows, baselines and open alerts begin anew."
-        " If the broker's file was lost, stop moodwire, run `moodwire archive rebuild-state -n %s`, which counts the"
-        " archive, and start it again.",
-        *_places(settings), settings.namespace,
-    )  # fmt: skip
+        "Archive holds items and the broker has counted none: windows, baselines and open alerts start empty. If the "
+        "broker's file was lost, stop moodwire, run `moodwire archive rebuild-state`, and start it again",
+        archive=archive,
+        broker=broker,
+        namespace=settings.namespace,
+    )

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from streams.engine.isolation import Culprit
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox
 from streams.engine.runs import Run
 from streams.feeds.rejects import parked_send
+from streams.logs import get_logger
 
 __all__ = ["LOSES", "RejectsParking"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 LOSES = {
     "mentions": "what it counted is missing from windows and baselines until `moodwire archive rebuild-state`",
@@ -61,12 +60,12 @@ class RejectsParking:
         reason, offset = str(culprit.reject)[:1_000], culprit.record.offset
         loss = LOSES.get(self._kind)
         log.error(
-            "parked",
+            "Record parked",
             topic=run.topic,
             partition=run.partition,
             offset=offset,
             reason=reason,
-            lost=loss or "nothing: `moodwire rejects list` shows it",
+            loss=loss or "nothing: `moodwire rejects list` shows it",
         )
         if loss is not None:
             detail = f"offset {offset} of {run.topic}/{run.partition} could not be processed ({reason}): {loss}"

@@ -8,17 +8,17 @@ start(name, run) ── run(beat) ──┬── beat() ─────► on_p
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
 from alerts.backoff import Backoff
 from streams.errors import MoodwireError
+from streams.logs import get_logger, unexpected
 
 __all__ = ["Beat", "OnProblem", "Supervisor"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 Beat = Callable[[], None]
 """A task calls it whenever it has done some of its work."""
@@ -71,9 +71,8 @@ class Supervisor:
             await asyncio.sleep(self._backoff.wait_seconds(failures))
 
     def _report(self, name: str, error: Exception) -> None:
-        known = isinstance(error, MoodwireError)
-        problem = str(error) if known else repr(error)
-        log.error("Task %s failed and is started again: %s", name, problem, exc_info=None if known else error)
+        problem = str(error) if isinstance(error, MoodwireError) else repr(error)
+        log.error("Task failed and is restarted", task=name, error=problem, exc_info=unexpected(error))
         self._on_problem(name, problem)
 
     async def __aenter__(self) -> Self:

@@ -21,7 +21,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import logging
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,7 +33,7 @@ from alerts.delivery.notice import Notice
 from alerts.delivery.retry_after import retry_after_seconds
 from alerts.errors import DeliveryError
 
-__all__ = ["WebhookChannel", "decode_secret", "hide_address", "masked_url", "sign"]
+__all__ = ["WebhookChannel", "decode_secret", "masked_url", "sign"]
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
@@ -46,9 +45,9 @@ class WebhookChannel:
     """Posts each event as JSON: ``{"type": "alert.opened", "timestamp": "…Z", "data": {the alert}}``;
     what moodwire says about itself as ``moodwire.opened`` and ``moodwire.resolved``.
 
-    `secret` is ``whsec_`` and 24 to 64 bytes of base64; without one the posts are not signed. `client` is for
-    tests and shared pools. Raises `DeliveryError` for a URL or secret that cannot work; neither is ever
-    shown.
+    `secret` is ``whsec_`` and 24 to 64 bytes of base64; without one the posts are not signed. `client` sends; httpx
+    logs the addresses that it asks for, and moodwire's own client (`streams.net`) masks them. Raises `DeliveryError`
+    for a URL or secret that cannot work; neither is ever shown.
     """
 
     def __init__(
@@ -61,7 +60,6 @@ class WebhookChannel:
     ) -> None:
         self._url = _checked_url(url)
         self._key = decode_secret(secret) if secret is not None else None
-        hide_address(url)
         self._client = client or httpx.AsyncClient(trust_env=False)
         self._timeout_seconds = timeout_seconds
 
@@ -110,30 +108,6 @@ class WebhookChannel:
         if self._key is not None:
             headers["webhook-signature"] = sign(self._key, identity, at_seconds, body)
         return headers
-
-
-class _Masks(logging.Filter):
-    """Masks our addresses in the request lines that httpx logs at INFO."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.addresses: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                masked_url(str(value)) if str(value) in self.addresses else value for value in record.args
-            )
-        return True
-
-
-_masks = _Masks()
-logging.getLogger("httpx").addFilter(_masks)
-
-
-def hide_address(url: str) -> None:
-    """From now on the address is masked in what httpx logs."""
-    _masks.addresses.add(str(httpx.URL(url)))
 
 
 def sign(key: bytes, identity: str, at_seconds: int, body: bytes) -> str:

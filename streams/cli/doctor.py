@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from streams.cli.doctor_files import FILE_CHECKS
 from streams.cli.doctor_servers import SERVER_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
+from streams.logs import SILENT, set_levels
 from streams.observe.logs import shown
 from streams.process import seconds_since_start
 from streams.settings import Settings
@@ -76,15 +76,12 @@ def _besides(problems: Sequence[str], findings: Sequence[Finding]) -> list[Findi
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
     """Keeps the log lines of clients out: what they report is in the findings, in words."""
-    loggers = [logging.getLogger(name) for name in _LIBRARIES]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+    before = set_levels(dict.fromkeys(_LIBRARIES, SILENT))
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level if not one_hangs() else logging.CRITICAL + 1)
+        if not one_hangs():
+            set_levels(before)
 
 
 def _leave(code: int) -> None:

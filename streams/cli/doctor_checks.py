@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from alerts.errors import AlertsError
 from models.errors import ModelError
-from streams.errors import MoodwireError
+from streams.errors import MoodwireError, described
 from streams.observe.logs import shown
 from streams.settings import Settings
 
@@ -70,7 +70,7 @@ class Check:
         try:
             found, _, warning = shown(self.ask(settings)).partition(WARNING)
         except (MoodwireError, AlertsError, ModelError, OSError) as error:
-            return Finding(self.name, "", shown(str(error) or type(error).__name__), fix=self.fix)
+            return Finding(self.name, "", shown(described(error)), fix=self.fix)
         except Exception as error:
             return Finding(self.name, "", shown(f"the check itself failed: {error!r}"), fix=self.fix)
         return Finding(self.name, found, warning=warning, fix=self.fix if warning else "")

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-import structlog
 
 from streams.engine.ports import Send
 from streams.errors import MoodwireError, Reject
@@ -39,12 +38,13 @@ from streams.feeds.rejects import reject_send
 from streams.feeds.schedule import FeedState, after_failure, after_success, state_key
 from streams.feeds.slots import Place
 from streams.limits import check_records
+from streams.logs import get_logger
 from streams.records import News
 from streams.text.signature import partition_key
 
 __all__ = ["FeedPoller", "Poll", "PollOutcome", "PollTopics"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _FEWEST_REMEMBERED = 2_000  # entries of a feed; at least twice what its document holds
 
@@ -93,7 +93,7 @@ class FeedPoller:
         except MoodwireError:
             raise
         except Exception as error:  # a defect of ours, shown by what this feed sent
-            log.exception("feed_poll_broke", feed=self.feed.name)
+            log.exception("Feed poll failed unexpectedly", feed=self.feed.name)
             return await self._failed(FetchFailed(f"moodwire could not process it: {error!r}"), now_ms)
 
     async def _poll(self, now_ms: int, place: Place) -> Poll:

@@ -14,14 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import structlog
-
-from streams.errors import MoodwireError
 from streams.feeds.documents.pool import ParserPool
 from streams.feeds.feedlist import Feed
 from streams.feeds.poller import FeedPoller, Poll, PollOutcome, PollTopics
 from streams.feeds.publisher import Publisher, open_publisher
 from streams.feeds.slots import FetchSlots, Place
+from streams.logs import get_logger, unexpected
 from streams.net.client import open_client
 from streams.settings import Settings
 from streams.supervision import Beat
@@ -29,7 +27,7 @@ from streams.transport.asking import ask
 
 __all__ = ["follow_feeds", "poll_feeds"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _LONGEST_WAIT_MS = 24 * 3_600_000  # whatever was noted under a wall clock that went wrong
 _AFTER_ERROR_MS = 10_000
@@ -143,16 +141,16 @@ async def _poll(poller: FeedPoller, place: Place, clock: Callable[[], int], on_p
         poll = await poller.poll(clock(), place)
     except Exception as error:  # what was not published stays due
         due_ms = clock() + _AFTER_ERROR_MS
-        known = isinstance(error, MoodwireError)  # the broker
-        log.warning("feed_not_published", feed=name, error=str(error), exc_info=None if known else error)
+        log.warning("Feed items not published", feed=name, error=error, exc_info=unexpected(error))
         poll = Poll(PollOutcome.FAILED, due_ms=due_ms, error=f"not published: {error}")
         on_poll(name, poll, clock())
         return due_ms
     on_poll(name, poll, clock())
     if poll.outcome in (PollOutcome.FAILED, PollOutcome.GONE):
-        log.warning("feed_failed", feed=name, outcome=poll.outcome.value, error=poll.error)
+        log.warning("Feed poll failed", feed=name, outcome=poll.outcome.value, error=poll.error)
     elif poll.costly:
-        log.warning("feed_costly", feed=name, published=poll.published, wait_ms=(poll.due_ms or 0) - clock())
+        wait_ms = (poll.due_ms or 0) - clock()
+        log.warning("Feed is expensive to parse", feed=name, published=poll.published, retry_seconds=wait_ms / 1000)
     else:
-        log.debug("feed_polled", feed=name, outcome=poll.outcome.value, published=poll.published)
+        log.debug("Feed polled", feed=name, outcome=poll.outcome.value, published=poll.published)
     return poll.due_ms

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import TypeVar
 
 import msgspec
-import structlog
 
 from alerts import AlertEvent
 from streams.archive.protocol import Archive, ArchiveError, Refused
+from streams.logs import get_logger
 from streams.records import Scored
 from streams.stages.watch import stored_alert
 from streams.topics import Topics
@@ -28,7 +28,7 @@ BATCH = 500
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _decoder = msgspec.json.Decoder(Scored)
 
@@ -70,7 +70,7 @@ def _read(broker: Broker, topic: str, decode: Callable[[bytes], T]) -> Iterator[
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             unread += 1
     if unread:
-        log.warning("passed_over", topic=topic, records=unread, reason="they cannot be read, or are others'")
+        log.warning("Unreadable records skipped", topic=topic, records=unread)
 
 
 def _batches(values: Iterable[T]) -> Iterator[list[T]]:

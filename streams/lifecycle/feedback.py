@@ -10,7 +10,6 @@ with a later word of his own.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,11 +18,12 @@ import msgspec
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
+from streams.logs import get_logger
 from streams.records import VERSION
 
 __all__ = ["Conflict", "Feedback", "Review", "feedback_send", "parse_feedback", "read_feedback", "review"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 ENTITY = "entity/"
 """Before the name of an entity: what is said of it is judged like a head."""
@@ -106,7 +106,7 @@ def _decoded(record: Record) -> Feedback | None:
     try:
         found = msgspec.json.decode(record.value or b"", type=Feedback)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        log.warning("Topic feedback, offset %d: passed over, it is no feedback (%s).", record.offset, error)
+        log.warning("Unreadable feedback skipped", offset=record.offset, error=error)
         return None
     if found.schema > VERSION:
         raise NewerVersion(f"the feedback at offset {record.offset}", found.schema, VERSION)

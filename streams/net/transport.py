@@ -17,7 +17,7 @@ import httpx
 from streams.net.networks import Network, literal_address, refusal
 from streams.transport.asking import ask
 
-__all__ = ["Address", "AddressRefused", "CheckedTransport", "Resolve", "resolve"]
+__all__ = ["Address", "AddressRefused", "CheckedTransport", "Resolve", "normalised", "resolve"]
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -55,7 +55,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         proxy: str | None = None,
         resolve: Resolve = resolve,
     ) -> None:
-        self._written = frozenset(filter(None, map(_normalised, written)))
+        self._written = frozenset(filter(None, map(normalised, written)))
         self._allowed = tuple(allowed)
         self._proxied = proxy is not None
         self._resolve = resolve
@@ -109,7 +109,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         )
 
 
-def _normalised(url: str) -> str:
+def normalised(url: str) -> str:
     """As requests have it; empty for an address that none can have, which its own setting refuses."""
     try:
         return str(httpx.URL(url))

@@ -1,7 +1,7 @@
-"""Logs: structlog and the standard library's loggers through one chain, as JSON lines or for people.
+"""The one place that configures logs: our loggers' and libraries' lines through one chain, as JSON or for people.
 
-structlog loggers ─┐
-faust, aiokafka, … ─┴► level, logger, UTC time ─► JSON line | coloured text ─► secrets masked ─► standard error
+loggers of `streams.logs` ─┐
+faust, aiokafka, … ────────┴► level, logger, UTC time ─► JSON line | coloured text ─► secrets masked ─► standard error
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from streams.logs import send_logs_to, set_levels
 from streams.settings import Settings
 from streams.terminal import safe_json, visible
 
@@ -27,7 +28,13 @@ __all__ = ["FORMATS", "Repeats", "mask", "secrets_of", "set_up_logs", "shown"]
 
 FORMATS = ("text", "json")
 _TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "streams.transport")
-"""At INFO these tell of every service that starts and every request; their warnings and, at DEBUG, all is shown."""
+"""At INFO these log each service that starts and each request: shown are their warnings and, at DEBUG, everything."""
+_ERRORS_ALONE = {
+    "mode.timers": logging.ERROR,  # a slow commit is no news
+    "kafka": logging.ERROR,  # its calls end in an error of ours, or are repeated
+    "kafka.net.selector": logging.ERROR,  # "ran for 0.1 s": a busy machine, nothing to do
+    "elastic_transport.node_pool": logging.ERROR,  # the archive logs it once
+}
 _OF_LINES = frozenset({"exception", "stack"})
 _OURS = ("alerts", "models", "streams")
 _HTTP_CLIENTS = ("httpcore", "httpx")
@@ -36,22 +43,24 @@ _HEADERS = re.compile(r"\[\(b'.*\)\]")  # of an answer, as httpcore logs them: r
 _REPEATS_SECONDS = 30.0
 _REPEATS_SHOWN = 3
 _KINDS_KEPT = 1_000
-_LEAST_SECRET = 4  # a shorter "secret" would mask half of what is said
+_LEAST_SECRET = 4  # a shorter "secret" would mask half of each line
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"']+@")
 
 
 def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
     """Logs go to `stream` from MOODWIRE_LOG_LEVEL up, in MOODWIRE_LOG_FORMAT.
 
-    A wrong level or format is told by the command itself, when it reads its settings; here it means the default.
+    A wrong level or format is an error of the command, when it reads its settings; here it means the default.
     """
     level = logging.getLevelNamesMapping().get(environment.get("MOODWIRE_LOG_LEVEL", "").upper(), logging.WARNING)
     as_json = environment.get("MOODWIRE_LOG_FORMAT", "").lower() == "json"
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_shared(),
             processors=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_json_chain() if as_json else _text_chain(colours=stream.isatty())),
                 _Masking(secrets_of(environment)),
@@ -60,31 +69,9 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     )
     handler.addFilter(Repeats())
     handler.addFilter(ShortAddresses(secrets_of(environment)))
-    root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
-    root.addHandler(handler)
-    root.setLevel(level)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.NOTSET if level < logging.INFO else max(level, logging.WARNING))
-    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a commit that takes its time is no news
-    logging.getLogger("kafka").setLevel(logging.ERROR)  # its calls end in an error of ours, or are tried again
-    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)  # "ran for 0.1 s": a busy machine, nothing to do
-    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)  # the archive says it itself, once
-    structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
-
-
-def _shared() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    send_logs_to(handler, level)
+    set_levels(dict.fromkeys(_TALKATIVE, logging.NOTSET if level < logging.INFO else max(level, logging.WARNING)))
+    set_levels(_ERRORS_ALONE)
 
 
 def _json_chain() -> list[Processor]:

@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from alerts.delivery import Channel, Delivered, GiveUp, Notice, Notification
+from streams.logs import get_logger
 
 __all__ = ["Notices"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _DEADLINE_MS: Final = 72 * 3_600_000
 _MOST_WAITING: Final = 100
@@ -59,7 +58,7 @@ class _Queue:
             self._attempts = attempt
             if not isinstance(result, Delivered):
                 problem = result.reason if isinstance(result, GiveUp) else result.problem
-                log.warning("notice_failed", channel=self.channel.name, problem=problem, attempt=attempt)
+                log.warning("Notice not delivered", channel=self.channel.name, error=problem, attempt=attempt)
                 if not isinstance(result, GiveUp) and now_ms - first.since_ms < self._deadline_ms:
                     self._due_ms = now_ms + int(result.after_seconds * 1000)
                     return
@@ -77,7 +76,9 @@ class Notices:
     async def turn(self, notices: Iterable[Notice], now_ms: int) -> None:
         """Takes what is new and attempts what is due; what takes longer than a second goes on afterwards."""
         for notice in notices:
-            log.error("trouble", change=notice.change, reason=notice.reason, about=notice.subject, detail=notice.detail)
+            log.error(
+                "Trouble", change=notice.change, reason=notice.reason, subject=notice.subject, detail=notice.detail
+            )
             for queue in self._queues:
                 queue.add(notice, now_ms)
         begun = [queue for queue in self._queues if queue.due(now_ms)]
@@ -88,7 +89,7 @@ class Notices:
             done, _ = await asyncio.wait(tasks, timeout=_PATIENCE_SECONDS)
             for task in done:
                 if (error := task.exception()) is not None:
-                    log.error("notice_broke", problem=f"{type(error).__name__}: {error}")
+                    log.error("Channel failed unexpectedly", error=f"{type(error).__name__}: {error}")
 
     async def aclose(self) -> None:
         tasks = [queue.task for queue in self._queues if queue.task is not None]

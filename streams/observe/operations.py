@@ -17,7 +17,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from alerts import AlertConfig
@@ -25,6 +24,7 @@ from alerts.delivery import Channel, ReceiverState
 from models import Classifier
 from streams.archive.protocol import Archive
 from streams.engine.ports import Outbox, Stage
+from streams.logs import get_logger
 from streams.namespaces import Kind
 from streams.net.client import open_client
 from streams.observe.archive import ObservedArchive, observed_archive
@@ -46,7 +46,7 @@ from streams.transport.broker import Broker
 
 __all__ = ["DEFAULT_PORT", "Operations"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 DEFAULT_PORT = 8710
 _LOSS_SHOWN_MS = 3_600_000
@@ -170,7 +170,7 @@ class Operations:
         except PortTaken as error:
             if asked:
                 raise
-            log.warning("no_http", problem=str(error))
+            log.warning("Status is not served", error=error)
 
     @asynccontextmanager
     async def running(self, name: str, run: Callable[[Beat], Awaitable[None]]) -> AsyncIterator[None]:

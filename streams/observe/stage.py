@@ -8,22 +8,22 @@ Dispatcher ─► ObservedStage.handle ─► span ─► the stage ─► done:
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
-
-import structlog
 
 from streams.archive.protocol import ArchiveError
 from streams.engine.ports import Stage
 from streams.engine.runs import Run
-from streams.errors import LeaseLost, Retry, TransportError
+from streams.errors import LeaseLost, Retry, TransportError, described
+from streams.logs import get_logger
 from streams.observe.metrics import Metrics
 from streams.observe.tracing import NoTracer, RunTracer
 from streams.observe.troubles import Troubles
 
 __all__ = ["ObservedStage", "reason_of"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _SLOW_SECONDS = 1.0
 _TICK_BYTES = 128
@@ -94,15 +94,15 @@ class ObservedStage:
         self._progressed()
         if self._failures.pop(run.partition, 0):
             self._troubles.clear("stage", self._subject(run.partition))
-        say = log.debug if _is_tick(run) and seconds < _SLOW_SECONDS else log.info
-        say(
-            "run",
+        log.log(
+            logging.DEBUG if _is_tick(run) and seconds < _SLOW_SECONDS else logging.INFO,
+            "Run done",
             stage=self.name,
             partition=run.partition,
-            first=run.first_offset,
-            last=run.last_offset,
+            first_offset=run.first_offset,
+            last_offset=run.last_offset,
             records=len(run.records),
-            behind=max(0, run.end_offset - run.last_offset - 1),
+            lag=max(0, run.end_offset - run.last_offset - 1),
             seconds=round(seconds, 4),
         )
 
@@ -113,9 +113,7 @@ class ObservedStage:
             detail = (
                 f"stage {self.name}, partition {run.partition}, offset {run.first_offset}: {failures} attempts failed"
             )
-            self._troubles.raise_trouble(
-                "stage", f"{detail}: {str(error) or type(error).__name__}", self._subject(run.partition)
-            )
+            self._troubles.raise_trouble("stage", f"{detail}: {described(error)}", self._subject(run.partition))
 
     def _subject(self, partition: int) -> str:
         return f"{self.name}/{partition}"

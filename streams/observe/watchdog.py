@@ -7,17 +7,17 @@ service such as Healthchecks, Dead Man's Snitch or a colleague's cron job raises
 from __future__ import annotations
 
 import httpx
-import structlog
 
-from alerts.delivery.webhook import hide_address, masked_url
+from alerts.delivery.webhook import masked_url
 from streams.errors import SettingsError
+from streams.logs import get_logger
 from streams.net.client import open_client
 from streams.observe.health import Health
 from streams.observe.metrics import Metrics
 
 __all__ = ["Watchdog"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -33,7 +33,6 @@ class Watchdog:
     ) -> None:
         if not _is_address(url):
             raise SettingsError("MOODWIRE_WATCHDOG_URL must look like https://host/path (its value is not shown here)")
-        hide_address(url)
         self._url = url
         self._every_ms = int(every_seconds * 1000)
         self._health = health
@@ -63,7 +62,7 @@ class Watchdog:
             problem = type(error).__name__
         self._metrics.watchdog.labels("failed" if problem else "sent").inc()
         if problem:
-            log.warning("watchdog_failed", url=masked_url(self._url), problem=problem)
+            log.warning("Watchdog ping failed", url=masked_url(self._url), error=problem)
         return not problem
 
     async def aclose(self) -> None:

@@ -7,13 +7,13 @@ when a worker hears of it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from models import ModelError
 from streams.errors import MoodwireError
+from streams.logs import get_logger
 from streams.serving.control import Control
 from streams.serving.model_cache import ModelCache
 from streams.serving.versions import ActiveModels
@@ -22,7 +22,7 @@ from streams.transport.asking import ask
 
 __all__ = ["Follower", "active_models"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def active_models(control: Control, profile: Mapping[str, tuple[str, str]]) -> ActiveModels:
@@ -102,7 +102,7 @@ class Follower:
     def _tell(self, problem: str) -> None:
         if problem != self._reported:
             self._reported = problem
-            log.error("What was promoted cannot be followed, and is tried again: %s", problem)
+            log.error("Promotions cannot be followed; retrying", error=problem)
 
     def _follow_once(self) -> Control:
         control = self._read()

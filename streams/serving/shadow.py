@@ -9,19 +9,19 @@ compared but counted as passed over.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from models import Classifier, ClassifierAround, ModelError, Places, Probabilities
+from streams.logs import get_logger
 from streams.serving.control import Control
 from streams.serving.model_cache import OpenModel
 
 __all__ = ["ShadowFigures", "ShadowScorer", "disagreements"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 QUEUED_CALLS = 16
 
@@ -105,7 +105,7 @@ class ShadowScorer:
             try:
                 self._compare(call)
             except (ModelError, RuntimeError, ValueError, KeyError) as error:
-                log.warning("The shadow could not score %d texts: %s", len(call[1]), error)
+                log.warning("Shadow could not score texts", texts=len(call[1]), error=error)
 
     def _compare(self, call: _Call) -> None:
         language, texts, answers, labels = call

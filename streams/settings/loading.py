@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
-import structlog
 from pydantic import ValidationError
 
 from streams.errors import SettingsError
+from streams.logs import get_logger
 from streams.settings.checks import contradictions
 from streams.settings.earlier import earlier_data
 from streams.settings.fields import Settings
@@ -33,7 +33,7 @@ __all__ = [
     "with_file",
 ]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "MOODWIRE_SHARED_DATA"})
 _PREFIX = variable_of("prefix")
@@ -85,9 +85,9 @@ def load_settings(**options: object) -> Settings:
     if (folder := earlier_data(settings)) is not None and folder not in _warned:
         _warned.add(folder)
         log.warning(
-            "data in the working folder are not used: set MOODWIRE_DATA_DIR to it, or move what is in it",
+            "Data in the working folder are not used: set MOODWIRE_DATA_DIR to that folder, or move its content",
             folder=str(folder),
-            in_use=str(settings.data_dir),
+            data_dir=str(settings.data_dir),
         )
     return settings
 

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
-import structlog
 
 from alerts import AlertEvent
 from alerts.delivery import Planned, Receiver, ReceiverState, redirected
 from streams.engine.ports import StateStore
+from streams.logs import get_logger
 from streams.stages.deliver_desk import Desk
 from streams.stages.deliver_rows import (
     EVENT_PREFIX,
@@ -27,7 +27,7 @@ from streams.stages.deliver_rows import (
 
 __all__ = ["Book", "wall_ms"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def wall_ms() -> int:
@@ -73,7 +73,9 @@ class Book:
         gone = desk.without_receivers(list(self.receivers), self.clock())
         for name in sorted({plan.receiver for plan in gone}):
             count = sum(1 for plan in gone if plan.receiver == name)
-            log.warning("delivery.dropped", channel=name, notifications=count, partition=partition)
+            log.warning(
+                "Notifications dropped: channel not configured", channel=name, notifications=count, partition=partition
+            )
         await self.write(desk, [*gone, *self._kept(desk)], row=desk.row)
         for plan in desk.deliveries:
             if (receiver := self.receivers.get(plan.receiver)) is not None:
@@ -148,7 +150,7 @@ class Book:
             desk.row = row
             desk.forget(plans)
         if lost:
-            log.error("delivery.copy_lost", partition=desk.number, notifications=lost)
+            log.error("Notifications deleted before the archive had them", partition=desk.number, notifications=lost)
 
     def states(self) -> list[ReceiverState]:
         """How each receiver does, over the partitions here."""

@@ -12,18 +12,17 @@ import asyncio
 from contextlib import suppress
 from itertools import islice
 
-import structlog
-
 from alerts.backoff import Backoff
 from alerts.delivery import Planned
 from streams.archive.protocol import Archive, StoredNotification
 from streams.errors import Retry
+from streams.logs import get_logger
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
 
 __all__ = ["Copier", "stored_notification"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _AT_ONCE = 200
 _IDLE_SECONDS = 60.0
@@ -67,7 +66,7 @@ class Copier:
             self._failures += 1
             asked = error.retry_after_seconds if isinstance(error, Retry) else 0.0
             wait = _BACKOFF.wait_seconds(self._failures, asked_seconds=asked)
-            log.warning("delivery.not_copied", problem=str(error) or type(error).__name__, again_in_seconds=wait)
+            log.warning("Notifications not copied to the archive", error=error, retry_seconds=wait)
             return wait
         self._failures = 0
         return 0.0 if any(more) else _IDLE_SECONDS

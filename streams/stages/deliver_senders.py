@@ -13,8 +13,6 @@ import contextvars
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
-import structlog
-
 from alerts.delivery import (
     Channel,
     Delivered,
@@ -29,12 +27,13 @@ from alerts.delivery import (
     expired,
 )
 from streams.engine.observer import StageObserver
+from streams.logs import get_logger
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
 
 __all__ = ["LeaseCheck", "Senders"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 LeaseCheck = Callable[[], Awaitable[None]]
 """Raises unless this worker certainly owns its partitions."""
@@ -97,8 +96,8 @@ class Senders:
             try:
                 wait = await self.turn(name)
             except Exception:  # the boundary: a fault here would end this receiver's notifications for good
-                log.exception("delivery.sender_broke", channel=name)
                 wait = _WRITE_AGAIN_SECONDS
+                log.exception("Sender of notifications failed", channel=name, retry_seconds=wait)
             if wait > 0:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
@@ -119,7 +118,7 @@ class Senders:
         try:
             await self._check_lease()
         except Exception as error:  # a lease that is lost or cannot be asked for: no attempt, whatever the reason
-            log.info("delivery.no_lease", channel=name, problem=str(error) or type(error).__name__)
+            log.info("Lease not confirmed: nothing sent", channel=name, error=error, retry_seconds=_WRITE_AGAIN_SECONDS)
             return _WRITE_AGAIN_SECONDS
         await self._unharmed(self._attempt(desk, plan, receiver))
         return 0.0
@@ -173,7 +172,7 @@ class Senders:
             notification = Notification(event, attempt)
             return await self._channels[plan.receiver].notify(notification, self._book.clock())
         except Exception as error:  # a channel answers and does not raise; one that does costs this notification alone
-            log.exception("delivery.channel_broke", channel=plan.receiver, alert=plan.alert)
+            log.exception("Channel failed unexpectedly", channel=plan.receiver, alert=plan.alert, attempt=attempt)
             return RetryLater(60.0 * min(attempt, 60), f"{type(error).__name__}: {error}", down=False)
 
     async def _expire(self, receiver: Receiver, now_ms: int) -> None:
@@ -198,7 +197,7 @@ class Senders:
             try:
                 return await self._book.write(desk, plans)
             except Exception as error:
-                log.warning("delivery.not_written", problem=str(error) or type(error).__name__, again_in_seconds=1)
+                log.warning("Result of an attempt not written", error=error, retry_seconds=_WRITE_AGAIN_SECONDS)
                 await asyncio.sleep(_WRITE_AGAIN_SECONDS)
         return None
 
@@ -208,10 +207,10 @@ class Senders:
             self._observer.notified(plan.receiver, "delivered")
         elif plan.status is Status.WAITING:
             self._observer.notified(plan.receiver, "retry")
-            log.warning("delivery.retry", **about, problem=plan.problem)
+            log.warning("Notification not delivered; retrying", **about, error=plan.problem)
         else:
             self._observer.notified(plan.receiver, "failed")
-            log.error("delivery.failed", **about, problem=plan.problem)
+            log.error("Notification failed for good", **about, error=plan.problem)
 
 
 def _is_due(plan: Planned, now_ms: int) -> bool:

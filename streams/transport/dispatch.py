@@ -12,7 +12,6 @@ is parked before the run is acknowledged.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections import deque
@@ -27,10 +26,11 @@ from streams.engine.isolation import Fault, Isolation, fault_of
 from streams.engine.ports import Parking, Stage
 from streams.engine.runs import Run
 from streams.errors import Damaged, LeaseLost, MoodwireError, Retry
+from streams.logs import get_logger, unexpected
 
 __all__ = ["CURRENT", "Dispatcher", "Finish", "RunSource", "nothing"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 CURRENT: ContextVar[Any | None] = ContextVar("CURRENT", default=None)
 """The event whose run the running task is handling: what it writes is written under that run's lease and position."""
@@ -238,9 +238,9 @@ class _Lane:
         except Damaged as error:
             await owner.give_up(error)
         except MoodwireError as error:
-            log.warning("%s/%d: idle tick failed, the next comes in a second: %s", self._topic, self._partition, error)
+            log.warning("Idle tick failed", topic=self._topic, partition=self._partition, error=error)
         except Exception:
-            log.exception("%s/%d: idle tick failed, the next comes in a second", self._topic, self._partition)
+            log.exception("Idle tick failed unexpectedly", topic=self._topic, partition=self._partition)
 
     async def _finish(self, event: Any) -> None:
         """Tries the run until it succeeds, then acknowledges it; else leaves it for the next start.
@@ -266,7 +266,7 @@ class _Lane:
                 await self._attempt(search, attempt)
             except LeaseLost as error:
                 run = search.run
-                log.warning("%s/%d: run dropped, another worker has it: %s", run.topic, run.partition, error)
+                log.warning("Run dropped: another worker has it", topic=run.topic, partition=run.partition, error=error)
                 return False
             except Damaged as error:
                 await self._owner.give_up(error)
@@ -343,10 +343,16 @@ class _Lane:
         wait = BACKOFF.wait_seconds(attempt, chance=random.random(), asked_seconds=asked)  # noqa: S311  # no secret
         run = search.run
         log.warning(
-            "%s/%d: offsets %d to %d not done at attempt %d, again in %.1f s: %s",
-            run.topic, run.partition, run.first_offset, run.last_offset, attempt, wait, str(error) or
-            type(error).__name__, exc_info=None if isinstance(error, MoodwireError) else error,
-        )  # fmt: skip
+            "Run failed",
+            topic=run.topic,
+            partition=run.partition,
+            first_offset=run.first_offset,
+            last_offset=run.last_offset,
+            attempt=attempt,
+            retry_seconds=round(wait, 1),
+            error=error,
+            exc_info=unexpected(error),
+        )
         self._arrived.clear()
         known = len(self._in_hand)
         self._look_ahead(search)

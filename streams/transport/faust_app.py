@@ -11,7 +11,6 @@ The topics that a stage reads and writes exist before it starts (`ensure_topics`
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 import time
 from collections.abc import Iterable
@@ -36,7 +35,6 @@ from streams.transport.sqlite.transport import register as register_sqlite
 
 __all__ = ["StageApp", "StageJob", "TopicSpec", "ensure_topics", "make_app", "run_stage"]
 
-log = logging.getLogger(__name__)
 
 _NEVER_SECONDS = 30 * 86_400.0
 _LEAST_SECONDS = 0.5

@@ -21,9 +21,12 @@ from faust.transport.consumer import Consumer
 from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record, Run
+from streams.logs import get_logger
 from streams.transport import internals
 
 __all__ = ["Lanes", "RunConsumer", "RunLimits", "RunSchema", "cut", "is_changelog", "size_bytes", "take_done"]
+
+log = get_logger(__name__)
 
 _LAST_COMMIT_SECONDS = 1.0
 _MOST_AHEAD = 8
@@ -350,7 +353,7 @@ class RunConsumer(Consumer):
                 await self.commit()
         except TimeoutError:
             unacked = internals.unacked(self)
-            self.log.warning("Left %d runs unfinished; they are done again later.", len(unacked))
+            log.warning("Runs left unfinished: the next worker repeats them", runs=len(unacked))
             unacked.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_COMMIT_SECONDS):

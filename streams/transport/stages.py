@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from streams.errors import Damaged, MoodwireError, TransportError
+from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.asking import ask
 from streams.transport.broker import Late, open_broker
@@ -21,7 +21,7 @@ from streams.transport.kafka.options import KafkaOptions
 
 __all__ = ["drained", "run_stages"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _UPKEEP_SECONDS = 10.0
 _CHECK_SECONDS = 1.0
@@ -127,24 +127,22 @@ async def _upkeep(jobs: Sequence[StageJob]) -> None:
             except Damaged as error:
                 await jobs[0].app.crash(error)
             except MoodwireError as error:
-                log.warning("Upkeep of the broker failed, again in %.0f s: %s", _UPKEEP_SECONDS, error)
+                log.warning("Upkeep of the broker failed", error=error, retry_seconds=_UPKEEP_SECONDS)
             except Exception:  # one turn's failure, whatever it is, must not end upkeep for good
-                log.exception("Upkeep of the broker failed, again in %.0f s", _UPKEEP_SECONDS)
+                log.exception("Upkeep of the broker failed unexpectedly", retry_seconds=_UPKEEP_SECONDS)
 
 
 def _warn_of_the_late(found: Sequence[Late]) -> None:
     for late in found:
+        fields = {"group": late.group, "topic": late.topic, "partition": late.partition, "records": late.records}
         if late.lost:
-            log.error(
-                "%s has lost %d records of %s/%d: retention removed them before it read them.",
-                late.group, late.records, late.topic, late.partition
-            )  # fmt: skip
+            log.error("Records lost: retention removed them before the stage read them", **fields)
         else:
             log.warning(
-                "%s has not read %d records of %s/%d that retention is about to remove (an embedded broker keeps "
-                "them): start that stage, or give it more workers.",
-                late.group, late.records, late.topic, late.partition
-            )  # fmt: skip
+                "Retention will soon remove records that the stage has not read (an embedded broker keeps them): "
+                "start the stage, or add workers",
+                **fields,
+            )
 
 
 def drained(broker_url: str, work: Sequence[tuple[str, str]], kafka: KafkaOptions | None = None) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -24,6 +23,7 @@ from streams.cli import output, rejects, score
 from streams.cli.doctor import _show_findings
 from streams.cli.doctor_checks import Finding
 from streams.feeds.rejects import RejectRecord
+from streams.logs import get_logger
 from streams.observe.logs import set_up_logs
 from streams.records import EntityMention, HeadScore
 from streams.stages.classify import Verdict
@@ -155,11 +155,11 @@ async def test_what_moodwire_reports_of_itself_is_shown_without_being_obeyed(tex
 def test_log_lines_stay_on_their_line(form: str, text: str) -> None:
     written = io.StringIO()
     root = logging.getLogger()
-    before = root.handlers[:], root.level, structlog.get_config()
+    before = root.handlers[:], root.level
     try:
         set_up_logs(written, {"MOODWIRE_LOG_FORMAT": form})
         text = text.encode("utf-8", "replace").decode()
-        structlog.get_logger("streams.x").warning("feed_failed", error=text, feed=text)
+        get_logger("streams.x").warning("Feed poll failed", error=text, feed=text)
         logging.getLogger("streams.x").warning("Feed %s failed", text)
         for line in written.getvalue().splitlines() if form == "json" else ():
             json.loads(line)
@@ -172,7 +172,6 @@ def test_log_lines_stay_on_their_line(form: str, text: str) -> None:
         assert is_safe(written.getvalue())
     finally:
         root.handlers[:], root.level = before[0], before[1]
-        structlog.configure(**before[2])
 
 
 def test_only_one_place_makes_consoles_and_takes_text_for_markup() -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.logs import get_logger
 from streams.net.client import open_client
 from streams.observe.logs import Repeats, mask, secrets_of, set_up_logs
 from tests.feeds.feed_server import Answer, running_feed_server
@@ -36,7 +36,6 @@ def _restored() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -46,13 +45,13 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_structlog_and_the_standard_library_write_the_same_lines() -> None:
     out = io.StringIO()
     set_up_logs(out, ENVIRONMENT)
-    structlog.get_logger("streams.observe.stage").info("run", stage="score", records=500)
+    get_logger("streams.observe.stage").info("Run done", stage="score", records=500)
     logging.getLogger("aiokafka.consumer").warning("Heartbeat failed: %s", "local member_id was not recognized")
     logging.getLogger("faust").info("a service of many starts")
     ours, theirs = lines(out)
     assert ours.pop("timestamp").endswith("Z")
     assert ours == {
-        "message": "run", "stage": "score", "records": 500, "level": "info", "logger": "streams.observe.stage",
+        "message": "Run done", "stage": "score", "records": 500, "level": "info", "logger": "streams.observe.stage",
     }  # fmt: skip
     assert theirs["message"] == "Heartbeat failed: local member_id was not recognized"
     assert (theirs["level"], theirs["logger"]) == ("warning", "aiokafka.consumer")
@@ -64,7 +63,7 @@ def test_an_exception_is_one_line() -> None:
     try:
         raise ValueError("news\nof two lines")
     except ValueError:
-        structlog.get_logger().exception("broke")
+        get_logger("streams.x").exception("broke")
         logging.getLogger("mode").exception("broke too")
     for line in lines(out):
         assert "ValueError: news\nof two lines" in line["exception"]
@@ -74,7 +73,7 @@ def test_an_exception_is_one_line() -> None:
 def test_no_secret_is_ever_written(form: str) -> None:
     out = io.StringIO()
     set_up_logs(out, ENVIRONMENT | {"MOODWIRE_LOG_FORMAT": form})
-    log = structlog.get_logger()
+    log = get_logger("streams.x")
     for value in ENVIRONMENT.values():
         log.warning("connecting", to=f"at {value} now", url=value, nested={"deep": [value]})
         logging.getLogger("httpx").warning('HTTP Request: POST %s "HTTP/1.1 200 OK"', value)
@@ -109,10 +108,10 @@ def test_a_library_that_repeats_itself_is_cut_short_and_counted() -> None:
 def test_lines_for_people_are_plain_where_nobody_sees_colours() -> None:
     out = io.StringIO()
     set_up_logs(out, {})
-    structlog.get_logger("streams.x").warning("feed_failed", feed="wire")
-    structlog.get_logger("streams.x").info("not at this level")
+    get_logger("streams.x").warning("Feed poll failed", feed="wire")
+    get_logger("streams.x").info("not at this level")
     assert "\x1b" not in out.getvalue()
-    assert "feed_failed" in out.getvalue()
+    assert "Feed poll failed" in out.getvalue()
     assert len(out.getvalue().splitlines()) == 1
 
 

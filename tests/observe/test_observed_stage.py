@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from streams.archive.protocol import ArchiveError
 from streams.errors import LeaseLost, Retry, TransportError
@@ -28,24 +29,26 @@ def watched(stage: ToldStage, troubles: Troubles, clock: Clock) -> ObservedStage
     return ObservedStage("score", stage, troubles._metrics, troubles, clock=clock)
 
 
-async def test_a_run_is_one_line_with_its_figures(troubles: Troubles, clock: Clock) -> None:
+async def test_a_run_is_one_line_with_its_figures(
+    troubles: Troubles, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "streams")
     inner = ToldStage()
-    with capture_logs() as lines:
-        await watched(inner, troubles, clock).handle(run_of(10, 500))
+    await watched(inner, troubles, clock).handle(run_of(10, 500))
     assert len(inner.runs) == 1
-    assert len(lines) == 1
-    line = lines[0]
+    (record,) = caplog.records
+    line: Any = record.msg
     assert line.pop("seconds") >= 0
-    assert line == {
-        "event": "run", "log_level": "info", "stage": "score", "partition": 0, "first": 10, "last": 509,
-        "records": 500, "behind": 0,
-    }  # fmt: skip
+    assert (record.levelname, line) == ("INFO", {
+        "event": "Run done", "stage": "score", "partition": 0, "first_offset": 10, "last_offset": 509,
+        "records": 500, "lag": 0,
+    })  # fmt: skip
 
 
-async def test_a_tick_is_no_news(troubles: Troubles, clock: Clock) -> None:
-    with capture_logs() as lines:
-        await watched(ToldStage(), troubles, clock).handle(run_of(10, 1))
-    assert [line["log_level"] for line in lines] == ["debug"]
+async def test_a_tick_is_no_news(troubles: Troubles, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "streams")
+    await watched(ToldStage(), troubles, clock).handle(run_of(10, 1))
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
 
 
 @pytest.mark.parametrize(

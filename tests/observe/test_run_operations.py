@@ -119,9 +119,9 @@ def test_run_serves_counts_logs_and_ends(tmp_path: Path) -> None:
     assert 'moodwire_archived_items_total{outcome="added"} 300.0' in figures
     assert "moodwire_archive_latency_seconds_count 300.0" in figures
     lines = [json.loads(line) for line in errors.splitlines()]
-    runs = [line for line in lines if line["message"] == "run"]
+    runs = [line for line in lines if line["message"] == "Run done"]
     assert sum(line["records"] for line in runs if line["stage"] == "score") == 300
-    assert any(line["message"] == "watchdog_failed" for line in lines)
+    assert any(line["message"] == "Watchdog ping failed" for line in lines)
     assert not any(secret in out + errors for secret in ("s3cr3tpath", "c2VjcmV0"))
 
 

@@ -194,7 +194,7 @@ def test_a_worker_that_wakes_in_mid_run_after_its_session_writes_nothing(
     drain(topics)
     hold.unlink()
     first.tell(signal.SIGCONT)
-    wait_until(lambda: "run dropped, another worker has it" in first.errors)
+    wait_until(lambda: "Run dropped: another worker has it" in first.errors)
     topics.publish(sends[200:])
     drain(topics)
     second.end(signal.SIGTERM)

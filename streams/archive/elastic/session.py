@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import ssl
 import time
@@ -28,10 +27,11 @@ from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_of, judge
 from streams.archive.protocol import ArchiveError, OnTrouble
 from streams.errors import Retry, SettingsError
+from streams.logs import get_logger
 
 __all__ = ["Answer", "Session"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -173,14 +173,14 @@ class Session:
     def all_is_well(self) -> None:
         """A request went through: an episode of trouble, if there was one, is over."""
         if self._trouble is not None:
-            log.warning("the archive %s can be used again", self.url)
+            log.warning("Archive usable again", url=self.url)
             self._trouble = None
             self.on_trouble(None)
 
     def _begin_trouble(self, what: str) -> None:
         if self._trouble is None:
             self._trouble = what
-            log.error("the archive %s cannot be used; nothing is lost, the pipeline waits: %s", self.url, what)
+            log.error("Archive unusable; the pipeline waits, nothing is lost", url=self.url, error=what)
             self.on_trouble(what)
 
     async def close(self) -> None:

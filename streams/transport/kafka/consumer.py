@@ -19,6 +19,7 @@ from mode import Service
 
 from streams.engine.runs import Record
 from streams.errors import LeaseLost, Retry, TransportError
+from streams.logs import get_logger
 from streams.transport.asking import ask
 from streams.transport.kafka.cluster import TopicFacts
 from streams.transport.kafka.consumer_thread import ConsumerThread
@@ -26,6 +27,8 @@ from streams.transport.kafka.lease import Lease
 from streams.transport.runs import RunConsumer
 
 __all__ = ["Consumer"]
+
+log = get_logger(__name__)
 
 _LOOK_SECONDS = 5.0  # how often topics are looked at: one may have been deleted and made again
 
@@ -90,11 +93,11 @@ class Consumer(RunConsumer, driver.Consumer):
             try:
                 await self._look_at(set(known))
             except (TransportError, Retry) as error:
-                self.log.warning("Topics could not be looked at: %s", error)
+                log.warning("Topics could not be checked", group=self.app.conf.id, error=error)
                 continue
             again = sorted(name for name, epoch in known.items() if self._facts[name].epoch != epoch)
             if again:
-                self.log.warning("Made again: topic %s. Its records are read from the first.", ", ".join(again))
+                log.warning("Topic was created again; it is read from its first record", topic=", ".join(again))
                 await self.reader.run_here(self.reader.rejoin())
             elif grown := next((name for name in known if self._facts[name].partitions > self._began_with[name]), None):
                 await self._end_for(grown)
@@ -116,7 +119,7 @@ class Consumer(RunConsumer, driver.Consumer):
             try:
                 await self._look_at(names)
             except (TransportError, Retry) as error:
-                self.log.warning("The assigned topics could not be looked at, again in a second: %s", error)
+                log.warning("Topics could not be checked", group=self.app.conf.id, error=error, retry_seconds=1.0)
                 await self.sleep(1.0)
             else:
                 return

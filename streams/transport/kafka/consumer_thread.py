@@ -7,7 +7,6 @@ aiokafka's fetcher ─► kept, until a stage is free ─► the main loop
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,13 +16,14 @@ from faust.types import TP
 
 from streams.engine.runs import Record
 from streams.errors import LeaseLost, Retry
+from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.kafka.cluster import given_headers
 from streams.transport.runs import is_changelog, size_bytes
 
 __all__ = ["ConsumerThread"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            log.warning("The group is left without a word: its broker is away.")
+            log.warning("Left the consumer group without notice: its broker is unreachable", group=self.app.conf.id)
             await internals.client(internals.open_consumer(self)).close()
 
     async def run_here(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -205,7 +205,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             await internals.open_consumer(self).commit(wanted)
         except (CommitFailedError, IllegalStateError) as error:
-            self.log.warning("Offsets are not committed, another worker has the partitions: %s", error)
+            log.warning("Offsets not committed: another worker has the partitions", group=self.app.conf.id, error=error)
             return False
         return True
 
@@ -231,10 +231,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             offset = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else first[tp]
             if not first[tp] <= offset <= end[tp]:
                 log.error(
-                    "Stage %s had come to offset %d of %s/%d, which holds %d to %d: retention has passed it, or the "
-                    "topic was made again. Going on at the nearest.",
-                    self.app.conf.id, offset, tp.topic, tp.partition, first[tp], end[tp],
-                )  # fmt: skip
+                    "Committed offset is outside the topic: retention removed it, or the topic was created again. "
+                    "The stage continues at the nearest offset",
+                    group=self.app.conf.id,
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    offset=offset,
+                    first_offset=first[tp],
+                    end_offset=end[tp],
+                )
                 offset = min(max(offset, first[tp]), end[tp])
             consumer.seek(tp, offset)
             found[TP(*tp)] = offset

@@ -12,6 +12,7 @@ from faust.types import TP
 from streams.engine.ports import Send
 from streams.errors import TransportError
 from streams.limits import ROW_BYTES
+from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.asking import ask
 from streams.transport.broker import TopicSpec
@@ -20,6 +21,8 @@ from streams.transport.kafka.ordered import OrderedSends
 from streams.transport.partitioner import partition_for
 
 __all__ = ["Producer"]
+
+log = get_logger(__name__)
 
 
 class Producer(driver.Producer):
@@ -64,7 +67,7 @@ class Producer(driver.Producer):
                 await self.buffer.flush()
                 await self._ordered.flush()
         except TimeoutError:
-            self.log.warning("Kafka does not take what was sent; whoever sent it waits on, or is done again.")
+            log.warning("Kafka has not acknowledged all records; their runs wait, or are repeated")
 
     async def on_stop(self) -> None:
         await super(driver.Producer, self).on_stop()

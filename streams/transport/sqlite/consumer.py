@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -12,13 +11,14 @@ from faust.types import TP, ConsumerMessage
 
 from streams.engine.runs import Record
 from streams.errors import BrokerDamaged, TransportError
+from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.runs import RunConsumer, is_changelog
 from streams.transport.sqlite.store import Commit, Store
 
 __all__ = ["Consumer", "LogConsumer"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: How often another process's appends are looked for; this process's own wake the consumer at once.
 _POLL_SECONDS = 0.05
@@ -117,10 +117,15 @@ class LogConsumer(BaseConsumer):
             first, end = self.store.bounds(tp.topic, tp.partition)
             if not first <= offset <= end:
                 log.error(
-                    "Stage %s had come to offset %d of %s/%d, which holds %d to %d: was the file restored "
-                    "from a backup? Going on at the nearest.",
-                    self.group, offset, tp.topic, tp.partition, first, end,
-                )  # fmt: skip
+                    "Committed offset is outside the topic: was the file restored from a backup? "
+                    "The stage continues at the nearest offset",
+                    group=self.group,
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    offset=offset,
+                    first_offset=first,
+                    end_offset=end,
+                )
                 found[tp] = min(max(offset, first), end)
         self._positions.update(found)
         return found
@@ -224,7 +229,7 @@ class LogConsumer(BaseConsumer):
             except BrokerDamaged:
                 raise  # no later attempt can succeed
             except TransportError as error:
-                log.error("Offsets of stage %s are not committed: %s", self.group, error)
+                log.error("Offsets not committed", group=self.group, error=error, retry_seconds=_RETRY_SECONDS)
             else:
                 return True
             if self.should_stop or self.app.should_stop:

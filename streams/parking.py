@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from streams.engine.isolation import Culprit
@@ -11,6 +10,7 @@ from streams.engine.ports import Outbox
 from streams.engine.runs import Run
 from streams.feeds.rejects import parked_send
 from streams.logs import get_logger
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["LOSES", "RejectsParking"]
 
@@ -37,7 +37,7 @@ class RejectsParking:
         stage: str,
         observer: StageObserver | None = None,
         on_loss: Callable[[str, str], None] = lambda *_: None,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._outbox = outbox
         self._rejects = rejects_topic

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from streams.settings import Settings, load_settings
 from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
+from streams.wall_clock import wall_clock_ms
 
 app = typer.Typer(
     help="Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
@@ -96,7 +96,7 @@ def prune(
 ) -> None:
     """Delete old items with their revisions and duplicates: whole days at once, the rest one by one."""
     settings = load_settings(namespace=namespace)
-    before_ms = _now_ms() - int(older_than * DAY_MS)
+    before_ms = wall_clock_ms() - int(older_than * DAY_MS)
     deleted = asyncio.run(_with_archive(open_existing_archive(settings), lambda archive: archive.prune(before_ms)))
     day = datetime.fromtimestamp(max(before_ms, 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M")
     _done({"deleted": deleted}, f"{deleted:,} versions of items seen before {day} UTC deleted.", json=json)
@@ -116,7 +116,7 @@ def rescore(
     settings = load_settings(namespace=namespace, profile=profile)
     if not is_elastic(settings.archive):
         raise SettingsError("only an archive on Elasticsearch can be scored again: set MOODWIRE_ARCHIVE_URL to it")
-    since_ms = 0 if days is None else _now_ms() - int(days * DAY_MS)
+    since_ms = 0 if days is None else wall_clock_ms() - int(days * DAY_MS)
     done = asyncio.run(_rescore(settings, since_ms, quiet=json))
     _done({"rescored": done}, f"{done:,} items were given new scores.", json=json)
 
@@ -210,10 +210,6 @@ async def _patiently(job: Callable[[], Awaitable[T]]) -> T:
                 raise
             await asyncio.sleep(error.retry_after_seconds)
     raise AssertionError("unreachable")  # pragma: no cover  # the last attempt raises
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _done(figures: dict[str, object], text: str, *, json: bool) -> None:

@@ -30,6 +30,7 @@ from streams.feeds.feedlist import Feed, read_feeds
 from streams.feeds.fetch import Fetched, fetch
 from streams.net.client import open_client
 from streams.settings import Settings
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["feed_checks"]
 
@@ -136,7 +137,7 @@ class _Trial:
 
     async def _fetched(self, feed: Feed, client: httpx.AsyncClient) -> Fetched:
         self._asked[feed.name] = time.monotonic()
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_clock_ms()
         fetched = await fetch(
             client, feed, url=feed.url, etag=None, modified=None, now_ms=now_ms, timeout_seconds=ANSWER_SECONDS
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.kafka import checks
 from streams.transport.kafka.client import KafkaBroker
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["KAFKA_CHECKS"]
 
@@ -31,7 +31,7 @@ def _topics(settings: Settings, broker: KafkaBroker) -> str:
 
 def _retention(settings: Settings, broker: KafkaBroker) -> str:
     groups = [(settings.topics.group(stage), topic) for stage, topic in settings.topics.sources.items()]
-    return checks.check_retention(broker, groups, time.time_ns() // 1_000_000)
+    return checks.check_retention(broker, groups, wall_clock_ms())
 
 
 KAFKA_CHECKS: dict[str, Callable[[Settings], str]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from streams.lifecycle.corrections import TakenCorrections
 from streams.lifecycle.feedback import Feedback, parse_feedback
 from streams.lifecycle.service import Lifecycle
 from streams.settings import load_settings
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["feedback", "show_review"]
 
@@ -56,7 +56,7 @@ def _correction(item: str, label: list[str], entity: list[str], by: str, *, with
         raise SettingsError("name the item that is corrected, or a file with --from")
     if bool(labels or entities) == withdraw:
         raise SettingsError("give the right label with --label HEAD=LABEL or --entity NAME=LABEL, or --withdraw")
-    return Feedback(item=item, by=by, at_ms=_now_ms(), labels=labels, entities=entities, resolves=resolves)
+    return Feedback(item=item, by=by, at_ms=wall_clock_ms(), labels=labels, entities=entities, resolves=resolves)
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def _imported(source: Path, by: str) -> tuple[list[Feedback], int]:
     given, bad = [], 0
     for number, line in enumerate(_lines(source), start=1):
         try:
-            given.append(parse_feedback(line, by=by, now_ms=_now_ms()))
+            given.append(parse_feedback(line, by=by, now_ms=wall_clock_ms()))
         except Reject as reject:
             errors.print(f"[red]rejected[/] line {number}: {foreign(reject)}", highlight=False)
             bad += 1
@@ -84,10 +84,6 @@ def _lines(source: Path) -> Iterator[bytes]:
     except OSError as error:
         raise SettingsError(f"{source} cannot be read: {error.strerror}") from error
     return (line for line in content.splitlines() if line.strip())
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _show(found: TakenCorrections, bad: int, *, json: bool) -> None:

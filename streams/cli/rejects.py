@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
@@ -16,6 +15,7 @@ from streams.feeds.fieldmap import OF_THE_MAP, field_map_of
 from streams.feeds.rejects import RejectRecord
 from streams.jobs.retry import read_rejects, retry_rejects
 from streams.settings import Settings, load_settings
+from streams.wall_clock import wall_clock_ms
 
 app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
 
@@ -74,7 +74,7 @@ def retry(
     settings = load_settings(namespace=namespace, field_map=field_map)
     with open_existing(settings) as broker:
         rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
-        done = retry_rejects(broker, settings.topics, rows, field_map_of(settings), now_ms=time.time_ns() // 1_000_000)
+        done = retry_rejects(broker, settings.topics, rows, field_map_of(settings), now_ms=wall_clock_ms())
     if json:
         print_json({"retried": done.sent, "kept": done.kept, "too_long": done.cut, "refused": done.refused})
         return

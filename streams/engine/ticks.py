@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["ClockLimit", "Schedule", "watermark_ms"]
 
@@ -19,7 +20,7 @@ class ClockLimit:
     """
 
     ahead_ms: int
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    clock: Callable[[], int] = wall_clock_ms
 
     def latest_ms(self) -> int:
         return self.clock() + self.ahead_ms

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from streams.net.client import open_client
 from streams.settings import Settings
 from streams.supervision import Beat
 from streams.transport.asking import ask
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["follow_feeds", "poll_feeds"]
 
@@ -31,10 +31,6 @@ log = get_logger(__name__)
 
 _LONGEST_WAIT_MS = 24 * 3_600_000  # whatever was noted under a wall clock that went wrong
 _AFTER_ERROR_MS = 10_000
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 OnPoll = Callable[[str, Poll, int], None]
@@ -71,7 +67,10 @@ async def poll_feeds(
             for poller in pollers:
                 state = poller.state
                 on_plan(
-                    poller.feed.name, poller.feed.interval_seconds, None if state.gone else state.due_ms, _wall_ms()
+                    poller.feed.name,
+                    poller.feed.interval_seconds,
+                    None if state.gone else state.due_ms,
+                    wall_clock_ms(),
                 )
             beat()
             await follow_feeds(pollers, stop, on_poll=on_poll)
@@ -87,7 +86,7 @@ def _publisher(settings: Settings) -> Publisher:
 async def follow_feeds(
     pollers: Sequence[FeedPoller],
     stop: asyncio.Event,
-    clock: Callable[[], int] = _wall_ms,
+    clock: Callable[[], int] = wall_clock_ms,
     on_poll: OnPoll = _nobody,
     slots: FetchSlots | None = None,
 ) -> None:

@@ -36,6 +36,7 @@ from streams.limits import check_records
 from streams.records import News
 from streams.text.signature import partition_key
 from streams.topics import END_HEADER
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["Replay", "ReplayOptions", "ReplayProgress"]
 
@@ -113,14 +114,10 @@ class Replay:
         """
         source = Input(self.path)
         try:
-            playing = _Playing(self, source, publisher, _wall_ms() if now_ms is None else now_ms)
+            playing = _Playing(self, source, publisher, wall_clock_ms() if now_ms is None else now_ms)
             return playing.play(on_progress, stop or threading.Event(), clock)
         finally:
             source.close()
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _opened(source: Input, options: ReplayOptions) -> Iterator[Entry]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from models import Classifier
@@ -12,6 +11,7 @@ from streams.archive.elastic.rescoring import Rescorer, Target
 from streams.records import Scored
 from streams.stages.classify import classify_again, with_verdict
 from streams.text.profile import Profile
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["rescore"]
 
@@ -42,7 +42,7 @@ async def rescore(
 
 
 def _scores(profile: Profile, classifiers: Mapping[str, Classifier], items: Sequence[Scored]) -> list[Scores]:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock_ms()
     return [
         scores_of(with_verdict(item, verdict), now_ms)
         for item, verdict in zip(items, classify_again(profile, classifiers, items), strict=True)

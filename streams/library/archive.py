@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from types import TracebackType
@@ -18,6 +17,7 @@ from streams.settings import load_settings
 from streams.text.heads import Of
 from streams.text.profile import load_profile
 from streams.transport.loop_thread import LoopThread
+from streams.wall_clock import wall_clock_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ class Archive:
         `hits` are those of `signal`, by default the first of the profile. `until` is excluded, and now if it is not
         given. Raises MoodwireError without pandas.
         """
-        end = int(time.time() * 1000) if until is None else epoch_ms(until)
+        end = wall_clock_ms() if until is None else epoch_ms(until)
         start, length = epoch_ms(since), milliseconds(bucket)
         buckets = self._loop.call(
             lambda: self._archive.rates(name or self._everything, signal or self._signal, start, end, length)

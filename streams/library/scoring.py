@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from streams.settings import load_settings
 from streams.stages.classify import Verdict, classify_items
 from streams.stages.reader import ReadItem, TextReader
 from streams.text.profile import load_profile
+from streams.wall_clock import wall_clock_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class Scorer:
 
 def read_text(reader: TextReader, text: str) -> ReadItem:
     """Returns a text as it is read before it is scored. Raises Reject for one without a word in it."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock_ms()
     return reader.read(to_news({"title": text, "source": "you"}, FieldMap.default(), seen_ms=now_ms, now_ms=now_ms))
 
 

@@ -13,7 +13,6 @@ broker and the archive raise.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from streams.errors import SettingsError
 from streams.lifecycle.progress import Progress, Silent
 from streams.settings import Settings
 from streams.text.profile import load_profile
+from streams.wall_clock import wall_clock_ms
 
 if TYPE_CHECKING:  # each call imports what it runs on: a correction needs neither Faust nor scipy
     from streams.lifecycle.changeover import Changeover, PromoteRequest, RollbackRequest
@@ -39,15 +39,11 @@ if TYPE_CHECKING:  # each call imports what it runs on: a correction needs neith
 __all__ = ["Lifecycle"]
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Lifecycle:
     """The models of one namespace. `progress` follows the calls; `clock` gives the time in ms."""
 
     def __init__(
-        self, settings: Settings, progress: Progress | None = None, clock: Callable[[], int] = _wall_clock_ms
+        self, settings: Settings, progress: Progress | None = None, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
         self._settings = settings
         self._progress = progress or Silent()

@@ -9,7 +9,6 @@ Updates are per run or rarer. Names follow https://prometheus.io/docs/practices/
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 
@@ -22,6 +21,7 @@ from prometheus_client.process_collector import ProcessCollector
 from models import Classifier
 from streams.observe.histogram import BatchHistogram
 from streams.observe.learning import LearningFigures
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["Metrics", "StageMetrics", "exposition"]
 
@@ -61,9 +61,7 @@ class StageMetrics:
 class Metrics:
     """The process's figures in `registry`; `clock` gives the wall clock in ms."""
 
-    def __init__(
-        self, registry: CollectorRegistry, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    ) -> None:
+    def __init__(self, registry: CollectorRegistry, clock: Callable[[], int] = wall_clock_ms) -> None:
         self.registry = registry
         self._clock = clock
         self._watermarks_ms: dict[int, int] = {}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -43,6 +42,7 @@ from streams.observe.watchdog import Watchdog
 from streams.settings import Settings
 from streams.supervision import Beat, Supervisor
 from streams.transport.broker import Broker
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["DEFAULT_PORT", "Operations"]
 
@@ -50,10 +50,6 @@ log = get_logger(__name__)
 
 DEFAULT_PORT = 8710
 _LOSS_SHOWN_MS = 3_600_000
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Operations:
@@ -73,7 +69,7 @@ class Operations:
         *,
         tracer: RunTracer | None = None,
         every_seconds: float = 5.0,
-        clock: Callable[[], int] = _wall_ms,
+        clock: Callable[[], int] = wall_clock_ms,
         kind: Kind = Kind.LIVE,
     ) -> None:
         self.settings = settings

@@ -20,6 +20,7 @@ from streams.logs import get_logger
 from streams.observe.metrics import Metrics
 from streams.observe.tracing import NoTracer, RunTracer
 from streams.observe.troubles import Troubles
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["ObservedStage", "reason_of"]
 
@@ -60,7 +61,7 @@ class ObservedStage:
         metrics: Metrics,
         troubles: Troubles,
         tracer: RunTracer | None = None,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.name = name
         self.owned: set[int] = set()

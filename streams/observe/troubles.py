@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from alerts.delivery import Notice
 from streams.observe.metrics import Metrics
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["REASONS", "Trouble", "Troubles"]
 
@@ -66,7 +66,7 @@ class Troubles:
         instance: str,
         *,
         grace_ms: int = 60_000,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._metrics = metrics
         self._instance = instance

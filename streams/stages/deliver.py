@@ -25,10 +25,11 @@ from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import StateStore
 from streams.engine.runs import Record, Run
 from streams.errors import Reject
-from streams.stages.deliver_book import Book, wall_ms
+from streams.stages.deliver_book import Book
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
 from streams.stages.deliver_senders import LeaseCheck, Senders
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["DEADLINE_MS", "DELIVERIES", "DeliverStage"]
 
@@ -59,7 +60,7 @@ class DeliverStage:
         state: StateStore,
         *,
         check_lease: LeaseCheck = _always,
-        clock: Callable[[], int] = wall_ms,
+        clock: Callable[[], int] = wall_clock_ms,
         observer: StageObserver | None = None,
         deadline_ms: int = DEADLINE_MS,
         shared: bool = False,

@@ -6,7 +6,6 @@ put, acknowledged ─► memory follows ─► senders and copier are woken
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
@@ -24,15 +23,11 @@ from streams.stages.deliver_rows import (
     event_key,
     plan_key,
 )
+from streams.wall_clock import wall_clock_ms
 
-__all__ = ["Book", "wall_ms"]
+__all__ = ["Book"]
 
 log = get_logger(__name__)
-
-
-def wall_ms() -> int:
-    """The wall clock, in ms."""
-    return time.time_ns() // 1_000_000
 
 
 class Book:
@@ -41,7 +36,9 @@ class Book:
     `endpoints` are those of the channels by name; `clock` gives the wall clock in ms.
     """
 
-    def __init__(self, state: StateStore, endpoints: Mapping[str, str], clock: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self, state: StateStore, endpoints: Mapping[str, str], clock: Callable[[], int] = wall_clock_ms
+    ) -> None:
         self._state = state
         self.clock = clock
         self._endpoints = endpoints
@@ -90,7 +87,12 @@ class Book:
             waiting = desk.deliveries.waiting_for(name)
             kept = [redirected(plan, endpoint, now_ms) for plan in waiting]
             if kept != waiting:
-                log.info("delivery.redirected", channel=name, notifications=len(kept), partition=desk.number)
+                log.info(
+                    "Notifications redirected: the channel has a new address",
+                    channel=name,
+                    notifications=len(kept),
+                    partition=desk.number,
+                )
             yield from kept
 
     def try_now(self, receivers: Iterable[str]) -> None:

@@ -10,7 +10,6 @@ classified by the version of its offset (`streams.serving.swap`), so a run may b
 from __future__ import annotations
 
 import asyncio
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from streams.stages.scored_records import scored_of, scored_send
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
 from streams.topics import Topics
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["RunVersions", "ScoreOptions", "ScoreStage"]
 
@@ -103,7 +103,7 @@ class ScoreStage:
         archive: Archive,
         outbox: Outbox,
         field_map: FieldMap,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
         observer: StageObserver | None = None,
     ) -> None:
         self._options = options

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -27,6 +26,7 @@ from streams.engine.ports import Parking, Stage
 from streams.engine.runs import Run
 from streams.errors import Damaged, LeaseLost, MoodwireError, Retry
 from streams.logs import get_logger, unexpected
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["CURRENT", "Dispatcher", "Finish", "RunSource", "nothing"]
 
@@ -97,7 +97,7 @@ class Dispatcher:
         idle_seconds: float = 1.0,
         min_run_interval_seconds: float = 0.0,
         finish: Finish = nothing,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = wall_clock_ms,
         parking: Parking | None = None,
         lone_seconds: float = LONE_SECONDS,
         on_damage: Callable[[Damaged], Awaitable[None]] | None = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -18,6 +17,7 @@ from streams.transport.asking import ask
 from streams.transport.broker import Late, open_broker
 from streams.transport.faust_app import StageJob
 from streams.transport.kafka.options import KafkaOptions
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["drained", "run_stages"]
 
@@ -117,7 +117,7 @@ async def _upkeep(jobs: Sequence[StageJob]) -> None:
     transports = {str(job.app.transport.url): job.app.transport for job in jobs}
     for turn in count():
         await asyncio.sleep(_UPKEEP_SECONDS)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_clock_ms()
         for url, transport in transports.items():
             mine = [(job.name, job.topic) for job in jobs if str(job.app.transport.url) == url]
             try:

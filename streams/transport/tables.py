@@ -15,7 +15,6 @@ kept for as long as the broker keeps the tombstone at least (`kafka_compaction_l
 from __future__ import annotations
 
 import struct
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from streams.engine.runs import Record, Run
 from streams.limits import check_rows
 from streams.transport.dispatch import CURRENT
 from streams.transport.outbox import append
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header", "term_header"]
 
@@ -182,7 +182,7 @@ class FaustState:
         sends = [Send(topic, key, value, partition, headers) for key, value in keyed.items()]
         check_rows(sends)
         await append(self._app, sends)
-        kept, now_ms = self._table.of(partition), time.time_ns() // 1_000_000
+        kept, now_ms = self._table.of(partition), wall_clock_ms()
         for key, value in keyed.items():
             kept.take(key, value, headers, at_ms=now_ms)
         kept.purge(now_ms - self._keep_ms)

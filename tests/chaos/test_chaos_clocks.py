@@ -12,6 +12,7 @@ import msgspec
 from streams.engine.ports import Send
 from streams.records import News
 from streams.topics import END_HEADER
+from streams.wall_clock import wall_clock_ms
 from tests.chaos.conftest import Report
 from tests.chaos.found import found, news_log
 from tests.chaos.reference import Outcomes, reference
@@ -22,22 +23,18 @@ AHEAD_MS = 23 * 3_600_000
 FOREIGN = b"a foreign clock"
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def hostile(topic: str, number: int) -> Send:
     """A record of a foreign clock, or one that claims to end a replay."""
     partition = number % PARTITIONS
     if number % 2:
-        headers = ((END_HEADER, str(now_ms() + AHEAD_MS).encode()),)
+        headers = ((END_HEADER, str(wall_clock_ms() + AHEAD_MS).encode()),)
         return Send(topic, FOREIGN, b"{}", partition, headers)
     news = News(
         id=f"{number:032x}",
         content="c",
         title=f"Reading room {number} opens",
         source="a foreign clock",
-        seen_ms=now_ms() + AHEAD_MS,
+        seen_ms=wall_clock_ms() + AHEAD_MS,
     )
     return Send(topic, FOREIGN, msgspec.json.encode(news), partition)
 
@@ -70,7 +67,7 @@ def test_a_foreign_clock(world: World, report: Report) -> None:
     world.drain()
     left = _left(world, log)
     wait_until(lambda: _arrived(world, log, wanted, left), "the alerts are those without the foreign clock", 120)
-    assert world.progress_ms() <= now_ms() + 1_000
+    assert world.progress_ms() <= wall_clock_ms() + 1_000
     foreign = len(records) - len(feed.records)
     assert len(left.versions) + len(left.duplicates) + len(left.rejects) == len(records)
     assert len(left.rejects - wanted.rejects) == foreign // 2

@@ -23,6 +23,7 @@ from streams.settings import Settings
 from streams.stages.watch_rows import progress_by_partition
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
+from streams.wall_clock import wall_clock_ms
 from tests.chaos.feed import Feed, make_feed
 from tests.chaos.found import announced, found, news_log
 from tests.chaos.reference import Facts, Outcomes, reference
@@ -77,7 +78,7 @@ class World:
         )  # fmt: skip
         self.broker: Broker = open_broker(self.settings.broker, self.settings.kafka)
         self.broker.ensure_topics(topic_specs(self.settings))
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_clock_ms()
         self.until_ms = now_ms - now_ms % 3_600_000
 
     def feed(self, count: int | None = None, *, seed: int = 10, poison: float = 0.02) -> Feed:

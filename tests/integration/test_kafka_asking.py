@@ -4,7 +4,6 @@ is made; a retried record keeps its time although the broker stamps records itse
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from streams.jobs.retry import read_rejects, retry_rejects
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
+from streams.wall_clock import wall_clock_ms
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +42,7 @@ def test_a_namespace_without_topics_is_answered_with_those_that_have_some(settin
 
 
 def test_a_retried_record_keeps_its_time_although_the_broker_stamps_it(settings: Settings) -> None:
-    topics, now_ms = settings.topics, time.time_ns() // 1_000_000
+    topics, now_ms = settings.topics, wall_clock_ms()
     raw = json.dumps({"title": "Mill closes", "source": "Post"}).encode()
     with open_broker(settings.broker, settings.kafka) as broker:
         broker.ensure_topics(topic_specs(settings))

@@ -16,6 +16,7 @@ from streams.transport.kafka import checks
 from streams.transport.kafka.client import KafkaBroker
 from streams.transport.kafka.cluster import TopicFacts
 from streams.transport.kafka.options import KafkaOptions
+from streams.wall_clock import wall_clock_ms
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +48,7 @@ def test_all_is_well_with_what_moodwire_made_itself(broker: KafkaBroker, specs: 
     assert "may READ, WRITE, DESCRIBE 2 topics" in checks.check_permissions(broker.cluster, specs)
     assert "ms of the cluster's" in checks.check_clock(broker.cluster)
     groups = [("no.group", specs[0].name), ("no.group", "no-such-topic")]
-    assert "no stage" in checks.check_retention(broker, groups, time.time_ns() // 1_000_000)
+    assert "no stage" in checks.check_retention(broker, groups, wall_clock_ms())
 
 
 def test_topics_that_are_not_there_are_named_and_no_problem(broker: KafkaBroker) -> None:
@@ -110,7 +111,7 @@ def test_a_stage_that_retention_is_about_to_pass_is_named(broker: KafkaBroker, s
     broker.append([Send(news, b"k", b"%d" % n, 0) for n in range(10)])
     group = f"{news}.score"
     broker.cluster.admin(lambda admin: admin.alter_group_offsets(group, _offsets(news, 4)))
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock_ms()
     assert broker.late(now_ms, [(group, news)]) == []
     [late] = broker.late(now_ms + 3_000_000, [(group, news)])
     assert (late.partition, late.records, late.lost) == (0, 6, False)
@@ -121,7 +122,7 @@ def test_a_stage_that_retention_is_about_to_pass_is_named(broker: KafkaBroker, s
 def test_a_stage_that_has_not_read_yet_is_named_as_well(broker: KafkaBroker, specs: list[TopicSpec]) -> None:
     news = specs[0].name
     broker.append([Send(news, b"k", b"%d" % n, 0) for n in range(10)])
-    groups, now_ms = [(f"{news}.score", news)], time.time_ns() // 1_000_000
+    groups, now_ms = [(f"{news}.score", news)], wall_clock_ms()
     assert broker.late(now_ms, groups) == []
     [late] = broker.late(now_ms + 3_000_000, groups)
     assert (late.partition, late.records, late.lost) == (0, 10, False)

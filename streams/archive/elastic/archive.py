@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +35,7 @@ from streams.archive.protocol import (
     Written,
 )
 from streams.records import Scored
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["ElasticArchive"]
 
@@ -52,7 +52,7 @@ class ElasticArchive:
         options: ElasticOptions,
         *,
         on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.names = Names(options.prefix)
         self.options = options

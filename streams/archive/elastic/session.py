@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -28,6 +27,7 @@ from streams.archive.elastic.verdicts import Verdict, asked_wait_seconds, error_
 from streams.archive.protocol import ArchiveError, OnTrouble
 from streams.errors import Retry, SettingsError
 from streams.logs import get_logger
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["Answer", "Session"]
 
@@ -154,7 +154,7 @@ class Session:
         except TransportError as error:
             told = {"error": {"type": type(error).__name__, "reason": str(error.message)}}
             return Answer(503, msgspec.json.encode(told))
-        return Answer(meta.status, body or b"", asked_wait_seconds(meta.headers, time.time_ns() // 1_000_000))
+        return Answer(meta.status, body or b"", asked_wait_seconds(meta.headers, wall_clock_ms()))
 
     async def wait(self, attempt: int, what: str, asked_seconds: float = 0.0) -> None:
         """Back off after a failed attempt; after the last one that is allowed, raise `Retry` instead."""

@@ -15,7 +15,6 @@ A crash between the steps is mended by the redo of the run, which finds its own 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +32,7 @@ from streams.archive.protocol import Claims, Outcome, Refused, Unscored, Written
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.errors import Retry
 from streams.records import Scored
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["ItemWriter", "Settlement"]
 
@@ -91,7 +91,7 @@ class ItemWriter:
         bulk: Bulk,
         names: Names,
         options: ElasticOptions,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._session = session
         self._bulk = bulk

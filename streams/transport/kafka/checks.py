@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from streams.errors import TransportError
@@ -10,6 +9,7 @@ from streams.limits import RECORD_BYTES, ROW_BYTES
 from streams.transport.broker import TopicSpec, setting_of
 from streams.transport.kafka.client import KafkaBroker, size_problem
 from streams.transport.kafka.cluster import Cluster, TopicFacts
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["check_clock", "check_cluster", "check_permissions", "check_retention", "check_topics", "durability"]
 
@@ -182,9 +182,9 @@ def check_retention(broker: KafkaBroker, groups: Sequence[tuple[str, str]], now_
 
 def check_clock(cluster: Cluster) -> str:
     """How far this machine's clock is from the cluster's; its controllers' leader tells the time of the asking."""
-    before_ms = time.time_ns() / 1e6
+    before_ms = wall_clock_ms()
     quorum = cluster.admin(lambda admin: admin.describe_metadata_quorum())
-    after_ms = time.time_ns() / 1e6
+    after_ms = wall_clock_ms()
     [partition] = quorum["topics"][0]["partitions"]
     told = [
         voter["last_caught_up_timestamp"]
@@ -194,9 +194,9 @@ def check_clock(cluster: Cluster) -> str:
     if not told or told[0] < 0:
         return "the cluster does not tell its time"
     early, late = before_ms - told[0], after_ms - told[0]
-    skew_ms = 0.0 if early <= 0 <= late else early if early > 0 else late
+    skew_ms = 0 if early <= 0 <= late else early if early > 0 else late
     if abs(skew_ms) > MOST_SKEW_MS:
         raise TransportError(
             f"this machine's clock is {skew_ms / 1000:+.1f} s off the cluster's; windows go by it: run an NTP client"
         )
-    return f"within {max(abs(skew_ms), (late - early)):.0f} ms of the cluster's"
+    return f"within {max(abs(skew_ms), late - early)} ms of the cluster's"

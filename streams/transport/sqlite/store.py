@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from streams.transport.sqlite.log import Log, TopicInfo
 from streams.transport.sqlite.schema import connect, explained, lost, prepare, transaction
 from streams.transport.sqlite.upkeep import Held, Upkeep
 from streams.transport.sqlite.wakeup import hub
+from streams.wall_clock import wall_clock_ms
 
 __all__ = ["Commit", "Store"]
 
@@ -163,7 +163,7 @@ class Store:
     ) -> list[tuple[int, int]]:
         """`append` and `commit` in one transaction; returns (partition, offset) of each send."""
         with self._writing() as log:
-            placed = log.append(sends, _now_ms() if now_ms is None else now_ms)
+            placed = log.append(sends, wall_clock_ms() if now_ms is None else now_ms)
             if progress:
                 log.set_progress(progress)
             for commit in commits:
@@ -258,7 +258,7 @@ class Store:
     def compact(self, now_ms: int | None = None, *, force: bool = False) -> int:
         """Removes superseded records of compacted topics where that pays (`force`: everywhere); returns how many."""
         with self._upkeep() as upkeep:
-            return upkeep.compact(_now_ms() if now_ms is None else now_ms, force=force)
+            return upkeep.compact(wall_clock_ms() if now_ms is None else now_ms, force=force)
 
     @contextmanager
     def _upkeep(self) -> Iterator[Upkeep]:
@@ -272,7 +272,3 @@ class Store:
                     yield
 
             yield Upkeep(db, Log(db), step)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

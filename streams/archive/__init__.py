@@ -9,9 +9,11 @@ the fake of the tests; one contract suite runs over all.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
@@ -24,7 +26,18 @@ from streams.errors import SettingsError
 if TYPE_CHECKING:
     from streams.archive.elastic.archive import ElasticArchive
 
-__all__ = ["open_archive", "open_elastic"]
+__all__ = ["closing_archive", "open_archive", "open_elastic"]
+
+A = TypeVar("A", bound=Archive)
+
+
+@asynccontextmanager
+async def closing_archive(archive: A) -> AsyncIterator[A]:
+    """Closes the archive at the end: ``async with closing_archive(open_archive(url)) as archive``."""
+    try:
+        yield archive
+    finally:
+        await archive.close()
 
 
 def open_archive(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from streams.archive import open_archive, open_elastic
+from streams.archive import closing_archive, open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.archive.elastic.dashboards import ChartedSignal, Charts
 from streams.archive.protocol import Archive
@@ -64,11 +64,8 @@ def setup(
 
 
 async def _templates(settings: Settings, *, lifecycle: bool) -> list[str]:
-    archive = open_elastic(settings.archive, settings.elastic)
-    try:
+    async with closing_archive(open_elastic(settings.archive, settings.elastic)) as archive:
         return await _patiently(lambda: archive.setup(lifecycle=lifecycle))
-    finally:
-        await archive.close()
 
 
 def _import_dashboards(settings: Settings, kibana: str, folder: Path | None) -> int:
@@ -126,9 +123,11 @@ async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
 
     profile = load_profile(settings.profile)
     classifiers = classifiers_of(settings, profile, control_of(settings))
-    archive = open_elastic(settings.archive, settings.elastic)
-    try:
-        with progress_bar(quiet=quiet) as bar:
+    with ExitStack() as stack:
+        for classifier in classifiers.values():
+            stack.callback(classifier.close)
+        async with closing_archive(open_elastic(settings.archive, settings.elastic)) as archive:
+            bar = stack.enter_context(progress_bar(quiet=quiet))
             task = bar.add_task("scoring again", total=None)
 
             def show(done: int, total: int) -> None:
@@ -137,10 +136,6 @@ async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
             return await _patiently(
                 lambda: rescore_archive(archive.rescorer(), profile, classifiers, since_ms=since_ms, on_progress=show)
             )
-    finally:
-        await archive.close()
-        for classifier in classifiers.values():
-            classifier.close()
 
 
 @app.command("rebuild")
@@ -194,10 +189,8 @@ def rebuild_state(namespace: NamespaceOption = None, json: JsonOption = False) -
 
 
 async def _with_archive(archive: Archive, job: Callable[[Archive], Awaitable[T]]) -> T:
-    try:
+    async with closing_archive(archive):
         return await _patiently(lambda: job(archive))
-    finally:
-        await archive.close()
 
 
 async def _patiently(job: Callable[[], Awaitable[T]]) -> T:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from alerts.delivery import Planned, Status
+from streams.archive import closing_archive
 from streams.archive.protocol import StoredNotification
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
@@ -98,11 +99,8 @@ def _archived(settings: Settings) -> list[dict[str, Any]]:
 
 
 async def _ask_archive(settings: Settings, alert_id: str = "") -> list[StoredNotification]:
-    archive = open_existing_archive(settings)
-    try:
+    async with closing_archive(open_existing_archive(settings)) as archive:
         return await archive.notifications(alert_id=alert_id, limit=10_000)
-    finally:
-        await archive.close()
 
 
 _COLOURS = {"waiting": "yellow", "sent": "green", "failed": "red", "dropped": "red"}
@@ -172,16 +170,13 @@ async def _from_archive(
     settings: Settings, broker: Broker, notification: str, receiver: str, by: str
 ) -> dict[str, Send]:
     alert_id, _, revision = notification.rpartition(".")
-    archive = open_existing_archive(settings)
-    try:
+    async with closing_archive(open_existing_archive(settings)) as archive:
         stored = await archive.notifications(alert_id=alert_id, limit=10_000)
         chosen = [one for one in stored if str(one.alert_revision) == revision and one.channel.startswith(receiver)]
         if not chosen:
             raise MoodwireError(f"there is no notification {notification!r}; see `moodwire deliver list`")
         partitions = broker.topic(settings.topics.alerts).partitions
         return archived_sends(settings.topics, partitions, chosen, await archive.alert_history(alert_id), by)
-    finally:
-        await archive.close()
 
 
 def _followed(settings: Settings, broker: Broker, sends: dict[str, Send], wait_seconds: float) -> Sequence[Planned]:

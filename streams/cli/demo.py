@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from alerts import AlertEvent
-from streams.archive import open_archive
+from streams.archive import closing_archive, open_archive
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.cli.replay import leave_unfinished, run_replay, show_report
@@ -48,12 +48,9 @@ def demo(json: JsonOption = False) -> None:
 
 async def _present(settings: Settings) -> list[AlertEvent]:
     """Every alert as it stands, the earliest first."""
-    archive = open_archive(settings.archive, settings.elastic)
-    try:
+    async with closing_archive(open_archive(settings.archive, settings.elastic)) as archive:
         events = [AlertEvent.from_json(alert.body) for alert in await archive.alerts(limit=1_000)]
-        return sorted(events, key=lambda event: event.onset_ms)
-    finally:
-        await archive.close()
+    return sorted(events, key=lambda event: event.onset_ms)
 
 
 def _table(events: list[AlertEvent]) -> Table:

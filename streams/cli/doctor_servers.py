@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from alerts.delivery.webhook import WebhookChannel, masked_url
-from streams.archive import open_archive, open_elastic
+from streams.archive import closing_archive, open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.cli.doctor_checks import ANSWER_SECONDS, WARNING, Check
 from streams.errors import SettingsError, TransportError
@@ -45,19 +45,13 @@ async def _asked_archive(settings: Settings) -> str:
     options = replace(settings.elastic, request_seconds=ANSWER_SECONDS, attempts=1)
     server = ""
     if is_elastic(settings.archive):
-        elastic = open_elastic(settings.archive, options)
-        try:
+        async with closing_archive(open_elastic(settings.archive, options)) as elastic:
             if problem := await elastic.refusal():
                 raise SettingsError(problem)
             set_up = "set up" if await elastic.is_set_up() else "templates are missing or old, the first run makes them"
             server = f"{await elastic.server()}, indices {options.prefix}*, {set_up}, "
-        finally:
-            await elastic.close()
-    archive = open_archive(settings.archive, options)
-    try:
+    async with closing_archive(open_archive(settings.archive, options)) as archive:
         found = await archive.stats()
-    finally:
-        await archive.close()
     return f"{server}{found.items} items, {found.revisions} revisions, {found.duplicates} duplicates"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from models import OnnxClassifier
 from models.artifact import Artifact
 from streams.app import alert_config
-from streams.archive import open_archive
+from streams.archive import closing_archive, open_archive
 from streams.classifiers import registry_of, shipped_models
 from streams.lifecycle.baselines import Rescoring
 from streams.lifecycle.decisions import control_in, control_of, open_control
@@ -116,8 +116,7 @@ def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> Non
 async def _prepare(
     settings: Settings, broker: Broker, rescoring: Rescoring, change: int, days: float, progress: Progress
 ) -> PreparedBaselines | None:
-    archive = open_archive(settings.archive, settings.elastic)
-    try:
+    async with closing_archive(open_archive(settings.archive, settings.elastic)) as archive:
         return await prepare_baselines(
             broker,
             settings.topics,
@@ -129,5 +128,3 @@ async def _prepare(
             span_ms=int(days * DAY_MS),
             on_progress=progress.items,
         )
-    finally:
-        await archive.close()

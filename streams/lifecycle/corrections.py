@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from streams.archive import closing_archive
 from streams.existing import open_existing, open_existing_archive, records_of
 from streams.lifecycle.decisions import open_control
 from streams.lifecycle.feedback import Feedback, Review, feedback_send, read_feedback, review
@@ -40,14 +41,11 @@ def correct(settings: Settings, corrections: Sequence[Feedback]) -> TakenCorrect
 
 async def _known(settings: Settings, ids: Iterable[str]) -> dict[str, Scored]:
     """Returns the items that the archive holds, by id."""
-    archive = open_existing_archive(settings)
-    try:
+    async with closing_archive(open_existing_archive(settings)) as archive:
         asked, found = sorted(ids), dict[str, Scored]()
         for start in range(0, len(asked), _PAGE):
             found |= {one.news.id: one for one in await archive.items_by_id(asked[start : start + _PAGE])}
-        return found
-    finally:
-        await archive.close()
+    return found
 
 
 def _with_version(correction: Feedback, item: Scored) -> Feedback:

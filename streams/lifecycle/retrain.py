@@ -17,7 +17,7 @@ from typing import Literal
 from models.artifact import Artifact
 from models.registry import Entry, Registry
 from models.training_call import OptionValue, TrainingRequest
-from streams.archive import open_archive
+from streams.archive import closing_archive, open_archive
 from streams.classifiers import registry_of
 from streams.lifecycle.behaviour import behaviour_name
 from streams.lifecycle.candidate import next_version, shipped_descriptions, train_candidate
@@ -128,8 +128,5 @@ def _question(request: RetrainRequest, entry: Entry, built: TrainingSet) -> Gate
 async def _build(settings: Settings, found: Review, current: Artifact, out: Path, weight: float) -> TrainingSet:
     heads = {name: head.labels for name, head in current.heads.items() if head.kind != "names"}
     entity_head = next(iter(current.of_kind("entity")), "")
-    archive = open_archive(settings.archive, settings.elastic)
-    try:
+    async with closing_archive(open_archive(settings.archive, settings.elastic)) as archive:
         return await build_training_set(found, archive, heads, out, entity_head=entity_head, weight=weight)
-    finally:
-        await archive.close()

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from models import OnnxClassifier
+from streams.archive import closing_archive
 from streams.archive.protocol import Query
 from streams.classifiers import registry_of
 from streams.existing import open_existing_archive
@@ -75,8 +76,5 @@ def report_shadow(settings: Settings, request: ShadowReportRequest, progress: Pr
 
 
 async def _newest(settings: Settings, language: str, last: int) -> list[Scored]:
-    archive = open_existing_archive(settings)
-    try:
+    async with closing_archive(open_existing_archive(settings)) as archive:
         return [hit.item for hit in await archive.search(Query(language=language, limit=last))]
-    finally:
-        await archive.close()

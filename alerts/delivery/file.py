@@ -15,7 +15,7 @@ from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLate
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
-__all__ = ["FileChannel"]
+__all__ = ["FileChannel", "FileLine"]
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class _Line(msgspec.Struct, frozen=True):
     notification: str
 
 
-class _Written(msgspec.Struct, frozen=True, omit_defaults=True):
+class FileLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of the file: an alert, or a notice about moodwire itself."""
 
     notification: str
@@ -75,7 +75,7 @@ class FileChannel:
             return
         event = notification.event
         alert, notice = (None, event) if isinstance(event, Notice) else (event, None)
-        line = msgspec.json.encode(_Written(notification.id, now_ms, alert, notice)) + b"\n"
+        line = msgspec.json.encode(FileLine(notification.id, now_ms, alert, notice)) + b"\n"
         try:
             with self._path.open("ab", buffering=0) as file:
                 _append_whole(file, line)

@@ -32,13 +32,30 @@ from alerts.delivery.channel import Delivered, Delivery, GiveUp, Notification, R
 from alerts.delivery.notice import Notice
 from alerts.delivery.retry_after import retry_after_seconds
 from alerts.errors import DeliveryError
+from alerts.records import AlertEvent
 
-__all__ = ["WebhookChannel", "decode_secret", "masked_url", "sign"]
+__all__ = ["AlertPost", "NoticePost", "WebhookChannel", "decode_secret", "masked_url", "sign"]
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
 _RECEIVER_IS_DOWN: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 425, 429})
 """Client errors that every notification would get: a wrong address or secret, too much at once."""
+
+
+class AlertPost(msgspec.Struct, frozen=True):
+    """The body of a post about an alert; `type` is ``alert.`` and the event's change."""
+
+    type: str
+    timestamp: str
+    data: AlertEvent
+
+
+class NoticePost(msgspec.Struct, frozen=True):
+    """The body of a post about moodwire itself; `type` is ``moodwire.opened`` or ``moodwire.resolved``."""
+
+    type: str
+    timestamp: str
+    data: Notice
 
 
 class WebhookChannel:
@@ -150,12 +167,11 @@ def _checked_url(url: str) -> str:
 
 
 def _body(notification: Notification, now_ms: int) -> bytes:
-    timestamp = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    at = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     event = notification.event
-    kind = "moodwire" if isinstance(event, Notice) else "alert"
-    return msgspec.json.encode(
-        {"type": f"{kind}.{event.change}", "timestamp": timestamp.replace("+00:00", "Z"), "data": event}
-    )
+    if isinstance(event, Notice):
+        return msgspec.json.encode(NoticePost(f"moodwire.{event.change}", at, event))
+    return msgspec.json.encode(AlertPost(f"alert.{event.change}", at, event))
 
 
 def _answer(response: httpx.Response, notification: Notification, now_ms: int) -> Delivery:

@@ -1,4 +1,4 @@
-"""`moodwire schema`: what the records of topics look like, for those who read and write them with other programs."""
+"""`moodwire schema`: the records of topics and what channels send, for those who read or write them elsewhere."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Annotated
 import typer
 
 from streams.cli.output import console
-from streams.schemas.contents import CONTENTS
+from streams.schemas.contents import CONTENTS, DELIVERED
 from streams.schemas.files import document_of, schema_files
 from streams.settings import load_settings
 
-_NAMES = ", ".join(content.topic for content in CONTENTS)
+_TOPICS = ", ".join(content.topic for content in CONTENTS)
+_NAMES = ", ".join(content.topic for content in (*CONTENTS, *DELIVERED))
 
 
 def schema(
-    topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help=f"One of {_NAMES}.")] = "",
+    topic: Annotated[str, typer.Argument(metavar="[NAME]", help=f"One of {_NAMES}.")] = "",
     asyncapi: Annotated[bool, typer.Option("--asyncapi", help="AsyncAPI 3.0: names, keys and headers too.")] = False,
     into: Annotated[Path | None, typer.Option("--into", help="Write all of it as files into this folder.")] = None,
 ) -> None:
@@ -29,13 +30,17 @@ def schema(
     if not topic and not asyncapi:
         for content in CONTENTS:
             whose = "internal" if content.internal else "public"
-            console.print(f"[bold]{content.topic:<9}[/] {whose:<9} {content.title}", highlight=False)
-        console.print("\n`moodwire schema TOPIC` prints the JSON Schema of its records, `--asyncapi` all topics.")
+            console.print(f"[bold]{content.topic:<11}[/] {whose:<9} {content.title}", highlight=False)
+        for content in DELIVERED:
+            console.print(f"[bold]{content.topic:<11}[/] {'public':<9} {content.title}", highlight=False)
+        console.print("\n`moodwire schema NAME` prints the JSON Schema of its records, `--asyncapi` all topics.")
         return
-    sys.stdout.write(document_of(_known(topic), load_settings(), asyncapi=asyncapi))
+    sys.stdout.write(document_of(_known(topic, asyncapi), load_settings(), asyncapi=asyncapi))
 
 
-def _known(topic: str) -> str:
-    if topic and topic not in {content.topic for content in CONTENTS}:
-        raise typer.BadParameter(f"there is no topic {topic!r}: take one of {_NAMES}", param_hint="TOPIC")
-    return topic
+def _known(name: str, asyncapi: bool) -> str:
+    known = {content.topic for content in (CONTENTS if asyncapi else (*CONTENTS, *DELIVERED))}
+    if name and name not in known:
+        fix = f"--asyncapi describes topics: take one of {_TOPICS}" if asyncapi else f"take one of {_NAMES}"
+        raise typer.BadParameter(f"there is no {name!r}: {fix}", param_hint="NAME")
+    return name

@@ -1,4 +1,4 @@
-"""What topics hold, described for those who read and write them without moodwire's code.
+"""What topics hold and channels send, described for those who read and write them without moodwire's code.
 
     structs (types, bounds) ─┐
                              ├─► describing ─┬─► json_schema   a JSON Schema (2020-12) a topic

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alerts import AlertEvent
+from alerts.delivery.file import FileLine
+from alerts.delivery.webhook import AlertPost, NoticePost
 from streams.feeds.rejects import RejectRecord
 from streams.lifecycle.feedback import Feedback
 from streams.namespaces import Declaration
@@ -14,14 +16,15 @@ from streams.serving.control import Promotion, Shadow
 from streams.stages.deliver_desk import Resend
 from streams.topics import CHANGE_HEADER, CUT_HEADER, END_HEADER, RESEND_HEADER
 
-__all__ = ["CONTENTS", "Content"]
+__all__ = ["CONTENTS", "DELIVERED", "Content"]
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """What a topic holds: `records` are the structs of its values, one of them each; `key` is what its keys are.
 
-    `internal` topics are moodwire's own affair: their records are compact, and may change with any version.
+    `internal` topics are moodwire's own affair: their records are compact, and may change with any version. Of what a
+    channel sends, `topic` is the channel's name in `moodwire schema`, and there are no keys.
     """
 
     topic: str
@@ -99,6 +102,32 @@ CONTENTS = (
         others_write=True,
     ),
 )
+
+DELIVERED = (
+    Content(
+        "webhook",
+        "What the webhook posts",
+        "One post for each event of an alert but `ongoing` ones, as Standard Webhooks asks, and for the start and the "
+        "end of a trouble of moodwire itself. A post may come again under its `webhook-id`.",
+        (AlertPost, NoticePost),
+        "",
+        {
+            "webhook-id": "Names the notification, the same in every attempt.",
+            "webhook-timestamp": "When the attempt was made, in seconds since 1970, in ASCII.",
+            "webhook-signature": "`v1,` and base64 of the HMAC-SHA256 of id, timestamp and body, joined by dots; "
+            "absent without a secret.",
+        },
+    ),
+    Content(
+        "alerts-file",
+        "Lines of the alerts file",
+        "One JSON object a line: an event of an alert but `ongoing` ones, or the start or the end of a trouble of "
+        "moodwire itself.",
+        (FileLine,),
+        "",
+    ),
+)
+"""What leaves through channels; the terminal has no format."""
 
 EMBEDDED: tuple[type, ...] = (Resend,)
 """Structs that are the value of a header."""

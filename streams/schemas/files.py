@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from streams.schemas.asyncapi import asyncapi_document
-from streams.schemas.contents import CONTENTS
+from streams.schemas.contents import CONTENTS, DELIVERED
 from streams.schemas.json_schema import topic_schema
 from streams.topics import TopicSettings
 
@@ -15,14 +15,18 @@ __all__ = ["document_of", "schema_files"]
 
 def schema_files(settings: TopicSettings) -> dict[str, str]:
     """All documents by the name of their file."""
-    files = {f"{content.topic}.schema.json": document_of(content.topic, settings) for content in CONTENTS}
+    files = {f"{one.topic}.schema.json": document_of(one.topic, settings) for one in (*CONTENTS, *DELIVERED)}
     return files | {"asyncapi.json": document_of("", settings, asyncapi=True)}
 
 
 def document_of(topic: str, settings: TopicSettings, *, asyncapi: bool = False) -> str:
-    """A topic's JSON Schema; or as AsyncAPI the topic, and all topics where none is named."""
-    contents = [content for content in CONTENTS if topic in ("", content.topic)]
-    return _text(asyncapi_document(contents, settings) if asyncapi else topic_schema(contents[0]))
+    """The JSON Schema of a topic, or of what a channel sends; as AsyncAPI the topic, and all topics for an empty name.
+
+    Raises `StopIteration` for a name that neither has.
+    """
+    if asyncapi:
+        return _text(asyncapi_document([one for one in CONTENTS if topic in ("", one.topic)], settings))
+    return _text(topic_schema(next(one for one in (*CONTENTS, *DELIVERED) if one.topic == topic)))
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -1,10 +1,13 @@
-"""Records of a real run of the sample feed fit their schemas, and hold no field that is not described."""
+"""Records, posts and lines of a real run of the sample feed fit their schemas; no field in them lacks a description."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,13 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from alerts.delivery import Delivered, FileChannel, Notice, Notification, WebhookChannel
 from models import NullClassifier
 from streams.engine.runs import Record
-from streams.jobs.replay import replay_file
+from streams.jobs.replay import ReplayReport, replay_file
 from streams.lifecycle.feedback import Feedback, feedback_send
 from streams.sample import START, ground_truth, write_sample
-from streams.schemas.contents import CONTENTS
+from streams.schemas.contents import CONTENTS, DELIVERED
 from streams.schemas.describing import LARGEST
 from streams.schemas.json_schema import topic_schema
 from streams.serving.control import Earlier, Promotion, Shadow, promotion_send, shadow_send
@@ -26,7 +30,9 @@ from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 from tests.stages.test_score_stage import CLASSIFIER
 
-CONTENT = {content.topic: content for content in CONTENTS}
+CONTENT = {content.topic: content for content in (*CONTENTS, *DELIVERED)}
+TOPICS = [content.topic for content in CONTENTS]
+START_MS = int(START.timestamp() * 1000)
 IN_CRISIS = tuple(crisis.name.partition(" ")[0] for crisis in ground_truth(START))
 
 
@@ -47,12 +53,63 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[R
     settings = Settings(data_dir=folder, namespace="sample", watchlists=watchlists)
     write_sample(folder / "sample.ndjson")
     alarmed = Alarmed(CLASSIFIER.labels)
-    report = asyncio.run(replay_file(settings, folder / "sample.ndjson", channels=(), classifiers={"en": alarmed}))
+    with Hook() as hook:
+        thread = threading.Thread(target=hook.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        report = asyncio.run(_replayed(settings, folder, alarmed, hook))
+        hook.shutdown()
+        thread.join()
     assert report.alerts > 0
     assert report.rejected > 0
+    lines = (folder / "alerts.ndjson").read_bytes().splitlines()
+    sent = {"webhook": hook.posts, "alerts-file": [Record(0, None, line, 0) for line in lines]}
     with open_broker(settings.broker) as broker:
         _decide(broker, settings)
-        return {topic: list(broker.scan(settings.topics.name(topic))) for topic in CONTENT}
+        return sent | {topic: list(broker.scan(settings.topics.name(topic))) for topic in TOPICS}
+
+
+class Hook(ThreadingHTTPServer):
+    """A webhook's receiver that keeps bodies and those headers that Standard Webhooks names."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.posts: list[Record] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = [(name.lower(), value.encode()) for name, value in self.headers.items()]
+        own = tuple(header for header in headers if header[0].startswith("webhook-"))
+        self.server.posts.append(Record(len(self.server.posts), None, body, 0, own))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+        """Says nothing."""
+
+
+async def _replayed(settings: Settings, folder: Path, alarmed: Alarmed, hook: Hook) -> ReplayReport:
+    """The sample feed with both channels, which also report a trouble and its end."""
+
+    def channels() -> tuple[FileChannel, WebhookChannel]:
+        url = f"http://127.0.0.1:{hook.server_address[1]}/"
+        return FileChannel(folder / "alerts.ndjson"), WebhookChannel(
+            url, f"whsec_{base64.b64encode(bytes(32)).decode()}"
+        )
+
+    report = await replay_file(settings, folder / "sample.ndjson", channels=channels(), classifiers={"en": alarmed})
+    for channel in channels():
+        for revision, change in enumerate(("opened", "resolved"), 1):
+            notice = Notice(
+                id="t1", revision=revision, change=change, reason="archive", subject="", detail="away", instance="one",
+                since_ms=START_MS, updated_ms=START_MS,
+            )  # fmt: skip
+            assert await channel.notify(Notification(notice), START_MS) == Delivered()
+        await channel.aclose()
+    return report
 
 
 def _decide(broker: Broker, settings: Settings) -> None:
@@ -102,7 +159,7 @@ def _sampled(records: Sequence[Record], most: int = 400) -> Iterator[Record]:
     yield from records[:: max(1, len(records) // most)]
 
 
-@pytest.mark.parametrize("topic", [content.topic for content in CONTENTS if not content.internal])
+@pytest.mark.parametrize("topic", [topic for topic, content in CONTENT.items() if not content.internal])
 def test_no_integer_in_them_exceeds_what_json_readers_keep(topic: str, records: Mapping[str, Sequence[Record]]) -> None:
     for record in records[topic]:
         for number in _integers(json.loads(record.value or b"0")):
@@ -119,7 +176,7 @@ def _integers(value: Any) -> Iterator[int]:
         yield value
 
 
-@pytest.mark.parametrize("topic", [content.topic for content in CONTENTS if not content.internal])
+@pytest.mark.parametrize("topic", [topic for topic, content in CONTENT.items() if not content.internal])
 def test_a_field_that_nobody_described_would_be_found(topic: str, records: Mapping[str, Sequence[Record]]) -> None:
     value = next(json.loads(record.value) for record in records[topic] if record.value)
     assert strict(topic).is_valid(value)
@@ -129,3 +186,12 @@ def test_a_field_that_nobody_described_would_be_found(topic: str, records: Mappi
 def test_headers_are_those_that_are_described(records: Mapping[str, Sequence[Record]]) -> None:
     for topic, content in CONTENT.items():
         assert {name for record in records[topic] for name, _ in record.headers} <= set(content.headers), topic
+
+
+def test_channels_sent_alerts_and_what_moodwire_reports_of_itself(records: Mapping[str, Sequence[Record]]) -> None:
+    posts = {json.loads(record.value or b"")["type"] for record in records["webhook"]}
+    assert {"alert.opened", "alert.resolved", "moodwire.opened", "moodwire.resolved"} <= posts
+    lines = [json.loads(record.value or b"") for record in records["alerts-file"]]
+    assert {kind for line in lines for kind in ("alert", "notice") if kind in line} == {"alert", "notice"}
+    assert len(posts) < len(lines) == len(records["webhook"])
+    assert all(len(record.headers) == 3 for record in records["webhook"])

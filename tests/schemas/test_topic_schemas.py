@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from streams.cli import app
 from streams.schemas.asyncapi import asyncapi_document
-from streams.schemas.contents import CONTENTS, EMBEDDED, Content
+from streams.schemas.contents import CONTENTS, DELIVERED, EMBEDDED, Content
 from streams.schemas.describing import LARGEST, described, stale, structs_of, undescribed
 from streams.schemas.files import schema_files
 from streams.schemas.json_schema import topic_schema
@@ -21,8 +21,9 @@ from streams.settings import Settings
 from streams.topics import NAMED, topic_specs
 from tests.conftest import ROOT
 
-STRUCTS = [kind for content in CONTENTS for kind in content.records] + list(EMBEDDED)
-PUBLIC = [content for content in CONTENTS if not content.internal]
+ALL = (*CONTENTS, *DELIVERED)
+STRUCTS = [kind for content in ALL for kind in content.records] + list(EMBEDDED)
+PUBLIC = [content for content in ALL if not content.internal]
 DEFAULTS = Settings.model_construct()
 FOLDER = ROOT / "deploy" / "schemas"
 
@@ -51,7 +52,7 @@ def test_every_topic_of_a_namespace_is_described() -> None:
     assert set(NAMED) <= {content.topic for content in PUBLIC}
 
 
-@pytest.mark.parametrize("content", CONTENTS, ids=ids)
+@pytest.mark.parametrize("content", ALL, ids=ids)
 def test_it_is_a_schema_whose_references_exist(content: Content) -> None:
     schema = topic_schema(content)
     Draft202012Validator.check_schema(schema)
@@ -132,6 +133,7 @@ def test_the_committed_files_are_what_the_code_makes() -> None:
         (["scored"], '"$id": "urn:moodwire:topic:scored:'),
         (["--asyncapi"], '"asyncapi": "3.0.0"'),
         (["alerts", "--asyncapi"], '"address": "moodwire.live.alerts"'),
+        (["webhook"], '"$id": "urn:moodwire:delivery:webhook:'),
         ([], "feedback"),
     ],
     ids=" ".join,
@@ -142,10 +144,17 @@ def test_the_command_prints_it(words: list[str], wanted: str) -> None:
     assert wanted in shown.output
 
 
-def test_an_unknown_topic_is_a_wrong_call() -> None:
-    shown = CliRunner().invoke(app, ["schema", "scord"])
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["scord"], "take one of news, scored"),
+        (["webhook", "--asyncapi"], "--asyncapi describes topics: take one of news"),
+    ],
+)
+def test_an_unknown_name_is_a_wrong_call(words: list[str], fix: str) -> None:
+    shown = CliRunner().invoke(app, ["schema", *words])
     assert shown.exit_code == 2
-    assert "take one of news, scored" in " ".join(shown.output.replace("│", " ").split())
+    assert fix in " ".join(shown.output.replace("│", " ").split())
 
 
 def fields_of(kind: type) -> set[str]:

@@ -13,18 +13,18 @@ A field that a map does not name keeps its default places.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-from streams.errors import SettingsError
+from streams.userfiles import Mistake, UserFile, read_file, shaped
 
 __all__ = ["DEFAULT_PLACES", "FieldMap", "Rule", "load_fieldmap", "parse_fieldmap"]
 
@@ -37,11 +37,6 @@ DEFAULT_PLACES: Mapping[str, tuple[str, ...]] = {
     "published": ("published", "published_at", "pubDate", "date", "timestamp"),
     "language": ("language", "lang"),
     "entities": ("entities", "entity", "tickers"),
-}
-_EVERY_RULE = ("field", "value", "default")
-_RULE_KEYS: Mapping[str, tuple[str, ...]] = {
-    "published": (*_EVERY_RULE, "format", "timezone"),
-    "entities": (*_EVERY_RULE, "separator"),
 }
 _NAMED_FORMATS = ("auto", "iso", "unix_s", "unix_ms")
 
@@ -90,98 +85,107 @@ class FieldMap:
 _DEFAULT = FieldMap()
 
 
+_Text = Annotated[str, Meta(min_length=1)]
+_Texts = _Text | Annotated[tuple[_Text, ...], Meta(min_length=1)]
+
+
+class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a field is found, as it is written."""
+
+    field: _Texts | UnsetType = UNSET
+    value: Any = UNSET
+    default: Any = UNSET
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say."""
+        if self.field is UNSET and self.value is UNSET and self.default is UNSET:
+            yield (), "it finds nothing; give 'field', 'value' or 'default'"
+        if self.field is not UNSET and self.value is not UNSET:
+            yield (), "'field' and 'value' exclude each other; use 'default' for a fall-back"
+
+    def rule(self) -> Rule:
+        return Rule(_listed(self.field), _or_none(self.value), _or_none(self.default))
+
+
+class _PublishedKeys(_Keys, frozen=True, forbid_unknown_fields=True):
+    format: _Texts = "auto"
+    timezone: str = "UTC"
+
+    def mistakes(self) -> Iterator[Mistake]:
+        yield from super().mistakes()
+        for name in _listed(self.format):
+            if name not in _NAMED_FORMATS and "%" not in name:
+                known = ", ".join(_NAMED_FORMATS)
+                yield ("format",), f"{_shown(name)} is none of {known}; take one, or a pattern such as '%d/%m/%Y %H:%M'"
+        if _zone(self.timezone) is None:
+            yield ("timezone",), f"unknown timezone {_shown(self.timezone)}; use a name such as Europe/London"
+
+    def rule(self) -> Rule:
+        return replace(super().rule(), formats=_listed(self.format), zone=_zone(self.timezone) or UTC)
+
+
+class _EntitiesKeys(_Keys, frozen=True, forbid_unknown_fields=True):
+    separator: _Text | None = None
+
+    def rule(self) -> Rule:
+        return replace(super().rule(), separator=self.separator)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: _Texts | _Keys | UnsetType = UNSET
+    title: _Texts | _Keys | UnsetType = UNSET
+    text: _Texts | _Keys | UnsetType = UNSET
+    source: _Texts | _Keys | UnsetType = UNSET
+    url: _Texts | _Keys | UnsetType = UNSET
+    published: _Texts | _PublishedKeys | UnsetType = UNSET
+    language: _Texts | _Keys | UnsetType = UNSET
+    entities: _Texts | _EntitiesKeys | UnsetType = UNSET
+    extra: Literal["keep", "drop"] | tuple[str, ...] = "keep"
+
+
 def load_fieldmap(path: str | Path) -> FieldMap:
-    """Reads a field map from a YAML file; raises `SettingsError` naming the file, the key and the fix."""
-    try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"field map {path}: {error.strerror or error}; give the path of a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise SettingsError(f"field map {path} is not valid YAML: {' '.join(str(error).split())}") from None
-    return parse_fieldmap(document, str(path))
+    """Returns the map of a YAML file. Raises `SettingsError` naming the file and each mistake: line, key and fix."""
+    return _field_map(read_file(path))
 
 
 def parse_fieldmap(document: Any, origin: str) -> FieldMap:
-    """Checks a field map as read from YAML; `origin` names it in errors."""
-    if not isinstance(document, dict):
-        raise SettingsError(f"field map {origin}: expected keys such as 'title: headline', got {_shown(document)}")
+    """Returns the map that values as read from YAML hold; `origin` names them in errors."""
+    return _field_map(UserFile.of(document, origin))
+
+
+def _field_map(file: UserFile) -> FieldMap:
+    written = shaped(file, _File)
+    file.refuse()
     rules = dict(_default_rules())
-    for key, value in document.items():
-        _check_key(key, (*DEFAULT_PLACES, "extra"), origin)
-        if key != "extra":
-            rules[key] = _rule(key, value, origin)
-    return FieldMap(rules, _extra(document.get("extra", "keep"), origin))
+    for name in DEFAULT_PLACES:
+        value = getattr(written, name)
+        if value is not UNSET:
+            rules[name] = value.rule() if isinstance(value, _Keys) else Rule(_listed(value))
+    return FieldMap(rules, _extra(written.extra if written is not None else "keep"))
 
 
-def _check_key(key: Any, allowed: tuple[str, ...], origin: str) -> None:
-    if key in allowed:
-        return
-    near = difflib.get_close_matches(str(key), allowed, n=1)
-    fix = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(allowed)}"
-    raise SettingsError(f"field map {origin}: unknown key {_shown(key)}; {fix}")
+def _listed(value: Any) -> tuple[str, ...]:
+    """One text or several, as a tuple."""
+    if value is UNSET:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _rule(key: str, value: Any, origin: str) -> Rule:
-    where = f"{origin}, key '{key}'"
-    if not isinstance(value, dict):
-        return Rule(_paths(value, where))
-    for option in value:
-        _check_key(option, _RULE_KEYS.get(key, _EVERY_RULE), where)
-    if "field" not in value and "value" not in value and "default" not in value:
-        raise SettingsError(f"field map {where}: give 'field', 'value' or 'default'")
-    if "field" in value and "value" in value:
-        raise SettingsError(f"field map {where}: 'field' and 'value' exclude each other; use 'default' for a fall-back")
-    return Rule(
-        paths=_paths(value["field"], where) if "field" in value else (),
-        value=value.get("value"),
-        default=value.get("default"),
-        formats=_formats(value.get("format", "auto"), where),
-        zone=_zone(value.get("timezone", "UTC"), where),
-        separator=_separator(value.get("separator"), where),
-    )
+def _or_none(value: Any) -> Any:
+    return None if value is UNSET else value
 
 
-def _paths(value: Any, where: str) -> tuple[str, ...]:
-    paths = value if isinstance(value, list) else [value]
-    if not paths or not all(isinstance(path, str) and path for path in paths):
-        raise SettingsError(f"field map {where}: expected a field name or a list of them, got {_shown(value)}")
-    return tuple(paths)
-
-
-def _formats(value: Any, where: str) -> tuple[str, ...]:
-    formats = value if isinstance(value, list) else [value]
-    for name in formats:
-        if name not in _NAMED_FORMATS and not (isinstance(name, str) and "%" in name):
-            raise SettingsError(
-                f"field map {where}: format {_shown(name)} is none of {', '.join(_NAMED_FORMATS)} and no pattern"
-                " such as '%d/%m/%Y %H:%M'"
-            )
-    return tuple(formats)
-
-
-def _zone(name: Any, where: str) -> tzinfo:
+def _zone(name: str) -> tzinfo | None:
     try:
         return ZoneInfo(name)
-    except (ValueError, KeyError, TypeError, OSError):
-        raise SettingsError(
-            f"field map {where}: unknown timezone {_shown(name)}; use a name such as Europe/London"
-        ) from None
+    except (ValueError, KeyError, OSError):
+        return None
 
 
-def _separator(value: Any, where: str) -> str | None:
-    if value is None or (isinstance(value, str) and value):
-        return value
-    raise SettingsError(f"field map {where}: separator must be a text such as ';', got {_shown(value)}")
-
-
-def _extra(value: Any, origin: str) -> frozenset[str] | None:
+def _extra(value: str | tuple[str, ...]) -> frozenset[str] | None:
     if value == "keep":
         return None
-    if value == "drop":
-        return frozenset()
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return frozenset(value)
-    raise SettingsError(f"field map {origin}, key 'extra': use keep, drop or a list of names, got {_shown(value)}")
+    return frozenset() if value == "drop" else frozenset(value)
 
 
 def _shown(value: Any) -> str:

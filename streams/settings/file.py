@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,14 +20,15 @@ from pydantic.fields import FieldInfo
 from streams.errors import SettingsError
 from streams.settings.places import CONFIG_VARIABLE, SECTIONS, place_of, places_of, user_settings_dir, variable_of
 from streams.settings.wanted import is_secret
+from streams.userfiles import UserFile, WrongFile, read_file
+from streams.userfiles.document import entries, is_empty, line_of
+from streams.userfiles.names import nearest
 
 __all__ = ["FILE_NAME", "SettingsFile", "find_settings_file", "read_settings_file", "searched", "user_file"]
 
 FILE_NAME = "moodwire.yaml"
 _SYSTEM_FILE = Path("/etc/moodwire") / FILE_NAME
 _EVERYONE = stat.S_IROTH | stat.S_IWOTH
-_LIKE = 0.6
-"""Least likeness of a misspelt key to the one that is suggested, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,64 +66,46 @@ def find_settings_file(environment: Mapping[str, str]) -> Path | None:
 
 def read_settings_file(path: Path, fields: Mapping[str, FieldInfo]) -> SettingsFile:
     """Returns what the file holds of `fields`. Raises SettingsError if it cannot be read or is not YAML."""
-    root = _composed(path)
-    if root is None:
+    file = read_file(path)
+    root = file.root
+    if is_empty(root):
         return SettingsFile(path)
     if not isinstance(root, yaml.MappingNode):
-        raise SettingsError(f"{path}:1: the file must hold sections such as `broker:`, with settings below each")
-    reading = _Reading(path, fields)
-    for key, line, value in _entries(root):
-        reading.section(key, line, value)
+        file.add(root, (), f"take keys such as {', '.join([*SECTIONS][:3])}, with settings below each")
+        raise WrongFile(file.problems)
+    reading = _Reading(path, fields, file)
+    for key, node, value in entries(root):
+        reading.section(key, line_of(node), value)
     reading.refuse_open_secrets()
-    return SettingsFile(path, reading.values, reading.lines, tuple(reading.problems))
-
-
-def _composed(path: Path) -> yaml.Node | None:
-    try:
-        with path.open(encoding="utf-8") as text:
-            return yaml.compose(text, Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the settings file {path} cannot be read: {error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise SettingsError(f"{path}{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not YAML: {error}") from error
-
-
-def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
-    for key, value in node.value:
-        yield str(getattr(key, "value", key)), key.start_mark.line + 1, value
+    return SettingsFile(path, reading.values, reading.lines, file.problems)
 
 
 class _Reading:
     """One pass over the file, which collects values, lines and problems."""
 
-    def __init__(self, path: Path, fields: Mapping[str, FieldInfo]) -> None:
+    def __init__(self, path: Path, fields: Mapping[str, FieldInfo], file: UserFile) -> None:
         self._path = path
+        self._file = file
         self._fields = fields
         self._places = places_of(fields)
         self._constructor = yaml.constructor.SafeConstructor()
         self.values: dict[str, Any] = {}
         self.lines: dict[str, int] = {}
-        self.problems: list[str] = []
 
     def section(self, name: str, line: int, node: yaml.Node) -> None:
         if name not in SECTIONS:
             self._problem(line, f"unknown section `{name}`{self._suggested(name)}")
         elif isinstance(node, yaml.MappingNode):
-            for key, place, value in _entries(node):
-                self._setting(name, key, place, value)
-        elif not _is_empty(node):
+            for key, place, value in entries(node):
+                self._setting(name, key, line_of(place), value)
+        elif not is_empty(node):
             self._problem(line, f"`{name}` is a section: write its settings on lines of their own below it, indented")
 
     def _setting(self, section: str, key: str, line: int, node: yaml.Node) -> None:
         name = self._places.get(f"{section}.{key}")
         if name is None:
             self._problem(line, f"unknown setting `{section}.{key}`{self._suggested(f'{section}.{key}')}")
-        elif name in self.lines:
-            self._problem(line, f"`{section}.{key}` is already set on line {self.lines[name]}: keep one of them")
-        elif not _is_empty(node):
+        elif name not in self.lines and not is_empty(node):  # the file names what is written twice
             self.lines[name] = line
             self._take(name, line, node)
 
@@ -138,7 +120,7 @@ class _Reading:
             self._problem(line, f"`{place_of(info)}` cannot be read: {error}")
 
     def _problem(self, line: int, text: str) -> None:
-        self.problems.append(f"{self._path}:{line}: {text}")
+        self._file.add_at(line, (), text)
 
     def _suggested(self, written: str) -> str:
         """What may have been meant: a place that is spelt alike, or the place of that name or variable."""
@@ -149,8 +131,8 @@ class _Reading:
                 return f": write `{place}`"
         known = [*self._places] if key else [*SECTIONS]
         elsewhere = [place for place in self._places if key and place.partition(".")[2] == key]
-        close = elsewhere or get_close_matches(written, known, 1, _LIKE)
-        return f": did you mean `{close[0]}`?" if close else "; `moodwire config init` writes a file with all settings"
+        close = elsewhere[0] if elsewhere else nearest(written, known)
+        return f": did you mean `{close}`?" if close else "; `moodwire config init` writes a file with all settings"
 
     def refuse_open_secrets(self) -> None:
         """A secret in a file that everyone may read is refused; a group may read it, as services need."""
@@ -168,11 +150,6 @@ class _Reading:
 
     def _secret(self, name: str, value: Any) -> bool:
         return is_secret(self._fields[name]) or (name == "archive_url" and "@" in str(value))
-
-
-def _is_empty(node: yaml.Node) -> bool:
-    """Whether nothing is written: `key:`, `key: null` and `key: ""` set nothing, as an empty variable does."""
-    return isinstance(node, yaml.ScalarNode) and (node.value == "" or node.tag == "tag:yaml.org,2002:null")
 
 
 def _types(info: FieldInfo) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from streams.settings.places import CONFIG_VARIABLE, place_of, variable_of
 from streams.settings.source import values_of_file
 from streams.settings.wanted import is_secret, wanted
 from streams.topics import NamedTopics
+from streams.userfiles import suggestion
 
 __all__ = [
     "Loaded",
@@ -208,6 +208,5 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     known = {variable_of(name) for name in Settings.model_fields}
     for name in sorted(environment):
         if name.startswith("MOODWIRE_") and name not in known | _OTHER_VARIABLES:
-            close = get_close_matches(name, known, 1)
-            suggested = f"did you mean {close[0]}?" if close else "`moodwire config show` lists those that exist"
-            yield f"unknown setting {name}: {suggested}"
+            fix = suggestion(name, known, "`moodwire config show` lists those that exist", quote="")
+            yield f"unknown setting {name}: {fix}"

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from streams.userfiles.words import bounds
+
 __all__ = ["is_secret", "wanted"]
 
 _WORDS: dict[Any, str] = {
@@ -45,17 +47,8 @@ def _choice(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    low, above = _bound(field, "ge"), _bound(field, "gt")
-    high = _bound(field, "le")
-    start = f" from {low}" if low else f" above {above}" if above else ""
-    return f"{start} to {high}" if high else start.replace(" from ", " of at least ")
+    return bounds(*(_bound(field, rule) for rule in ("ge", "gt", "le", "lt")))
 
 
-def _bound(field: FieldInfo, rule: str) -> str:
-    """The bound as people write it, and nothing if there is none."""
-    value = next((found for each in field.metadata if (found := getattr(each, rule, None)) is not None), None)
-    return "" if value is None else _number(value)
-
-
-def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else f"{value}"
+def _bound(field: FieldInfo, rule: str) -> Any:
+    return next((found for each in field.metadata if (found := getattr(each, rule, None)) is not None), None)

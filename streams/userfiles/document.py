@@ -11,7 +11,7 @@ import yaml
 
 from streams.errors import SettingsError
 
-__all__ = ["Keys", "UserFile", "WrongFile", "entries", "named", "read_file"]
+__all__ = ["Keys", "UserFile", "WrongFile", "entries", "is_empty", "line_of", "named", "read_file"]
 
 Keys = tuple[str | int, ...]
 """Where a value is in its file: names of keys, and numbers of entries from 0."""
@@ -61,7 +61,10 @@ class UserFile:
 
     def add(self, node: yaml.Node | None, keys: Keys, text: str) -> None:
         """Adds what is wrong with a node, which is at `keys`."""
-        line = node.start_mark.line + 1 if node is not None and node.start_mark else 0
+        self.add_at(line_of(node), keys, text)
+
+    def add_at(self, line: int, keys: Keys, text: str) -> None:
+        """Adds what is wrong on a line, counted from 1; 0 is none."""
         place = f"{self.path}:{line}" if line else self.path
         self.found.append((line, ": ".join(part for part in (place, named(keys), text) if part)))
 
@@ -69,6 +72,16 @@ class UserFile:
         """Raises WrongFile if a problem was found."""
         if self.found:
             raise WrongFile(self.problems)
+
+
+def line_of(node: yaml.Node | None) -> int:
+    """Returns the line that a node begins on, from 1; 0 if it has none."""
+    return node.start_mark.line + 1 if node is not None and node.start_mark else 0
+
+
+def is_empty(node: yaml.Node | None) -> bool:
+    """Whether nothing is written: no node, `key:`, `null` or `""`."""
+    return node is None or (isinstance(node, yaml.ScalarNode) and (node.value == "" or node.tag.endswith(":null")))
 
 
 def named(keys: Keys) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import yaml
 from msgspec import inspect
 
-from streams.userfiles.document import Keys, UserFile, entries
+from streams.userfiles.document import Keys, UserFile, entries, is_empty
 from streams.userfiles.names import nearest, suggestion
 from streams.userfiles.words import wanted
 
@@ -23,9 +23,7 @@ Mistake = tuple[Keys, str]
 """A place below the struct, by its keys as they are written, and what is wrong there with the fix."""
 T = TypeVar("T")
 _Fields = inspect.StructType | inspect.DataclassType
-_PLAIN = (
-    inspect.IntType, inspect.FloatType, inspect.BoolType, inspect.EnumType, inspect.LiteralType, inspect.NoneType,
-)  # fmt: skip
+_PLAIN = inspect.IntType | inspect.FloatType | inspect.BoolType | inspect.EnumType | inspect.LiteralType
 _Lists = inspect.VarTupleType | inspect.ListType | inspect.TupleType
 
 
@@ -49,7 +47,7 @@ def shaped(file: UserFile, wanted_type: type[T]) -> T | None:
     Entries of lists that cannot be used are left out, so that a reader may use the others.
     """
     kind = inspect.type_info(wanted_type)
-    if file.root is None or (isinstance(file.root, yaml.ScalarNode) and file.root.tag == "tag:yaml.org,2002:null"):
+    if file.root is None or is_empty(file.root):
         file.add(None, (), f"the file is empty; write {wanted(kind)}")
         return None
     value = _Shape(file).value(file.root, kind, ())
@@ -199,8 +197,8 @@ def _not_this(node: yaml.ScalarNode, value: Any, kind: inspect.Type) -> str:
     if value is None or value == "":
         return "it is empty"
     if any(isinstance(one, inspect.StrType) for one in _members(kind)) and not isinstance(value, str):
-        return "in quotes"
-    if not all(isinstance(one, _PLAIN) for one in _members(kind)):
+        return "in quotes" if isinstance(kind, inspect.StrType) else "a text in quotes"
+    if not any(isinstance(one, _PLAIN) for one in _members(kind)):
         return "not a text" if isinstance(value, str) else "not a number or date"
     shown = node.value if len(node.value) <= 40 else f"{node.value[:37]}…"
     near = _nearest_choice(str(value), kind)

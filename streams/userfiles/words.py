@@ -80,6 +80,4 @@ def choice(values: Iterable[object]) -> str:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return f"{value:,}" if value >= 10_000 else f"{value}"
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else f"{value}"

@@ -201,15 +201,15 @@ def test_a_field_whose_name_holds_dots_goes_first() -> None:
         ({"tittle": "x"}, ["tittle", "did you mean 'title'"]),
         ({"published": {"feild": "x"}}, ["published", "feild", "did you mean 'field'"]),
         ({"title": {"separator": ";"}}, ["title", "separator"]),
-        ({"title": 5}, ["title", "5"]),
+        ({"title": 5}, ["title", "take a text, a list of texts or keys"]),
         ({"title": []}, ["title"]),
         ({"source": {"field": "a", "value": "b"}}, ["source", "exclude"]),
         ({"source": {}}, ["source", "'field', 'value' or 'default'"]),
         ({"published": {"field": "ts", "format": "rfc"}}, ["published", "rfc", "unix_ms"]),
         ({"published": {"field": "ts", "timezone": "Mars/North"}}, ["Mars/North", "Europe/London"]),
         ({"published": {"field": "ts", "timezone": "../etc"}}, ["../etc"]),
-        ({"extra": "some"}, ["extra", "keep, drop"]),
-        (["title"], ["title: headline"]),
+        ({"extra": "some"}, ["extra", "take drop or keep or a list of texts"]),
+        (["title"], ["take keys such as id, title, text"]),
     ],
 )
 def test_errors_name_the_file_the_key_and_the_fix(document: Any, words: list[str]) -> None:
@@ -225,7 +225,7 @@ def test_a_file_that_is_absent_or_no_yaml(tmp_path: Path) -> None:
         load_fieldmap(tmp_path / "absent.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("title: [a", encoding="utf-8")
-    with pytest.raises(SettingsError, match="not valid YAML"):
+    with pytest.raises(SettingsError, match="not YAML"):
         load_fieldmap(broken)
 
 

@@ -114,7 +114,7 @@ def test_relative_paths_start_from_the_file(folder: Path, tmp_path: Path, monkey
         ("broker:\n  MOODWIRE_PROXY: x\n", "FILE:2: unknown setting `broker.MOODWIRE_PROXY`: write `network.proxy`"),
         ("archive:\n  level: INFO\n", "FILE:2: unknown setting `archive.level`: did you mean `logs.level`?"),
         ("broker: kafka://a\n", "FILE:1: `broker` is a section: write its settings on lines of their own below it"),
-        ("http:\n  port: 1\n  port: 2\n", "FILE:3: `http.port` is already set on line 2"),
+        ("http:\n  port: 1\n  port: 2\n", "FILE:3: http.port: is already on line 2; keep one of them"),
         ("broker:\n  partitions: many\n", "FILE:2: broker.partitions='many': take a whole number from 1 to 1024"),
         ("broker:\n  partitions: 2000\n", "FILE:2: broker.partitions=2000: take a whole number from 1 to 1024"),
         ("broker:\n  partitions: yes\n", "FILE:2: broker.partitions='True': take a whole number from 1 to 1024"),

@@ -1,7 +1,7 @@
 """Private parts of Faust, mode and aiokafka: each is listed with its reason and reached here, nowhere else.
 
-`PARTS` are names that are read, called or replaced; `HOOKS` are names that our subclasses override. A test compares
-both with the installed versions, so that an upgrade which renames one fails there and not in a worker.
+`PARTS` are names that are read, called or replaced; `HOOKS` are names of bases that our subclasses override or use. A
+test compares both with the installed versions, so that an upgrade which renames one fails there and not in a worker.
 """
 
 from __future__ import annotations
@@ -131,8 +131,19 @@ HOOKS: dict[str, dict[str, str]] = {
         "_producer": "aiokafka's producer, which is replaced after a refused batch",
         "_settings_extra": "acknowledged by all, idempotent",
     },
+    "aiokafka.record.default_records:_DefaultRecordBatchPy": {
+        "_buffer": "replaced by bytes that decode any header name; aiokafka's extension cannot be told to",
+        "_maybe_uncompress": "after it the bytes are the records'",
+    },
+    "aiokafka.record.memory_records:_MemoryRecordsPy": {
+        "_next_slice": "a batch's bytes, kept until it is read: its extension may fail on a name",
+    },
+    "kafka.record.default_records:DefaultRecordBatch": {
+        "_buffer": "replaced by bytes that decode any header name",
+        "_read_msg": "a record that it cannot decode is read again",
+    },
 }
-"""By class, each private name that a subclass of ours overrides, with the reason."""
+"""By class, each private name that a subclass of ours overrides or uses, with the reason."""
 
 Beat = Callable[[], Awaitable[bool]]
 """Sends a heartbeat; True when the group's coordinator answers that this worker is a member."""

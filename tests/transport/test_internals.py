@@ -65,17 +65,31 @@ def test_our_subclasses_override_and_use_only_listed_names() -> None:
     assert not shared, "give it another name, or list it"
 
 
-def test_every_hook_is_overridden() -> None:
-    for parts in HOOKS.values():
+def test_every_hook_is_used() -> None:
+    for owner, parts in HOOKS.items():
+        ours = [kind for kind in _subclasses() if owner in _owners(kind)]
         for name in parts:
-            assert any(name in vars(kind) for kind in _subclasses()), name
+            assert any(name in _private_names(kind) for kind in ours), f"{owner} {name}"
+
+
+def test_no_private_class_is_imported_that_is_not_listed() -> None:
+    listed = {owner.rpartition(":")[2] for names in (PARTS, HOOKS) for owner in names}
+    imported = [
+        name.name
+        for path in STREAMS.rglob("*.py")
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(LIBRARIES)
+        for name in node.names
+    ]
+    assert {name for name in imported if name.startswith("_")} <= listed
 
 
 def _is_hook(kind: type, name: str) -> bool:
-    return any(
-        f"{base.__module__}:{base.__name__}" in HOOKS and name in HOOKS[f"{base.__module__}:{base.__name__}"]
-        for base in kind.__mro__
-    )
+    return any(name in HOOKS.get(owner, ()) for owner in _owners(kind))
+
+
+def _owners(kind: type) -> list[str]:
+    return [f"{base.__module__}:{base.__name__}" for base in kind.__mro__]
 
 
 def _has(kind: type, name: str, *, own: bool = False) -> bool:

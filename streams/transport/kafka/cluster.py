@@ -15,6 +15,7 @@ from kafka.errors import InvalidPartitionsError, KafkaError, KafkaTimeoutError, 
 
 from streams.engine.runs import Record
 from streams.errors import Retry, TransportError
+from streams.transport.kafka.header_names import read_any_header_name
 from streams.transport.kafka.options import KafkaOptions
 
 __all__ = ["Cluster", "TopicFacts", "given_headers", "opened"]
@@ -191,6 +192,7 @@ class Cluster:
 
     def read(self, topic: str, partition: int) -> Iterator[Record]:
         """Every record that stands in the partition now, oldest first."""
+        read_any_header_name()
         place = TopicPartition(topic, partition)
         end = self.offsets([place])[place]
         with self.explained():

@@ -14,6 +14,7 @@ from streams.transport.broker import Late
 from streams.transport.kafka.client import KafkaBroker
 from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.consumer import Consumer
+from streams.transport.kafka.header_names import read_any_header_name
 from streams.transport.kafka.ordered import never_create_topics
 from streams.transport.kafka.producer import Producer
 
@@ -59,5 +60,6 @@ class Transport(driver.Transport):
 def register() -> None:
     """Makes Faust find this transport under Kafka's URL schemes."""
     never_create_topics()
+    read_any_header_name()
     for scheme in ("kafka", "aiokafka"):
         TRANSPORTS.aliases[scheme] = f"{__name__}:Transport"

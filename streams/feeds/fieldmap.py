@@ -4,7 +4,8 @@
                       └─ parse_json ── to_news ──┬─────────► News
                                                  └─────────► Reject
 
-    reasons   bad_json, not_an_object     parse
+    reasons   no_value                    the record is empty: compacted topics delete a key by one without a value
+              bad_json, not_an_object     parse
               no_title, bad_type          the title is absent, empty or no text
               no_source                   nobody to name as publisher, and no URL to take one from
               no_date                     a line of a file without a date that makes sense
@@ -67,12 +68,14 @@ def field_map_of(settings: Settings) -> FieldMap:
     return load_fieldmap(settings.field_map) if settings.field_map else FieldMap.default()
 
 
-def news_from_record(value: bytes, timestamp_ms: int, fieldmap: FieldMap, now_ms: int) -> News:
+def news_from_record(value: bytes | None, timestamp_ms: int, fieldmap: FieldMap, now_ms: int) -> News:
     """Reads one record of topic `news`: what our publisher wrote, or what anybody else did.
 
     A foreign record was seen at the record's own `timestamp_ms` (at `now_ms` when the broker gave none, -1).
     Raises `Reject`.
     """
+    if not value:
+        raise Reject("no_value", "the record has no value: it deletes its key in a compacted topic, or is empty")
     try:
         news = _own_decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -78,7 +78,7 @@ class RecordReader:
                 draft.progress_ms = max(draft.progress_ms, end_ms)
                 continue
             try:
-                news = news_from_record(record.value or b"", record.timestamp_ms, self.field_map, draft.now_ms)
+                news = news_from_record(record.value, record.timestamp_ms, self.field_map, draft.now_ms)
                 item = self.reader.read(news)
             except Reject as reject:
                 draft.rejects.append(self.reject(run, record, reject, draft.now_ms))
@@ -98,7 +98,7 @@ class RecordReader:
         """When the run's first item was seen: a replay's stands in the item alone, its record may be dated today."""
         for record in run.records:
             try:
-                news = news_from_record(record.value or b"", record.timestamp_ms, self.field_map, self.clock())
+                news = news_from_record(record.value, record.timestamp_ms, self.field_map, self.clock())
             except Reject:
                 continue
             return news.seen_ms

@@ -302,6 +302,13 @@ CASES = (
         (Firing("MoodwireRejects", "warning", "5% of the records cannot be processed"),),
     ),
     Case(
+        "a compacted topic of others deletes keys",
+        {
+            'moodwire_rejects_total{reason="no_value"}': rising(300),
+            'moodwire_rejects_total{reason="bad_json"}': rising(1),
+        },
+    ),
+    Case(
         "a few rejects of few records",
         {
             'moodwire_rejects_total{reason="bad_json"}': rising(1),

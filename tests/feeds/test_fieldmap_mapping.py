@@ -346,6 +346,13 @@ def test_tolerated_json(data: bytes, value: Any) -> None:
     assert parse_json(data) == value
 
 
+@pytest.mark.parametrize("value", [None, b""])
+def test_a_record_without_a_value_is_no_broken_json(value: bytes | None) -> None:
+    with pytest.raises(Reject) as caught:
+        news_from_record(value, 5, FieldMap.default(), 5)
+    assert caught.value.reason == "no_value"
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b'{"a": 1} x', b"[" * 100_000, b'{"a":' * 100_000, b"\x00", b"{'a': 1}"])
 def test_broken_json(data: bytes) -> None:
     with pytest.raises(Reject) as caught:

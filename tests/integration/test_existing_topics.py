@@ -124,6 +124,9 @@ async def test_topics_of_others_are_used_as_they_are(
 
     parked = read_rejects(broker, settings.topics)
     assert sorted(one.key_bytes() or b"" for one in parked) == [b"order-%d" % number for number in (0, 16, 24, 32, 8)]
+    reasons = {int(key.removeprefix(b"order-")): one.reason for one in parked if (key := one.key_bytes())}
+    assert [reasons[number] for number in (24, 32)] == ["no_value", "no_value"], "deleted keys, and an empty record"
+    assert "no_value" not in {reasons[number] for number in (0, 8, 16)}
     assert all(one.sent_headers() == (TRACE,) for one in parked)
     assert {one.kind for one in parked} == {"news"}, "what others wrote to alerts is none of ours"
     assert all(one.position is not None and one.position.offset >= 0 for one in parked)

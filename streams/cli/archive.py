@@ -162,14 +162,14 @@ def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None
 
 
 @app.command("rebuild-state")
-def rebuild_state(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
-    """Let `watch` count the whole archive again, after its state is lost: makes its topics anew, sends all mentions.
+def rebuild_state(namespace: NamespaceOption = None, profile: ProfileOption = None, json: JsonOption = False) -> None:
+    """Let `watch` count the whole archive again, after its state is lost or a signal is added: sends all mentions anew.
 
     Refused while score or watch run. Cut off, it is to be started again.
     """
     from streams.jobs.rebuild_state import rebuild_state as rebuild_watch
 
-    settings = load_settings(namespace=namespace)
+    settings = load_settings(namespace=namespace, profile=profile)
     archive = open_existing_archive(settings)  # the broker may be new: it was lost
     with closing(open_broker(settings.broker, settings.kafka)) as broker, progress_bar(quiet=json) as bar:
         task = bar.add_task("items", total=None)
@@ -181,6 +181,7 @@ def rebuild_state(namespace: NamespaceOption = None, json: JsonOption = False) -
                     settings.topics,
                     topic_specs(settings),
                     archive,
+                    load_profile(settings.profile),
                     on_progress=lambda done: bar.update(task, completed=done),
                 ),
             )

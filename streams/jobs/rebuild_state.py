@@ -3,23 +3,26 @@
     changelog, mentions ─► how far each source partition had come ─┐
     archive ─► stages.archived_mentions ───────────────────────────┴─► topic mentions, made anew ─► `watch` counts it
 
-Alerts get the ids and versions that they had, so what was archived or sent stays as it is. What the archive does not
-hold any more (it was pruned) is in no baseline.
+Items are counted with the signals and series that the profile has now, by the scores that they were given first. With
+the same profile alerts get the ids and versions that they had, so what was archived or sent stays as it is. What the
+archive does not hold any more (it was pruned) is in no baseline.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from streams.archive.protocol import Archive
 from streams.errors import TransportError
-from streams.records import MentionBatch
+from streams.records import MentionBatch, Scored
 from streams.serving.prepared import is_baselines
-from streams.stages.archived_mentions import Layout, archived_mentions
+from streams.stages.archived_mentions import Layout, Taken, archived_mentions
+from streams.stages.counting import Counting
 from streams.stages.watch_rows import changelogs_of, progress_by_partition
+from streams.text.profile import Profile
 from streams.topics import Topics
 from streams.transport.broker import Broker, TopicSpec
 
@@ -33,6 +36,7 @@ async def rebuild_state(
     topics: Topics,
     specs: Iterable[TopicSpec],
     archive: Archive,
+    profile: Profile,
     *,
     on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # progress is optional
 ) -> int:
@@ -53,7 +57,7 @@ async def rebuild_state(
         await asyncio.to_thread(broker.ensure_topics, [mentions])
         layout = Layout(topics.mentions, mentions.partitions, news.epoch, news.partitions)
         done = sent = 0
-        async for read, sends in archived_mentions(archive, layout, known):
+        async for read, sends in archived_mentions(archive, layout, known, _counting(profile)):
             await asyncio.to_thread(broker.append, sends)
             done += read
             sent += len(sends)
@@ -66,6 +70,15 @@ async def rebuild_state(
         for changelog in changelogs:
             await asyncio.to_thread(broker.delete_topic, changelog)
     return done
+
+
+def _counting(profile: Profile) -> Taken:
+    counting = Counting(profile)
+
+    async def taken(items: Sequence[Scored]) -> Sequence[Scored]:
+        return [counting.again(item) if item.is_counted else item for item in items]
+
+    return taken
 
 
 def _known_progress(broker: Broker, topics: Topics, changelogs: Iterable[str]) -> dict[int, int]:

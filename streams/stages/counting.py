@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from streams.records import EntityMention, HeadScore, SeriesHits
+import msgspec
+
+from streams.records import EntityMention, HeadScore, Scored, SeriesHits
 from streams.text.heads import HEAD_LABEL, Of, SeriesKind, Signal
 from streams.text.profile import Profile
 
@@ -48,6 +50,14 @@ class Counting:
                     found[f"{kind}/{one.id}"] = judged
         return found
 
+    def again(self, item: Scored) -> Scored:
+        """Returns an item that was scored before with the series and signals that the profile has now.
+
+        Of a head whose probabilities were not kept, the label that it gave is all that a signal can count.
+        """
+        series = self.series_of(item.news.source, item.heads, item.entities, item.watchlists)
+        return msgspec.structs.replace(item, series=series)
+
     def _hits(self, heads: Mapping[str, HeadScore], towards: Mapping[str, HeadScore]) -> dict[str, float]:
         """The signals that are hit, with their probabilities; `towards` are the heads that judged an entity."""
         found: dict[str, float] = {}
@@ -63,13 +73,13 @@ def _probability(signal: Signal, score: HeadScore) -> float | None:
     """The probability of the signal's labels together; None where it is not hit."""
     if signal.least is None and score.label not in signal.labels:
         return None
-    labels = signal.labels
-    chance = score.probabilities[labels[0]] if len(labels) == 1 else round(_together(labels, score.probabilities), 4)
+    labels, kept = signal.labels, score.probabilities or {score.label: score.probability}
+    chance = kept.get(labels[0], 0.0) if len(labels) == 1 else round(_together(labels, kept), 4)
     return chance if signal.least is None or chance >= signal.least else None
 
 
 def _together(labels: tuple[str, ...], probabilities: Mapping[str, float]) -> float:
-    return min(sum(probabilities[label] for label in labels), 1.0)
+    return min(sum(probabilities.get(label, 0.0) for label in labels), 1.0)
 
 
 Namer = Callable[[str, Mapping[str, HeadScore], tuple[EntityMention, ...], tuple[str, ...]], list[str]]

@@ -12,7 +12,10 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 
+import structlog
+
 from alerts import AlertConfig, AlertEvent, Headline
+from alerts.clock import HOUR_MS
 from alerts.records import NEWS
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
@@ -23,6 +26,8 @@ from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
 
 __all__ = ["WatchStage", "stored_alert"]
+
+log = structlog.get_logger(__name__)
 
 #: A tick may look at thousands of series: after so long the other stages of the process have their turn.
 TURN_SECONDS = 0.005
@@ -53,6 +58,7 @@ class WatchStage:
         self._topic = alerts_topic
         self._observer = observer or NoObserver()
         self._partitions: dict[int, WatchPartition] = {}
+        self._warned: set[str] = set()
 
     async def handle(self, run: Run) -> None:
         try:
@@ -115,7 +121,20 @@ class WatchStage:
             for _ in partition.restoring(self._state.items(number)):
                 await turn.over()
             self._partitions[number] = partition
+            self._warn_of_signals(partition.signals_without_history)
         return partition
+
+    def _warn_of_signals(self, added: Sequence[str]) -> None:
+        """Once a signal, not once a partition: it concerns all of them."""
+        fresh = [name for name in added if name not in self._warned]
+        self._warned.update(fresh)
+        if fresh:
+            log.warning(
+                "signals without history are counted from now on; their alerts begin after the warm-up. To count them "
+                "from the archive, stop score and watch and run `moodwire archive rebuild-state`",
+                signals=fresh,
+                warm_up_hours=self._config.warm_up_ms / HOUR_MS,
+            )
 
     async def idle(self, partition: int, now_ms: int) -> None:
         """Time passes by records alone: `score` reports progress for partitions that are read to their end."""

@@ -70,6 +70,8 @@ class WatchPartition:
             signal: StreamState.from_bytes(stored_streams[signal]) if signal in stored_streams else StreamState()
             for signal in config.signals
         }
+        has_counted = self._row.own_offset >= 0
+        self._without_history = tuple([name for name in config.signals if has_counted and name not in stored_streams])
         self._waiting = Waiting()
         self._copies = Copies()
         self._looks = Schedule()
@@ -132,6 +134,11 @@ class WatchPartition:
     def series_count(self) -> int:
         """Series in memory."""
         return len(self._series)
+
+    @property
+    def signals_without_history(self) -> tuple[str, ...]:
+        """Watched signals that were added after the partition had begun to count: they are counted from now on."""
+        return self._without_history
 
     @property
     def dropped(self) -> int:

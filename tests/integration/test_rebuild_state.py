@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -20,12 +21,14 @@ from alerts.delivery import Status
 from streams.archive import open_archive
 from streams.jobs.resend import read_deliveries
 from streams.settings import Settings
+from streams.text.profile import load_profile
 from streams.transport.broker import open_broker
 from tests.integration.replays import Outcome, command, environment, moodwire, outcome, replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NAMESPACE = "start"
+GLAD = "{head: sentiment, labels: [positive], entity_head: entity}"
 
 
 def rebuild_state(folder: Path, **given: Any) -> int:
@@ -123,6 +126,25 @@ def test_on_kafka_and_elasticsearch(
         assert "stop them first" in refused.stderr
     same(outcome(tmp_path, NAMESPACE, **given), want)
     assert delivered(tmp_path) == sent
+
+
+def test_a_signal_that_is_added_is_counted_from_the_archive(feed: Path, tmp_path: Path) -> None:
+    """As if it had been watched from the start, also where its name is new to the archive."""
+    profile = Path(shutil.copytree(load_profile("finance").folder, tmp_path / "own"))
+    given: dict[str, Any] = {"profile": str(profile), "alerts_file": tmp_path / "alerts.ndjson"}
+    replay(tmp_path / "before", feed, NAMESPACE, **given)
+    declared, rules = profile / "profile.yaml", profile / "alerts.yaml"
+    declared.write_text(declared.read_text().replace("\nseries:", f"\n  glad: {GLAD}\n\nseries:"))
+    rules.write_text(rules.read_text().replace("signals: [negative]", "signals: [negative, glad]"))
+    replay(tmp_path / "from the start", feed, NAMESPACE, **given)
+    want = outcome(tmp_path / "from the start", NAMESPACE, **given)
+    assert any(key.split("|s/")[-1].startswith("s/glad/") for key in want.rows)
+    rebuild_state(tmp_path / "before", **given)
+    drain(tmp_path / "before", **given)
+    got = outcome(tmp_path / "before", NAMESPACE, **given)
+    assert got.rows == want.rows
+    assert want.alerts.keys() <= got.alerts.keys(), "states that were archived before stay"
+    assert all(got.alerts[key] == body for key, body in want.alerts.items() if body["signal"] == "glad")
 
 
 def test_it_is_refused_while_a_worker_runs(tmp_path: Path) -> None:

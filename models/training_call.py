@@ -14,9 +14,26 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["ENTRY", "Answer", "Failed", "Failure", "OptionValue", "Trained", "TrainingRequest", "read_answer"]
+__all__ = [
+    "DATASET_HELP",
+    "DATA_HELP",
+    "DEVICE_HELP",
+    "ENTRY",
+    "Answer",
+    "Failed",
+    "Failure",
+    "OptionValue",
+    "Trained",
+    "TrainingRequest",
+    "read_answer",
+]
 
 ENTRY = "models.training.entry"
+
+DATA_HELP = "Folder of the labelled data."
+DATASET_HELP = "YAML description of a data set; repeatable. By default those of the shipped model."
+DEVICE_HELP = "auto, cpu, cuda, cuda:1 …"
+"""What options are that commands with and without the training code share."""
 
 OptionValue = str | int | float | bool | list[str]
 """Of an option: its value, a list where it is repeated, True where it is a flag."""

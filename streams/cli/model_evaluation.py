@@ -16,7 +16,7 @@ from models.evaluation import Evaluation, evaluate_artifact, load_behaviour_list
 from models.evaluation.report import report_html
 from models.evaluation.speed import measure_speed
 from streams.classifiers import artifact_folders
-from streams.cli.model_options import SoleLanguageOption
+from streams.cli.model_options import BehaviourOption, DatasetOption, OptionalDataOption, SoleLanguageOption
 from streams.cli.options import JsonOption, ProfileOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import MoodwireError
@@ -36,24 +36,12 @@ ModelArgument = Annotated[
     str | None,
     typer.Argument(help="A model's folder, or the name of one that comes with moodwire; by default the profile's."),
 ]
-BehaviourOption = Annotated[
-    str | None,
-    typer.Option(
-        "--behaviour", help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language."
-    ),
-]
-DataOption = Annotated[
-    Path | None, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True, file_okay=False)
-]
-DatasetOption = Annotated[
-    list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
-]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Cores to use; 0: all.")]
 
 
 def evaluate(
     model: ModelArgument = None,
-    data: DataOption = None,
+    data: OptionalDataOption = None,
     dataset: DatasetOption = None,
     behaviour: BehaviourOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write all figures to this JSON file.")] = None,
@@ -96,7 +84,7 @@ def export(
     precision: Annotated[
         Precision, typer.Option("--precision", "-p", help="int8 and fp32 for processors, fp16 for GPUs.")
     ] = Precision.INT8,
-    data: DataOption = None,
+    data: OptionalDataOption = None,
     dataset: DatasetOption = None,
     language: SoleLanguageOption = None,
     base_model: Annotated[str, typer.Option("--base-model", help="What it was made from, for the card.")] = "",

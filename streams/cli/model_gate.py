@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from streams.cli.model_options import ByOption, LanguageOption, NameArgument, VersionArgument, following, person
+from streams.cli.model_options import (
+    BehaviourOption,
+    ByOption,
+    DataOption,
+    DatasetOption,
+    GoldenOption,
+    LanguageOption,
+    NameArgument,
+    VersionArgument,
+    following,
+    person,
+)
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json
 from streams.lifecycle.gate import GateRequest, GateResult
@@ -20,23 +31,13 @@ __all__ = ["gate", "show_result"]
 def gate(
     name: NameArgument,
     version: VersionArgument,
-    data: Annotated[Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True)],
-    dataset: Annotated[
-        list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
-    ] = None,
+    data: DataOption,
+    dataset: DatasetOption = None,
     corrections: Annotated[
         list[Path] | None, typer.Option("--corrections", help="YAML of a data set made from feedback.", exists=True)
     ] = None,
-    golden: Annotated[
-        list[Path] | None, typer.Option("--golden", help="YAML of a set of which no row may be lost.", exists=True)
-    ] = None,
-    behaviour: Annotated[
-        str,
-        typer.Option(
-            "--behaviour",
-            help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language.",
-        ),
-    ] = "",
+    golden: GoldenOption = None,
+    behaviour: BehaviourOption = None,
     margin: Annotated[
         float, typer.Option("--margin", help="Points of accuracy that may be lost on a held-out set.", min=0)
     ] = 1.0,
@@ -55,7 +56,7 @@ def gate(
         datasets=tuple(dataset or ()),
         corrections=tuple(corrections or ()),
         golden=tuple(golden or ()),
-        behaviour=behaviour,
+        behaviour=behaviour or "",
         margin=margin,
         allow_equal=allow_equal,
         language=language or "",

@@ -5,24 +5,51 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
+from models.training_call import DATA_HELP, DATASET_HELP
 from streams.cli.output import errors, foreign, progress_bar
 from streams.lifecycle.service import Lifecycle
 from streams.lifecycle.training_set import TrainingSet
 from streams.settings import Settings
 
-__all__ = ["ByOption", "LanguageOption", "NameArgument", "SoleLanguageOption", "VersionArgument", "following", "person"]
+__all__ = [
+    "BehaviourOption",
+    "ByOption",
+    "DataOption",
+    "DatasetOption",
+    "GoldenOption",
+    "LanguageOption",
+    "NameArgument",
+    "OptionalDataOption",
+    "SoleLanguageOption",
+    "VersionArgument",
+    "following",
+    "person",
+]
 
 NameArgument = Annotated[str, typer.Argument(help="The model's name.")]
 VersionArgument = Annotated[str, typer.Argument(help="Its version.")]
 LanguageOption = Annotated[str | None, typer.Option("--language", "-l", help="Language; by default the model's own.")]
 SoleLanguageOption = Annotated[
     str | None, typer.Option("--language", "-l", help="Language; by default the profile's, if it has one alone.")
+]
+DataOption = Annotated[Path, typer.Option("--data", "-d", help=DATA_HELP, exists=True, file_okay=False)]
+OptionalDataOption = Annotated[Path | None, typer.Option("--data", "-d", help=DATA_HELP, exists=True, file_okay=False)]
+DatasetOption = Annotated[list[Path] | None, typer.Option("--dataset", help=DATASET_HELP)]
+GoldenOption = Annotated[
+    list[Path] | None, typer.Option("--golden", help="YAML of a set of which no row may be lost.", exists=True)
+]
+BehaviourOption = Annotated[
+    str | None,
+    typer.Option(
+        "--behaviour", help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language."
+    ),
 ]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this shell.")]
 

@@ -12,7 +12,15 @@ import typer
 
 from models.training_call import OptionValue
 from streams.cli.model_gate import show_result
-from streams.cli.model_options import ByOption, SoleLanguageOption, following, person
+from streams.cli.model_options import (
+    ByOption,
+    DataOption,
+    DatasetOption,
+    GoldenOption,
+    SoleLanguageOption,
+    following,
+    person,
+)
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import print_json
 from streams.errors import SettingsError
@@ -30,11 +38,9 @@ class Command(StrEnum):
 
 
 def retrain(
-    data: Annotated[Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True)],
+    data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; the same one goes on.")],
-    dataset: Annotated[
-        list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
-    ] = None,
+    dataset: DatasetOption = None,
     command: Annotated[Command, typer.Option("--command", help="How it is made.")] = Command.TRAIN,
     words: Annotated[
         str, typer.Option("--train-args", help='Options of that command, as "--encoder all-MiniLM-L6-v2 --epochs 2".')
@@ -47,9 +53,7 @@ def retrain(
     min_corrections: Annotated[
         int, typer.Option("--min-corrections", help="With fewer no candidate is trained.", min=1)
     ] = 50,
-    golden: Annotated[
-        list[Path] | None, typer.Option("--golden", help="YAML of a set of which no row may be lost.", exists=True)
-    ] = None,
+    golden: GoldenOption = None,
     margin: Annotated[float, typer.Option("--margin", help="Points of accuracy that may be lost.", min=0)] = 1.0,
     language: SoleLanguageOption = None,
     namespace: NamespaceOption = None,

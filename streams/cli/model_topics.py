@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from models.training_call import DEVICE_HELP
+from streams.cli.model_options import DataOption, DatasetOption
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import MoodwireError
@@ -34,17 +36,13 @@ RunOption = Annotated[
 def add(
     name: Annotated[str, typer.Argument(help="The topic's name.")],
     run: RunOption,
-    data: Annotated[
-        Path, typer.Option("--data", "-d", help="Folder of the labelled data.", exists=True, file_okay=False)
-    ],
+    data: DataOption,
     examples: Annotated[
         Path | None, typer.Option("--examples", help="Texts of the topic, one a line.", exists=True, dir_okay=False)
     ] = None,
     description: Annotated[str, typer.Option("--description", help="A sentence about the topic.")] = "",
-    dataset: Annotated[
-        list[Path] | None, typer.Option("--dataset", help="YAML of a data set; given none, those of the shipped model.")
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda …")] = "auto",
+    dataset: DatasetOption = None,
+    device: Annotated[str, typer.Option("--device", help=DEVICE_HELP)] = "auto",
 ) -> None:
     if (examples is None) == (not description):
         raise MoodwireError("give either --examples or --description")

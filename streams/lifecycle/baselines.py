@@ -82,7 +82,7 @@ async def build_baselines(
     config: AlertConfig,
     rescoring: Rescoring,
     *,
-    change: int,
+    promotion: int,
     cut_ms: int,
     since_ms: int = 0,
     on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # nobody looks
@@ -108,7 +108,7 @@ async def build_baselines(
             offsets[target] += 1
         done += read
         on_progress(done)
-    return [send for number, target in enumerate(targets) for send in _sends(layout, number, target, change, cut_ms)]
+    return [send for number, target in enumerate(targets) for send in _sends(layout, number, target, promotion, cut_ms)]
 
 
 def _until(send: Send, end_ms: int) -> bytes:
@@ -117,6 +117,6 @@ def _until(send: Send, end_ms: int) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(batch, progress_ms=min(batch.progress_ms, end_ms)))
 
 
-def _sends(layout: Layout, number: int, target: WatchPartition, change: int, cut_ms: int) -> Iterator[Send]:
+def _sends(layout: Layout, number: int, target: WatchPartition, promotion: int, cut_ms: int) -> Iterator[Send]:
     streams, series = target.states()
-    yield from baseline_sends(layout.topic, number, change, cut_ms, streams, series)
+    yield from baseline_sends(layout.topic, number, promotion, cut_ms, streams, series)

@@ -114,7 +114,7 @@ def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> Non
 
 
 async def _prepare(
-    settings: Settings, broker: Broker, rescoring: Rescoring, change: int, days: float, progress: Progress
+    settings: Settings, broker: Broker, rescoring: Rescoring, promotion: int, days: float, progress: Progress
 ) -> PreparedBaselines | None:
     async with closing_archive(open_archive(settings.archive, settings.elastic)) as archive:
         return await prepare_baselines(
@@ -124,7 +124,7 @@ async def _prepare(
             archive,
             alert_config(settings, rescoring.profile),
             rescoring,
-            change,
+            promotion,
             span_ms=int(days * DAY_MS),
             on_progress=progress.items,
         )

@@ -33,12 +33,12 @@ async def prepare_baselines(
     archive: Archive,
     config: AlertConfig,
     rescoring: Rescoring,
-    change: int,
+    promotion: int,
     *,
     span_ms: int,
     on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # nobody looks
 ) -> PreparedBaselines | None:
-    """Send every mentions partition the baselines of promotion `change`; None when `watch` has counted nothing yet.
+    """Send every mentions partition the baselines of `promotion`; None when `watch` has counted nothing yet.
 
     They rest on the last `span_ms`. To be done before the promotion's record stands in `control`. Raises what the
     broker and the archive raise.
@@ -57,7 +57,14 @@ async def prepare_baselines(
         on_progress(items)
 
     sends = await build_baselines(
-        archive, layout, config, rescoring, change=change, cut_ms=cut_ms, since_ms=cut_ms - span_ms, on_progress=count
+        archive,
+        layout,
+        config,
+        rescoring,
+        promotion=promotion,
+        cut_ms=cut_ms,
+        since_ms=cut_ms - span_ms,
+        on_progress=count,
     )
     await asyncio.to_thread(broker.append, sends)
     return PreparedBaselines(cut_ms, read, len(sends))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from models.training.options import FROM, option
+from models.training_call import DATA_HELP, DATASET_HELP
 
 __all__ = ["Sources"]
 
@@ -18,10 +19,10 @@ _ENCODER = (
 class Sources:
     """Labelled data, the encoder to start from, and the folder of the run; `encoder` as people name it."""
 
-    data: Annotated[Path, option("Folder of the labelled data.", "--data", "-d", existing="folder")]
+    data: Annotated[Path, option(DATA_HELP, "--data", "-d", existing="folder")]
     out: Annotated[Path, option("Folder of the run. The same command resumes it.", "--out", "-o")]
     encoder: Annotated[str, option(_ENCODER, "--encoder", "-e")]
     dataset: Annotated[
         tuple[Path, ...],
-        option("YAML description of a data set; repeatable. By default those of the shipped model.", panel=FROM),
+        option(DATASET_HELP, panel=FROM),
     ] = ()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from models.training.options import WHERE, option
+from models.training_call import DEVICE_HELP
 
 __all__ = ["Hardware", "Precision"]
 
@@ -14,7 +15,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 class Hardware:
     """Device and precision, and how a run is resumed and followed."""
 
-    device: Annotated[str, option("auto, cpu, cuda, cuda:1 …", panel=WHERE)] = "auto"
+    device: Annotated[str, option(DEVICE_HELP, panel=WHERE)] = "auto"
     precision: Annotated[
         Precision, option("auto, fp32 or bf16; auto is bf16 if the hardware supports it.", panel=WHERE)
     ] = "auto"

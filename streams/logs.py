@@ -55,6 +55,7 @@ FIELDS: Final = {
     "retry_seconds": "seconds until the next attempt",
     "runs": "number of runs",
     "seconds": "duration in seconds",
+    "signals": "names of signals",
     "stage": "name of a stage",
     "subject": "what a trouble is about",
     "task": "name of a background task",
@@ -62,6 +63,7 @@ FIELDS: Final = {
     "topic": "name of a topic",
     "url": "an address, without its secrets",
     "version": "version of the alert that a notification is about",
+    "warm_up_hours": "length of the warm-up of alerts",
 }
 """Every field of our log lines, by name: the same thing has the same name everywhere."""
 

@@ -12,8 +12,6 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 
-import structlog
-
 from alerts import AlertConfig, AlertEvent, Headline
 from alerts.clock import HOUR_MS
 from alerts.records import NEWS
@@ -22,12 +20,13 @@ from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
 from streams.engine.runs import Run
 from streams.engine.ticks import ClockLimit
+from streams.logs import get_logger
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
 
 __all__ = ["WatchStage", "stored_alert"]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: A tick may look at thousands of series: after so long the other stages of the process have their turn.
 TURN_SECONDS = 0.005
@@ -130,7 +129,7 @@ class WatchStage:
         self._warned.update(fresh)
         if fresh:
             log.warning(
-                "signals without history are counted from now on; their alerts begin after the warm-up. To count them "
+                "Signals without history are counted from now on; their alerts begin after the warm-up. To count them "
                 "from the archive, stop score and watch and run `moodwire archive rebuild-state`",
                 signals=fresh,
                 warm_up_hours=self._config.warm_up_ms / HOUR_MS,

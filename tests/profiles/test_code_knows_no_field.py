@@ -38,19 +38,21 @@ ALLOWED = {
     ("streams/lifecycle/training_set.py", "all"): "a split of a data set",
     ("streams/lifecycle/training_set.py", "source"): FIELD,
     ("streams/observe/lag.py", "topic"): KAFKA,
+    ("streams/logs.py", "topic"): KAFKA,
     ("streams/schemas/asyncapi.py", "topic"): KAFKA,
+    ("streams/schemas/json_schema.py", "topic"): KAFKA,
     ("streams/settings/fields.py", "finance"): "the default of MOODWIRE_PROFILE",
     ("streams/text/heads.py", "entity"): "what a head judges: a word of profile.yaml",
     ("streams/text/heads.py", "source"): "what series are made of: a word of profile.yaml",
     ("streams/text/language.py", "en"): "code of a language among those that are told apart",
     ("streams/text/watchlists.py", "all"): FIELD,
-    ("streams/text/watchlists.py", "watchlist"): "what an error calls the entry of the file",
     ("streams/transport/kafka/client.py", "topic"): KAFKA,
     ("streams/transport/kafka/cluster.py", "all"): KAFKA,
     ("streams/transport/kafka/cluster.py", "topic"): KAFKA,
     ("streams/transport/kafka/consumer.py", "topic"): KAFKA,
     ("streams/transport/kafka/producer.py", "all"): KAFKA,
     ("streams/transport/kafka/sender.py", "all"): KAFKA,
+    ("streams/transport/stages.py", "topic"): KAFKA,
 }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 import yaml
-from structlog.testing import capture_logs
 
 from streams.records import HeadScore
 from streams.stages.counting import Counting
@@ -17,24 +18,22 @@ from tests.stages.finance_items import sentiment
 from tests.stages.test_archived_mentions import scored
 
 
-async def test_watch_reports_once_that_its_history_begins_now() -> None:
+async def test_watch_reports_once_that_its_history_begins_now(caplog: pytest.LogCaptureFixture) -> None:
     feed = Feed()
-    with capture_logs() as lines:
-        await feed.take(START_MS, [feed.item(START_MS, ("all",))])
-    assert lines == [], "a namespace that begins has no history of any signal"
+    await feed.take(START_MS, [feed.item(START_MS, ("all",))])
+    assert caplog.records == [], "a namespace that begins has no history of any signal"
     feed.config = msgspec.structs.replace(feed.config, signals=("negative", "positive"))
     feed.stage = feed.new_stage()
-    with capture_logs() as lines:
-        for later_ms in (60_000, 120_000):
-            await feed.take(START_MS + later_ms, [feed.item(START_MS + later_ms, ("all",))])
-    assert [(one["log_level"], one["signals"], one["warm_up_hours"]) for one in lines] == [
-        ("warning", ["positive"], 72)
-    ]
-    assert "archive rebuild-state" in lines[0]["event"]
+    for later_ms in (60_000, 120_000):
+        await feed.take(START_MS + later_ms, [feed.item(START_MS + later_ms, ("all",))])
+    (record,) = caplog.records
+    line: Any = record.msg
+    assert (record.levelname, line["signals"], line["warm_up_hours"]) == ("WARNING", ["positive"], 72)
+    assert "archive rebuild-state" in line["event"]
+    caplog.clear()
     feed.stage = feed.new_stage()
-    with capture_logs() as lines:
-        await feed.stage.partition(0)
-    assert lines == [], "its history has begun"
+    await feed.stage.partition(0)
+    assert caplog.records == [], "its history has begun"
 
 
 def test_an_archived_item_counts_for_signals_and_series_that_came_later(tmp_path: Path) -> None:

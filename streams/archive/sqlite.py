@@ -48,7 +48,7 @@ class SqliteArchive:
     def __init__(self, path: Path) -> None:
         self._writer = Writer(path)
         self._reader = Reader(path)
-        self._items = ItemWriter(self._writer._db)
+        self._items = ItemWriter(self._writer.db)
         self._writer.rolled_back = self._items.forget
 
     def check(self) -> None:

@@ -1,144 +1,109 @@
-"""The archive's threads: one that writes in groups, one that reads."""
+"""The archive's threads: one that writes in groups (`streams.group_commit`), one that reads."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from streams.archive.protocol import ArchiveDamaged
+from streams.archive.protocol import ArchiveError
 from streams.archive.schema import connect, explain, lost
+from streams.group_commit import GroupWriter, transaction
 from streams.kept_file import KeptFile
 
 __all__ = ["Reader", "Writer"]
 
 T = TypeVar("T")
 
-_Job = tuple[Callable[[sqlite3.Connection], object], "Future[Any]"]
+_Job = Callable[[sqlite3.Connection], object]
 _MOST_JOBS = 64
 
 
-class _Thread:
-    """A thread with a connection of its own that takes jobs from a queue until it is closed."""
+class _File:
+    """A connection to the archive's file, which raises our errors in place of SQLite's."""
 
-    def __init__(self, path: Path, name: str, *, read_only: bool) -> None:
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self.db = connect(path, read_only=read_only)
         self._path = path
-        self._db = connect(path, read_only=read_only)
         self._file = KeptFile(path)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    async def do(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `job` in the thread and give its result; SQLite's errors come as ours."""
-        future: Future[Any] = Future()
-        self._jobs.put((job, future))
-        result: T = await asyncio.wrap_future(future)
-        return result
-
-    def close(self) -> None:
-        """Finish what is queued, then end. Idempotent."""
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join()
 
     def check(self) -> None:
         """Raises ArchiveDamaged when the path names the open file no longer; a few microseconds."""
         if loss := self._file.loss():
             raise lost(self._path, loss)
 
-    def _work(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, last = self._group(first)
-            self._do_group(group)
-            if last:
-                break
-        self._db.close()
-
-    def _group(self, first: _Job) -> tuple[list[_Job], bool]:
-        """Everything that waits, up to a bound; whether the end was among it."""
-        group = [first]
-        with contextlib.suppress(queue.Empty):
-            while len(group) < _MOST_JOBS:
-                job = self._jobs.get_nowait()
-                if job is None:
-                    return group, True
-                group.append(job)
-        return group, False
-
-    def _do_group(self, group: list[_Job]) -> None:
-        raise NotImplementedError
-
-    def _attempt(self, job: Callable[[sqlite3.Connection], object]) -> tuple[object, Exception | None]:
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        self.check()
         try:
-            self.check()
-            return job(self._db), None
+            yield
         except sqlite3.Error as error:
-            return None, explain(error, self._path)
-        except Exception as error:
-            return None, error  # goes to whoever awaits the job
+            raise explain(error, self._path) from error
 
 
-class Reader(_Thread):
+class Reader:
     """Reads; never blocks the writer, and sees what was committed."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "archive-read", read_only=True)
+        self._file = _File(path, read_only=True)
+        self._thread = ThreadPoolExecutor(1, "archive-read")
 
-    def _do_group(self, group: list[_Job]) -> None:
-        for job, future in group:
-            result, error = self._attempt(job)
-            _settle(future, result, error)
+    async def do(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `job` in the thread and returns its result; SQLite's errors come as ours."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, job)
+
+    def close(self) -> None:
+        """Finishes what is queued, then ends. Idempotent."""
+        self._thread.shutdown()
+        self._file.db.close()
+
+    def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        with self._file.explained():
+            return job(self._file.db)
 
 
-class Writer(_Thread):
-    """Writes all waiting jobs in one transaction: one flush to disk for all, each job whole or not at all."""
+class Writer:
+    """Writes all waiting jobs in one transaction: one flush to disk for all, each job whole or not at all.
+
+    `rolled_back` is called after a transaction that failed.
+    """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "archive-write", read_only=False)
+        self._file = _File(path, read_only=False)
+        self.db = self._file.db
+        self.check = self._file.check
         self.rolled_back: Callable[[], None] = lambda: None
+        self._group: GroupWriter[sqlite3.Connection, _Job, object] = GroupWriter(
+            "archive-write",
+            self._transaction,
+            _run,
+            most=_MOST_JOBS,
+            closed=lambda: ArchiveError(f"archive {path} is closed: moodwire is shutting down"),
+        )
 
-    def _do_group(self, group: list[_Job]) -> None:
-        results: list[tuple[object, Exception | None]] = []
+    async def do(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `job` in the thread and returns its result once it is durable; SQLite's errors come as ours."""
+        return await self._group.put(job)  # type: ignore[return-value]  # the job's own
+
+    def close(self) -> None:
+        """Finishes what is queued, then ends. Idempotent."""
+        self._group.close()
+        self.db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for job, _ in group:
-                results.append(self._savepoint(job))
-            self._db.execute("COMMIT")
-            self.check()  # after the commit: what went to a file that is gone is not durable
-        except ArchiveDamaged as error:
-            results = [(None, error)] * len(group)
-        except sqlite3.Error as error:
-            self._rollback()
-            results = [(None, explain(error, self._path))] * len(group)
-        for (_, future), (result, error_of_job) in zip(group, results, strict=True):
-            _settle(future, result, error_of_job)
-
-    def _savepoint(self, job: Callable[[sqlite3.Connection], object]) -> tuple[object, Exception | None]:
-        self._db.execute("SAVEPOINT job")
-        result, error = self._attempt(job)
-        if error is not None:
-            self._db.execute("ROLLBACK TO job")
+            with self._file.explained(), transaction(self.db):
+                yield self.db
+        except Exception:
             self.rolled_back()
-        self._db.execute("RELEASE job")
-        return result, error
-
-    def _rollback(self) -> None:
-        self.rolled_back()
-        with contextlib.suppress(sqlite3.Error):
-            self._db.execute("ROLLBACK")
+            raise
+        self.check()  # after the commit: what went to a file that is gone is not durable
 
 
-def _settle(future: Future[Any], result: object, error: Exception | None) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+def _run(db: sqlite3.Connection, jobs: Sequence[_Job]) -> list[object]:
+    return [job(db) for job in jobs]

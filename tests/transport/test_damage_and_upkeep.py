@@ -194,7 +194,7 @@ def test_what_was_written_while_the_broker_went_is_not_acknowledged(tmp_path: Pa
     path = tmp_path / "broker.db"
     with Store.open(path) as store:
         store.create_topic("t", 1)
-        with pytest.raises(BrokerDamaged, match="was removed"), store._writing():
+        with pytest.raises(BrokerDamaged, match="was removed"), store.writing():
             path.unlink()
 
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streams.errors import BrokerDamaged, TransportError
+from streams.group_commit import transaction
 
-__all__ = ["OFFSET_BITS", "OFFSET_MASK", "connect", "explained", "is_damage", "lost", "prepare", "transaction"]
+__all__ = ["OFFSET_BITS", "OFFSET_MASK", "connect", "explained", "is_damage", "lost", "prepare"]
 
 #: A record's row id is its partition's id and its offset in one integer: rows of a partition lie together in
 #: the order of their offsets, and the table needs no second index. 2^40 offsets, 2^23 partitions.
@@ -121,19 +122,6 @@ def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     return application, version
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """One write transaction: takes the write lock at once, commits at the end, rolls back on any error."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from typing import Self
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
+from streams.group_commit import transaction
 from streams.kept_file import KeptFile
 from streams.private_files import private_database, tighten
 from streams.transport.sqlite.log import Log, TopicInfo
-from streams.transport.sqlite.schema import connect, explained, lost, prepare, transaction
+from streams.transport.sqlite.schema import connect, explained, lost, prepare
 from streams.transport.sqlite.upkeep import Held, Upkeep
 from streams.transport.sqlite.wakeup import hub
 from streams.wall_clock import wall_clock_ms
@@ -92,7 +93,8 @@ class Store:
         self.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[Log]:
+    def writing(self) -> Iterator[Log]:
+        """One transaction on the log, committed at the end; raises TransportError."""
         self.check()
         with explained(self.path), self.hub.write_lock, transaction(self._write_db):
             yield self._write_log
@@ -123,12 +125,12 @@ class Store:
             retention_ms,
         ):
             return
-        with self._writing() as log:
+        with self.writing() as log:
             log.create_topic(name, partitions, compacted=compacted, retention_ms=retention_ms)
 
     def delete_topic(self, name: str) -> None:
         """Deletes the topic with all its records and committed offsets; made again it has another epoch."""
-        with self._writing() as log:
+        with self.writing() as log:
             log.delete_topic(name)
 
     def topics(self) -> dict[str, TopicInfo]:
@@ -162,7 +164,7 @@ class Store:
         now_ms: int | None = None,
     ) -> list[tuple[int, int]]:
         """`append` and `commit` in one transaction; returns (partition, offset) of each send."""
-        with self._writing() as log:
+        with self.writing() as log:
             placed = log.append(sends, wall_clock_ms() if now_ms is None else now_ms)
             if progress:
                 log.set_progress(progress)
@@ -178,13 +180,13 @@ class Store:
 
     def join(self, group: str, topics: Sequence[str]) -> None:
         """The group reads these topics: retention waits for it from now on."""
-        with self._writing() as log:
+        with self.writing() as log:
             for topic in topics:
                 log.join(group, topic)
 
     def leave(self, group: str) -> None:
         """Forgets the group's offsets: retention waits for it no longer. For a stage that is given up."""
-        with self._writing() as log:
+        with self.writing() as log:
             log.leave(group)
 
     # -- reading

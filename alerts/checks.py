@@ -1,29 +1,39 @@
 """What the types of the rules file cannot say: ranges, sums and words that must fit together.
 
-check(file) ──► nothing, or ConfigError for the first value that makes no sense: key, problem, fix
+rules_mistakes(file) ──► each value that makes no sense: key, problem, fix
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from alerts.errors import ConfigError
 from alerts.sections import HORIZON_HOURS, MOST_PANES, PANES_SECONDS, RULES, RuleConfig, RulesFile
 
-__all__ = ["check"]
+__all__ = ["RulesMistake", "rules_mistakes"]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesMistake:
+    """A value that makes no sense; `key` is its dotted path."""
+
+    key: str
+    problem: str
+    fix: str
 
 
 class Require(Protocol):
     def __call__(self, holds: bool, key: str, problem: str, fix: str) -> None: ...
 
 
-def check(file: RulesFile, rules: Mapping[str, RuleConfig], name: str) -> None:
-    """Raises `ConfigError` for the first value that makes no sense."""
+def rules_mistakes(file: RulesFile) -> tuple[RulesMistake, ...]:
+    """Returns every value that makes no sense; a rule that the file leaves out has its defaults."""
+    rules = {rule: file.rules.get(rule, RuleConfig()) for rule in RULES}
+    found: list[RulesMistake] = []
 
     def require(holds: bool, key: str, problem: str, fix: str) -> None:
         if not holds:
-            raise ConfigError(f"{name}: {key}", problem, fix)
+            found.append(RulesMistake(key, problem, fix))
 
     require(file.version == 1, "version", f"{file.version} is not known", "write 1")
     require(len(set(file.signals)) == len(file.signals), "signals", "lists a signal twice", "list each once")
@@ -49,6 +59,7 @@ def check(file: RulesFile, rules: Mapping[str, RuleConfig], name: str) -> None:
     used = {rule for kind in file.kinds.values() for rule in kind.rules} | set(file.rules)
     total = sum(settings.budget_share for rule, settings in rules.items() if rule in used)
     require(total <= 1.0 + 1e-9, "rules", f"budget shares add up to {total:g}", "let them add up to 1 or less")
+    return tuple(found)
 
 
 def _check_windows(file: RulesFile, require: Require) -> None:
@@ -102,7 +113,7 @@ def _check_numbers(file: RulesFile, require: Require) -> None:
         "write 1440 or less, such as 30",
     )
     require(
-        episode.check_seconds > 0 and episode.check_seconds % file.hop_seconds == 0,
+        episode.check_seconds > 0 and (file.hop_seconds < 1 or episode.check_seconds % file.hop_seconds == 0),
         "episode.check_seconds",
         f"{episode.check_seconds} is no multiple of hop_seconds ({file.hop_seconds})",
         "write a multiple of it, such as 300",

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from alerts.checks import check
+from alerts.checks import rules_mistakes
 from alerts.clock import HOUR_MS, forgetting_per_day
 from alerts.errors import ConfigError
 from alerts.sections import (
@@ -71,7 +71,8 @@ class AlertConfig(msgspec.Struct, frozen=True):
         """Checks the mapping; `name` is the file's name for messages. Raises `ConfigError`."""
         file = _parse(mapping, name)
         rules = {rule: file.rules.get(rule, RuleConfig()) for rule in RULES}
-        check(file, rules, name)
+        for wrong in rules_mistakes(file):
+            raise ConfigError(f"{name}: {wrong.key}", wrong.problem, wrong.fix)
         windows = tuple(Window.of_seconds(length) for length in sorted(file.windows_seconds))
         return cls(
             signals=file.signals,

@@ -37,7 +37,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.terminal import Terminal
-from streams.text.profile import Profile, check_rules, load_profile
+from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, TopicState, open_broker
 from streams.transport.dispatch import nothing
@@ -66,7 +66,6 @@ def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
     if settings.lateness_seconds is not None:
         rules["lateness_seconds"] = settings.lateness_seconds
     config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
-    check_rules(profile, config)
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
 

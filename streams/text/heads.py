@@ -8,14 +8,14 @@ series     where it is counted: kinds, and what the series of each are made of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
-from streams.errors import SettingsError
+from streams.userfiles import Keys, Mistake, suggestion
 
 __all__ = [
     "HEAD_LABEL",
@@ -24,9 +24,9 @@ __all__ = [
     "Of",
     "SeriesKind",
     "Signal",
-    "check_declarations",
-    "check_known",
+    "declaration_mistakes",
     "lacking_labels",
+    "unknown",
 ]
 
 HEAD_LABEL: Final = "/"
@@ -60,9 +60,18 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     labels: tuple[str, ...] = ()
-    values: dict[str, float] = {}
+    values: dict[str, Annotated[float, Meta(ge=-1, le=1)]] = {}
     judges: Judges = Judges.TEXT
     probabilities: bool = False
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say."""
+        if len(set(self.labels)) < len(self.labels):
+            yield ("labels",), "names a label twice; name each once"
+        for label in self.values:
+            yield from unknown(("values",), label, self.labels)
+        if self.probabilities and not self.labels:
+            yield ("labels",), "is empty; list the labels of which the probabilities are kept"
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,8 +82,8 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     head: str
-    labels: tuple[str, ...]
-    least: float | None = None
+    labels: Annotated[tuple[str, ...], Meta(min_length=1)]
+    least: Annotated[float, Meta(gt=0, le=1)] | None = None
     entity_head: str | None = None
     words: dict[str, str] = {}
 
@@ -89,85 +98,54 @@ class SeriesKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of: Of
     head: str | None = None
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say."""
+        if (self.of is Of.LABELS) != (self.head is not None):
+            yield ("head",), "goes with `of: labels`, which needs it; correct one of them"
 
-def check_declarations(
-    heads: Mapping[str, Head], signals: Mapping[str, Signal], series: Mapping[str, SeriesKind], path: str
-) -> None:
-    """Raises `SettingsError` naming file, key and fix for what does not fit together."""
-    check = _Check(path)
-    check.some("heads", heads, "name at least one head of the classifier")
-    check.some("signals", signals, "name at least one, such as {head: HEAD, labels: [LABEL]}")
-    check.some("series", series, "name at least one kind, such as all: {of: everything}")
-    for name, head in heads.items():
-        check.name(f"heads.{name}", name)
-        check.head(f"heads.{name}", head)
+
+def declaration_mistakes(
+    heads: Mapping[str, Head], signals: Mapping[str, Signal], series: Mapping[str, SeriesKind]
+) -> Iterator[Mistake]:
+    """Yields what does not fit together."""
+    if not heads:
+        yield ("heads",), "is empty; name at least one head of the classifier"
+    if not signals:
+        yield ("signals",), "is empty; name at least one, such as {head: HEAD, labels: [LABEL]}"
+    if not series:
+        yield ("series",), "is empty; name at least one kind, such as all: {of: everything}"
+    for section, named in (("heads", heads), ("signals", signals), ("series", series)):
+        for name in named:
+            if not _NAME.fullmatch(name):
+                yield (
+                    (section, name),
+                    "is no name: take 1 to 50 lower-case letters (a to z), digits, '-' and '_'",
+                )
     for name, signal in signals.items():
-        check.name(f"signals.{name}", name)
-        check.signal(f"signals.{name}", signal, heads)
+        yield from _of_signal(name, signal, heads)
+    of_texts = [name for name, head in heads.items() if head.judges is Judges.TEXT]
     for name, kind in series.items():
-        check.name(f"series.{name}", name)
-        check.series(f"series.{name}", kind, heads)
+        if kind.head is not None:
+            yield from unknown(("series", name, "head"), kind.head, of_texts)
 
 
-def check_known(path: str, key: str, name: str, names: Iterable[str]) -> None:
-    """Raises `SettingsError` where `name` is none of `names`; it says which may have been meant."""
+def _of_signal(name: str, signal: Signal, heads: Mapping[str, Head]) -> Iterator[Mistake]:
+    for field, head, judges in (("head", signal.head, Judges.TEXT), ("entity_head", signal.entity_head, Judges.ENTITY)):
+        if head is None:
+            continue
+        yield from unknown(("signals", name, field), head, [one for one, of in heads.items() if of.judges is judges])
+        for label in signal.labels if head in heads else ():
+            yield from unknown(("signals", name, "labels"), label, heads[head].labels)
+
+
+def unknown(keys: Keys, name: str, names: Iterable[str]) -> Iterator[Mistake]:
+    """Yields the mistake where `name` is none of `names`; it says which may have been meant."""
     names = list(names)
-    if name in names:
-        return
-    near = get_close_matches(name, names, 1)
-    meant = f"did you mean {near[0]!r}?" if near else f"take one of {', '.join(names) or '(none is declared)'}"
-    raise SettingsError(f"{path}: {key}: there is no {name!r}; {meant}")
+    if name not in names:
+        yield keys, f"there is no {name!r}; {suggestion(name, names)}"
 
 
 def lacking_labels(heads: Mapping[str, Head], answered: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     """Returns by head the labels that a profile declares and a classifier which has the head does not give."""
     found = {name: set(head.labels) - set(answered[name]) for name, head in heads.items() if name in answered}
     return {name: sorted(labels) for name, labels in found.items() if labels}
-
-
-class _Check:
-    """The checks of one file."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def _fail(self, key: str, problem: str) -> None:
-        raise SettingsError(f"{self._path}: {key}: {problem}")
-
-    def some(self, key: str, found: Mapping[str, object], fix: str) -> None:
-        if not found:
-            self._fail(key, f"is empty; {fix}")
-
-    def name(self, key: str, name: str) -> None:
-        if not _NAME.fullmatch(name):
-            self._fail(key, "is no name: take 1 to 50 lower-case letters (a to z), digits, '-' and '_'")
-
-    def known(self, key: str, name: str, names: Iterable[str]) -> None:
-        check_known(self._path, key, name, names)
-
-    def head(self, key: str, head: Head) -> None:
-        if len(set(head.labels)) < len(head.labels):
-            self._fail(f"{key}.labels", "names a label twice; name each once")
-        for label, value in head.values.items():
-            self.known(f"{key}.values", label, head.labels)
-            if not -1.0 <= value <= 1.0:
-                self._fail(f"{key}.values.{label}", f"{value:g} is outside -1 to 1; write a number between them")
-        if head.probabilities and not head.labels:
-            self._fail(f"{key}.labels", "is empty; list the labels of which the probabilities are kept")
-
-    def signal(self, key: str, signal: Signal, heads: Mapping[str, Head]) -> None:
-        for field, name, judges in (("head", signal.head, Judges.TEXT), ("entity_head", signal.entity_head, "entity")):
-            if name is None:
-                continue
-            self.known(f"{key}.{field}", name, [known for known, head in heads.items() if head.judges == judges])
-            for label in signal.labels:
-                self.known(f"{key}.labels", label, heads[name].labels)
-        self.some(f"{key}.labels", dict.fromkeys(signal.labels), "list the labels that count")
-        if signal.least is not None and not 0.0 < signal.least <= 1.0:
-            self._fail(f"{key}.least", f"{signal.least:g} is outside 0 to 1; write a probability, or leave it out")
-
-    def series(self, key: str, kind: SeriesKind, heads: Mapping[str, Head]) -> None:
-        if (kind.of is Of.LABELS) != (kind.head is not None):
-            self._fail(f"{key}.head", "goes with `of: labels`, which needs it; correct one of them")
-        if kind.head is not None:
-            self.known(f"{key}.head", kind.head, [name for name, head in heads.items() if head.judges is Judges.TEXT])

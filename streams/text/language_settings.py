@@ -19,13 +19,14 @@ languages:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
-from streams.errors import SettingsError
+from streams.userfiles import Mistake
 
-__all__ = ["Code", "Evidence", "GazetteerFile", "LanguageSettings", "check_languages"]
+__all__ = ["Code", "Evidence", "GazetteerFile", "LanguageSettings", "language_mistakes"]
 
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
@@ -49,6 +50,16 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exchanges: tuple[str, ...] = ()
     codes: tuple[str | Code, ...] = ()
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what its types cannot say."""
+        patterns = [("codes", one if isinstance(one, str) else one.pattern) for one in self.codes]
+        patterns += [("ticker", self.ticker)] if self.ticker is not None else []
+        for key, pattern in patterns:
+            if problem := _problem_of(pattern):
+                yield (key,), problem
+        if self.exchanges and self.ticker is None:
+            yield ("exchanges",), "say with the key `ticker` how a ticker is written behind them"
+
 
 class GazetteerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A gazetteer with columns of its own: `columns` maps our names of columns to the file's, which may have more."""
@@ -69,25 +80,19 @@ class LanguageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opposites: tuple[tuple[str, str], ...] = ()
 
 
-def check_languages(languages: dict[str, LanguageSettings], default: str, where: str) -> None:
-    """Raises `SettingsError` naming the file `where`, the key and the fix."""
+def language_mistakes(languages: Mapping[str, LanguageSettings], default: str) -> Iterator[Mistake]:
+    """Yields what is wrong with the codes of languages."""
     if default not in languages:
-        raise SettingsError(f"{where}: languages: describe {default!r}, the default_language")
-    for code, language in languages.items():
+        yield ("languages",), f"describe {default!r}, the default_language"
+    for code in languages:
         if not _LANGUAGE.fullmatch(code):
-            raise SettingsError(f"{where}: languages: {code!r} is no language; take two letters such as 'en'")
-        _check_patterns(language.evidence, f"{where}: languages: {code}: evidence")
+            yield ("languages", code), f"{code!r} is no language; take two letters such as 'en'"
 
 
-def _check_patterns(evidence: Evidence, where: str) -> None:
-    patterns = [("codes", one if isinstance(one, str) else one.pattern) for one in evidence.codes]
-    patterns += [("ticker", evidence.ticker)] if evidence.ticker is not None else []
-    for key, pattern in patterns:
-        try:
-            found = re.compile(pattern).match("")
-        except re.error as error:
-            raise SettingsError(f"{where}: {key}: {pattern!r} is no regular expression: {error}") from error
-        if found is not None:
-            raise SettingsError(f"{where}: {key}: {pattern!r} also matches nothing at all; describe a whole code")
-    if evidence.exchanges and evidence.ticker is None:
-        raise SettingsError(f"{where}: exchanges: say with the key `ticker` how a ticker is written behind them")
+def _problem_of(pattern: str) -> str:
+    """What is wrong with a regular expression, empty if nothing is."""
+    try:
+        found = re.compile(pattern).match("")
+    except re.error as error:
+        return f"{pattern!r} is no regular expression: {error}; correct it"
+    return f"{pattern!r} also matches nothing at all; describe a whole code" if found is not None else ""

@@ -6,21 +6,23 @@ within the folder: gazetteers, models. What it says of each language is in `lang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-import yaml
+from msgspec import Meta
 
-from alerts import AlertConfig
+from alerts.checks import rules_mistakes
+from alerts.sections import RulesFile
 from alerts.wording import LANGUAGE, Wording, languages
 from streams.errors import SettingsError
-from streams.text.heads import Head, SeriesKind, Signal, check_declarations, check_known
-from streams.text.language_settings import GazetteerFile, LanguageSettings, check_languages
+from streams.text.heads import Head, SeriesKind, Signal, declaration_mistakes, unknown
+from streams.text.language_settings import GazetteerFile, LanguageSettings, language_mistakes
+from streams.userfiles import Mistake, UserFile, WrongFile, read_file, shaped
 
-__all__ = ["Profile", "check_rules", "load_profile", "read_yaml"]
+__all__ = ["Profile", "load_profile", "read_yaml"]
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,9 +33,16 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: dict[str, Signal]
     series: dict[str, SeriesKind]
     messages: str = LANGUAGE
-    min_language_confidence: float = 0.6
-    title_limit: int = 500
-    text_limit: int = 4_000
+    min_language_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.6
+    title_limit: Annotated[int, Meta(ge=1)] = 500
+    text_limit: Annotated[int, Meta(ge=0)] = 4_000
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yields what does not fit together."""
+        yield from language_mistakes(self.languages, self.default_language)
+        yield from declaration_mistakes(self.heads, self.signals, self.series)
+        if self.messages not in languages():
+            yield ("messages",), f"there are none in {self.messages!r}; take one of {', '.join(languages())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +96,48 @@ class Profile:
 
 
 def load_profile(name: str) -> Profile:
-    """The shipped profile of that name, or the one in that folder. Raises `SettingsError` naming file, key and fix."""
+    """Returns the shipped profile of that name, or the one in that folder.
+
+    Raises `SettingsError` naming each mistake in profile.yaml and alerts.yaml: file, line, key and fix.
+    """
     folder = _folder(name)
-    path = folder / "profile.yaml"
-    raw = read_yaml(path)
-    try:
-        file = msgspec.convert(raw, _File)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {error}") from error
-    check_languages(file.languages, file.default_language, str(path))
-    check_declarations(file.heads, file.signals, file.series, str(path))
-    if file.messages not in languages():
-        raise SettingsError(
-            f"{path}: messages: there are none in {file.messages!r}; take one of {', '.join(languages())}"
-        )
-    values = {field: getattr(file, field) for field in file.__struct_fields__}
-    profile = Profile(folder=folder, alerts=read_yaml(folder / "alerts.yaml"), **values)
-    for language in profile.languages:
-        gazetteer = profile.gazetteer(language)
-        if gazetteer is not None and not Path(gazetteer.file).is_file():
-            raise SettingsError(f"{path}: languages: {language}: gazetteer: there is no {gazetteer.file}")
+    file, rules = read_file(folder / "profile.yaml"), read_file(folder / "alerts.yaml")
+    written = shaped(file, _File)
+    profile = _profile(written, folder, rules.plain()) if written is not None and not file.problems else None
+    if profile is not None:
+        _check_gazetteers(profile, file)
+    _check_rules(rules, profile)
+    if profile is None or file.problems or rules.problems:
+        raise WrongFile((*file.problems, *rules.problems))
     return profile
 
 
-def check_rules(profile: Profile, rules: AlertConfig) -> None:
-    """Raises `SettingsError` where alerts.yaml watches a signal or a kind of series that profile.yaml lacks."""
-    path = profile.folder / "alerts.yaml"
-    if not rules.signals:
-        raise SettingsError(f"{path}: signals: is empty; list some of {', '.join(profile.signals)}")
-    for signal in rules.signals:
-        check_known(str(path), "signals", signal, profile.signals)
-    for kind in rules.kinds:
-        check_known(str(path), "kinds", kind, profile.series)
+def _profile(written: _File, folder: Path, alerts: Mapping[str, Any]) -> Profile:
+    values = {field: getattr(written, field) for field in written.__struct_fields__}
+    return Profile(folder=folder, alerts=alerts, **values)
+
+
+def _check_gazetteers(profile: Profile, file: UserFile) -> None:
+    for language in profile.languages:
+        gazetteer = profile.gazetteer(language)
+        if gazetteer is not None and not Path(gazetteer.file).is_file():
+            file.problem(("languages", language, "gazetteer"), f"there is no {gazetteer.file}; name a file beside it")
+
+
+def _check_rules(file: UserFile, profile: Profile | None) -> None:
+    """Whether alerts.yaml is right in itself, and watches what profile.yaml declares."""
+    rules = shaped(file, RulesFile)
+    if rules is None or file.problems:
+        return
+    for wrong in rules_mistakes(rules):
+        file.problem(tuple(wrong.key.split(".")), f"{wrong.problem}; {wrong.fix}")
+    if profile is not None:
+        if "signals" in profile.alerts and not rules.signals:
+            file.problem(("signals",), f"is empty; list some of {', '.join(profile.signals)}")
+        for key, names, known in (("signals", rules.signals, profile.signals), ("kinds", rules.kinds, profile.series)):
+            for name in names:
+                for keys, text in unknown((key,), name, known):
+                    file.problem(keys, text)
 
 
 def _folder(name: str) -> Path:
@@ -133,13 +152,7 @@ def _folder(name: str) -> Path:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises `SettingsError` naming the file and the line."""
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from error
-    if not isinstance(value, dict):
-        raise SettingsError(f"{path}: the file must hold keys and values, not {type(value).__name__}")
-    return value
+    """Returns the keys and values of a YAML file. Raises `SettingsError` naming the file and the line."""
+    file = read_file(path)
+    file.refuse()
+    return file.plain()

@@ -68,6 +68,16 @@ class UserFile:
         place = f"{self.path}:{line}" if line else self.path
         self.found.append((line, ": ".join(part for part in (place, named(keys), text) if part)))
 
+    def plain(self) -> dict[str, Any]:
+        """Returns the file's keys and values as they are written; empty where it holds something else."""
+        if not isinstance(self.root, yaml.MappingNode):
+            return {}
+        try:
+            value: dict[str, Any] = yaml.constructor.SafeConstructor().construct_document(self.root)
+        except (yaml.YAMLError, ValueError):  # a value that cannot be made is a mistake of the type that is asked for
+            return {}
+        return value
+
     def refuse(self) -> None:
         """Raises WrongFile if a problem was found."""
         if self.found:

@@ -42,10 +42,10 @@ def test_a_language_without_a_classifier_has_no_model(tmp_path: Path) -> None:
         ({"en": {}, "english": {}}, "'english' is no language; take two letters"),
         ({"en": {"word": "spaces"}}, "word"),
         ({"en": {"words": "syllables"}}, "syllables"),
-        ({"en": {"gazetteer": "absent.csv"}}, r"en: gazetteer: there is no .*absent\.csv"),
-        ({"en": {"evidence": {"codes": ["[0-9"]}}}, "en: evidence: codes: .* is no regular expression"),
+        ({"en": {"gazetteer": "absent.csv"}}, r"en\.gazetteer: there is no .*absent\.csv"),
+        ({"en": {"evidence": {"codes": ["[0-9"]}}}, r"en\.evidence\.codes: .* is no regular expression"),
         ({"en": {"evidence": {"codes": [{"pattern": "x*"}]}}}, "matches nothing at all"),
-        ({"en": {"evidence": {"ticker": "("}}}, "en: evidence: ticker"),
+        ({"en": {"evidence": {"ticker": "("}}}, r"en\.evidence\.ticker"),
         ({"en": {"evidence": {"exchanges": ["NYSE"]}}}, "say with the key `ticker`"),
     ],
 )

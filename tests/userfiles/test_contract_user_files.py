@@ -15,6 +15,7 @@ from streams.feeds.feedlist import load_feeds
 from streams.feeds.fieldspec import load_fieldmap
 from streams.settings import Settings, load_settings
 from streams.text.gazetteer import load_gazetteer
+from streams.text.profile import load_profile
 from streams.text.watchlists import load_watchlists
 
 
@@ -24,6 +25,24 @@ def settings_of(path: Path) -> Settings:
             patch.delenv(name)
         patch.setenv("MOODWIRE_CONFIG", str(path))
         return load_settings()
+
+
+PROFILE = """name: p
+default_language: en
+languages: {en: {}}
+heads: {mood: {labels: [bad, good]}}
+signals: {bad: {head: mood, labels: [bad]}}
+series: {all: {of: everything}}
+"""
+RULES = "kinds: {all: {budget_share: 1}}\n"
+
+
+def profile_of(path: Path) -> Any:
+    """The profile of which this is one of the two files; the other one is right."""
+    for name, text in (("profile.yaml", PROFILE), ("alerts.yaml", RULES)):
+        if name != path.name and path.parent.exists():
+            (path.parent / name).write_text(text)
+    return load_profile(str(path.parent))
 
 
 @dataclass(frozen=True)
@@ -118,6 +137,49 @@ KINDS = [
         },
         may_be_empty=True,
     ),
+    Kind(
+        "profile.yaml",
+        profile_of,
+        PROFILE,
+        {
+            "unknown key": (
+                f"{PROFILE}title_limits: 5\n",
+                7,
+                "there is no key 'title_limits'; did you mean 'title_limit'?",
+            ),
+            "wrong type": (
+                f"{PROFILE}title_limit: [5]\n",
+                7,
+                "title_limit: take a whole number of at least 1, not a list",
+            ),
+            "out of range": (
+                f"{PROFILE}title_limit: 0\n",
+                7,
+                "title_limit: take a whole number of at least 1, not '0'",
+            ),
+            "no choice": (PROFILE.replace("everything", "everthing"), 6, "series.all.of: take everything, source, "),
+            "unknown head": (
+                PROFILE.replace("head: mood", "head: mod"),
+                5,
+                "bad.head: there is no 'mod'; did you mean 'mood'?",
+            ),
+            "unknown label": (PROFILE.replace("[bad]", "[bid]"), 5, "labels: there is no 'bid'; did you mean 'bad'?"),
+        },
+        file="profile.yaml",
+    ),
+    Kind(
+        "alerts.yaml",
+        profile_of,
+        RULES,
+        {
+            "unknown key": (f"{RULES}hopseconds: 30\n", 2, "there is no key 'hopseconds'; did you mean 'hop_seconds'?"),
+            "wrong type": (f"{RULES}hop_seconds: often\n", 2, "hop_seconds: take a whole number, not 'often'"),
+            "out of range": (f"{RULES}hop_seconds: 4\n", 2, "hop_seconds: 4 does not divide an hour"),
+            "unknown signal": (f"{RULES}signals: [bed]\n", 2, "signals: there is no 'bed'; did you mean 'bad'?"),
+            "below": (f"{RULES}baseline:\n  half_life_days: 0\n", 3, "baseline.half_life_days: 0 is not above 0"),
+        },
+        file="alerts.yaml",
+    ),
 ]
 MISTAKES = [(kind, *mistake) for kind in KINDS for mistake in kind.mistakes.values()]
 
@@ -211,7 +273,7 @@ def test_what_cannot_be_read_is_named(kind: Kind, content: str | bytes, words: s
 def test_a_file_that_is_absent_or_a_folder_is_named(kind: Kind, tmp_path: Path) -> None:
     (tmp_path / kind.file).mkdir()
     for path in (tmp_path / kind.file, tmp_path / "absent" / kind.file):
-        with pytest.raises(SettingsError, match=str(path)):
+        with pytest.raises(SettingsError, match=str(path.parent)):
             kind.load(path)
 
 
@@ -221,3 +283,34 @@ def test_all_mistakes_are_named_at_once(kind: Kind, tmp_path: Path) -> None:
     found = error_of(kind, tmp_path, text)
     lines = [int(part.partition(":")[0]) for part in found.split("FILE:") if part]
     assert sorted(lines) == [1, kind.mistakes["wrong type"][1] + 1, text.count("\n")]
+
+
+def test_the_rules_of_alerts_name_all_values_that_make_no_sense(tmp_path: Path) -> None:
+    (alerts,) = (kind for kind in KINDS if kind.name == "alerts.yaml")
+    found = error_of(alerts, tmp_path, f"{RULES}hop_seconds: 0\nwarm_up_days: -1\nsignals: []\n")
+    assert "FILE:2: hop_seconds: 0 " in found
+    assert "FILE:3: warm_up_days: -1 is below 0" in found
+    assert "FILE:4: signals: is empty; list some of bad" in found
+
+
+def test_a_profile_names_the_mistakes_of_both_its_files(tmp_path: Path) -> None:
+    (tmp_path / "profile.yaml").write_text(f"{PROFILE}title_limit: 0\n")
+    (tmp_path / "alerts.yaml").write_text(f"{RULES}hop_seconds: 7\n")
+    with pytest.raises(SettingsError, match=r"profile\.yaml:7: .*; .*alerts\.yaml:2: "):
+        load_profile(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"id,name,aliases,tickers,needs_evidence\nA,,,,\nB,b,,,c\nB,d,,,\n", ["FILE:2: ", "FILE:3: ", "FILE:4: "]),
+        (b"id,nam\nA,a\n", ["FILE:1: the columns id,name are needed"]),
+        (b"", ["FILE:1: the columns id,name are needed"]),
+        ("id,name\nA,\u00fc\n".encode("latin-1"), ["FILE is not UTF-8", "save the file in UTF-8"]),
+    ],
+)
+def test_a_gazetteer_in_csv_names_its_mistakes_with_their_lines(
+    content: bytes, words: list[str], tmp_path: Path
+) -> None:
+    found = error_of(Kind("gazetteer", load_gazetteer, "", file="mine.csv"), tmp_path, content)
+    assert [word for word in words if word not in found] == []

@@ -22,7 +22,7 @@ __all__ = ["MOST_SIGNALS", "connect", "explain", "lost", "stored_label"]
 MOST_SIGNALS = 62
 """Bits of a number of SQLite, but for the sign and one that is never set."""
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _BUSY_SECONDS = 10.0
 
 _SCHEMA = """

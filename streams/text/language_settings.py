@@ -14,6 +14,10 @@ languages:
       exchanges: [NYSE]                   # (NYSE: GS) names the entity with that ticker wherever it occurs
       codes: ['[0-9]{6}\\.(?:SH|SZ|BJ)']   # so does what such a pattern finds
     opposites: [[rises, falls]]           # two titles that differ in one of these tell different stories
+
+Scripts where words run together need no setting for names and search: Chinese and Japanese, Korean, whose particles
+follow a name without a space. In Thai, Lao, Khmer and Burmese names are found; full-text search is not reliable
+there (marks above and below letters split words), so look for items by entity or watchlist.
 """
 
 from __future__ import annotations

@@ -18,12 +18,28 @@ from streams.archive.schema import SCHEMA_VERSION
 from streams.archive.sqlite import SqliteArchive
 from streams.archive.words import marked, mixed_words, spread, words_of
 from streams.records import Scored
-from streams.scripts import UNSPACED, is_unspaced
+from streams.scripts import PAIRED, is_paired
 from tests.archive.test_archive_contract import archive, scored
 
 __all__ = ["archive"]
 
-PIECES = ["股价", "大跌", "贵州茅台", "价", "涨", "トヨタ", "の", "Apple", "bank", "A", "5", "600519.SH", "々"]
+PIECES = [
+    "股价",
+    "大跌",
+    "贵州茅台",
+    "价",
+    "涨",
+    "トヨタ",
+    "の",
+    "삼성전자",
+    "가",
+    "Apple",
+    "bank",
+    "A",
+    "5",
+    "600519.SH",
+    "々",
+]
 GAPS = ["", "", "", " ", "，", "。", "-", "'"]
 
 
@@ -46,9 +62,9 @@ queries = st.lists(st.sampled_from([*PIECES, "跌", "台股", "ト", "apple", "�
 def expected(query: str, one: Scored) -> bool:
     """Words in either text, pairs of neighbours in either, single characters in either."""
     texts = (one.news.title, one.news.text)
-    for run in re.findall(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+", query):
-        if not is_unspaced(run[0]):
-            parts = {word.lower() for text in texts for word in re.findall(rf"[^\W_{UNSPACED}]+", text)}
+    for run in re.findall(rf"[{PAIRED}]+|[^\W_{PAIRED}]+", query):
+        if not is_paired(run[0]):
+            parts = {word.lower() for text in texts for word in re.findall(rf"[^\W_{PAIRED}]+", text)}
             if run.lower() not in parts:
                 return False
             continue
@@ -101,6 +117,8 @@ async def test_any_texts_are_found_alike_without_a_server(
         ("apple", "Apple股价大跌", "«Apple»股价大跌"),
         ("トヨタ", "トヨタの株価", "«トヨタ»の株価"),
         ("bank", "Bank run, no banks", "«Bank» run, no banks"),
+        ("삼성전자", "삼성전자가 사상 최대 이익", "«삼성전자»가 사상 최대 이익"),
+        ("은행 파산", "은행이 파산을 신청했다", "«은행»이 «파산»을 신청했다"),
     ],
 )
 def test_snippets_mark_what_matches(query: str, title: str, snippet: str) -> None:
@@ -111,9 +129,10 @@ def test_words_of_a_text_without_spaces_are_pairs_and_the_last_character() -> No
     assert words_of("贵州茅台 SH，A股 贵州") == ["贵州", "州茅", "茅台", "sh", "a", "股"]
     assert spread("Apple股价大跌!") == "Apple 股价 价大 大跌 跌 !"
     assert mixed_words("Apple股价, up 5%", "涨") == "apple 股价 价 涨"
+    assert mixed_words("삼성전자가 up") == "삼성 성전 전자 자가 가"
 
 
-@pytest.mark.parametrize("text", ["Profit up 5%", "Profit up – it’s “good”", "Das Café grüßt", "", "삼성전자 주가"])
+@pytest.mark.parametrize("text", ["Profit up 5%", "Profit up – it’s “good”", "Das Café grüßt", "", "ธนาคารล้ม"])
 def test_a_text_with_spaces_is_indexed_as_it_is(text: str) -> None:
     assert spread(text) is text or spread(text) == text
     assert mixed_words(text, text) == ""

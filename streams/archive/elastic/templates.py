@@ -13,7 +13,7 @@ from streams.archive.elastic.options import ElasticOptions
 
 __all__ = ["DYNAMIC", "FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
 
-TEMPLATE_VERSION = 7
+TEMPLATE_VERSION = 8
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 

@@ -32,23 +32,28 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _help in {
-    "demo": "Play the sample feed: two weeks of news, two crises. Needs no server, and ends in under two minutes.",
-    "run": "Run the pipeline until SIGTERM or Ctrl-C, which finish what is in hand: feeds, score, watch, deliver.",
+    "demo": "Play the sample feed: two weeks of invented news with two crises. Needs no server.",
+    "run": "Run the pipeline: feeds, score, watch, deliver. SIGTERM or Ctrl-C finishes the current runs and ends it.",
     "replay": "Play a file of news (NDJSON or CSV, plain or .gz; - is standard input) through the pipeline. "
-    "Killed and started again it goes on at its line; the same file again changes nothing. "
-    "Standard input is not recognised when it comes again: name a new namespace ([bold]--into[/]) to repeat it.",
+    "An interrupted replay, started again, resumes at the next line; a file played to its end changes nothing. "
+    "Standard input is not recognised: to play it again, name a new namespace ([bold]--into[/]).",
     "score": "Score a text, or with [bold]-[/] every line of standard input: heads, entities, watchlists.",
-    "archive": "Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
-    "rejects": "Records that could not be processed: look at them, send them again.",
-    "deliver": "Notifications: which wait, failed or were sent; send them again.",
-    "model": "Train models, prove them, and put them to work.",
-    "config": "The settings file: write one, check it, show what is in effect and why.",
-    "schema": "Print what the records of a topic look like: JSON Schema, or AsyncAPI for all topics.",
-    "doctor": "Try what the settings name: folders, files, feeds, servers. Each problem with its fix, within 10 s.",
+    "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
+    "rejects": "List records that could not be processed, or send them again.",
+    "deliver": "List notifications that wait, failed or were sent, or send them again.",
+    "model": "Train and evaluate models, and put them into service.",
+    "config": "Write or check the settings file, or show the settings in effect.",
+    "schema": "Print the JSON Schema of a topic or of what a channel sends, or AsyncAPI for all topics.",
+    "doctor": "Check folders, files, feeds and servers of the settings, within 10 s. Prints each problem with its fix.",
 }.items():
     add_lazy(app, f"streams.cli.{_name}", _name, _help)
-add_lazy(app, "streams.cli.backup", "backup", "Copy the embedded broker and archive as of one moment; workers may run.")
-add_lazy(app, "streams.cli.backup", "restore", "Put a backup where the settings say; no worker may run.")
+add_lazy(
+    app,
+    "streams.cli.backup",
+    "backup",
+    "Copy the embedded broker and archive as of one moment, also while workers run.",
+)
+add_lazy(app, "streams.cli.backup", "restore", "Put a backup back to where the settings say; no worker may be running.")
 
 
 def _show_version(asked: bool) -> None:
@@ -59,7 +64,7 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help="Watches news as it is published, scores every item, and alerts when negative news surges.")
+@app.callback(help="Watch news as it is published, score every item, and raise an alert when bad news surges.")
 def _begin(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001  # the callback shows it

@@ -27,10 +27,7 @@ from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from streams.wall_clock import wall_clock_ms
 
-app = typer.Typer(
-    help="Set the archive up, delete by age, score it again, rebuild it or what is counted from it.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 DAY_MS = 86_400_000
 ATTEMPTS = 5
@@ -41,14 +38,16 @@ T = TypeVar("T")
 def setup(
     namespace: NamespaceOption = None,
     profile: ProfileOption = None,
-    kibana: Annotated[str | None, typer.Option(help="Address of Kibana: imports the profile's dashboards.")] = None,
+    kibana: Annotated[
+        str | None, typer.Option(help="Address of Kibana, into which the profile's dashboards are imported.")
+    ] = None,
     dashboards: Annotated[
-        Path | None, typer.Option(help="Folder of their NDJSON files.", exists=True, file_okay=False)
+        Path | None, typer.Option(help="Folder with the dashboards' NDJSON files.", exists=True, file_okay=False)
     ] = None,
     ilm: Annotated[bool, typer.Option("--ilm", help="Let Elasticsearch merge and delete days by itself.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write the index templates, and with --kibana the dashboards; again at any time, it changes no document."""
+    """Write the index templates, and with --kibana import the dashboards. No document is changed; may be repeated."""
     settings = load_settings(namespace=namespace, profile=profile)
     if not is_elastic(settings.archive):
         _done({"templates": [], "objects": 0}, "The embedded archive needs no set-up.", json=json)
@@ -103,12 +102,14 @@ def prune(
 def rescore(
     namespace: NamespaceOption = None,
     profile: ProfileOption = None,
-    days: Annotated[float | None, typer.Option(help="Only items seen in the last so many days.", min=0)] = None,
+    days: Annotated[
+        float | None, typer.Option(help="Only items seen in so many last days; by default all.", min=0)
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Score archived items with the present model: dashboards show the new scores, the old ones are kept.
+    """Score archived items with the current model. Dashboards show the new scores; the old ones are kept.
 
-    Nothing is counted or announced. Cut off and started again it goes on where it was.
+    It raises no alert. If it is interrupted, run the same command again to resume.
     """
     settings = load_settings(namespace=namespace, profile=profile)
     if not is_elastic(settings.archive):
@@ -140,7 +141,7 @@ async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
 
 @app.command("rebuild")
 def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
-    """Write what the topics still hold into the archive: after a loss, or into a new one."""
+    """Write all items that the topics still hold into the archive, after a loss or for a new archive."""
     from streams.jobs.rebuild import rebuild as rebuild_archive
 
     settings = load_settings(namespace=namespace)
@@ -163,9 +164,9 @@ def rebuild(namespace: NamespaceOption = None, json: JsonOption = False) -> None
 
 @app.command("rebuild-state")
 def rebuild_state(namespace: NamespaceOption = None, profile: ProfileOption = None, json: JsonOption = False) -> None:
-    """Let `watch` count the whole archive again, after its state is lost or a signal is added: sends all mentions anew.
+    """Count the whole archive again, after the state of `watch` is lost or a signal is added: sends all mentions anew.
 
-    Refused while score or watch run. Cut off, it is to be started again.
+    Refused while `score` or `watch` runs. If it is interrupted, run it again from the start.
     """
     from streams.jobs.rebuild_state import rebuild_state as rebuild_watch
 

@@ -19,7 +19,7 @@ from streams.settings import Settings, load_settings
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.lock import GroupLock
 
-FolderArgument = Annotated[Path, typer.Argument(help="The backup's folder.", file_okay=False)]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of the backup.", file_okay=False)]
 
 
 def backup(folder: FolderArgument, namespace: NamespaceOption = None, json: JsonOption = False) -> None:

@@ -21,13 +21,15 @@ from streams.settings.places import place_of, variable_of
 
 _WIDEST = max(len(place_of(field)) for field in Settings.model_fields.values())
 
-app = typer.Typer(help="The settings file: write one, check it, show what is in effect and why.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
-@app.command(help="Write a commented settings file with every setting at its default; an existing file is kept.")
+@app.command(help="Write a commented settings file with every setting at its default. An existing file is kept.")
 def init(
-    file: Annotated[Path | None, typer.Argument(help="The file; by default moodwire.yaml in this folder.")] = None,
-    user: Annotated[bool, typer.Option("--user", help="In your own settings folder, used from every folder.")] = False,
+    file: Annotated[Path | None, typer.Argument(help="File to write; by default moodwire.yaml in this folder.")] = None,
+    user: Annotated[
+        bool, typer.Option("--user", help="Write it to your settings folder, which is read from every folder.")
+    ] = False,
 ) -> None:
     path = (user_file() if user else file or Path(FILE_NAME)).absolute()
     try:
@@ -44,7 +46,7 @@ def init(
                       highlight=False, soft_wrap=True)  # fmt: skip
 
 
-@app.command(help="Show every setting in effect and where its value comes from; secrets are masked.")
+@app.command(help="Show every setting in effect and where its value comes from. Secrets are masked.")
 def show(
     namespace: NamespaceOption = None,
     profile: ProfileOption = None,
@@ -62,7 +64,7 @@ def show(
         console.print(line, highlight=False, soft_wrap=True)
 
 
-@app.command(help="Read the settings and print all that is wrong with them; exit code 1 if something is.")
+@app.command(help="Read the settings and print every mistake; exit code 1 if there is one.")
 def check(json: JsonOption = False) -> None:
     try:
         loaded = read_settings()

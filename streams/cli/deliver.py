@@ -23,14 +23,14 @@ from streams.jobs.resend import Known, archived_sends, read_deliveries, resend_s
 from streams.settings import Settings, load_settings
 from streams.transport.broker import Broker
 
-app = typer.Typer(help="Notifications: which wait, failed or were sent; send them again.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _POLL_SECONDS = 0.25
 _SHOWN = 50
 _STATES = ", ".join(status.value for status in Status)
 
 ReceiverOption = Annotated[
-    str | None, typer.Option("--receiver", "-r", help="Only of this receiver: its name, or how that begins.")
+    str | None, typer.Option("--receiver", "-r", help="Only of this receiver: its name, or the beginning of it.")
 ]
 
 
@@ -38,14 +38,18 @@ ReceiverOption = Annotated[
 def list_deliveries(
     namespace: NamespaceOption = None,
     receiver: ReceiverOption = None,
-    state: Annotated[list[Status] | None, typer.Option("--state", help=f"Only these: {_STATES}.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Most rows, the latest: 50, and with --json all, unless given.", min=1)
+    state: Annotated[
+        list[Status] | None, typer.Option("--state", help=f"Only in this state: {_STATES}; may be repeated.")
     ] = None,
-    archive: Annotated[bool, typer.Option("--archive", help="Read the archive's copy, which forgets nothing.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(help="Number of rows, the latest; by default 50, with --json all.", min=1)
+    ] = None,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Read the archive's copy, which reaches further back.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show notifications by receiver: those that wait or failed, and those sent lately."""
+    """List notifications by receiver: those that wait or failed, and those sent recently."""
     settings = load_settings(namespace=namespace)
     wanted = {status.value for status in state or Status}
     found = _archived(settings) if archive else _in_rows(settings)
@@ -132,13 +136,13 @@ def _show_counts(rows: Iterable[dict[str, Any]]) -> None:
 @app.command("resend")
 def resend(
     notification: Annotated[str, typer.Argument(metavar="[ID]", help="ALERT.REVISION, as `list` shows it.")] = "",
-    failed: Annotated[bool, typer.Option("--failed", help="All that failed and were dropped.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed or were dropped.")] = False,
     receiver: ReceiverOption = None,
     namespace: NamespaceOption = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for what becomes of it.", min=0)] = 15.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the result.", min=0)] = 15.0,
     json: JsonOption = False,
 ) -> None:
-    """Send notifications again, with a deadline of their own; a worker of `deliver` does it, now or when it runs."""
+    """Send notifications again, with a new deadline. A worker of `deliver` sends them, now or when it next runs."""
     if bool(notification) == failed:
         raise typer.BadParameter("give an ID or --failed")
     settings = load_settings(namespace=namespace)

@@ -37,7 +37,7 @@ _MARKS = {State.OK: "[green]ok[/]     ", State.WARNING: "[yellow]warning[/]", St
 def doctor(
     namespace: NamespaceOption = None,
     feed: Annotated[
-        list[str] | None, typer.Option("--feed", help="Try only this feed, by its name; may be given more than once.")
+        list[str] | None, typer.Option("--feed", help="Check only this feed, by its name; may be repeated.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -33,7 +33,11 @@ def _placeholder(module: str, name: str, help_text: str, function: str) -> type[
     @cache
     def load() -> Any:
         found = import_module(module)
-        return _group(found.app, name) if hasattr(found, "app") else _command(getattr(found, function), name, help_text)
+        return (
+            _group(found.app, name, help_text)
+            if hasattr(found, "app")
+            else _command(getattr(found, function), name, help_text)
+        )
 
     class Placeholder(TyperCommand):
         """Shows its name and help in a list; whoever calls it gets the command's own context."""
@@ -44,9 +48,9 @@ def _placeholder(module: str, name: str, help_text: str, function: str) -> type[
     return Placeholder
 
 
-def _group(app: typer.Typer, name: str) -> Any:
+def _group(app: typer.Typer, name: str, help_text: str) -> Any:
     group = get_command(app)
-    group.name = name
+    group.name, group.help = name, help_text
     return group
 
 

@@ -13,7 +13,7 @@ import typer
 
 from streams.cli.lazy import add_lazy
 
-app = typer.Typer(help="Train and evaluate models, and put them into service.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 for (_name, _module, _function), _help in {
     (
         "train",
@@ -64,23 +64,27 @@ for (_name, _module, _function), _help in {
         "list",
         "model_loop",
         "show_models",
-    ): "The versions at hand: figures, which is in service, which is in the shadow.",
-    ("add", "model_loop", "add"): "Take a model's folder in as a version; it is checked, copied and never changed.",
+    ): "List the versions: their figures, which is in service, and which is the shadow.",
+    (
+        "add",
+        "model_loop",
+        "add",
+    ): "Add the model in a folder as a version. It is checked and copied; a version never changes.",
     ("shadow", "model_loop", "shadow"): "Let a version score beside the one in service; its scores count nowhere.",
-    ("gate", "model_gate", "gate"): "Compare a version with the one in service; what is found is kept beside it.",
+    ("gate", "model_gate", "gate"): "Compare a version with the one in service. The report is kept beside it.",
     ("promote", "model_promote", "promote"): "Put a version into service: workers change over at an exact offset.",
-    ("rollback", "model_promote", "rollback"): "Put the version into service that was there before.",
+    ("rollback", "model_promote", "rollback"): "Put the previous version back into service.",
     ("feedback", "model_feedback", "feedback"): "Correct a score, or import corrections (NDJSON; - is standard input).",
     (
         "review",
         "model_feedback",
         "show_review",
-    ): "Corrections so far: what is agreed, and what is held back because people disagree.",
+    ): "Show the corrections: what is agreed, and what is held back because people disagree.",
     (
         "retrain",
         "model_retrain",
         "retrain",
     ): "Train a candidate with the corrections that are agreed, take it in, and ask the gate.\n\n"
-    "It is not promoted: `moodwire model promote` does that. Cut off, the same command goes on where it was.",
+    "It is not promoted: `moodwire model promote` does that. If it is interrupted, run it again to resume.",
 }.items():
     add_lazy(app, f"streams.cli.{_module}", _name, _help, function=_function)

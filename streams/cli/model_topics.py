@@ -17,7 +17,9 @@ from streams.lifecycle.training_code import chosen_datasets, import_training
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Add topics to a trained network from a few examples, or from a sentence about them.", no_args_is_help=True
+    help="Add topics to a trained network from a few examples, or from a sentence about them.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 ADD = (

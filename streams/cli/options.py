@@ -21,23 +21,25 @@ def _namespace(given: str | None) -> str | None:
         raise typer.BadParameter(str(error)) from error
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts, on standard output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 NamespaceOption = Annotated[
     str | None,
     typer.Option(
         "--namespace",
         "-n",
-        help="Which stream: [bold]live[/], a replay's name, or one of your own.",
+        help="Namespace: [bold]live[/], a replay's name, or one of your own.",
         callback=_namespace,
     ),
 ]
 IntoOption = Annotated[
-    str | None, typer.Option("--into", help="Namespace; by default the file's own.", callback=_namespace)
+    str | None, typer.Option("--into", help="Namespace; by default named after the file.", callback=_namespace)
 ]
 FieldMapOption = Annotated[
-    Path | None, typer.Option("--field-map", "-m", help="YAML that maps the records' fields.", exists=True)
+    Path | None, typer.Option("--field-map", "-m", help="YAML that maps the fields of records.", exists=True)
 ]
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile: a name, or a folder with profile.yaml.")]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="Name of a shipped profile, or a folder with profile.yaml.")
+]
 WatchlistsOption = Annotated[
     Path | None, typer.Option("--watchlists", "-w", help="YAML of watchlists.", exists=True, dir_okay=False)
 ]

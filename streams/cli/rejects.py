@@ -17,7 +17,7 @@ from streams.jobs.retry import read_rejects, retry_rejects
 from streams.settings import Settings, load_settings
 from streams.wall_clock import wall_clock_ms
 
-app = typer.Typer(help="Records that could not be processed: look at them, send them again.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _SHOWN = 50
 
@@ -28,10 +28,10 @@ ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only those w
 def list_rejects(
     namespace: NamespaceOption = None,
     reason: ReasonOption = None,
-    limit: Annotated[int | None, typer.Option(help="Most rows: 50, and with --json all, unless given.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Number of rows; by default 50, with --json all.", min=1)] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what is parked: where it stood, why, and the start of what it was."""
+    """List parked records, the oldest first: reason, origin, detail, and how the record begins."""
     settings = load_settings(namespace=namespace)
     with open_existing(settings) as broker:
         rows = [row for row in read_rejects(broker, settings.topics) if reason in (None, row.reason)]
@@ -67,9 +67,9 @@ def retry(
     field_map: FieldMapOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send parked records that can be read now again: items with the time at which they were first seen, and alerts.
+    """Send the parked records again that can be read now. An item keeps the time at which it was first seen.
 
-    Each counts once, however often it is retried. Mentions stay: `moodwire archive rebuild-state` counts their items.
+    Each counts once, however often it is sent. Mentions stay: `moodwire archive rebuild-state` counts their items.
     """
     settings = load_settings(namespace=namespace, field_map=field_map)
     with open_existing(settings) as broker:

@@ -27,21 +27,21 @@ def replay(
     file: Annotated[
         Path,
         typer.Argument(
-            help="The file, oldest items first; - for standard input, which is not recognised when it comes again.",
+            help="File, oldest items first; - is standard input.",
             allow_dash=True,
         ),
     ],
     into: IntoOption = None,
-    speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as possible.", min=0)] = 0.0,
+    speed: Annotated[float, typer.Option(help="Multiple of real time; 0: as fast as possible.", min=0)] = 0.0,
     field_map: FieldMapOption = None,
     watchlists: WatchlistsOption = None,
     gazetteer: Annotated[
         Path | None, typer.Option("--gazetteer", "-g", help="YAML or CSV of your own entities.", exists=True)
     ] = None,
     profile: ProfileOption = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions of a new namespace.", min=1)] = None,
+    partitions: Annotated[int | None, typer.Option(help="Number of partitions of a new namespace.", min=1)] = None,
     lateness: Annotated[
-        float | None, typer.Option(help="Seconds of disorder in the file that windows wait for.", min=0)
+        float | None, typer.Option(help="Seconds that windows wait for items out of order.", min=0)
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -27,14 +27,12 @@ FEEDS = "feeds"
 
 
 def run(
-    stage: Annotated[
-        list[str] | None, typer.Option("--stage", "-s", help="Only this stage; may be given more than once.")
-    ] = None,
+    stage: Annotated[list[str] | None, typer.Option("--stage", "-s", help="Only this stage; may be repeated.")] = None,
     namespace: NamespaceOption = None,
     watchlists: WatchlistsOption = None,
     profile: ProfileOption = None,
     replay: Annotated[
-        bool, typer.Option("--replay", help="The namespace is a replay's: event time follows its records.")
+        bool, typer.Option("--replay", help="Work on a replay's namespace, where event time follows the records.")
     ] = False,
 ) -> None:
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)

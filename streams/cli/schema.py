@@ -19,8 +19,10 @@ _NAMES = ", ".join(content.topic for content in (*CONTENTS, *DELIVERED))
 
 def schema(
     topic: Annotated[str, typer.Argument(metavar="[NAME]", help=f"One of {_NAMES}.")] = "",
-    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="AsyncAPI 3.0: names, keys and headers too.")] = False,
-    into: Annotated[Path | None, typer.Option("--into", help="Write all of it as files into this folder.")] = None,
+    asyncapi: Annotated[
+        bool, typer.Option("--asyncapi", help="Print AsyncAPI 3.0, with names, keys and headers.")
+    ] = False,
+    into: Annotated[Path | None, typer.Option("--into", help="Write all documents as files into this folder.")] = None,
 ) -> None:
     if into is not None:
         into.mkdir(parents=True, exist_ok=True)

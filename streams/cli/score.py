@@ -26,7 +26,7 @@ _CHUNK = 256
 
 
 def score(
-    text: Annotated[str, typer.Argument(help="The text, or - for one text a line on standard input.")],
+    text: Annotated[str, typer.Argument(help="Text; - reads one text a line from standard input.")],
     profile: ProfileOption = None,
     watchlists: WatchlistsOption = None,
     json: JsonOption = False,

@@ -2,6 +2,7 @@
 
 MoodwireError
 ├── SettingsError        a setting, profile, watchlist or field map is wrong: names the key and the fix
+│   └── Mistakes         all that is wrong at once, each in a sentence of its own
 ├── Reject               this record cannot be processed; the next one can (parked with its reason)
 │   └── TooLarge         what would be sent for this record is larger than a broker is asked to take
 ├── Retry                the record is fine, the world is not: try the run again after `retry_after_seconds`
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 __all__ = [
     "LeaseLost",
+    "Mistakes",
     "MoodwireError",
     "NewerVersion",
     "OlderVersion",
@@ -45,6 +47,14 @@ class MoodwireError(Exception):
 
 class SettingsError(MoodwireError):
     """A setting or a user's file is wrong; the text names the key, the value and the fix."""
+
+
+class Mistakes(SettingsError):
+    """Settings or a user's file with everything that is wrong: `problems`, each in a sentence of its own."""
+
+    def __init__(self, problems: tuple[str, ...], opening: str = "") -> None:
+        super().__init__(opening + "; ".join(problems))
+        self.problems = problems
 
 
 class Reject(MoodwireError):

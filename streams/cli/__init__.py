@@ -110,7 +110,7 @@ def _prepare_process() -> None:
 
 
 def main() -> None:
-    """The console script: runs the command; an error of ours is one clear line, not a traceback."""
+    """The console script: runs the command; an error of ours is a clear line for each mistake, not a traceback."""
     note_start()
     try:
         app(obj=_prepare_process)
@@ -123,7 +123,8 @@ def main() -> None:
             raise
         from streams.cli.output import errors, foreign
 
-        errors.print(f"[bold red]error:[/] {foreign(_masked(error))}", highlight=False, soft_wrap=True)
+        for text in _texts(error):
+            errors.print(f"[bold red]error:[/] {foreign(_masked(text))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -144,8 +145,14 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, MoodwireError | AlertsError | ModelError)
 
 
-def _masked(error: Exception) -> str:
+def _texts(error: Exception) -> tuple[str, ...]:
+    from streams.errors import Mistakes
+
+    return error.problems if isinstance(error, Mistakes) and len(error.problems) > 1 else (str(error),)
+
+
+def _masked(text: str) -> str:
     from streams.observe.logs import mask, secrets_of
     from streams.settings.loading import with_file
 
-    return mask(secrets_of(with_file(os.environ)))(str(error))
+    return mask(secrets_of(with_file(os.environ)))(text)

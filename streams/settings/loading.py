@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from streams.errors import SettingsError
+from streams.errors import Mistakes, SettingsError
 from streams.logs import get_logger
 from streams.settings.checks import contradictions
 from streams.settings.earlier import earlier_data
@@ -42,12 +42,11 @@ _IN_QUOTES = {"string_type": ", in quotes"}  # what YAML takes for a number or a
 _warned: set[Path] = set()
 
 
-class WrongSettings(SettingsError):
-    """Settings that cannot be used, with each problem in a sentence of its own."""
+class WrongSettings(Mistakes):
+    """Settings that cannot be used."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("settings cannot be used: " + "; ".join(problems))
-        self.problems = problems
+        super().__init__(problems, "settings cannot be used: ")
 
 
 class Source(StrEnum):

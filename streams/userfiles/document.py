@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from streams.errors import SettingsError
+from streams.errors import Mistakes
 
 __all__ = ["Keys", "UserFile", "WrongFile", "entries", "is_empty", "line_of", "named", "read_file"]
 
@@ -22,12 +22,8 @@ _MOST_REPEATED = 100_000
 _MERGE = "tag:yaml.org,2002:merge"
 
 
-class WrongFile(SettingsError):
-    """A file that cannot be used, with each problem in a sentence of its own."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
+class WrongFile(Mistakes):
+    """A file that cannot be used."""
 
 
 @dataclass(slots=True)
@@ -74,7 +70,11 @@ class UserFile:
             return {}
         try:
             value: dict[str, Any] = yaml.constructor.SafeConstructor().construct_document(self.root)
-        except (yaml.YAMLError, ValueError):  # a value that cannot be made is a mistake of the type that is asked for
+        except (
+            yaml.YAMLError,
+            ValueError,
+            OverflowError,
+        ):  # a value that cannot be made is a mistake of the type that is asked for
             return {}
         return value
 

@@ -67,7 +67,11 @@ class _Shape:
             return self.value(node, kind.type, keys)
         try:
             return self._value(node, kind, keys)
-        except (yaml.YAMLError, ValueError) as error:  # a tag that is not known, a date that no calendar has
+        except (
+            yaml.YAMLError,
+            ValueError,
+            OverflowError,
+        ) as error:  # a tag that is not known, a date that no calendar has
             return self._wrong(node, keys, f"cannot be read: {getattr(error, 'problem', None) or error}; write it anew")
 
     def _value(self, node: yaml.Node, kind: inspect.Type, keys: Keys) -> Any:
@@ -183,7 +187,9 @@ def _taken(value: Any, kind: inspect.Type) -> Any:
 
 
 def _number(value: Any, kind: inspect.IntType | inspect.FloatType) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _WRONG
+    if isinstance(value, float) and not math.isfinite(value):
         return _WRONG
     if isinstance(kind, inspect.IntType) and value != int(value):
         return _WRONG

@@ -168,3 +168,15 @@ def test_data_in_the_working_folder_are_named_once_where_they_are_not_used(folde
     assert "MOODWIRE_DATA_DIR" in done.stderr
     done = subprocess.run(words, env=environment(folder), capture_output=True, text=True, check=True, cwd=folder)
     assert done.stderr == ""
+
+
+def test_each_mistake_has_a_line_of_its_own(folder: Path) -> None:
+    (folder / "moodwire.yaml").write_text("http: {port: -1, pot: 2}\n")
+    done = subprocess.run(
+        command("rejects", "list"), env=environment(folder), capture_output=True, text=True, check=False, cwd=folder
+    )
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["error:", "error:"]
+    assert "unknown setting `http.pot`" in lines[0]
+    assert "http.port=-1" in lines[1]

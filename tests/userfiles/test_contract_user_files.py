@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from streams.errors import SettingsError
 from streams.feeds.feedlist import load_feeds
@@ -255,7 +260,7 @@ def test_a_key_that_is_written_twice_is_named_with_both_lines(kind: Kind, tmp_pa
         ("a: b\nc: \u00fc\n".encode("latin-1"), "FILE:2: not UTF-8: save the file in UTF-8"),
         ("a: b\n".encode("utf-16"), "FILE:1: not UTF-8: save the file in UTF-8"),
         (b"#" * (5 << 20), "FILE is larger than 4 MiB: "),
-        ("[" * 5_000, "nested too deeply; write fewer levels"),
+        ("[" * 1_500, "nested too deeply; write fewer levels"),
         ("a: &a [*a]\n", "an alias (*name) stands for what holds it; write the value"),
         (
             "a: &a [x, x, x, x, x, x, x, x, x]\n"
@@ -314,3 +319,26 @@ def test_a_gazetteer_in_csv_names_its_mistakes_with_their_lines(
 ) -> None:
     found = error_of(Kind("gazetteer", load_gazetteer, "", file="mine.csv"), tmp_path, content)
     assert [word for word in words if word not in found] == []
+
+
+WRITTEN = [text for kind in KINDS for text in (kind.right, *(mistake[0] for mistake in kind.mistakes.values()))]
+WORDS = st.sampled_from(sorted({"<<", *re.findall(r"[a-z_]+", " ".join(WRITTEN))}))
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.just(10**400), st.floats(), st.text(max_size=5), WORDS, st.dates()
+)
+DOCUMENTS = st.recursive(
+    VALUES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.integers(0, 3), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@every_kind
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(document=DOCUMENTS, changes=st.dictionaries(WORDS, DOCUMENTS, max_size=3))
+def test_any_document_is_read_or_refused(kind: Kind, document: Any, changes: Any, tmp_path: Path) -> None:
+    path = tmp_path / kind.file
+    for content in (document, yaml.safe_load(kind.right) | changes):
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+        with suppress(SettingsError):
+            kind.load(path)

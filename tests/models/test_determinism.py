@@ -77,3 +77,15 @@ def test_threads_workers_and_batch_sizes_change_nothing(
 def test_less_than_no_worker_is_refused(classifier: OnnxClassifier) -> None:
     with pytest.raises(ValueError, match="not -1"):
         OnnxClassifier.load(classifier.artifact.path, workers=-1)
+
+
+def test_scores_are_the_same_on_every_processor(classifier: OnnxClassifier) -> None:
+    """Taken on one machine; other processors multiply 8-bit numbers by other instructions. A new model has new ones."""
+    taken = {
+        "Shares plunge after the bank halts withdrawals": [0.9945, 0.0012, 0.0043],
+        "Quill & Sons beats forecasts": [0.0029, 0.0265, 0.9706],
+        "Northgate Bank names a new chief executive": [0.0265, 0.9525, 0.0209],
+        "Tern Air files for bankruptcy protection": [0.7235, 0.2638, 0.0127],
+    }
+    scores = classifier.classify(list(taken))["sentiment"]
+    np.testing.assert_allclose(scores, list(taken.values()), rtol=0, atol=1e-4)

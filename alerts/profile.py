@@ -20,7 +20,7 @@ from alerts.clock import DAY_CELLS, WEEK_HOURS, fold_week
 from alerts.config import AlertConfig
 from alerts.sections import KindConfig
 
-__all__ = ["KindCounts", "KindSnapshot", "flat_snapshot", "snapshot"]
+__all__ = ["KindCounts", "KindSnapshot", "snapshot"]
 
 Array = NDArray[np.float64]
 
@@ -58,12 +58,6 @@ class KindSnapshot:
     hourly: float
     share: float
     tests: tuple[float, ...]
-
-
-def flat_snapshot(config: AlertConfig, kind: KindConfig) -> KindSnapshot:
-    """What is believed before anything was seen."""
-    nothing = np.zeros(WEEK_HOURS)
-    return snapshot(KindCounts(nothing, nothing, 0.0), nothing, nothing, config, kind)
 
 
 def snapshot(

@@ -55,7 +55,6 @@ class Reason(StrEnum):
 
     NOT_WATCHED = "not_watched"
     WARMING_UP = "warming_up"
-    NOTHING_NEW = "nothing_new"
     TOO_FEW = "too_few"
     TOO_FEW_ITEMS = "too_few_items"
     TOO_FEW_STORIES = "too_few_stories"

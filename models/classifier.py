@@ -160,11 +160,6 @@ class OnnxClassifier:
         return {name: head.labels for name, head in self.artifact.of_kind("entity").items()}
 
     @property
-    def finds_names(self) -> bool:
-        """Whether the artifact has a head for names."""
-        return bool(self.artifact.of_kind("names"))
-
-    @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers in use, best first."""
         return self._open_network().providers

@@ -24,9 +24,8 @@ from streams.logs import send_logs_to, set_levels
 from streams.settings import Settings
 from streams.terminal import safe_json, visible
 
-__all__ = ["FORMATS", "Repeats", "mask", "secrets_of", "set_up_logs", "shown"]
+__all__ = ["Repeats", "mask", "secrets_of", "set_up_logs", "shown"]
 
-FORMATS = ("text", "json")
 _TALKATIVE = ("aiokafka", "elastic_transport", "faust", "httpx", "kafka", "mode", "streams.transport")
 """At INFO these log each service that starts and each request: shown are their warnings and, at DEBUG, everything."""
 _ERRORS_ALONE = {

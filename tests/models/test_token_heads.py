@@ -128,7 +128,7 @@ def test_two_beginnings_in_a_row_are_two_names(model: OnnxClassifier) -> None:
 
 
 def test_a_model_that_finds_no_names_says_so(plain: OnnxClassifier) -> None:
-    assert not plain.finds_names
+    assert not plain.artifact.of_kind("names")
     with pytest.raises(ModelError, match="finds no names; export a model that was trained to"):
         plain.find_names([TEXT])
 

@@ -9,7 +9,7 @@ goes on where it stopped, and a second run finds nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,10 @@ from streams.archive.elastic.names import Names
 from streams.archive.elastic.reading import LENIENT, STUB, Reader
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.verdicts import Verdict
-from streams.records import Scored
 
 __all__ = ["Rescorer", "Target"]
 
 PAGE = 500
-
-Classify = Callable[[Sequence[Scored]], Sequence[Scores]]
-"""New scores for items of one language, in order; takes long, so it runs in a thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def test_an_artifact_answers_for_every_head(
         assert model.artifact.max_tokens == 24
         spans = [[find_span(text, "ore"), find_span(text, "tin")]]
         assert model.classify([text], entities=spans)["entity"].shape == (2, 3)
-        assert model.finds_names
+        assert model.artifact.of_kind("names")
         assert asdict(model.artifact.heads["sentiment"].scaling) == metrics["scaling"]["sentiment"]
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "DAY_CELLS",
     "DAY_MS",
     "HOUR_MS",
+    "MINUTE_MS",
     "WEEK_HOURS",
     "day_cell",
     "exposure_hours",
@@ -28,6 +29,7 @@ __all__ = [
     "week_hour",
 ]
 
+MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 WEEK_HOURS: Final = 168

@@ -23,6 +23,7 @@ from typing import Final
 
 import msgspec
 
+from alerts.clock import HOUR_MS, MINUTE_MS
 from alerts.records import Peak, rounded
 from alerts.rules import Evidence, Reason, is_critical
 from alerts.sections import EpisodeConfig, RuleConfig
@@ -40,8 +41,6 @@ __all__ = [
     "updated",
 ]
 
-_MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 3_600_000
 _DAY_HOURS: Final = 24
 _UNREST_HOURS: Final = (1 << 2 * _DAY_HOURS + 1) - 1  # a day back, before it a hold time of a day at most
 
@@ -89,7 +88,7 @@ IDLE: Final = Episode()
 
 def cooling(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
     """Whether the last episode ended so short a while ago that a relapse belongs to it."""
-    return episode.resolved_ms > 0 and tick_ms < episode.resolved_ms + settings.cool_down_hours * _HOUR_MS
+    return episode.resolved_ms > 0 and tick_ms < episode.resolved_ms + settings.cool_down_hours * HOUR_MS
 
 
 def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
@@ -104,7 +103,7 @@ def opened(evidence: Evidence, tick_ms: int, rule: RuleConfig) -> Episode:
         told_ms=tick_ms,
         told_hits=evidence.count.hits,
         unrest=1,
-        unrest_hour=tick_ms // _HOUR_MS,
+        unrest_hour=tick_ms // HOUR_MS,
     )
 
 
@@ -123,7 +122,7 @@ def reopened(episode: Episode, evidence: Evidence, tick_ms: int, rule: RuleConfi
 
 def unrest(episode: Episode, tick_ms: int) -> Episode:
     """The episode with a look in it that was not calm; the same object where its hour has one already."""
-    hour = tick_ms // _HOUR_MS
+    hour = tick_ms // HOUR_MS
     passed = hour - episode.unrest_hour
     if passed <= 0 and episode.unrest:
         return episode
@@ -133,9 +132,9 @@ def unrest(episode: Episode, tick_ms: int) -> Episode:
 
 def _calm_the_day_before(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
     """Whether no look was other than calm in the hours of the hold time, a day earlier."""
-    hold_ms = round(settings.hold_minutes * _MINUTE_MS)
-    newest = tick_ms // _HOUR_MS - _DAY_HOURS
-    oldest = (tick_ms - hold_ms) // _HOUR_MS - _DAY_HOURS
+    hold_ms = round(settings.hold_minutes * MINUTE_MS)
+    newest = tick_ms // HOUR_MS - _DAY_HOURS
+    oldest = (tick_ms - hold_ms) // HOUR_MS - _DAY_HOURS
     hours = range(max(oldest, episode.unrest_hour - 2 * _DAY_HOURS), min(newest, episode.unrest_hour) + 1)
     return not any(episode.unrest >> (episode.unrest_hour - hour) & 1 for hour in hours)
 
@@ -160,7 +159,7 @@ def calm(looks: Sequence[Evidence], rule: RuleConfig, settings: EpisodeConfig) -
 
 def update_due(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> bool:
     """Whether the last event is so old that an `ongoing` one may follow; the longer it lasts, the rarer they are."""
-    wait_ms = max(settings.update_minutes * _MINUTE_MS, (episode.told_ms - episode.onset_ms) / 4)
+    wait_ms = max(settings.update_minutes * MINUTE_MS, (episode.told_ms - episode.onset_ms) / 4)
     return tick_ms - episode.told_ms >= wait_ms
 
 
@@ -194,7 +193,7 @@ def _told(episode: Episode, worst: Evidence, tick_ms: int, peak: Peak | None) ->
 def close_if_calm(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> tuple[Episode, Reason]:
     """A look at an open episode whose windows are all calm."""
     since = episode.calm_since_ms or tick_ms
-    if tick_ms - since < settings.hold_minutes * _MINUTE_MS:
+    if tick_ms - since < settings.hold_minutes * MINUTE_MS:
         if episode.calm_since_ms == 0:
             episode = msgspec.structs.replace(episode, calm_since_ms=tick_ms)
         return episode, Reason.CALMING

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.clock import DAY_CELLS, WEEK_HOURS, fold_week
+from alerts.clock import DAY_CELLS, HOUR_MS, WEEK_HOURS, fold_week
 from alerts.config import AlertConfig
 from alerts.sections import KindConfig
 
@@ -121,7 +121,7 @@ def _tests(counts: KindCounts, hours: float, config: AlertConfig) -> tuple[float
     series = max(counts.series, 1.0)
 
     def looks(pane_ms: int) -> float:
-        panes = series * WEEK_HOURS * 3_600_000 / pane_ms
+        panes = series * WEEK_HOURS * HOUR_MS / pane_ms
         return max(panes * -math.expm1(-weekly / panes), _FEWEST_TESTS)
 
     return tuple(looks(window.pane_ms) for window in config.windows)

@@ -21,6 +21,7 @@ from typing import Final, Self
 import msgspec
 import yaml
 
+from alerts.clock import MINUTE_MS
 from alerts.errors import ConfigError
 
 __all__ = ["LANGUAGE", "Catalogue", "Wording", "languages", "number_text", "p_text", "time_text"]
@@ -79,7 +80,7 @@ class Wording:
 
     def lasted(self, milliseconds: int) -> str:
         """A length of time in whole minutes; from two hours on in whole hours."""
-        minutes = milliseconds // 60_000
+        minutes = milliseconds // MINUTE_MS
         return self.window(minutes * 60 if minutes < 120 else minutes // 60 * 3600)
 
     def signal(self, name: str) -> str:

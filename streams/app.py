@@ -45,6 +45,7 @@ from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
+from streams.wall_clock import HOUR_MS
 
 __all__ = [
     "STAGES",
@@ -220,7 +221,7 @@ class Pipeline:
             source_epoch=self._news.epoch,
             source_partitions=self._news.partitions,
             mentions_partitions=settings.mentions_partitions,
-            late_after_ms=int(settings.late_after_hours * 3_600_000),
+            late_after_ms=int(settings.late_after_hours * HOUR_MS),
             live=self._live,
             ahead_ms=self._ahead_ms,
         )
@@ -275,7 +276,7 @@ class Pipeline:
         assert self.archive is not None
         state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
-        hold_ms = round(self.settings.hold_hours * 3_600_000) if self._live else None
+        hold_ms = round(self.settings.hold_hours * HOUR_MS) if self._live else None
         most = self.settings.hold_items if self._live else None
         limit = ClockLimit(self._ahead_ms) if self._live else None
         return WatchStage(
@@ -293,7 +294,7 @@ class Pipeline:
             FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
             check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,
-            deadline_ms=round(self.settings.deliver_deadline_hours * 3_600_000),
+            deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),
             shared=bool(self.settings.topics.foreign("alerts")),
         )
         if self.operations is not None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from streams.errors import SettingsError
 from streams.transport.broker import TopicSpec, setting_of
+from streams.wall_clock import HOUR_MS
 
 __all__ = [
     "BASELINES_HEADER",
@@ -208,7 +209,7 @@ class TopicSettings(Protocol):
 def topic_specs(settings: TopicSettings) -> list[TopicSpec]:
     """The topics of a namespace, as they must exist before a stage starts."""
     topics = settings.topics
-    retention_ms = int(settings.retention_hours * 3_600_000)
+    retention_ms = int(settings.retention_hours * HOUR_MS)
     specs = [
         TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
-__all__ = ["wall_clock_ms"]
+__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "wall_clock_ms"]
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
 
 
 def wall_clock_ms() -> int:

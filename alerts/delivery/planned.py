@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from alerts.backoff import Backoff
+from alerts.clock import HOUR_MS
 from alerts.delivery.channel import Delivered, Delivery, GiveUp
 from alerts.delivery.rendering import one_line
 
@@ -150,7 +151,7 @@ def _failed(plan: Planned, problem: str, now_ms: int) -> Planned:
 
 
 def _too_late(deadline_ms: int, problem: str) -> str:
-    return f"not delivered within {deadline_ms / 3_600_000:g} h: {problem}"
+    return f"not delivered within {deadline_ms / HOUR_MS:g} h: {problem}"
 
 
 def _short(problem: str) -> str:

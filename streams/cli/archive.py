@@ -25,11 +25,10 @@ from streams.settings import Settings, load_settings
 from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import DAY_MS, wall_clock_ms
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-DAY_MS = 86_400_000
 ATTEMPTS = 5
 T = TypeVar("T")
 

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+from streams.wall_clock import DAY_MS
+
 __all__ = ["NEIGHBOURS", "stamp"]
 
 NEIGHBOURS = 15  # lines on either side: half of 31 may be wrong before the median is
-_DAY_MS = 86_400_000
-_TOLERANCE_MS = _DAY_MS
+_TOLERANCE_MS = DAY_MS
 # At a file's ends there are neighbours on one side only, and a weekend may lie between them.
-_EDGE_TOLERANCE_MS = 7 * _DAY_MS
+_EDGE_TOLERANCE_MS = 7 * DAY_MS
 _TOLERATED_GAPS = 20  # a file with an item a week is believed about far larger jumps
 _TOLERATED_MIDDLES = (
     6  # a window that straddles a jump is wide in its middle third, and a few wrong dates do not make it so
@@ -36,7 +37,7 @@ def stamp(dates: Iterable[int | None], *, now_ms: int, neighbours: int = NEIGHBO
     names no date at all.
     """
     window = _Window(neighbours)
-    latest_ms = now_ms + _DAY_MS
+    latest_ms = now_ms + DAY_MS
     for date in dates:
         window.push(date if date is not None and 0 <= date <= latest_ms else None)
         while window.ready():

@@ -31,6 +31,7 @@ from streams.feeds.fieldspec import FieldMap, Rule, load_fieldmap
 from streams.feeds.parse import clean_string, parse_json
 from streams.records import VERSION, News
 from streams.text.controls import escaped_url, plain_line
+from streams.wall_clock import DAY_MS
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -58,7 +59,6 @@ _ID_LIMIT = 10_000
 _NAME_LIMIT = 200  # a source, an entity
 _LANGUAGE_LIMIT = 35  # the longest BCP 47 tag that is recommended to be supported (RFC 5646, section 4.4.1)
 _ENTITIES_LIMIT = 64
-_DAY_MS = 86_400_000
 
 _own_decoder = msgspec.json.Decoder(News)
 
@@ -144,7 +144,7 @@ def to_news(raw: Mapping[str, Any], fieldmap: FieldMap, *, seen_ms: int | None, 
         raise Reject("no_source", "no field names the publisher; add 'source: {value: NAME}' to the field map")
     own_id = _first_text(raw, rules["id"], used, _ID_LIMIT)
     published = _published(raw, rules["published"], used)
-    day = (seen if published is None else published) // _DAY_MS
+    day = (seen if published is None else published) // DAY_MS
     return News(
         id=_identity(source, own_id, address, f"{day}\0{title}"),
         content=_digest(title, text),
@@ -179,8 +179,8 @@ def dated_ms(raw: Mapping[str, Any], fieldmap: FieldMap) -> int:
 
 
 def _check_seen(seen_ms: int, now_ms: int) -> None:
-    if seen_ms > now_ms + _DAY_MS:
-        days = (seen_ms - now_ms) / _DAY_MS
+    if seen_ms > now_ms + DAY_MS:
+        days = (seen_ms - now_ms) / DAY_MS
         raise Reject("future_seen", f"seen {days:.1f} days ahead of this machine's clock; check the producer's clock")
 
 

@@ -23,13 +23,13 @@ from streams.net.client import open_client
 from streams.settings import Settings
 from streams.supervision import Beat
 from streams.transport.asking import ask
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import DAY_MS, wall_clock_ms
 
 __all__ = ["follow_feeds", "poll_feeds"]
 
 log = get_logger(__name__)
 
-_LONGEST_WAIT_MS = 24 * 3_600_000  # whatever was noted under a wall clock that went wrong
+_LONGEST_WAIT_MS = DAY_MS  # whatever was noted under a wall clock that went wrong
 _AFTER_ERROR_MS = 10_000
 
 

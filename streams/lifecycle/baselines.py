@@ -32,10 +32,10 @@ from streams.stages.archived_mentions import Layout, archived_mentions
 from streams.stages.classify import classify_again, with_verdict
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import Profile
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["Rescoring", "build_baselines", "cut_of", "scored_again"]
 
-HOUR_MS = 3_600_000
 
 _batches = msgspec.json.Decoder(MentionBatch)
 

@@ -24,10 +24,10 @@ from streams.settings import Settings
 from streams.text.heads import lacking_labels
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker
+from streams.wall_clock import DAY_MS
 
 __all__ = ["Changeover", "PromoteRequest", "RollbackRequest", "promote", "roll_back"]
 
-DAY_MS = 86_400_000
 BASELINE_DAYS = 56
 """Of the past that is scored again: older items have lost most of their weight."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from streams.feeds.outcome import Poll, PollOutcome
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["FeedWatch"]
 
@@ -78,7 +79,7 @@ class FeedWatch:
             silent_ms = now_ms - last_ms
             if silent_ms > self._silent_ms:
                 said = self._problem[feed] or "it answers, with nothing new"
-                detail = f"feed {feed} has brought nothing for {silent_ms / 3_600_000:.0f} h: {said}"
+                detail = f"feed {feed} has brought nothing for {silent_ms / HOUR_MS:.0f} h: {said}"
                 troubles.raise_trouble("feed_silent", detail, feed)
             else:
                 troubles.clear("feed_silent", feed)

@@ -28,11 +28,12 @@ from streams.observe.watchdog import Watchdog
 from streams.supervision import Beat
 from streams.transport.asking import ask
 from streams.transport.broker import Late
+from streams.wall_clock import MINUTE_MS
 
 __all__ = ["Limits", "Monitor", "Probes"]
 
 _ANSWER_SECONDS = 10.0
-_LATE_EVERY_MS = 60_000  # retention is counted in hours, and the question is a dear one
+_LATE_EVERY_MS = MINUTE_MS  # retention is counted in hours, and the call is expensive
 
 
 @dataclass(frozen=True, slots=True)

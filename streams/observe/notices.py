@@ -15,12 +15,13 @@ from typing import Final
 
 from alerts.delivery import Channel, Delivered, GiveUp, Notice, Notification
 from streams.logs import get_logger
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["Notices"]
 
 log = get_logger(__name__)
 
-_DEADLINE_MS: Final = 72 * 3_600_000
+_DEADLINE_MS: Final = 72 * HOUR_MS
 _MOST_WAITING: Final = 100
 _PATIENCE_SECONDS: Final = 1.0
 

@@ -42,14 +42,14 @@ from streams.observe.watchdog import Watchdog
 from streams.settings import Settings
 from streams.supervision import Beat, Supervisor
 from streams.transport.broker import Broker
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import HOUR_MS, wall_clock_ms
 
 __all__ = ["DEFAULT_PORT", "Operations"]
 
 log = get_logger(__name__)
 
 DEFAULT_PORT = 8710
-_LOSS_SHOWN_MS = 3_600_000
+_LOSS_SHOWN_MS = HOUR_MS
 
 
 class Operations:
@@ -82,7 +82,7 @@ class Operations:
             clock=clock,
         )
         self.health = Health(self.troubles, clock, stall_ms=int(settings.stall_seconds * 1000))
-        self.feeds = FeedWatch(self.metrics, int(settings.feed_silent_hours * 3_600_000))
+        self.feeds = FeedWatch(self.metrics, int(settings.feed_silent_hours * HOUR_MS))
         self.tasks = Supervisor(self._task_problem)
         self.server: OperatorServer | None = None
         self.monitor: Monitor | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from alerts.delivery import ReceiverState
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
+from streams.wall_clock import MINUTE_MS
 
 __all__ = ["look_at_receivers"]
 
@@ -20,7 +21,7 @@ def look_at_receivers(
         metrics.waiting.labels(state.name).set(state.waiting)
         metrics.oldest_waiting.labels(state.name).set(oldest_ms / 1000)
         if state.failing_ms is not None and now_ms - state.failing_ms >= failing_ms:
-            minutes = (now_ms - state.failing_ms) // 60_000
+            minutes = (now_ms - state.failing_ms) // MINUTE_MS
             troubles.raise_trouble(
                 "channel",
                 f"{state.name} has not taken notifications for {minutes} min, {state.waiting:,} wait: "

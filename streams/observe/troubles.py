@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from alerts.delivery import Notice
 from streams.observe.metrics import Metrics
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import MINUTE_MS, wall_clock_ms
 
 __all__ = ["REASONS", "Trouble", "Troubles"]
 
@@ -65,7 +65,7 @@ class Troubles:
         metrics: Metrics,
         instance: str,
         *,
-        grace_ms: int = 60_000,
+        grace_ms: int = MINUTE_MS,
         clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._metrics = metrics

@@ -22,6 +22,7 @@ from streams.settings.source import FileSource
 from streams.topics import NAMED, NamedTopics, Topics, checked_namespace, checked_prefix
 from streams.transport.kafka.options import KafkaOptions, is_kafka
 from streams.transport.kafka.security import KafkaSecurity
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["Settings"]
 
@@ -339,7 +340,7 @@ class Settings(BaseSettings):
             self.kafka_min_in_sync,
             self.kafka_session_seconds,
             self.kafka_instance,
-            int(self.kafka_compaction_lag_hours * 3_600_000),
+            int(self.kafka_compaction_lag_hours * HOUR_MS),
         )
 
     @property

@@ -17,10 +17,10 @@ import msgspec
 from streams.records import Story
 from streams.scripts import is_unspaced
 from streams.text.signature import PERMUTATIONS, minhash, normal_title
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["StoryIndex", "StoryRow"]
 
-HOUR_MS = 3_600_000
 SPANS_MS = {"12h": 12 * HOUR_MS, "24h": 24 * HOUR_MS, "3d": 72 * HOUR_MS, "5d": 120 * HOUR_MS, "7d": 168 * HOUR_MS}
 LONGEST_MS = SPANS_MS["7d"]
 

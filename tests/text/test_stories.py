@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streams.records import Story
 from streams.text.signature import PERMUTATIONS, normal_title
-from streams.text.stories import HOUR_MS, LONGEST_MS, ROWS, StoryIndex
+from streams.text.stories import LONGEST_MS, ROWS, StoryIndex
+from streams.wall_clock import HOUR_MS
 
 TITLE = "Acme shares tumble after the regulator opens a probe"
 

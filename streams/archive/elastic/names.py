@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from streams.wall_clock import DAY_MS
+
 __all__ = ["OVERFLOW", "Names", "day_of"]
 
 OVERFLOW = "overflow"
-DAY_MS = 86_400_000
 _FAR_MS = 253_402_300_800_000  # the year 10000, where `datetime` ends
 
 

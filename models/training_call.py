@@ -46,7 +46,7 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     dashes in front; a number may be in words. `datasets` are the YAML files of the data sets, whose rows lie in `data`
     unless they name another place. The run goes to the folder `run`, and the same request resumes it. `artifact` is
     the folder of the exported model; its name is the model's. `behaviour` is its list of behaviour tests, a shipped one
-    or a file; empty: none.
+    or a file; empty: none. `values` are by head the places of its labels from -1 to 1, for heads with a direction.
     """
 
     command: Literal["train", "distil"]
@@ -57,6 +57,7 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     model_version: str
     language: str
     behaviour: str = ""
+    values: Mapping[str, Mapping[str, float]] = {}
     options: Mapping[str, OptionValue] = {}
 
 

@@ -7,7 +7,7 @@ After CheckList (Ribeiro et al. 2020, arXiv 2005.04118), three forms, each a map
     {template, names}     the same for a sentence in which {} is each of the names
     {worse, better}       the second text's tone must be the higher one
 
-The tone is the probability of positive less that of negative, from -1 to 1.
+The tone is the mean of the labels' `values`, which the list gives, by their probabilities: from -1 to 1.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,6 +56,8 @@ class BehaviourList:
 
     name: str
     head: str
+    values: Mapping[str, float]
+    """The labels' places from -1 to 1, 0 where one is not named."""
     kinds: Mapping[str, str]
     """What each kind is about, in a sentence."""
     tests: Sequence[BehaviourTest]
@@ -108,17 +110,21 @@ def load_behaviour_list(path: Path | str) -> BehaviourList:
         raise ModelError(f"behaviour list {file} is no YAML: {error}") from error
     try:
         kinds = content["kinds"]
-        return BehaviourList(
+        found = BehaviourList(
             name=str(content["name"]),
             head=str(content["head"]),
+            values={str(label): float(value) for label, value in (content.get("values") or {}).items()},
             kinds={name: str(kind["about"]) for name, kind in kinds.items()},
             tests=[test for name, kind in kinds.items() for test in _tests(file, name, kind["tests"])],
             slices=[Slice(name, **one) for name, one in (content.get("slices") or {}).items()],
         )
     except KeyError as error:
         raise ModelError(f"behaviour list {file} lacks {error}") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, ValueError) as error:
         raise ModelError(f"behaviour list {file} is malformed: {error}") from error
+    if not found.values and any(not test.expect for test in found.tests):
+        raise ModelError(f"behaviour list {file} compares tones; give each label's place from -1 to 1 under `values`")
+    return found
 
 
 def check_behaviour(classifier: Classifier, behaviour: BehaviourList) -> list[BehaviourKind]:
@@ -129,9 +135,10 @@ def check_behaviour(classifier: Classifier, behaviour: BehaviourList) -> list[Be
     labels = _labels(classifier, behaviour)
     texts = list(dict.fromkeys(text for test in behaviour.tests for text in test.texts))
     answers = dict(zip(texts, classifier.classify(texts)[behaviour.head], strict=True))
+    places = np.array([behaviour.values.get(label, 0.0) for label in labels], np.float32)
     results: dict[str, list[Failure | None]] = {name: [] for name in behaviour.kinds}
     for test in behaviour.tests:
-        results[test.kind].append(_judge(test, np.array([answers[text] for text in test.texts]), labels))
+        results[test.kind].append(_judge(test, np.array([answers[text] for text in test.texts]), labels, places))
     return [
         BehaviourKind(
             name=name,
@@ -144,9 +151,11 @@ def check_behaviour(classifier: Classifier, behaviour: BehaviourList) -> list[Be
     ]
 
 
-def _judge(test: BehaviourTest, answers: npt.NDArray[np.float32], labels: Sequence[str]) -> Failure | None:
+def _judge(
+    test: BehaviourTest, answers: npt.NDArray[np.float32], labels: Sequence[str], places: npt.NDArray[np.float32]
+) -> Failure | None:
     given = [labels[number] for number in answers.argmax(axis=1)]
-    tones = answers[:, labels.index("positive")] - answers[:, labels.index("negative")]
+    tones = answers @ places
     answered = ", ".join(f"{label} {tone:+.2f}" for label, tone in zip(given, tones, strict=True))
     if test.expect:
         good, asked = given[0] in test.expect, " or ".join(test.expect)
@@ -161,7 +170,7 @@ def _judge(test: BehaviourTest, answers: npt.NDArray[np.float32], labels: Sequen
 
 def _labels(classifier: Classifier, behaviour: BehaviourList) -> tuple[str, ...]:
     labels = classifier.labels.get(behaviour.head, ())
-    needed = {"negative", "positive"} | {label for test in behaviour.tests for label in test.expect}
+    needed = set(behaviour.values) | {label for test in behaviour.tests for label in test.expect}
     missing = sorted(needed - set(labels))
     if missing:
         raise ModelError(

@@ -26,11 +26,15 @@ from models.evaluation.scores import (
     Labels,
     calibration_error,
     score,
+    sides_of,
     sureness_threshold,
 )
 from models.evaluation.slices import SliceScore, score_parts
 
 __all__ = ["Calibration", "ErrorToRead", "Evaluation", "SetEvaluation", "evaluate", "evaluate_artifact"]
+
+Values = Mapping[str, Mapping[str, float]]
+"""By head the places of its labels, from -1 to 1; heads without a direction have none."""
 
 ERRORS_TO_READ = 40
 """Errors kept of a set, the surest first (those teach most, and a person reads no more); half may be opposite ones."""
@@ -106,11 +110,12 @@ def evaluate_artifact(
     names: Sequence[LabelledNames] = (),
     threads: int = 0,
     smoothings: Sequence[float] | None = None,
+    values: Values | None = None,
 ) -> Evaluation:
     """Measures the artifact in the folder `artifact` on `sets`, its calibration on `dev`, and its `behaviour`.
 
     `names` are texts whose names it must find; `smoothings` are those of which the dev rows choose one, else that of
-    the artifact stays.
+    the artifact stays. `values` are those of the labels of each head with a direction.
 
     Raises `ArtifactError` when the artifact cannot be trusted and `ModelError` when a set's head or a label
     of it is none of the model's.
@@ -125,6 +130,7 @@ def evaluate_artifact(
             heads=classifier.artifact.heads,
             precision=classifier.artifact.precision,
             smoothings=smoothings,
+            values=values,
         )
 
 
@@ -138,6 +144,7 @@ def evaluate(
     heads: Mapping[str, Head] | None = None,
     precision: str = "",
     smoothings: Sequence[float] | None = None,
+    values: Values | None = None,
 ) -> Evaluation:
     """Measures any classifier; see `evaluate_artifact`. `heads` say how its probabilities came from logits."""
     plain = Head(())
@@ -145,14 +152,16 @@ def evaluate(
         name=classifier.name,
         version=classifier.version,
         precision=precision,
-        sets=[_evaluate_set(classifier, one, behaviour) for one in sets],
+        sets=[_evaluate_set(classifier, one, behaviour, (values or {}).get(one.head)) for one in sets],
         calibration=[_calibrate(classifier, one, (heads or {}).get(one.head, plain), smoothings) for one in dev],
         behaviour=check_behaviour(classifier, behaviour) if behaviour else [],
         names=[score_names(classifier, one) for one in names],
     )
 
 
-def _evaluate_set(classifier: Classifier, one: LabelledSet, behaviour: BehaviourList | None) -> SetEvaluation:
+def _evaluate_set(
+    classifier: Classifier, one: LabelledSet, behaviour: BehaviourList | None, values: Mapping[str, float] | None
+) -> SetEvaluation:
     labels = one.known(classifier)
     wanted, probabilities = one.numbers(classifier), one.answers(classifier)
     parts = {each.name: each.rows(one.texts) for each in (behaviour.slices if behaviour else ())}
@@ -161,19 +170,20 @@ def _evaluate_set(classifier: Classifier, one: LabelledSet, behaviour: Behaviour
     return SetEvaluation(
         name=one.name,
         head=one.head,
-        score=score(probabilities, wanted, labels),
-        slices=score_parts(parts, probabilities, wanted, labels),
-        sources=score_parts(by_source, probabilities, wanted, labels) if len(names) > 1 else {},
-        errors=_errors(one, probabilities, wanted, labels),
+        score=score(probabilities, wanted, labels, values),
+        slices=score_parts(parts, probabilities, wanted, labels, values),
+        sources=score_parts(by_source, probabilities, wanted, labels, values) if len(names) > 1 else {},
+        errors=_errors(one, probabilities, wanted, labels, sides_of(labels, values)),
     )
 
 
-def _errors(one: LabelledSet, probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -> list[ErrorToRead]:
+def _errors(
+    one: LabelledSet, probabilities: Probabilities, wanted: Labels, labels: Sequence[str], sides: Labels
+) -> list[ErrorToRead]:
     given, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    poles = {labels.index(pole) for pole in ("negative", "positive") if pole in labels}
     wrong = np.flatnonzero(given != wanted)
     surest = sorted((int(row) for row in wrong), key=lambda row: -sure[row])
-    opposite = [row for row in surest if {given[row], wanted[row]} <= poles]
+    opposite = [row for row in surest if sides[given[row]] * sides[wanted[row]] < 0]
     chosen = opposite[: ERRORS_TO_READ // 2]
     chosen += [row for row in surest if row not in chosen][: ERRORS_TO_READ - len(chosen)]
     return [

@@ -1,6 +1,6 @@
 """How right a head's answers are, and how sure: the figures that every report and card is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ __all__ = [
     "calibration_error",
     "opposite_polarity",
     "score",
+    "sides_of",
     "sureness_threshold",
 ]
 
@@ -56,11 +57,15 @@ class HeadScore:
     """Rows of the right label (first index) that were given a label (second index)."""
     reliability: list[Bin]
     opposite_polarity: float | None = None
-    """Share of the rows where negative was called positive or the reverse; None where labels have no poles."""
+    """Share of the rows that were given a label of the other side; None where the labels have no two sides."""
 
 
-def score(probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -> HeadScore:
+def score(
+    probabilities: Probabilities, wanted: Labels, labels: Sequence[str], values: Mapping[str, float] | None = None
+) -> HeadScore:
     """Compares `probabilities`, [rows, labels], with the right label of each row, int64 [rows].
+
+    `values` are the labels' places from -1 to 1, for a head with a direction.
 
     Raises `ValueError` without rows: a share of nothing is no figure. Labels that no row carries and no
     answer gave do not enter macro-F1.
@@ -80,17 +85,20 @@ def score(probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -
         labels=classes,
         confusion=counts.tolist(),
         reliability=reliability(probabilities, wanted),
-        opposite_polarity=opposite_polarity(given, wanted, labels),
+        opposite_polarity=opposite_polarity(given, wanted, sides_of(labels, values)),
     )
 
 
-def opposite_polarity(given: Labels, wanted: Labels, labels: Sequence[str]) -> float | None:
-    """Returns the share of rows given the opposite pole: these errors mislead a reader most."""
-    if not {"negative", "positive"} <= set(labels):
+def sides_of(labels: Sequence[str], values: Mapping[str, float] | None) -> Labels:
+    """Returns which side of 0 each label is on: -1, 1, or 0 for neither and for one without a value."""
+    return np.array([np.sign((values or {}).get(label, 0.0)) for label in labels], np.int64)
+
+
+def opposite_polarity(given: Labels, wanted: Labels, sides: Labels) -> float | None:
+    """Returns the share of rows given a label of the other side: these errors mislead a reader most."""
+    if not {-1, 1} <= set(sides.tolist()):
         return None
-    poles = {labels.index("negative"), labels.index("positive")}
-    flipped = (given != wanted) & np.isin(given, list(poles)) & np.isin(wanted, list(poles))
-    return float(flipped.mean())
+    return float((sides[given] * sides[wanted] < 0).mean())
 
 
 def calibration_error(probabilities: Probabilities, wanted: Labels, bins: int = BINS) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import Probabilities
-from models.evaluation.scores import Labels, opposite_polarity, score
+from models.evaluation.scores import Labels, score
 
 __all__ = ["Slice", "SliceScore", "score_parts", "wilson_interval"]
 
@@ -56,15 +56,21 @@ class SliceScore:
 
 
 def score_parts(
-    parts: Mapping[str, Rows], probabilities: Probabilities, wanted: Labels, labels: Sequence[str]
+    parts: Mapping[str, Rows],
+    probabilities: Probabilities,
+    wanted: Labels,
+    labels: Sequence[str],
+    values: Mapping[str, float] | None = None,
 ) -> dict[str, SliceScore]:
-    """Scores each part, bool [rows], that has at least `LEAST_ROWS` rows, in the order given."""
+    """Scores each part, bool [rows], that has at least `LEAST_ROWS` rows, in the order given; see `score`."""
     large = {name: part for name, part in parts.items() if part.sum() >= LEAST_ROWS}
-    return {name: _part_score(probabilities[part], wanted[part], labels) for name, part in large.items()}
+    return {name: _part_score(probabilities[part], wanted[part], labels, values) for name, part in large.items()}
 
 
-def _part_score(probabilities: Probabilities, wanted: Labels, labels: Sequence[str]) -> SliceScore:
-    whole = score(probabilities, wanted, labels)
+def _part_score(
+    probabilities: Probabilities, wanted: Labels, labels: Sequence[str], values: Mapping[str, float] | None
+) -> SliceScore:
+    whole = score(probabilities, wanted, labels, values)
     right = round(whole.accuracy * whole.rows)
     low, high = wilson_interval(right, whole.rows)
     return SliceScore(
@@ -73,7 +79,7 @@ def _part_score(probabilities: Probabilities, wanted: Labels, labels: Sequence[s
         low=low,
         high=high,
         macro_f1=whole.macro_f1,
-        opposite_polarity=opposite_polarity(probabilities.argmax(axis=1), wanted, labels),
+        opposite_polarity=whole.opposite_polarity,
     )
 
 

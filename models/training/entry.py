@@ -83,6 +83,7 @@ def _export(request: TrainingRequest) -> None:
             version=request.model_version,
             language=request.language,
             behaviour=request.behaviour,
+            values=request.values,
             data=Path(request.data),
             sets=load_datasets([Path(path) for path in request.datasets]),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +30,7 @@ from streams.settings import load_settings
 from streams.text.profile import Profile, load_profile
 
 if TYPE_CHECKING:
-    from models.evaluation import BehaviourList, LabelledNames, LabelledSet
+    from models.evaluation import LabelledNames, LabelledSet
 
 __all__ = ["bench", "evaluate", "export"]
 
@@ -54,7 +56,17 @@ def evaluate(
     folder = model_folder(model) if model else _sole_model(chosen)
     named = behaviour or behaviour_name(chosen.name, open_artifact(folder).language)
     listed = load_behaviour_list(named) if named else None
-    evaluation = _measure(folder, data, dataset or [], listed, threads)
+    sets = _labelled(folder, data, dataset or []) if data is not None else _Labelled()
+    with console.status("scoring"):
+        evaluation = evaluate_artifact(
+            folder,
+            sets.held_out,
+            dev=sets.dev,
+            names=sets.names,
+            behaviour=listed,
+            threads=threads,
+            values=chosen.label_values,
+        )
     written = msgspec.json.encode(evaluation)
     if out is not None:
         _write(out, msgspec.json.format(written, indent=2))
@@ -98,6 +110,7 @@ def export(
     json: JsonOption = False,
 ) -> None:
     settings = load_settings(profile=profile)
+    chosen = load_profile(settings.profile)
     language = language or Lifecycle(settings).sole_language()
     training = import_training("export.export")
     plan = training.ExportPlan(
@@ -111,7 +124,8 @@ def export(
         max_tokens=max_tokens,
         data=data,
         sets=chosen_datasets(dataset),
-        behaviour=behaviour or behaviour_name(load_profile(settings.profile).name, language),
+        behaviour=behaviour or behaviour_name(chosen.name, language),
+        values=chosen.label_values,
         traced=traced,
     )
     with console.status(f"exporting {foreign(run)} in {precision.value}"):
@@ -201,20 +215,21 @@ def model_folder(model: str) -> Path:
     return path if path.is_dir() else shipped(model)
 
 
-def _measure(
-    folder: Path, data: Path | None, dataset: list[Path], behaviour: BehaviourList | None, threads: int
-) -> Evaluation:
-    sets: list[LabelledSet] = []
-    dev: list[LabelledSet] = []
-    names: list[LabelledNames] = []
-    if data is not None:
-        training, chosen = import_training("data.labelled"), chosen_datasets(dataset)
-        artifact = load_artifact(folder)
-        with console.status("reading the labelled data"):
-            sets, names = training.held_out_sets(chosen, data, artifact)
-            dev = training.dev_sets(chosen, data, artifact)
-    with console.status("scoring"):
-        return evaluate_artifact(folder, sets, dev=dev, behaviour=behaviour, names=names, threads=threads)
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """Labelled rows that decided nothing, those that decided, and texts with their names."""
+
+    held_out: Sequence[LabelledSet] = ()
+    dev: Sequence[LabelledSet] = ()
+    names: Sequence[LabelledNames] = ()
+
+
+def _labelled(folder: Path, data: Path, dataset: list[Path]) -> _Labelled:
+    training, chosen = import_training("data.labelled"), chosen_datasets(dataset)
+    artifact = load_artifact(folder)
+    with console.status("reading the labelled data"):
+        held_out, names = training.held_out_sets(chosen, data, artifact)
+        return _Labelled(held_out, training.dev_sets(chosen, data, artifact), names)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -116,7 +116,7 @@ def _asked(request: GateRequest, current: Artifact, profile: Profile, language: 
         corrections=beside(request.corrections),
         golden=beside(request.golden),
         behaviour=load_behaviour_list(behaviour) if behaviour else None,
-        values={name: head.values for name, head in profile.heads.items()},
+        values=profile.label_values,
     )
 
 

@@ -29,7 +29,7 @@ from streams.lifecycle.gate import GateRequest, GateResult, compare
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.training_set import TrainingSet, build_training_set
 from streams.settings import Settings
-from streams.text.profile import load_profile
+from streams.text.profile import Profile, load_profile
 
 __all__ = ["RetrainRequest", "Retrained", "retrain"]
 
@@ -83,8 +83,7 @@ def retrain(settings: Settings, request: RetrainRequest, progress: Progress, clo
     registry = registry_of(settings)
     version = request.version or next_version(current.version, _taken(registry, current.name))
     progress.step(f"training {current.name} {version}")
-    behaviour = behaviour_name(load_profile(settings.profile).name, request.language)
-    training = _training(request, current, version, built, behaviour)
+    training = _training(request, current, version, built, load_profile(settings.profile))
     entry = registry.add(train_candidate(request.python, training))
     result = compare(settings, _question(request, entry, built), progress, clock())
     return Retrained(entry, built, len(found.conflicts), result)
@@ -95,7 +94,7 @@ def _taken(registry: Registry, name: str) -> list[str]:
 
 
 def _training(
-    request: RetrainRequest, current: Artifact, version: str, built: TrainingSet, behaviour: str
+    request: RetrainRequest, current: Artifact, version: str, built: TrainingSet, profile: Profile
 ) -> TrainingRequest:
     """Returns the request to the training process: the usual data sets and the corrections."""
     return TrainingRequest(
@@ -106,7 +105,8 @@ def _training(
         artifact=str(request.out / version / current.name),
         model_version=version,
         language=request.language,
-        behaviour=behaviour,
+        behaviour=behaviour_name(profile.name, request.language),
+        values=profile.label_values,
         options=request.options,
     )
 

@@ -69,6 +69,11 @@ class Profile:
         return frozenset(used | {name for name, head in self.heads.items() if head.probabilities})
 
     @property
+    def label_values(self) -> dict[str, dict[str, float]]:
+        """By head the places of its labels from -1 to 1, for heads with a direction."""
+        return {name: dict(head.values) for name, head in self.heads.items() if head.values}
+
+    @property
     def wording(self) -> Wording:
         """The texts of alerts in the profile's language of messages, with its words for the signals."""
         words = {

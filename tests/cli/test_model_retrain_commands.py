@@ -113,6 +113,7 @@ def test_a_candidate_is_trained_with_the_corrections_taken_in_and_judged(home: P
     assert asked["options"] == {"encoder": "some-encoder", "epochs": "2"}
     assert str(home / "run" / "corrections" / "feedback-sentiment.yaml") in asked["datasets"]
     assert (asked["language"], asked["behaviour"]) == ("en", "finance-en")
+    assert asked["values"]["sentiment"] == {"negative": -1, "neutral": 0, "positive": 1}
     registry = Registry(settings(home).models)
     assert (registry.verdict(*candidate) or {})["passed"] is False
     refused = run("promote", *candidate)

@@ -14,6 +14,7 @@ POLES = ("negative", "neutral", "positive")
 LIST = """
 name: small
 head: sentiment
+values: {negative: -1, positive: 1}
 slices: {short: {most_words: 3}, numbers: {pattern: "[0-9]"}}
 kinds:
   plain:
@@ -82,6 +83,7 @@ def test_slices_stand_in_the_list(tmp_path: Path) -> None:
         ("[1, 2]", "is malformed"),
         ("{name: a, head: b, kinds: {c: {about: d, tests: [{text: e}]}}}", "c, test 1 cannot be read"),
         ("{name: a, head: b, kinds: {c: {about: d, tests: [{worse: e}]}}}", "c, test 1 cannot be read"),
+        ("{name: a, head: b, kinds: {c: {about: d, tests: [{worse: e, better: f}]}}}", "under `values`"),
     ],
 )
 def test_a_list_that_cannot_be_read_names_the_place(tmp_path: Path, content: str, said: str) -> None:

@@ -12,6 +12,7 @@ from models.artifact import Head
 from models.evaluation import BehaviourList, Evaluation, LabelledSet, evaluate, evaluate_artifact, load_behaviour_list
 
 POLES = ("negative", "neutral", "positive")
+VALUES = {"sentiment": {"negative": -1.0, "positive": 1.0}}
 
 
 class Reader:
@@ -40,7 +41,7 @@ def texts_of(count: int, wrong: int) -> LabelledSet:
 
 
 def test_the_figures_are_those_of_the_rows() -> None:
-    (found,) = evaluate(Reader(), [texts_of(60, wrong=6)]).sets
+    (found,) = evaluate(Reader(), [texts_of(60, wrong=6)], values=VALUES).sets
     assert found.score.accuracy == pytest.approx(56 / 60)
     assert found.score.opposite_polarity == pytest.approx(2 / 60)
     assert {name: one.rows for name, one in found.sources.items()} == {"tweet": 30, "wire": 30}
@@ -48,7 +49,7 @@ def test_the_figures_are_those_of_the_rows() -> None:
 
 
 def test_opposite_errors_stand_first_then_the_surest() -> None:
-    (found,) = evaluate(Reader(), [texts_of(60, wrong=6)]).sets
+    (found,) = evaluate(Reader(), [texts_of(60, wrong=6)], values=VALUES).sets
     assert [one.wanted for one in found.errors] == ["negative", "negative", "neutral", "neutral"]
     assert found.errors[0].probability > found.errors[1].probability
     assert found.errors[0].text == "negative 3 wrong"
@@ -63,7 +64,7 @@ def test_slices_with_too_few_rows_are_left_out() -> None:
 
 def _list_without_tests() -> BehaviourList:
     behaviour = load_behaviour_list("finance-en")
-    return BehaviourList(behaviour.name, behaviour.head, {}, [], behaviour.slices)
+    return BehaviourList(behaviour.name, behaviour.head, {}, {}, [], behaviour.slices)
 
 
 def test_calibration_is_fitted_on_the_dev_rows() -> None:

@@ -21,7 +21,9 @@ def evaluation(shipped_folder: Path) -> Evaluation:
     sources = ["wire" if number % 2 else "<tweet>" for number in range(len(TEXTS))]
     texts = [*TEXTS[:-1], "Ironbark <script>alert(1)</script> soars"]
     hand_made = LabelledSet("hand & made", "sentiment", texts, LABELS, sources)
-    return evaluate_artifact(shipped_folder, [hand_made], dev=[hand_made], behaviour=load_behaviour_list("finance-en"))
+    behaviour = load_behaviour_list("finance-en")
+    values = {"sentiment": behaviour.values}
+    return evaluate_artifact(shipped_folder, [hand_made], dev=[hand_made], behaviour=behaviour, values=values)
 
 
 class Nesting(HTMLParser):

@@ -8,10 +8,12 @@ from models.evaluation.scores import (
     calibration_error,
     opposite_polarity,
     score,
+    sides_of,
     sureness_threshold,
 )
 
 POLES = ("negative", "neutral", "positive")
+VALUES = {"negative": -1.0, "positive": 1.0}
 
 
 def sure_of(answers: list[int], labels: int = 3) -> npt.NDArray[np.float32]:
@@ -20,7 +22,7 @@ def sure_of(answers: list[int], labels: int = 3) -> npt.NDArray[np.float32]:
 
 def test_scores_counted_by_hand() -> None:
     wanted = np.array([0, 0, 1, 1, 2, 2])
-    found = score(sure_of([0, 2, 1, 1, 2, 1]), wanted, POLES)
+    found = score(sure_of([0, 2, 1, 1, 2, 1]), wanted, POLES, VALUES)
     assert found.rows == 6
     assert found.accuracy == pytest.approx(4 / 6)
     assert found.labels["negative"].precision == 1
@@ -38,11 +40,13 @@ def test_a_label_never_given_nor_wanted_scores_zero() -> None:
 
 @pytest.mark.parametrize(("given", "share"), [(2, 1.0), (1, 0.0), (0, 0.0)])
 def test_only_the_other_pole_is_opposite(given: int, share: float) -> None:
-    assert opposite_polarity(np.array([given]), np.array([0]), POLES) == share
+    assert opposite_polarity(np.array([given]), np.array([0]), sides_of(POLES, VALUES)) == share
 
 
-def test_topics_have_no_poles() -> None:
-    assert opposite_polarity(np.array([0]), np.array([1]), ("Earnings", "Markets")) is None
+def test_the_poles_are_what_the_values_say() -> None:
+    assert sides_of(("low", "high", "none"), {"low": -0.2, "high": 1}).tolist() == [-1, 1, 0]
+    for values in (None, {}, {"Markets": 1.0}):
+        assert opposite_polarity(np.array([0]), np.array([1]), sides_of(("Earnings", "Markets"), values)) is None
 
 
 def test_answers_as_sure_as_they_are_right_are_calibrated() -> None:

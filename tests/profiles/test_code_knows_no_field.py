@@ -1,7 +1,7 @@
 """No string in the code is a label, a head, a signal, a kind of series, a language or a model of a shipped profile.
 
 Those are data of profiles. Whole constants are compared, and the pieces of f-strings around what is filled in, both
-without punctuation at their ends. Training, evaluation, the sample feed and the profiles themselves are left out. What
+without punctuation at their ends. Training, the sample feed and the profiles themselves are left out. What
 remains has its reason here: either the word means something else there, or it is a limit that is known.
 """
 
@@ -15,7 +15,7 @@ from streams.text.profile import load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = ROOT / "streams" / "profiles"
-LEFT_OUT = ("models/training", "models/evaluation", "streams/profiles", "streams/sample")
+LEFT_OUT = ("models/training", "streams/profiles", "streams/sample")
 
 FIELD = "a field of records or of a file's format, not a kind of series"
 KAFKA = "a word of Kafka's protocol"

@@ -68,6 +68,8 @@ class ExportPlan:
     sets: Sequence[DataSet] = field(default_factory=shipped_datasets)
     behaviour: str = ""
     """Its list of behaviour tests: a shipped one, or a YAML file; empty: none."""
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By head the places of its labels from -1 to 1, for heads with a direction."""
     traced: bool = False
     """Trace also what could be written by hand."""
 
@@ -194,7 +196,7 @@ def _figures(
     made: Path, sets: Sequence[LabelledSet], names: Sequence[LabelledNames], plan: ExportPlan
 ) -> dict[str, Any]:
     """The evaluation without the errors to read: texts of the sets are not ours to ship."""
-    evaluation: Evaluation = evaluate_artifact(made, sets, behaviour=_behaviour(plan), names=names)
+    evaluation: Evaluation = evaluate_artifact(made, sets, behaviour=_behaviour(plan), names=names, values=plan.values)
     silent = replace(evaluation, sets=[replace(one, errors=[]) for one in evaluation.sets])
     return asdict(silent)
 

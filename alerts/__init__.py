@@ -11,6 +11,7 @@
     baseline   what a series expects of itself           detectors  exact tails
     rules      evidence and judgement, with reasons      episode    firing, escalated, resolved
     evaluate   one tick of one series                    records    the wire shape of an alert
+    backoff    how long a failed attempt waits
     rows       stored state, read or refused             wording    texts for people, by language (messages/)
 
 A signal is anything that an item hits or does not: the core counts hits of total and knows no label. Everything here

@@ -1,4 +1,4 @@
-"""What a channel is: something that is told of an alert's change of state and answers how it went.
+"""What a channel is: it takes an alert's change of state, notifies people, and answers how it went.
 
     Notification ──► Channel.notify ──► Delivered | RetryLater(after) | GiveUp(reason)
 

@@ -1,4 +1,4 @@
-"""A field map: where in a foreign record each field of a news item stands.
+"""A field map: where a foreign record holds each field of a news item.
 
     title: headline                        # a path; a.b.c walks into nested objects, a.0 into lists
     text: [body, summary]                  # the first that is not empty
@@ -78,8 +78,8 @@ class FieldMap:
     def fingerprint(self) -> str:
         """A hash of what the map says: the same for two files that say the same."""
         kept = None if self.extra is None else sorted(self.extra)
-        said = repr((sorted(self.rules.items()), kept))
-        return hashlib.sha256(said.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+        content = repr((sorted(self.rules.items()), kept))
+        return hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 _DEFAULT = FieldMap()

@@ -31,7 +31,7 @@ _PRUNE_EVERY_MS = 60_000
 
 
 class Copier:
-    """Copies what has changed, oldest first, and deletes the rows that nobody needs any more."""
+    """Copies what has changed, oldest first, and deletes the rows that are no longer needed."""
 
     def __init__(self, book: Book, archive: Archive) -> None:
         self._book = book

@@ -92,7 +92,7 @@ def _spelt(word: str) -> str:
 
 
 class WatchlistMatcher:
-    """Matches all lists in one pass over the text as it stands and one over its lower case."""
+    """Matches all lists in one pass over the text as it is written and one over its lower case."""
 
     def __init__(self, lists: Iterable[Watchlist]) -> None:
         self._lists = tuple(lists)
@@ -121,7 +121,7 @@ class WatchlistMatcher:
 
 
 class _Words:
-    """Which of some words and phrases stand in a text, as whole words."""
+    """Which of some words and phrases are in a text, as whole words."""
 
     def __init__(self, words: list[str]) -> None:
         self._words = words

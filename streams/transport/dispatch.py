@@ -201,7 +201,7 @@ class _Lane:
     async def _work(self) -> None:
         while not self._owner.closing.is_set():
             if self._waiting and await self._rests():
-                continue  # meanwhile it may have been told to drop what waited
+                continue  # meanwhile it may have dropped what waited
             if self._waiting:
                 await self._finish(self._waiting.popleft())
             elif not await self._arrives():
@@ -320,7 +320,7 @@ class _Lane:
             search.parked(culprits)
 
     def _is_alone_at_fault(self, search: Isolation) -> bool:
-        """Whether the last record that is known, alone suspected, is at fault as far as can be told without a later."""
+        """Whether the last record that is known, alone suspected, is at fault as far as is known without a later."""
         lone, succeeded_at = search.lone, self._owner.succeeded_at
         if lone is None or succeeded_at is None or not self._may_park_alone:
             return False

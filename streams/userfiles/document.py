@@ -18,7 +18,7 @@ Keys = tuple[str | int, ...]
 
 _MOST_BYTES = 4 << 20
 _MOST_REPEATED = 100_000
-"""Values that aliases may add to those that are written: ten lines of aliases to aliases stand for billions."""
+"""Values that aliases may add to those that are written: ten lines of aliases to aliases expand to billions."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -175,7 +175,7 @@ def _node_at(node: yaml.Node | None, keys: Keys) -> yaml.Node | None:
 
 
 class _Inspection:
-    """Looks at each node once: keys that are written twice, and how much the aliases stand for."""
+    """Looks at each node once: keys that are written twice, and how far the aliases expand."""
 
     def __init__(self, file: UserFile) -> None:
         self._file = file
@@ -185,11 +185,11 @@ class _Inspection:
     def run(self, root: yaml.Node) -> None:
         """Raises WrongFile for aliases that expand too far; double keys are added to the problems."""
         if self._size(root, ()) > len(self._sizes) + _MOST_REPEATED:
-            self._refuse(root, f"aliases (*name) stand for over {_MOST_REPEATED:,} values; write fewer")
+            self._refuse(root, f"aliases (*name) expand to over {_MOST_REPEATED:,} values; write fewer")
 
     def _size(self, node: yaml.Node, keys: Keys) -> int:
         if id(node) in self._above:
-            self._refuse(node, "an alias (*name) stands for what holds it; write the value")
+            self._refuse(node, "an alias (*name) refers to a value that contains it; write the value")
         if id(node) not in self._sizes:
             self._above.add(id(node))
             self._sizes[id(node)] = 1 + sum(self._size(value, at) for value, at in self._below(node, keys))

@@ -261,11 +261,11 @@ def test_a_key_that_is_written_twice_is_named_with_both_lines(kind: Kind, tmp_pa
         ("a: b\n".encode("utf-16"), "FILE:1: not UTF-8: save the file in UTF-8"),
         (b"#" * (5 << 20), "FILE is larger than 4 MiB: "),
         ("[" * 1_500, "nested too deeply; write fewer levels"),
-        ("a: &a [*a]\n", "an alias (*name) stands for what holds it; write the value"),
+        ("a: &a [*a]\n", "an alias (*name) refers to a value that contains it; write the value"),
         (
             "a: &a [x, x, x, x, x, x, x, x, x]\n"
             + "".join(f"{x}: &{x} [{', '.join([f'*{y}'] * 9)}]\n" for y, x in zip("abcdefgh", "bcdefghi", strict=True)),
-            "FILE:1: aliases (*name) stand for over 100,000 values; write fewer",
+            "FILE:1: aliases (*name) expand to over 100,000 values; write fewer",
         ),
     ],
     ids=["tab", "open", "two", "control", "alias", "latin-1", "utf-16", "huge", "deep", "cycle", "bomb"],

@@ -2,7 +2,7 @@
 
     call ──► judge ─► done, conflict, missing, split, refused ──► the caller decides
                   ├─► again    back-off with jitter, Retry-After honoured ──► after some attempts: Retry
-                  └─► trouble  said once an episode (log, on_trouble) ──────► Retry
+                  └─► trouble  reported once an episode (log, on_trouble) ──────► Retry
 
 `Retry` makes the partition wait; the run is tried again for as long as it takes.
 """
@@ -75,7 +75,7 @@ _RAW = {JSON: _Raw(), NDJSON: _Raw(), "application/*": _Raw(), "text/*": _Raw()}
 
 
 class Session:
-    """The client with our rules. `url` has no user and no password in it: they stand in the options.
+    """The client with our rules. `url` has no user and no password in it: they are in the options.
 
     Plain media types are sent, not those that name a version, so Elasticsearch 8.19, 9.x and serverless all answer.
     """
@@ -85,7 +85,7 @@ class Session:
         url: str,
         options: ElasticOptions,
         *,
-        on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+        on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # the default reports nowhere
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.url = url
@@ -118,10 +118,10 @@ class Session:
         for attempt in range(1, self._options.attempts + 1):
             answer = await self.send(method, target, data)
             verdict = answer.verdict
-            said = answer.json()
-            if verdict in allow or (verdict is Verdict.DONE and not _is_partial(said)):
+            content = answer.json()
+            if verdict in allow or (verdict is Verdict.DONE and not _is_partial(content)):
                 self.all_is_well()
-                return said
+                return content
             what = f"{method} {path}: {_said(answer)}"
             if verdict not in (Verdict.AGAIN, Verdict.DONE):
                 self.fail(what)
@@ -152,8 +152,8 @@ class Session:
                 max_retries=0,  # retries are ours: they back off, and the caller knows of them
             )
         except TransportError as error:
-            told = {"error": {"type": type(error).__name__, "reason": str(error.message)}}
-            return Answer(503, msgspec.json.encode(told))
+            error_body = {"error": {"type": type(error).__name__, "reason": str(error.message)}}
+            return Answer(503, msgspec.json.encode(error_body))
         return Answer(meta.status, body or b"", asked_wait_seconds(meta.headers, wall_clock_ms()))
 
     async def wait(self, attempt: int, what: str, asked_seconds: float = 0.0) -> None:
@@ -187,13 +187,13 @@ class Session:
         await self._client.close()
 
 
-def _is_partial(said: Any) -> bool:
+def _is_partial(content: Any) -> bool:
     """Whether an answer of status 200 lacks what some shard could not say, as while a server starts."""
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         return False
-    if said.get("_shards", {}).get("failed"):
+    if content.get("_shards", {}).get("failed"):
         return True
-    errors = [one["error"] for one in said.get("docs", ()) if "error" in one]
+    errors = [one["error"] for one in content.get("docs", ()) if "error" in one]
     return any(error.get("type") != "index_not_found_exception" for error in errors)
 
 

@@ -1,4 +1,4 @@
-"""Where feeds send their records: one protocol, the embedded broker and Kafka (`streams.feeds.kafka_publisher`)."""
+"""Where feeds send their records: a port, and a broker behind it, which keeps notes of progress beside them."""
 
 from __future__ import annotations
 
@@ -6,90 +6,56 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from streams.engine.ports import Send
-from streams.errors import TransportError
-from streams.limits import check_records
-from streams.transport.broker import check_url
-from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
-from streams.transport.sqlite.broker import broker_path
-from streams.transport.sqlite.store import Store
+from streams.transport.broker import Broker, open_broker
+from streams.transport.kafka.options import KafkaOptions
 
-__all__ = ["CheckedPublisher", "EmbeddedPublisher", "Publisher", "open_publisher"]
+__all__ = ["BrokerPublisher", "Publisher", "open_publisher"]
+
+
+def _nothing() -> None:
+    """There is nothing to check."""
 
 
 class Publisher(Protocol):
-    """Sends records and keeps small notes of progress beside them.
-
-    `progress` notes are written with the records: in the same transaction where the broker has one, else after
-    the records were acknowledged, so that a crash repeats records and never skips any.
-    """
+    """Sends records and keeps small notes of progress beside them."""
 
     def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
-        """Returns when all is acknowledged; raises `TooLarge`, `Retry` or `TransportError`."""
+        """Returns when the records and the notes are acknowledged (`Broker.append`).
+
+        Raises `TooLarge`, `Retry` and `TransportError`.
+        """
 
     def progress(self, key: str) -> str | None:
-        """The note last written under `key`."""
+        """Returns the note last written under `key`."""
 
     def partitions(self, topic: str) -> int:
-        """How many partitions `topic` has; raises `TransportError` when there is no such topic."""
+        """Returns how many partitions `topic` has; raises `TransportError` when there is no such topic."""
 
     def close(self) -> None: ...
 
 
-class EmbeddedPublisher:
-    """Publishes into the embedded broker's file, in one durable transaction per call.
+class BrokerPublisher(Publisher):
+    """Publishes over a broker; calls `check` before each publication, which raises when it may no longer."""
 
-    A worker may run on the same file meanwhile. `close` closes the store.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
-        check_records(sends)
-        self._store.append(sends, progress)
-
-    def progress(self, key: str) -> str | None:
-        return self._store.progress(key)
-
-    def partitions(self, topic: str) -> int:
-        known = self._store.topics().get(topic)
-        if known is None:
-            raise TransportError(f"there is no topic {topic}; start the pipeline once, which creates it")
-        return known.partitions
-
-    def close(self) -> None:
-        self._store.close()
-
-
-class CheckedPublisher(Publisher):
-    """Another publisher, that asks before each publication whether it still may."""
-
-    def __init__(self, publisher: Publisher, check: Callable[[], None]) -> None:
-        self._publisher, self._check = publisher, check
+    def __init__(self, broker: Broker, check: Callable[[], None] = _nothing) -> None:
+        self.broker = broker
+        self._check = check
 
     def publish(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
         """Also raises what `check` raises; then nothing is published."""
         self._check()
-        self._publisher.publish(sends, progress)
+        self.broker.append(sends, progress)
 
     def progress(self, key: str) -> str | None:
-        return self._publisher.progress(key)
+        return self.broker.progress(key)
 
     def partitions(self, topic: str) -> int:
-        return self._publisher.partitions(topic)
+        return self.broker.topic(topic).partitions
 
     def close(self) -> None:
-        self._publisher.close()
+        self.broker.close()
 
 
 def open_publisher(broker_url: str, *, progress_topic: str = "", kafka: KafkaOptions | None = None) -> Publisher:
-    """The publisher for a broker's URL; raises `TransportError` when it cannot be opened.
-
-    On Kafka notes of progress stand in the compacted topic `progress_topic`, which is made when it is not there.
-    """
-    check_url(broker_url)
-    if is_kafka(broker_url):
-        from streams.feeds.kafka_publisher import KafkaPublisher
-
-        return KafkaPublisher(",".join(bootstrap_of(broker_url)), progress_topic=progress_topic, options=kafka)
-    return EmbeddedPublisher(Store.open(broker_path(broker_url)))
+    """Returns a publisher for a broker's URL; raises as `open_broker` does."""
+    return BrokerPublisher(open_broker(broker_url, kafka, progress_topic=progress_topic))

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from streams.app import STAGES, Pipeline
 from streams.archive.protocol import Archive, ArchiveStats
 from streams.errors import ReplayRefused, StageTaken
 from streams.feeds.fieldmap import field_map_of
-from streams.feeds.publisher import CheckedPublisher, open_publisher
+from streams.feeds.publisher import BrokerPublisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.jobs.resend import read_deliveries
 from streams.jobs.retry import read_rejects
@@ -121,11 +121,11 @@ async def _play(
     settings, archive = pipeline.settings, pipeline.archive
     assert archive is not None
     stop, quit_publishing = asyncio.Event(), threading.Event()
-    publisher = open_publisher(settings.broker, progress_topic=settings.topics.progress, kafka=settings.kafka)
-    with open_broker(settings.broker, settings.kafka) as broker, closing(publisher), ExitStack() as claimed:
+    opened = open_broker(settings.broker, settings.kafka, progress_topic=settings.topics.progress)
+    with opened as broker, ExitStack() as claimed:
         check = await asyncio.to_thread(claimed.enter_context, _sole_replay(settings, broker))
-        replay, checked = _replay_of(pipeline, file, speed, broker), CheckedPublisher(publisher, check)
-        publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, checked, on_progress, quit_publishing))
+        replay, publisher = _replay_of(pipeline, file, speed, broker), BrokerPublisher(broker, check)
+        publishing = asyncio.ensure_future(asyncio.to_thread(replay.run, publisher, on_progress, quit_publishing))
         following = asyncio.ensure_future(_stop_when_drained(pipeline, broker, publishing, stop, on_scored))
         try:
             stopped_by = await run_stages(pipeline.jobs, until=stop, check=pipeline.check)

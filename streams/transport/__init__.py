@@ -7,6 +7,9 @@
                       committed offset                     Stage.handle(run) ├─▶ outbox  ──▶ topics
                                                                              └─▶ tables  ──▶ changelog topics
 
+Sends have one path in each broker: `sqlite.writer` (one transaction), `kafka.ordered` (one batch of a partition at a
+time). Stages reach it through `outbox` and `tables`, threads through `Broker.append`, feeds by a publisher over that.
+
 `runs` knows no broker: Kafka's consumer uses the same layer. `sqlite.store` knows no Faust.
 """
 

@@ -6,7 +6,7 @@ kafka://host:port[,host:port…]      a cluster                          streams
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -92,8 +92,15 @@ class Broker(Protocol):
     def delete_topic(self, name: str) -> None:
         """Deletes the topic with all its records and committed offsets; made again it has another epoch."""
 
-    def append(self, sends: Sequence[Send]) -> None:
-        """Appends in the order given, per partition; durable when it returns."""
+    def append(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
+        """Appends in the order given, per partition; durable when it returns. Raises TooLarge before anything is sent.
+
+        `progress` are small notes, written with the records: in the same transaction where the broker has one, else
+        after the records were acknowledged, so that a crash repeats records and never skips any.
+        """
+
+    def progress(self, key: str) -> str | None:
+        """Returns the note last written under `key`."""
 
     def scan(self, topic: str) -> Iterator[Record]:
         """Every record that stands in the topic now, partition by partition, oldest first."""
@@ -130,8 +137,11 @@ class Broker(Protocol):
     ) -> None: ...
 
 
-def open_broker(url: str, kafka: KafkaOptions | None = None) -> Broker:
-    """The broker behind a URL; `kafka` is for Kafka's alone. To be closed.
+def open_broker(url: str, kafka: KafkaOptions | None = None, *, progress_topic: str = "") -> Broker:
+    """The broker behind a URL; to be closed.
+
+    `kafka` and `progress_topic` are for Kafka's alone: notes of progress are in that compacted topic, which is made at
+    the first of them.
 
     Raises SettingsError for a URL that is neither's, TransportError when the file cannot be opened. A cluster is
     reached at the first call.
@@ -139,7 +149,7 @@ def open_broker(url: str, kafka: KafkaOptions | None = None) -> Broker:
     if is_kafka(url):
         from streams.transport.kafka.client import KafkaBroker
 
-        return KafkaBroker(url, kafka or KafkaOptions())
+        return KafkaBroker(url, kafka or KafkaOptions(), progress_topic)
     from streams.transport.sqlite.client import EmbeddedBroker
 
     return EmbeddedBroker(url)

@@ -14,9 +14,10 @@ from streams.engine.ports import Send
 from streams.feeds.documents.pool import DocumentParser
 from streams.feeds.feedlist import Feed
 from streams.feeds.poller import FeedPoller, PollTopics
-from streams.feeds.publisher import EmbeddedPublisher
+from streams.feeds.publisher import BrokerPublisher
 from streams.feeds.rejects import RejectRecord
 from streams.records import News
+from streams.transport.sqlite.client import EmbeddedBroker
 from streams.transport.sqlite.store import Store
 from tests.feeds.feed_server import FeedServer
 
@@ -35,11 +36,11 @@ def rss(*titles: str, first: int = 1, dates: bool = True) -> bytes:
     return f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>".encode()
 
 
-class Announcing(EmbeddedPublisher):
+class Announcing(BrokerPublisher):
     """Tells the event loop of everything that was published or noted."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store)
+        super().__init__(EmbeddedBroker.of(store))
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Condition()
 

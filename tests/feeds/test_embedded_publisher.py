@@ -9,7 +9,7 @@ import pytest
 
 from streams.engine.runs import Record
 from streams.errors import SettingsError
-from streams.feeds.publisher import EmbeddedPublisher, open_publisher
+from streams.feeds.publisher import open_publisher
 from streams.transport.sqlite.store import Store
 from tests.feeds.publisher_contract import Broker, PublisherContract
 
@@ -30,7 +30,7 @@ class TestEmbeddedPublisher(PublisherContract):
             with Store.open(path) as store:
                 return list(store.read(topic, partition, 0, 10_000))
 
-        return Broker(lambda: EmbeddedPublisher(Store.open(path)), topic, records)
+        return Broker(lambda: open_publisher(f"sqlite://{path}"), topic, records)
 
 
 def test_it_is_opened_by_its_url(tmp_path: Path) -> None:

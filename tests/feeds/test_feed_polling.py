@@ -15,9 +15,10 @@ from streams.errors import SettingsError, TransportError
 from streams.feeds.feedlist import Feed, load_feeds
 from streams.feeds.poller import FeedPoller, Poll, PollOutcome
 from streams.feeds.polling import follow_feeds
-from streams.feeds.publisher import EmbeddedPublisher
+from streams.feeds.publisher import BrokerPublisher
 from streams.feeds.schedule import after_failure
 from streams.feeds.slots import Place
+from streams.transport.sqlite.client import EmbeddedBroker
 from tests.feeds.desk import NOW_MS, TOPICS, Desk, rss
 from tests.feeds.feed_server import Answer, Asked
 
@@ -218,13 +219,13 @@ async def test_one_bad_feed_never_stops_the_others(desk: Desk) -> None:
 
 
 async def test_what_the_broker_refused_is_published_at_the_next_poll(desk: Desk) -> None:
-    class Refusing(EmbeddedPublisher):
+    class Refusing(BrokerPublisher):
         def publish(self, sends: Any, progress: Any = None) -> None:
             raise TransportError("disk full")
 
     desk.server.answers["/rss"] = Answer(body=rss("a"))
     feed = Feed(desk.server.url("/rss"), "/rss")
-    poller = FeedPoller(feed, Refusing(desk.store), desk.client, TOPICS, desk.parser)
+    poller = FeedPoller(feed, Refusing(EmbeddedBroker.of(desk.store)), desk.client, TOPICS, desk.parser)
     with pytest.raises(TransportError):
         await poller.poll(NOW_MS)
     assert poller.state.recent == ()

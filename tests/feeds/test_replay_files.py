@@ -21,13 +21,14 @@ from streams.feeds import fieldmap
 from streams.feeds.fieldmap import load_fieldmap, news_from_record
 from streams.feeds.fieldspec import FieldMap
 from streams.feeds.lines import FileDamaged
-from streams.feeds.publisher import EmbeddedPublisher
+from streams.feeds.publisher import BrokerPublisher
 from streams.feeds.rejects import RejectRecord
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
 from streams.records import News
 from streams.sample import lines as sample_lines
 from streams.sample.blemishes import UNDATED
 from streams.topics import END_HEADER
+from streams.transport.sqlite.client import EmbeddedBroker
 from streams.transport.sqlite.store import Store
 
 START_MS = 1_680_000_000_000
@@ -44,7 +45,7 @@ class Namespace:
         self.store = Store.open(path)
         self.store.create_topic(NEWS, PARTITIONS)
         self.store.create_topic(REJECTS, 1, compacted=True)
-        self.publisher = EmbeddedPublisher(self.store)
+        self.publisher = BrokerPublisher(EmbeddedBroker.of(self.store))
 
     def replay(self, path: Path, **options: Any) -> ReplayProgress:
         return self.playing(path, **options).run(self.publisher, now_ms=NOW_MS)
@@ -199,11 +200,11 @@ class Crash(Exception):
     pass
 
 
-class Crashing(EmbeddedPublisher):
+class Crashing(BrokerPublisher):
     """Dies at the nth call, before or after the transaction."""
 
     def __init__(self, store: Store, calls: int, *, after: bool) -> None:
-        super().__init__(store)
+        super().__init__(EmbeddedBroker.of(store))
         self._left, self._after = calls, after
 
     def publish(self, sends: Any, progress: Any = None) -> None:
@@ -414,10 +415,10 @@ def test_standard_input(tmp_path: Path) -> None:
     namespace = Namespace(tmp_path / "broker.db")
     namespace.publisher.close()
     program = (
-        "import sys; from pathlib import Path; from streams.feeds.replay import Replay;"
-        "from streams.feeds.publisher import EmbeddedPublisher; from streams.transport.sqlite.store import Store;"
-        "store = Store.open(Path(sys.argv[1]));"
-        f"done = Replay('-', news_topic='{NEWS}', rejects_topic='{REJECTS}').run(EmbeddedPublisher(store));"
+        "import sys; from streams.feeds.replay import Replay;"
+        "from streams.feeds.publisher import open_publisher;"
+        "publisher = open_publisher('sqlite://' + sys.argv[1]);"
+        f"done = Replay('-', news_topic='{NEWS}', rejects_topic='{REJECTS}').run(publisher);"
         "print(done.published, done.rejected, done.name, done.bytes_total)"
     )
     sent = b"\n".join(json.dumps(item(n)).encode() for n in range(30)) + b"\n{"

@@ -18,9 +18,12 @@ from kafka.admin import KafkaAdminClient
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import Retry, SettingsError, TooLarge
-from streams.feeds.kafka_publisher import KafkaPublisher, KafkaSecurity
+from streams.feeds.publisher import open_publisher
 from streams.feeds.replay import Replay
 from streams.transport.kafka import sender
+from streams.transport.kafka.cluster import Cluster
+from streams.transport.kafka.options import KafkaOptions
+from streams.transport.kafka.security import KafkaSecurity
 from streams.transport.partitioner import partition_for
 from tests.feeds.publisher_contract import Broker, PublisherContract
 
@@ -44,7 +47,7 @@ def broker(kafka_bootstrap: str, unique_topic: Callable[[str], str]) -> Broker:
             for r in read(kafka_bootstrap, topic, partition)
         ]
 
-    return Broker(lambda: KafkaPublisher(kafka_bootstrap, progress_topic=notes), topic, records)
+    return Broker(lambda: open_publisher(f"kafka://{kafka_bootstrap}", progress_topic=notes), topic, records)
 
 
 def read(bootstrap: str, topic: str, partition: int) -> list[Any]:
@@ -129,7 +132,8 @@ def test_a_broker_that_is_not_there_is_to_be_tried_again_and_leaves_nothing_behi
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1, "kafka")  # what is logged here would hold those sockets
-    publisher = KafkaPublisher("127.0.0.1:1", progress_topic="notes", timeout_seconds=0.5)
+    options = KafkaOptions(timeout_seconds=0.5)
+    publisher = open_publisher("kafka://127.0.0.1:1", progress_topic="notes", kafka=options)
     before = threading.active_count()
     calls: list[Callable[[], object]] = [
         lambda: publisher.publish([Send("t", b"k", b"v")]),
@@ -147,8 +151,8 @@ def test_a_broker_that_is_not_there_is_to_be_tried_again_and_leaves_nothing_behi
 
 def test_secrets_are_not_shown() -> None:
     security = KafkaSecurity("SASL_PLAINTEXT", "SCRAM-SHA-256", "reader", "hunter2")
-    publisher = KafkaPublisher("broker:9092", progress_topic="notes", security=security)
-    assert "hunter2" not in repr(security) + repr(publisher) + str(publisher)
+    cluster = Cluster(["broker:9092"], KafkaOptions(security=security))
+    assert "hunter2" not in repr(security) + repr(cluster) + str(cluster)
     assert "reader" in repr(security)
 
 
@@ -158,4 +162,4 @@ def test_wrong_security_settings_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="a password"):
         KafkaSecurity("SASL_SSL", "PLAIN", "reader")
     with pytest.raises(SettingsError, match="certificates"):
-        KafkaPublisher("b:1", progress_topic="n", security=KafkaSecurity("SSL", ca_file=str(tmp_path / "no.pem")))
+        Cluster(["b:1"], KafkaOptions(security=KafkaSecurity("SSL", ca_file=str(tmp_path / "no.pem"))))

@@ -46,12 +46,12 @@ ALLOWED = {
     ("streams/text/heads.py", "source"): "what series are made of: a word of profile.yaml",
     ("streams/text/language.py", "en"): "code of a language among those that are told apart",
     ("streams/text/watchlists.py", "all"): FIELD,
-    ("streams/transport/kafka/client.py", "topic"): KAFKA,
     ("streams/transport/kafka/cluster.py", "all"): KAFKA,
     ("streams/transport/kafka/cluster.py", "topic"): KAFKA,
     ("streams/transport/kafka/consumer.py", "topic"): KAFKA,
     ("streams/transport/kafka/producer.py", "all"): KAFKA,
     ("streams/transport/kafka/sender.py", "all"): KAFKA,
+    ("streams/transport/kafka/topic_settings.py", "topic"): KAFKA,
     ("streams/transport/stages.py", "topic"): KAFKA,
 }
 

@@ -16,11 +16,12 @@ from streams.archive.sqlite import SqliteArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Run
 from streams.errors import BrokerDamaged, TransportError
-from streams.feeds.publisher import EmbeddedPublisher
+from streams.feeds.publisher import BrokerPublisher
 from streams.transport import stages
 from streams.transport.broker import TopicSpec, open_broker
 from streams.transport.faust_app import make_app, run_stage
 from streams.transport.outbox import FaustOutbox
+from streams.transport.sqlite.client import EmbeddedBroker
 from streams.transport.sqlite.store import Store
 from streams.transport.sqlite.transport import Transport
 from streams.transport.stages import run_stages
@@ -230,7 +231,7 @@ def test_threads_share_a_publisher(tmp_path: Path) -> None:
     """Every record lands once, and each thread's in the order that it sent them."""
     store = Store.open(tmp_path / "broker.db")
     store.create_topic("t", 3)
-    publisher = EmbeddedPublisher(store)
+    publisher = BrokerPublisher(EmbeddedBroker.of(store))
 
     def publish(thread: int) -> None:
         for n in range(40):

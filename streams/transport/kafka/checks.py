@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from streams.errors import TransportError
 from streams.limits import RECORD_BYTES, ROW_BYTES
 from streams.transport.broker import TopicSpec, setting_of
-from streams.transport.kafka.client import KafkaBroker, size_problem
+from streams.transport.kafka.client import KafkaBroker
 from streams.transport.kafka.cluster import Cluster, TopicFacts
+from streams.transport.kafka.topic_settings import size_problem
 from streams.wall_clock import wall_clock_ms
 
 __all__ = ["check_clock", "check_cluster", "check_permissions", "check_retention", "check_topics", "durability"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
@@ -13,55 +13,25 @@ from kafka.admin import OffsetSpec
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import StageTaken, TransportError
-from streams.limits import RECORD_BYTES, ROW_BYTES, needed_bytes
+from streams.limits import RECORD_BYTES
 from streams.transport.broker import WARN_AT, Broker, Late, TopicSpec, TopicState, setting_of
 from streams.transport.kafka.cluster import Cluster
+from streams.transport.kafka.notes import Notes
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
 from streams.transport.kafka.sender import Sender
+from streams.transport.kafka.topic_settings import require_size, topic_settings
 
-__all__ = ["KafkaBroker", "require_size", "size_problem", "topic_settings"]
-
-_TOPIC_BYTES = 4 << 20
-"""What our topics take: foreign producers may send larger batches to `news` than we do."""
-
-
-def topic_settings(topic: TopicSpec, options: KafkaOptions) -> dict[str, Any]:
-    """How a topic is created."""
-    largest = needed_bytes(ROW_BYTES) if topic.compacted else _TOPIC_BYTES
-    configs = {"max.message.bytes": str(largest), "unclean.leader.election.enable": "false"}
-    if topic.compacted:
-        configs |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(options.compaction_lag_ms)}
-    elif topic.retention_ms is not None:
-        # By the time of appending: a replay's records are years old, and by their own dates they would go unread.
-        configs |= {"retention.ms": str(topic.retention_ms), "message.timestamp.type": "LogAppendTime"}
-    if options.min_in_sync is not None:
-        configs["min.insync.replicas"] = str(options.min_in_sync)
-    return {"num_partitions": topic.partitions, "replication_factor": options.replication, "configs": configs}
-
-
-def size_problem(config: Mapping[str, str], largest: int) -> str | None:
-    """What is wrong with a topic's `max.message.bytes`, its own or the broker's, for records of up to `largest`."""
-    found, needed = config.get("max.message.bytes"), needed_bytes(largest)
-    if found is None or int(found) >= needed:
-        return None
-    return f"takes batches of {int(found):,} bytes, what is sent there needs {needed:,}: set max.message.bytes={needed}"
-
-
-def require_size(configs: Mapping[str, Mapping[str, str]], largest: int, bootstrap: str) -> None:
-    """Raises TransportError that names each topic whose limit is below what is sent there, and the fix."""
-    found = {name: size_problem(config, largest) for name, config in sorted(configs.items())}
-    problems = [f"topic {name} {problem}" for name, problem in found.items() if problem]
-    if problems:
-        raise TransportError(f"Kafka at {bootstrap}: {'; '.join(problems)} (kafka-configs.sh --alter --topic …)")
+__all__ = ["KafkaBroker"]
 
 
 class KafkaBroker(Broker):
-    """Reached at the first call. Threads may share one."""
+    """Reached at the first call. Threads may share one. Notes of progress are in `progress_topic`."""
 
-    def __init__(self, url: str, options: KafkaOptions) -> None:
+    def __init__(self, url: str, options: KafkaOptions, progress_topic: str = "") -> None:
         self.url = url
         self.cluster = Cluster(bootstrap_of(url), options)
         self._sender = Sender(self.cluster)
+        self._notes = Notes(self.cluster, self._sender, progress_topic)
 
     def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
         wanted = {topic.name: topic for topic in topics}
@@ -113,8 +83,13 @@ class KafkaBroker(Broker):
     def delete_topic(self, name: str) -> None:
         self.cluster.delete(name)
 
-    def append(self, sends: Sequence[Send]) -> None:
+    def append(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
         self._sender.send(sends)
+        if progress:
+            self._notes.write(progress)
+
+    def progress(self, key: str) -> str | None:
+        return self._notes.get(key)
 
     def scan(self, topic: str) -> Iterator[Record]:
         for partition in range(self.topic(topic).partitions):

@@ -16,8 +16,8 @@ from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.asking import ask
 from streams.transport.broker import TopicSpec
-from streams.transport.kafka.client import require_size, topic_settings
 from streams.transport.kafka.ordered import OrderedSends
+from streams.transport.kafka.topic_settings import require_size, topic_settings
 from streams.transport.partitioner import partition_for
 
 __all__ = ["Producer"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
@@ -24,9 +24,14 @@ _PAGE_RECORDS = 1_000
 class EmbeddedBroker(Broker):
     """The broker's file, opened; `store` is the log in it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, store: Store | None = None) -> None:
         self.url = url
-        self.store = Store.open(broker_path(url))
+        self.store = store or Store.open(broker_path(url))
+
+    @classmethod
+    def of(cls, store: Store) -> Self:
+        """Returns the broker of a file that is open; closing it closes the file."""
+        return cls(f"sqlite://{store.path}", store)
 
     def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
         known = self.store.topics()
@@ -49,9 +54,12 @@ class EmbeddedBroker(Broker):
     def delete_topic(self, name: str) -> None:
         self.store.delete_topic(name)
 
-    def append(self, sends: Sequence[Send]) -> None:
+    def append(self, sends: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
         check_records(sends)
-        self.store.append(sends)
+        self.store.append(sends, progress)
+
+    def progress(self, key: str) -> str | None:
+        return self.store.progress(key)
 
     def scan(self, topic: str) -> Iterator[Record]:
         return self.store.scan(topic)

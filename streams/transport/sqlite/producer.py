@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from faust.transport.producer import Producer as BaseProducer
-from faust.types import TP, RecordMetadata
+from faust.types import TP
 from mode import Seconds, want_seconds
 
 from streams.engine.ports import Send
@@ -24,44 +24,12 @@ class Producer(BaseProducer):
         await self.flush()
         self.transport.release()
 
-    async def send_batch(self, sends: Sequence[Send]) -> list[tuple[int, int]]:
-        """Appends in the order given, in one transaction; returns (partition, offset) of each once durable.
+    async def send_batch(self, sends: Sequence[Send]) -> None:
+        """Appends in the order given, in one transaction; returns when all are durable. Raises TransportError.
 
-        Raises TransportError.
+        The only way to send: Faust's own, record by record, is not used.
         """
-        return await self.transport.broker.writer.send(sends)  # type: ignore[no-any-return]
-
-    async def send(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        partition: int | None,
-        timestamp: float | None,
-        headers: Any,
-        **_: Any,
-    ) -> Awaitable[RecordMetadata]:
-        """Queues one record; the result resolves when it is durable."""
-        pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-        timestamp_ms = None if timestamp is None else int(timestamp * 1000)
-        send = Send(topic, key, value, partition, tuple(pairs), timestamp_ms)
-        written = self.transport.broker.writer.send((send,))
-        metadata: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-
-        def resolve(done: asyncio.Future[list[tuple[int, int]]]) -> None:
-            if metadata.done():
-                return
-            error = done.exception()
-            if error is not None:
-                metadata.set_exception(error)
-            else:
-                metadata.set_result(_metadata(topic, done.result()[0], timestamp))
-
-        written.add_done_callback(resolve)
-        return metadata
-
-    async def send_and_wait(self, *args: Any, **kwargs: Any) -> RecordMetadata:
-        return await (await self.send(*args, **kwargs))
+        await self.transport.broker.writer.send(sends)
 
     async def flush(self) -> None:
         """Returns when all that was sent is durable."""
@@ -91,11 +59,3 @@ class Producer(BaseProducer):
     def key_partition(self, topic: str, key: bytes) -> TP:
         partitions = self.transport.broker.store.topics()[topic].partitions
         return TP(topic, partition_for(key, partitions))
-
-    def supports_headers(self) -> bool:
-        return True
-
-
-def _metadata(topic: str, placed: tuple[int, int], timestamp: float | None) -> RecordMetadata:
-    partition, offset = placed
-    return RecordMetadata(topic, partition, TP(topic, partition), offset, timestamp, 1)

@@ -42,6 +42,7 @@ from streams.topics import topic_specs
 from streams.transport.broker import Broker, TopicState, open_broker
 from streams.transport.dispatch import nothing
 from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
+from streams.transport.lane import Pace
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
@@ -181,13 +182,13 @@ class Pipeline:
         if self.operations is not None:
             stage = self.operations.stage(name, stage)
         intervals = {"score": settings.score_seconds, "watch": settings.watch_seconds}
-        min_run_interval_seconds = intervals.get(name, 0.0) if self._live else 0.0
+        pace = Pace(min_run_interval_seconds=intervals.get(name, 0.0) if self._live else 0.0)
         source = topics.sources[name]
         return run_stage(
             app,
             source,
             stage,
-            min_run_interval_seconds=min_run_interval_seconds,
+            pace=pace,
             parking=self._parking(app, name, source),
             finish=self.delivering.finish if name == "deliver" and self.delivering is not None else nothing,
         )

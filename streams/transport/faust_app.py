@@ -27,8 +27,9 @@ from streams.limits import BATCH_BYTES, ROW_BYTES, needed_bytes
 from streams.private_files import private_folder
 from streams.transport import internals
 from streams.transport.broker import TopicSpec, open_broker
-from streams.transport.dispatch import Dispatcher, Finish, nothing
+from streams.transport.dispatch import PACE, Dispatcher, Finish, nothing
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
+from streams.transport.lane import Pace
 from streams.transport.runs import RunLimits, RunSchema
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.transport import register as register_sqlite
@@ -183,8 +184,7 @@ def run_stage(
     topic: str,
     stage: Stage,
     *,
-    idle_seconds: float = 1.0,
-    min_run_interval_seconds: float = 0.0,
+    pace: Pace = PACE,
     parking: Parking | None = None,
     finish: Finish = nothing,
 ) -> StageJob:
@@ -201,8 +201,7 @@ def run_stage(
     dispatcher = Dispatcher(
         stage,
         source,
-        idle_seconds=idle_seconds,
-        min_run_interval_seconds=min_run_interval_seconds,
+        pace=pace,
         parking=parking,
         finish=finish,
         on_damage=app.crash,

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.engine.ports import Send
 from streams.limits import check_records
-from streams.transport.dispatch import CURRENT
+from streams.transport.lane import CURRENT
 
 __all__ = ["FaustOutbox", "append"]
 

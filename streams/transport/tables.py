@@ -25,7 +25,7 @@ import faust
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.limits import check_rows
-from streams.transport.dispatch import CURRENT
+from streams.transport.lane import CURRENT
 from streams.transport.outbox import append
 from streams.wall_clock import wall_clock_ms
 

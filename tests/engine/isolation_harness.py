@@ -16,6 +16,7 @@ from typing import Any
 from streams.engine.isolation import Culprit
 from streams.engine.runs import Record, Run
 from streams.transport.dispatch import Dispatcher
+from streams.transport.lane import Pace
 
 __all__ = ["Crash", "Driver", "Poisoned", "World", "counted"]
 
@@ -127,7 +128,7 @@ class Driver:
         self._acked: dict[int, bool] = {}
         self.over = asyncio.Event()
         self.looked_ahead = 0
-        self.lanes = Dispatcher(stage, lambda: self, idle_seconds=60.0, parking=FakeParking(world))
+        self.lanes = Dispatcher(stage, lambda: self, pace=Pace(idle_seconds=60.0), parking=FakeParking(world))
 
     def publish(self, count: int) -> None:
         """More records arrive."""

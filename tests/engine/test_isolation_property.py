@@ -9,7 +9,8 @@ import pytest
 from alerts.backoff import Backoff
 from streams.engine.isolation import Fault, fault_of, reject_of
 from streams.errors import NewerVersion, Reject, Retry, TransportError
-from streams.transport import dispatch
+from streams.transport import lane
+from streams.transport.lane import Pace
 from tests.engine.isolation_harness import STEPS, Crash, Driver, Poisoned, World, counted
 
 SCHEDULES = 80
@@ -18,7 +19,7 @@ RECORDS = 40
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "BACKOFF", Backoff(0.0, 0.0))
+    monkeypatch.setattr(lane, "BACKOFF", Backoff(0.0, 0.0))
 
 
 def poison_of(rng: random.Random, share: float) -> dict[int, tuple[int, Exception]]:
@@ -90,14 +91,14 @@ async def test_what_heals_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None
             stage.sick = failures < 6
             return 0.0
 
-    monkeypatch.setattr(dispatch, "BACKOFF", Heals(0.0, 0.0))
+    monkeypatch.setattr(lane, "BACKOFF", Heals(0.0, 0.0))
     await lives(world, stage, random.Random(2), crashes=False)
     assert not world.parked
     assert counted(world.logs[0]) == dict.fromkeys(range(RECORDS), 1)
 
 
 async def test_the_last_record_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "BACKOFF", Backoff(60.0, 60.0))  # what arrives ends the wait
+    monkeypatch.setattr(lane, "BACKOFF", Backoff(60.0, 60.0))  # what arrives ends the wait
     world = World(10)
     stage = Poisoned(world, {0: (0, ValueError("first of all"))})
     driver = Driver(world, stage, random.Random(3), published=1)
@@ -117,7 +118,7 @@ async def test_a_lone_record_is_parked_where_the_stage_has_worked_before(monkeyp
     world = World(10)
     stage = Poisoned(world, {9: (0, ValueError("last of all"))})
     driver = Driver(world, stage, random.Random(4))
-    driver.lanes.lone_seconds = 0.0
+    driver.lanes.pace = Pace(lone_seconds=0.0)
     await driver.live()
     assert world.parked == {9: 1}
 
@@ -126,7 +127,7 @@ async def test_a_lone_record_without_any_evidence_is_not_parked() -> None:
     world = World(1)
     stage = Poisoned(world, {0: (0, ValueError("the first and only"))})
     driver = Driver(world, stage, random.Random(5))
-    driver.lanes.lone_seconds = 0.0
+    driver.lanes.pace = Pace(lone_seconds=0.0)
     await driver.live(until=lambda: stage.calls > 200)
     assert not world.parked
     assert world.committed == 0

@@ -21,6 +21,7 @@ from streams.limits import ROW_BYTES
 from streams.transport import internals
 from streams.transport.faust_app import TopicSpec, make_app, run_stage
 from streams.transport.kafka.options import KafkaOptions
+from streams.transport.lane import Pace
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.stages import drained, run_stages
@@ -63,7 +64,7 @@ class Worker:
         self.stage = CountingStage(
             FaustState(self.app, "rows", partitions=partitions), FaustOutbox(self.app), out and broker.name(out)
         )
-        self.job = run_stage(self.app, broker.name(source), self.stage, idle_seconds=idle_seconds)
+        self.job = run_stage(self.app, broker.name(source), self.stage, pace=Pace(idle_seconds=idle_seconds))
         self.stop = asyncio.Event()
 
     @asynccontextmanager
@@ -186,7 +187,7 @@ async def test_a_stage_with_nothing_to_restore_and_no_rows_starts(topics: Contra
 async def test_a_failing_run_is_done_again_before_later_ones_and_only_its_partition_waits(
     topics: ContractBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.transport.dispatch.BACKOFF", Backoff(0.01, 60.0))
+    monkeypatch.setattr("streams.transport.lane.BACKOFF", Backoff(0.01, 60.0))
     topics.publish([Send("in", b"k", b"v", p) for p in (0, 1) for _ in range(60)])
     failures: list[Exception] = [Retry("full", 0.01), RuntimeError("a bug")]
     worker = Worker(topics)

@@ -11,7 +11,8 @@ import pytest
 from alerts.backoff import Backoff
 from streams.engine.runs import Record, Run
 from streams.errors import LeaseLost, Retry
-from streams.transport.dispatch import BACKOFF, Dispatcher
+from streams.transport.dispatch import Dispatcher
+from streams.transport.lane import BACKOFF, Pace
 
 
 @dataclass
@@ -98,13 +99,13 @@ class Rig:
 
 @pytest.fixture
 def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.transport.dispatch.BACKOFF", Backoff(0.001, 60.0))
+    monkeypatch.setattr("streams.transport.lane.BACKOFF", Backoff(0.001, 60.0))
 
 
 @pytest.fixture
 async def rig() -> Rig:
     stage, source = FakeStage(), FakeSource()
-    return Rig(stage, source, Dispatcher(stage, lambda: source, idle_seconds=0.02, now_ms=lambda: 77))
+    return Rig(stage, source, Dispatcher(stage, lambda: source, pace=Pace(idle_seconds=0.02), now_ms=lambda: 77))
 
 
 async def until_done(rig: Rig, count: int) -> None:
@@ -239,7 +240,7 @@ def test_the_back_off_doubles_up_to_a_minute_and_heeds_what_is_asked() -> None:
 
 async def test_runs_of_a_partition_begin_apart_and_others_do_not_wait() -> None:
     source, stage = FakeSource(), FakeStage()
-    dispatcher = Dispatcher(stage, lambda: source, min_run_interval_seconds=0.05)
+    dispatcher = Dispatcher(stage, lambda: source, pace=Pace(min_run_interval_seconds=0.05))
     clock = asyncio.get_running_loop().time
     began = clock()
     for place in [(0, 1), (0, 2), (0, 3), (1, 1)]:
@@ -255,7 +256,7 @@ async def test_runs_of_a_partition_begin_apart_and_others_do_not_wait() -> None:
 
 async def test_a_run_that_waits_for_its_time_is_dropped_at_the_end_at_once() -> None:
     source, stage = FakeSource(), FakeStage()
-    dispatcher = Dispatcher(stage, lambda: source, min_run_interval_seconds=3_600)
+    dispatcher = Dispatcher(stage, lambda: source, pace=Pace(min_run_interval_seconds=3_600))
     dispatcher.take(event(0, 1))
     dispatcher.take(event(0, 2))
     await source.changed.wait()

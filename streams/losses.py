@@ -56,8 +56,8 @@ def _warn_of_the_broker(settings: Settings) -> None:
     archive, broker = _places(settings)
     log.warning(
         "Archive holds items and the broker has counted none: windows, baselines and open alerts start empty. If the "
-        "broker's file was lost, stop moodwire, run `moodwire archive rebuild-state`, and start it again",
+        "broker's file was lost, stop moodwire, run the command, and start it again",
+        command=f"moodwire archive rebuild-state -n {settings.namespace}",
         archive=archive,
         broker=broker,
-        namespace=settings.namespace,
     )

@@ -145,7 +145,7 @@ def _resolve(answers: Sequence[tuple[_Entry, Any]]) -> None:
     for entry, answer in answers:
         by_loop.setdefault(entry.done.get_loop(), []).append((entry, answer))
     for loop, pairs in by_loop.items():
-        with suppress(RuntimeError):  # the loop was closed: nobody waits there
+        with suppress(RuntimeError):  # the loop was closed, and its waiters with it
             loop.call_soon_threadsafe(_set_results, pairs)
 
 

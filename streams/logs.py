@@ -36,7 +36,7 @@ FIELDS: Final = {
     "detail": "what happened, in words",
     "end_offset": "offset after the last record of the partition",
     "error": "what failed, in words",
-    "exc_info": "the traceback of an error that nobody expected",
+    "exc_info": "the traceback of an unexpected error",
     "feed": "name of a feed",
     "first_offset": "offset of the first record",
     "folder": "path of a folder",

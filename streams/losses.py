@@ -1,4 +1,4 @@
-"""One of the two embedded databases was lost, and the other was not: what tells so when a pipeline starts.
+"""One of the two embedded databases was lost and the other was not: how a pipeline notices when it starts.
 
 The archive is empty, the broker holds scored items    an error: what is archived from now on would hide the loss
 The archive holds items, the broker never counted any  a warning: it may be a new broker on purpose

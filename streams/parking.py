@@ -1,4 +1,4 @@
-"""Parking: a record that its stage cannot handle goes to the topic `rejects`, and somebody hears of it."""
+"""Parking: a record that its stage cannot handle goes to `rejects`; what is lost with it is a trouble."""
 
 from __future__ import annotations
 

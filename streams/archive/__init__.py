@@ -1,7 +1,7 @@
 """The archive: every scored item with its revisions, alerts and notifications, for search and dashboards.
 
     write_items ─► versions (id, content) ─► the item: its earliest version ─► search, rates, top, recent
-    write_alerts, record_notifications ─► what was said to whom
+    write_alerts, record_notifications ─► which notification went to whom
 
 `protocol` says what an archive must do, `sqlite` is the embedded one, `elastic` the one on Elasticsearch, `memory`
 the fake of the tests; one contract suite runs over all.
@@ -44,7 +44,7 @@ def open_archive(
     url: str,
     options: ElasticOptions | None = None,
     *,
-    on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+    on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # by default trouble is only logged
 ) -> Archive:
     """The archive behind `sqlite:///absolute/path` or `https://host:port` (also http, elasticsearch).
 
@@ -64,7 +64,7 @@ def open_elastic(
     url: str,
     options: ElasticOptions | None = None,
     *,
-    on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # nobody asked
+    on_trouble: OnTrouble = lambda reason: None,  # noqa: ARG005  # by default trouble is only logged
 ) -> ElasticArchive:
     """The archive on Elasticsearch; a user and password in `url` are taken out of it. Raises `SettingsError`."""
     from streams.archive.elastic.archive import ElasticArchive  # its client takes a second to load

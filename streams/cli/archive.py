@@ -195,7 +195,7 @@ async def _with_archive(archive: Archive, job: Callable[[Archive], Awaitable[T]]
 
 
 async def _patiently(job: Callable[[], Awaitable[T]]) -> T:
-    """A command waits a while for a busy server; then what it said is the error. Every job here can be done again."""
+    """Retries the job while the server is busy, then raises its error. Every job here can be repeated."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return await job()

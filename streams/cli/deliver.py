@@ -30,7 +30,7 @@ _SHOWN = 50
 _STATES = ", ".join(status.value for status in Status)
 
 ReceiverOption = Annotated[
-    str | None, typer.Option("--receiver", "-r", help="Only of this receiver: its name, or the beginning of it.")
+    str | None, typer.Option("--receiver", "-r", help="Only of this receiver: its name, or how its name begins.")
 ]
 
 

@@ -47,7 +47,7 @@ def demo(json: JsonOption = False) -> None:
 
 
 async def _present(settings: Settings) -> list[AlertEvent]:
-    """Every alert as it stands, the earliest first."""
+    """Returns the present state of every alert, the earliest first."""
     async with closing_archive(open_archive(settings.archive, settings.elastic)) as archive:
         events = [AlertEvent.from_json(alert.body) for alert in await archive.alerts(limit=1_000)]
     return sorted(events, key=lambda event: event.onset_ms)

@@ -92,7 +92,7 @@ def _text_chain(*, colours: bool) -> list[Processor]:
 
 
 def _visible_values(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:  # noqa: ARG001  # structlog's
-    """What a record or a server says stays on the line and moves no cursor; tracebacks keep their lines."""
+    """Values from records and servers stay on their line and move no cursor; tracebacks keep their line breaks."""
     return {
         key: (_visible_lines(value) if key in _OF_LINES else visible(value)) if isinstance(value, str) else value
         for key, value in line.items()
@@ -116,8 +116,8 @@ def _json_for_terminals(logger: WrappedLogger, name: str, line: EventDict | str)
 class Repeats(logging.Filter):
     """Lets three messages of a kind through in 30 s and counts the others.
 
-    A Kafka client whose broker is away says so a hundred times a second: 1 MB of errors in half a minute. A kind
-    is a library's logger and its text before the arguments are filled in; our own loggers say all they say.
+    A Kafka client whose broker is unreachable logs a hundred errors a second: 1 MB in half a minute. A kind is a
+    library's logger and its text before the arguments are filled in; lines of our own loggers all pass.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -169,7 +169,7 @@ class _Masking:
 
 
 def mask(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that takes the secrets, and whoever's name and password stand in an address, out of a text."""
+    """Returns a function that masks the secrets in a text, and names and passwords in its addresses."""
     written = {form for secret in secrets for form in (secret, json.dumps(secret, ensure_ascii=False)[1:-1])}
     pattern = re.compile("|".join(re.escape(form) for form in sorted(written, key=len, reverse=True)) or r"(?!)")
 
@@ -180,12 +180,12 @@ def mask(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 def shown(address: str) -> str:
-    """An address without the name and password that may stand in it."""
+    """Returns an address without its name and password."""
     return mask(())(address)
 
 
 def secrets_of(environment: Mapping[str, str]) -> set[str]:
-    """Every secret of the settings, and what of a secret address would still tell it."""
+    """Returns every secret of the settings, and those parts of a secret address that give it away."""
     found: set[str] = set()
     for name, field in Settings.model_fields.items():
         value = environment.get(f"MOODWIRE_{name.upper()}", "")

@@ -1,4 +1,4 @@
-"""The dead man's switch: pings a URL while all is well, and says nothing otherwise; whoever listens misses it.
+"""The dead man's switch: pings a URL while all is well. When pings stop, the service behind the URL raises the alarm.
 
 An alert about a process that hangs, has no network or has lost its machine cannot come from that process. A
 service such as Healthchecks, Dead Man's Snitch or a colleague's cron job raises it when pings stay away.

@@ -166,7 +166,7 @@ class Session:
         await self._sleep(BACKOFF.wait_seconds(attempt, chance=chance, asked_seconds=asked_seconds))
 
     def fail(self, what: str) -> NoReturn:
-        """Somebody must act: say so once, and let the partition wait. Raises `Retry`."""
+        """Reports trouble that an operator must fix, once; the partition waits. Raises `Retry`."""
         self._begin_trouble(what)
         raise Retry(f"Elasticsearch refuses, and the partition waits: {what}", TROUBLE_WAIT_SECONDS)
 
@@ -188,7 +188,7 @@ class Session:
 
 
 def _is_partial(content: Any) -> bool:
-    """Whether an answer of status 200 lacks what some shard could not say, as while a server starts."""
+    """Whether an answer of status 200 lacks the part of some shard, as while a server starts."""
     if not isinstance(content, dict):
         return False
     if content.get("_shards", {}).get("failed"):

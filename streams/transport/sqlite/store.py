@@ -199,7 +199,7 @@ class Store:
             return log.read(log.tp_id(topic, partition), offset, limit, max_bytes)
 
     def scan(self, topic: str) -> Iterator[Record]:
-        """Every record that stands in the topic now, partition by partition, oldest first; read page by page."""
+        """Yields every record in the topic now, partition by partition, oldest first; read page by page."""
         for partition in range(self.topics()[topic].partitions):
             offset, end = self.bounds(topic, partition)
             while offset < end and (page := self.read(topic, partition, offset, _SCAN_RECORDS)):

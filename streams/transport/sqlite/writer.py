@@ -45,7 +45,7 @@ class Writer:
     def send(self, sends: Sequence[Send]) -> asyncio.Future[Placed]:
         """Queues an append; the future gives (partition, offset) of each, or raises TransportError.
 
-        A record that the file cannot hold at all (a timestamp beyond 64 bits) raises what SQLite's driver says of it.
+        A record that the file cannot hold at all (a timestamp beyond 64 bits) raises the error of SQLite's driver.
         """
         return self._group.put(_Job(sends=sends))
 

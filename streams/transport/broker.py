@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 from streams.engine.ports import Send
@@ -103,7 +102,9 @@ class Broker(Protocol):
         """Returns the note last written under `key`."""
 
     def scan(self, topic: str) -> Iterator[Record]:
-        """Every record that stands in the topic now, partition by partition, oldest first."""
+        """Every record that is in the topic now, partition by partition, oldest first."""
+        for partition in range(self.topic(topic).partitions):
+            yield from self.read(topic, partition)
 
     def read(self, topic: str, partition: int) -> Iterator[Record]:
         """Every record that stands in the partition now, oldest first."""
@@ -113,6 +114,7 @@ class Broker(Protocol):
 
     def lag(self, group: str, topic: str) -> int:
         """How many records of the topic the group has not committed yet; 0 means that it is drained."""
+        return sum(self.lags(group, topic).values())
 
     def held(self, groups: Iterable[str]) -> AbstractContextManager[None]:
         """Raises StageTaken while a worker of one of the groups runs. The embedded broker keeps them out until the
@@ -130,11 +132,11 @@ class Broker(Protocol):
 
     def close(self) -> None: ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 def open_broker(url: str, kafka: KafkaOptions | None = None, *, progress_topic: str = "") -> Broker:

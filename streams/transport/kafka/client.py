@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
@@ -91,10 +89,6 @@ class KafkaBroker(Broker):
     def progress(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def scan(self, topic: str) -> Iterator[Record]:
-        for partition in range(self.topic(topic).partitions):
-            yield from self.read(topic, partition)
-
     def read(self, topic: str, partition: int) -> Iterator[Record]:
         return self.cluster.read(topic, partition)
 
@@ -108,9 +102,6 @@ class KafkaBroker(Broker):
         fresh = [place for place in places if place not in done]
         starts = self.cluster.offsets(fresh, OffsetSpec.EARLIEST) | done
         return {place.partition: max(0, ends[place] - starts[place]) for place in places}
-
-    def lag(self, group: str, topic: str) -> int:
-        return sum(self.lags(group, topic).values())
 
     @contextmanager
     def held(self, groups: Iterable[str]) -> Iterator[None]:
@@ -159,11 +150,3 @@ class KafkaBroker(Broker):
     def close(self) -> None:
         self._sender.close()
         self.cluster.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
 from typing import Self
 
 from streams.engine.ports import Send
@@ -16,9 +15,7 @@ from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.lock import GroupLock
 from streams.transport.sqlite.store import Store
 
-__all__ = ["EmbeddedBroker"]
-
-_PAGE_RECORDS = 1_000
+__all__ = ["EmbeddedBroker", "late"]
 
 
 class EmbeddedBroker(Broker):
@@ -61,24 +58,12 @@ class EmbeddedBroker(Broker):
     def progress(self, key: str) -> str | None:
         return self.store.progress(key)
 
-    def scan(self, topic: str) -> Iterator[Record]:
-        return self.store.scan(topic)
-
     def read(self, topic: str, partition: int) -> Iterator[Record]:
-        offset, end = self.store.bounds(topic, partition)
-        while offset < end and (page := self.store.read(topic, partition, offset, _PAGE_RECORDS)):
-            yield from page
-            offset = page[-1].offset + 1
+        return self.store.records(topic, partition)
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
-        done = self.store.committed(group)
-        return {
-            p: max(0, self.store.end_offset(topic, p) - done.get((topic, p), 0))
-            for p in range(self.topic(topic).partitions)
-        }
-
-    def lag(self, group: str, topic: str) -> int:
-        return self.store.lag(group, topic)
+        self.topic(topic)
+        return self.store.lags(group, topic)
 
     @contextmanager
     def held(self, groups: Iterable[str]) -> Iterator[None]:
@@ -95,20 +80,17 @@ class EmbeddedBroker(Broker):
             yield lambda: None  # the lock lives as long as its process
 
     def late(self, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
-        wanted = set(groups)
-        return [
-            Late(held.group, held.topic, held.partition, held.records, held.lost)
-            for held in self.store.held_back(now_ms, wanted)
-            if (held.group, held.topic) in wanted
-        ]
+        return late(self.store, now_ms, groups)
 
     def close(self) -> None:
         self.store.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+def late(store: Store, now_ms: int, groups: Iterable[tuple[str, str]]) -> list[Late]:
+    """Returns which of the (group, topic) hold back records past their age, or lose them: they have not joined."""
+    wanted = set(groups)
+    return [
+        Late(held.group, held.topic, held.partition, held.records, held.lost)
+        for held in store.held_back(now_ms, wanted)
+        if (held.group, held.topic) in wanted
+    ]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from streams.engine.ports import Send
@@ -87,9 +86,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     @contextmanager
@@ -199,12 +196,16 @@ class Store:
             return log.read(log.tp_id(topic, partition), offset, limit, max_bytes)
 
     def scan(self, topic: str) -> Iterator[Record]:
-        """Yields every record in the topic now, partition by partition, oldest first; read page by page."""
+        """Yields every record in the topic now, partition by partition, oldest first."""
         for partition in range(self.topics()[topic].partitions):
-            offset, end = self.bounds(topic, partition)
-            while offset < end and (page := self.read(topic, partition, offset, _SCAN_RECORDS)):
-                yield from page
-                offset = page[-1].offset + 1
+            yield from self.records(topic, partition)
+
+    def records(self, topic: str, partition: int) -> Iterator[Record]:
+        """Yields every record in the partition now, oldest first; read page by page."""
+        offset, end = self.bounds(topic, partition)
+        while offset < end and (page := self.read(topic, partition, offset, _SCAN_RECORDS)):
+            yield from page
+            offset = page[-1].offset + 1
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(first offset that retention has left, offset of the next append)."""
@@ -224,11 +225,11 @@ class Store:
         with self._looking() as log:
             return log.committed(group)
 
-    def lag(self, group: str, topic: str) -> int:
-        """How many records of the topic the group has not committed yet; 0 means that it is drained."""
+    def lags(self, group: str, topic: str) -> dict[int, int]:
+        """Per partition, how many records the group has not committed yet."""
         done = self.committed(group)
-        partitions = self.topics()[topic].partitions
-        return sum(max(0, self.end_offset(topic, p) - done.get((topic, p), 0)) for p in range(partitions))
+        partitions = range(self.topics()[topic].partitions)
+        return {p: max(0, self.end_offset(topic, p) - done.get((topic, p), 0)) for p in partitions}
 
     def progress(self, key: str) -> str | None:
         """What was last written with `append(..., progress={key: …})`."""

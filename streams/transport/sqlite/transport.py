@@ -11,6 +11,7 @@ from faust.transport.drivers import TRANSPORTS
 
 from streams.transport.broker import Late
 from streams.transport.sqlite.broker import Broker
+from streams.transport.sqlite.client import late
 from streams.transport.sqlite.consumer import Consumer
 from streams.transport.sqlite.lock import GroupLock
 from streams.transport.sqlite.producer import Producer
@@ -57,11 +58,7 @@ class Transport(base.Transport):
 
     def late(self, now_ms: int, groups: Sequence[tuple[str, str]]) -> list[Late]:
         """Which of the (group, topic) hold back records past their age, or lose them because they have not joined."""
-        return [
-            Late(held.group, held.topic, held.partition, held.records, held.lost)
-            for held in self.broker.store.held_back(now_ms, groups)
-            if (held.group, held.topic) in groups
-        ]
+        return late(self.broker.store, now_ms, groups)
 
     def release(self) -> None:
         """The app has stopped: closes the file if no other app of this process uses it."""

@@ -32,6 +32,7 @@ FIELDS: Final = {
     "broker": "address of the broker",
     "change": "opened or resolved",
     "channel": "name of a channel that takes notifications",
+    "command": "the command to run, with its options",
     "data_dir": "the data folder in effect",
     "detail": "what happened, in words",
     "end_offset": "offset after the last record of the partition",

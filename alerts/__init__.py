@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from alerts.clock import tick_of
 from alerts.config import AlertConfig
-from alerts.copies import Copies
+from alerts.copies import Copies, Counted
 from alerts.errors import AlertsError, ConfigError, DeliveryError, StateError
 from alerts.evaluate import Finding, close_tick, explain
 from alerts.memory import Heard, Hits, Mention
@@ -38,6 +38,7 @@ __all__ = [
     "AlertsError",
     "ConfigError",
     "Copies",
+    "Counted",
     "DeliveryError",
     "Evidence",
     "Finding",

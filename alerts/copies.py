@@ -1,8 +1,9 @@
 """Copies of a story are counted once: what a partition remembers of the last 24 hours, for all its series.
 
-    heard in a tick, by (seen, id) ─► id known? ─► per series: signature known? ─► what each series counts
+    heard in a tick, by (seen, id) ─► id known? ─► fresh ─► per series: signature known? ─► what each series counts
 
-An item whose id was counted within the horizon is a revision, and counts in no series. In a series a mention is a copy
+An item whose id was counted within the horizon is a revision: it counts in no series, nor in what all series share,
+which the fresh ones do, copies too. In a series a mention is a copy
 when its signature (equal for copies of a title) was counted there within the horizon. Mentions come sorted by (seen,
 id), so the smallest of the copies is the one that counts.
 
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from alerts.clock import HOUR_MS
 from alerts.config import AlertConfig
@@ -24,13 +26,20 @@ from alerts.copies_rows import Part, packed, unpacked
 from alerts.memory import Heard, id_key, story_key
 from alerts.sections import HORIZON_HOURS
 
-__all__ = ["Copies"]
+__all__ = ["Copies", "Counted"]
 
 PART_KEYS: Final = 8_192
 """Keys of a full part: 82 KB. The part that grows is written at each tick, so it must not be large."""
 
 _PART_SPAN_MS: Final = 12 * HOUR_MS
 _HORIZON_SECONDS: Final = HORIZON_HOURS * 3_600
+
+
+class Counted(NamedTuple):
+    """What a tick counts: the mentions that are of no revision, in order, and what each series counts of them."""
+
+    fresh: Sequence[Heard] = ()
+    by_series: Mapping[str, Sequence[Heard]] = MappingProxyType({})
 
 
 class Copies:
@@ -60,10 +69,10 @@ class Copies:
             yield
         self._expire(tick_ms)
 
-    def counted(self, tick_ms: int, heard: Sequence[Heard], config: AlertConfig) -> dict[str, list[Heard]]:
-        """What each series counts of the mentions that this tick closes, which are sorted; remembers them.
+    def counted(self, tick_ms: int, heard: Sequence[Heard], config: AlertConfig) -> Counted:
+        """What counts of the mentions that this tick closes, which are sorted; remembers them.
 
-        Mentions that are too late to count are in it too: the series counts them as late.
+        Mentions that are too late to count are in it too: the series, and what they share, count them as late.
         """
         self._expire(tick_ms)
         if self._part.opened_ms and tick_ms - self._part.opened_ms > _PART_SPAN_MS:
@@ -72,6 +81,7 @@ class Copies:
         old = self._index.found(keys)
         earliest_ms = ((tick_ms - 1) // HOUR_MS - HORIZON_HOURS + 1) * HOUR_MS
         found: dict[str, list[Heard]] = {}
+        fresh: list[Heard] = []
         owner: tuple[int, int] | None = None
         for one, (item_key, *story_keys) in zip(heard, keys, strict=True):
             seen_ms = one.seen_ms
@@ -81,6 +91,7 @@ class Copies:
                     continue
                 owner = (one.source, one.offset)
                 self._remember(item_key, second, tick_ms, is_late)
+            fresh.append(one)
             for name, key in zip(one.series, story_keys, strict=True):
                 if key and is_timely:
                     if self._is_known(key, second, old):
@@ -90,7 +101,7 @@ class Copies:
                     found[name].append(one)
                 else:
                     found[name] = [one]
-        return found
+        return Counted(fresh, found)
 
     def _is_known(self, key: int, second: int, old: Mapping[int, int]) -> bool:
         expired = second - _HORIZON_SECONDS

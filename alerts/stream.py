@@ -3,9 +3,9 @@
     add(series, seen, hit) ───► recent hours per kind ──(24 h later)──► counts per hour of the week
                                                               view(kind, tick) ──► KindView ──► baseline
 
-It is fed from the mentions themselves and never from a `SeriesState`, and counts enter its beliefs a day
-late, in steps of six hours. Both make it a function of what was seen before the tick alone: whoever redoes
-a run after a crash, or receives mentions in another order, believes the same at the same tick.
+It is fed with the mentions that each tick closes, revisions left out, and never from a `SeriesState`, and counts enter
+its beliefs a day late, in steps of six hours. Both make it a function of what was seen before the tick alone: whoever
+redoes a run after a crash, or receives mentions in another order, believes the same at the same tick.
 """
 
 from __future__ import annotations
@@ -120,10 +120,20 @@ class StreamState:
     """The partition's history per kind (see the module's text). Bounded: about 3 KB per kind when packed.
 
     `start_ms` is the first `seen` of the stream (0 before any); `late` counts mentions that came more than
-    a day late and were left out.
+    a day late and were left out: they are in no baseline, and the stream did not start with them.
     """
 
-    __slots__ = ("_exposed", "_kinds", "_routes", "_snapshots", "_views", "late", "settled_hour", "start_ms")
+    __slots__ = (
+        "_exposed",
+        "_first_hour",
+        "_kinds",
+        "_routes",
+        "_snapshots",
+        "_views",
+        "late",
+        "settled_hour",
+        "start_ms",
+    )
 
     def __init__(self) -> None:
         self.start_ms = 0
@@ -134,13 +144,17 @@ class StreamState:
         self._snapshots: dict[str, tuple[int, KindSnapshot]] = {}
         self._views: dict[str, KindView] = {}
         self._exposed: tuple[int, Array] | None = None
+        self._first_hour = 0  # in sight at the last tick closed; never packed, for a tick is closed before it is fed
 
     def add(self, series: str, seen_ms: int, hit: bool) -> None:
-        """Counts one mention of one series, which hits the signal or not; once per mention and series, in any order."""
+        """Counts one mention of one series, which hits the signal or not; once per mention and series, in any order.
+
+        To be called once the tick that counts the mention is closed (`close_tick`): what is a day older is late.
+        """
         route = self._routes.get(series)
         kind, bit = route if route is not None else self._enter(series)
         hour = seen_ms // HOUR_MS
-        if hour < self.settled_hour:
+        if hour < self._first_hour or hour < self.settled_hour:
             self.late += 1
             return
         recent = kind.recent
@@ -150,6 +164,10 @@ class StreamState:
             self._views, self._snapshots, self._exposed = {}, {}, None
         if not kind.settled[bit >> 3] >> (bit & 7) & 1 and kind.pending.get(bit, hour + 1) > hour:
             kind.pending[bit] = hour
+
+    def leave_out(self, mentions: int) -> None:
+        """Counts mentions of series that came more than a day late."""
+        self.late += mentions
 
     def _enter(self, series: str) -> tuple[_Kind, int]:
         if len(self._routes) >= _ROUTES_KEPT:
@@ -162,6 +180,7 @@ class StreamState:
     def close_tick(self, tick_ms: int, config: AlertConfig) -> None:
         """Call before the series of this tick are evaluated. Cheap unless a step of six hours has passed."""
         hour = (tick_ms - 1) // HOUR_MS
+        self._first_hour = hour - HORIZON_HOURS + 1
         settled = hour // _STEP_HOURS * _STEP_HOURS - HORIZON_HOURS
         if settled > self.settled_hour:
             self.settled_hour = settled

@@ -21,6 +21,7 @@ from streams.archive.protocol import (
     Unscored,
     Written,
 )
+from streams.archive.revising import PlacedVersion, outcome_of, revises_elsewhere
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import marked, matches, words_of
 from streams.records import Position, Scored
@@ -34,6 +35,7 @@ class MemoryArchive:
     def __init__(self) -> None:
         self._versions: dict[tuple[str, str], Scored] = {}
         self._contents: dict[str, list[str]] = defaultdict(list)
+        self._placed: dict[str, dict[str, PlacedVersion]] = defaultdict(dict)
         self._sightings: dict[Position, tuple[str, str]] = {}
         self._alerts: dict[tuple[str, int], StoredAlert] = {}
         self._notifications: dict[str, StoredNotification] = {}
@@ -55,18 +57,18 @@ class MemoryArchive:
         key = (item.news.id, item.news.content)
         stored = self._versions.get(key)
         if stored is None:
+            placed, at, order = self._placed[item.news.id], item.position, _order(item)
+            placed[item.news.content] = PlacedVersion(at, order, revises_elsewhere(at, order, placed.values()))
             self._versions[key] = item
             self._contents[item.news.id].append(item.news.content)
-            return self._version(item)
-        if stored.position == item.position:
-            return self._version(item)
-        self._sightings[item.position] = key
-        return Outcome.DUPLICATE
+        elif stored.position != item.position:
+            self._sightings[item.position] = key
+            return Outcome.DUPLICATE
+        return self._outcome(item)
 
-    def _version(self, item: Scored) -> Outcome:
-        earliest = self._item(item.news.id)
-        revises = earliest is not None and _order(earliest) < _order(item)
-        return Outcome.REVISION if revises else Outcome.ADDED
+    def _outcome(self, item: Scored) -> Outcome:
+        placed = self._placed[item.news.id]
+        return outcome_of(placed[item.news.content], placed.values())
 
     def _item(self, item_id: str) -> Scored | None:
         versions = [self._versions[item_id, content] for content in self._contents.get(item_id, ())]
@@ -84,6 +86,9 @@ class MemoryArchive:
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return [item for item_id in ids if (item := self._item(item_id)) is not None]
+
+    async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
+        return [self._outcome(item) for item in items]
 
     async def revisions(self, item_id: str) -> list[Scored]:
         return sorted((self._versions[item_id, content] for content in self._contents.get(item_id, ())), key=_order)
@@ -191,7 +196,7 @@ class MemoryArchive:
         self._versions = {key: item for key, item in self._versions.items() if key[0] not in old}
         self._sightings = {position: key for position, key in self._sightings.items() if key[0] not in old}
         for item_id in old:
-            del self._contents[item_id]
+            del self._contents[item_id], self._placed[item_id]
         return before - len(self._versions)
 
     async def close(self) -> None:

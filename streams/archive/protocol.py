@@ -3,6 +3,8 @@
 Versions are keyed (id, content). The version with the smallest (seen_ms, content) of an id is *the item*, the
 others are its revisions; both facts are independent of the order of arrival. The same (id, content) at another
 position is a duplicate; at the position already stored it is a redo, and changes nothing.
+
+Whether a version counts follows from its position instead (`streams.archive.revising`): a redo hears the same answer.
 """
 
 from __future__ import annotations
@@ -52,9 +54,9 @@ class Outcome(Enum):
     """What became of a written item."""
 
     ADDED = "added"
-    """The earliest version of its id so far, or the very same record again after a redo."""
+    """No version of its id came before it: it counts."""
     REVISION = "revision"
-    """Another version of an id of which an earlier one is stored: kept and shown, not counted."""
+    """Another version of an id of which one came before it: kept and shown, not counted."""
     DUPLICATE = "duplicate"
     """The same id and content stood already at another position."""
 
@@ -209,6 +211,9 @@ class Archive(Protocol):
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         """The items that exist, in no particular order."""
+
+    async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
+        """What `write_items` says of these versions, which are stored: ADDED or REVISION."""
 
     async def revisions(self, item_id: str) -> list[Scored]:
         """All versions of an id, earliest first; the first is the item."""

@@ -13,15 +13,17 @@ from streams.archive.protocol import (
     ArchiveStats,
     Count,
     Hit,
+    Outcome,
     Query,
     RateBucket,
     RecentStory,
     StoredAlert,
     StoredNotification,
 )
+from streams.archive.revising import PlacedVersion, outcome_of
 from streams.archive.schema import MOST_SIGNALS, stored_label
 from streams.archive.words import is_beginning, marked, words_of
-from streams.records import Scored
+from streams.records import Position, Scored
 
 __all__ = [
     "alert_history",
@@ -30,6 +32,7 @@ __all__ = [
     "items_after",
     "items_by_id",
     "notifications",
+    "outcomes",
     "rates",
     "revisions",
     "search",
@@ -73,6 +76,24 @@ def items_by_id(db: sqlite3.Connection, ids: Sequence[str]) -> list[Scored]:
         "SELECT body FROM versions WHERE id IN (SELECT value FROM json_each(?)) AND is_item = 1",
         (json.dumps(list(ids)),),
     )
+
+
+def outcomes(db: sqlite3.Connection, items: Sequence[Scored]) -> list[Outcome]:
+    versions: dict[str, dict[str, PlacedVersion]] = {}
+    rows = db.execute(
+        "SELECT id, content, seen_ms, epoch, partition, offset, revises FROM versions"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([item.news.id for item in items]),),
+    )
+    for item_id, content, seen_ms, epoch, partition, offset, revises in rows:
+        version = PlacedVersion(Position(epoch, partition, offset), (seen_ms, content), bool(revises))
+        versions.setdefault(item_id, {})[content] = version
+    found: list[Outcome] = []
+    for item in items:
+        of_id = versions.get(item.news.id, {})
+        stored = of_id.get(item.news.content)
+        found.append(outcome_of(stored, of_id.values()) if stored is not None else Outcome.ADDED)  # None: pruned
+    return found
 
 
 def revisions(db: sqlite3.Connection, item_id: str) -> list[Scored]:

@@ -1,6 +1,7 @@
 """The embedded archive's tables, and opening its file.
 
-versions      one row a version (id, content); `is_item` marks the earliest of an id; `labels` are those of its heads
+versions      one row a version (id, content); `is_item` marks the earliest of an id; `labels` are those of its heads,
+              `revises` says that it revises one of another partition (`streams.archive.revising`)
 words         full-text index over the words of title and text (`streams.archive.words`), by the version's row number
 series        names of series      members   which item counts in which series, in order of time: `hits` has a bit
 signals       names of signals               for each signal, by its number, and is null where the item is not scored
@@ -29,7 +30,8 @@ _SCHEMA = """
 CREATE TABLE versions (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL, seen_ms INTEGER NOT NULL,
     epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
-    is_item INTEGER NOT NULL, language TEXT NOT NULL, labels TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL);
+    is_item INTEGER NOT NULL, language TEXT NOT NULL, labels TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL,
+    revises INTEGER NOT NULL);
 CREATE INDEX versions_by_id ON versions (id);
 CREATE INDEX versions_by_time ON versions (seen_ms, id) WHERE is_item = 1;
 CREATE INDEX versions_by_position ON versions (epoch, partition, offset);

@@ -16,6 +16,7 @@ from streams.archive.protocol import (
     Claims,
     Count,
     Hit,
+    Outcome,
     Query,
     RateBucket,
     RecentStory,
@@ -73,6 +74,9 @@ class SqliteArchive:
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return await self._reader.do(lambda db: queries.items_by_id(db, ids))
+
+    async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
+        return await self._reader.do(lambda db: queries.outcomes(db, items))
 
     async def revisions(self, item_id: str) -> list[Scored]:
         return await self._reader.do(lambda db: queries.revisions(db, item_id))

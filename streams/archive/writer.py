@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from streams.archive.protocol import ArchiveError, Outcome, Refused, Written
+from streams.archive.revising import outcome_of, revises_elsewhere
 from streams.archive.schema import MOST_SIGNALS, stored_label
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import spread
@@ -37,6 +38,7 @@ class _Version:
     order: tuple[int, str]
     position: Position
     is_item: bool
+    revises: bool
     item: Scored | None
     body: bytes = b""
     """Both set when it comes from this batch and is not written yet."""
@@ -48,12 +50,6 @@ def _body(item: Scored) -> bytes | Refused:
         return _encoder.encode(item)
     except UNENCODABLE as error:
         return unencodable(error)
-
-
-def _outcome(version: _Version, versions: Mapping[str, _Version]) -> Outcome:
-    """What a version is among those of its id that are known so far."""
-    revises = any(other.order < version.order for other in versions.values())
-    return Outcome.REVISION if revises else Outcome.ADDED
 
 
 class ItemWriter:
@@ -85,12 +81,13 @@ class ItemWriter:
                     outcomes.append(body)
                     continue
                 order = (news.seen_ms, news.content)
-                version = _Version(highest + len(fresh) + 1, order, item.position, False, item, body)
+                revises = revises_elsewhere(item.position, order, versions.values())
+                version = _Version(highest + len(fresh) + 1, order, item.position, False, revises, item, body)
                 versions[news.content] = version
                 fresh.append(version)
-                outcomes.append(_outcome(version, versions))
+                outcomes.append(outcome_of(version, versions.values()))
             elif stored.position == item.position:
-                outcomes.append(_outcome(stored, versions))
+                outcomes.append(outcome_of(stored, versions.values()))
             else:
                 position = item.position
                 sightings.append((position.epoch, position.partition, position.offset, news.id, news.content))
@@ -105,12 +102,13 @@ class ItemWriter:
     def _known(self, ids: Iterable[str]) -> dict[str, dict[str, _Version]]:
         known: dict[str, dict[str, _Version]] = {}
         rows = self._db.execute(
-            "SELECT id, content, number, seen_ms, epoch, partition, offset, is_item FROM versions"
+            "SELECT id, content, number, seen_ms, epoch, partition, offset, is_item, revises FROM versions"
             " WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
-        for item_id, content, number, seen_ms, epoch, partition, offset, is_item in rows:
-            version = _Version(number, (seen_ms, content), Position(epoch, partition, offset), bool(is_item), None)
+        for item_id, content, number, seen_ms, epoch, partition, offset, is_item, revising in rows:
+            position = Position(epoch, partition, offset)
+            version = _Version(number, (seen_ms, content), position, bool(is_item), bool(revising), None)
             known.setdefault(item_id, {})[content] = version
         return known
 
@@ -141,6 +139,7 @@ class ItemWriter:
                 (
                     version.number, news.id, news.content, news.seen_ms, position.epoch, position.partition,
                     position.offset, int(version.is_item), item.language, labels, item.story.id, version.body,
+                    int(version.revises),
                 )
             )  # fmt: skip
             words.append((version.number, spread(news.title), spread(news.text)))
@@ -156,7 +155,7 @@ class ItemWriter:
                     )
                     for name, hits in item.series.items()
                 ]
-        self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)
         self._db.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?)", members)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from streams.archive.protocol import Archive
+from streams.archive.protocol import Archive, Outcome
 from streams.engine.ports import Send
 from streams.records import Scored
 from streams.stages.mentions import MENTIONS, mention_sends
@@ -105,9 +105,9 @@ async def archived_mentions(
 
 
 async def _without_revisions(archive: Archive, items: Sequence[Scored]) -> Sequence[Scored]:
-    """A revision is never counted, as `score` mentions none."""
-    earliest = {item.news.id: item.position for item in await archive.items_by_id([item.news.id for item in items])}
-    return [item for item in items if earliest.get(item.news.id, item.position) == item.position]
+    """What was a revision when it came is not mentioned, as `score` mentioned none."""
+    outcomes = await archive.outcomes(items)
+    return [item for item, outcome in zip(items, outcomes, strict=True) if outcome is Outcome.ADDED]
 
 
 def _followed(layout: Layout, epoch: str, sources: Sequence[_Source]) -> list[Send]:

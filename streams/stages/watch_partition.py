@@ -11,9 +11,9 @@ crash redid them or how many workers share the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from alerts import AlertConfig, AlertEvent, Copies, Heard, StreamState, close_tick, kind_of, tick_of
+from alerts import AlertConfig, AlertEvent, Copies, Counted, Heard, StreamState, close_tick, kind_of, tick_of
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
@@ -34,6 +34,8 @@ from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
 
 __all__ = ["WatchPartition"]
 
+DAY_MS = 24 * 3_600_000
+
 #: Own offsets count on from incarnation to incarnation of the own topic: its number takes the upper bits.
 EPOCH_SHIFT = 44
 
@@ -44,7 +46,8 @@ class WatchPartition:
     `row` is that of key `PARTITION_KEY`, `rows` all others, by key. `stored` has those of series, now and later: one
     that has been silent for a day is read from it again; without it all series stay in memory. `longest_hold_ms` is
     how far a source partition that has fallen silent holds the watermark back, `most_waiting` how many mentions wait
-    for it at most; None: for ever, and any number. `limit` bounds event time while the stream is live.
+    for it at most; None: for ever, and any number. `limit` bounds event time while the stream is live; then
+    what is more than a day behind its source partition's progress is in no baseline, before any tick is closed too.
     """
 
     def __init__(
@@ -215,17 +218,19 @@ class WatchPartition:
         """Which tick counts a mention is settled here, so that it follows from the log alone."""
         row, kinds, hop_ms = self._row, self._config.kinds, self._config.hop_ms
         earliest_ms = row.tick_ms + hop_ms
+        event_ms = row.progress.get(batch.partition, 0)
         for item in row.positions.fresh(batch):
             seen_ms = item.seen_ms
+            event_ms = max(event_ms, min(seen_ms, batch.progress_ms))
             if seen_ms < row.cut_ms:
                 continue  # it is in the baselines
             names = tuple([name for name in item.series if kind_of(name) in kinds])
             if not names:
                 continue
-            for signal, stream in self._streams.items():
-                hit = signal in item.signals
-                for name in names:
-                    stream.add(name, seen_ms, hit)
+            if self._limit is not None and seen_ms < event_ms - DAY_MS:
+                for stream in self._streams.values():
+                    stream.leave_out(len(names))
+                continue  # a producer's clock was behind: the stream did not start then, and no tick of then is closed
             hits = tuple(item.signals.items())
             heard = Heard(seen_ms, item.id, item.signature, hits, names, own, item.offset)
             self._waiting.add(max(tick_of(seen_ms, hop_ms), earliest_ms), heard)
@@ -248,11 +253,11 @@ class WatchPartition:
             return
         until_ms = watermark // self._config.hop_ms * self._config.hop_ms
         while (tick_ms := self._next_tick()) is not None and tick_ms <= until_ms:
-            for stream in self._streams.values():
-                stream.close_tick(tick_ms, self._config)
             self._row.tick_ms = max(self._row.tick_ms, tick_ms)
             heard = [one for one in self._waiting.pop(tick_ms) if one.seen_ms >= self._row.cut_ms]
-            yield from self._close(tick_ms, heard, self._looks.take(tick_ms))
+            counted = self._copies.counted(tick_ms, heard, self._config) if heard else Counted()
+            self._share(tick_ms, counted.fresh)
+            yield from self._close(tick_ms, counted.by_series, self._looks.take(tick_ms))
         self._row.tick_ms = max(self._row.tick_ms, until_ms)
 
     def _next_tick(self) -> int | None:
@@ -260,9 +265,19 @@ class WatchPartition:
         waiting, look = self._waiting.first(), self._looks.first()
         return waiting if look is None else look if waiting is None else min(waiting, look)
 
-    def _close(self, tick_ms: int, heard: Sequence[Heard], looks: Iterable[str]) -> Iterator[list[AlertEvent]]:
+    def _share(self, tick_ms: int, fresh: Sequence[Heard]) -> None:
+        """What all series share learns of the tick: of copies too, of revisions never."""
+        for signal, stream in self._streams.items():
+            stream.close_tick(tick_ms, self._config)
+            for one in fresh:
+                hit = any(name == signal for name, _ in one.hits)
+                for name in one.series:
+                    stream.add(name, one.seen_ms, hit)
+
+    def _close(
+        self, tick_ms: int, counted: Mapping[str, Sequence[Heard]], looks: Iterable[str]
+    ) -> Iterator[list[AlertEvent]]:
         """Close a tick, in steps, one a series and signal. Which mentions are copies is the same for all signals."""
-        counted = self._copies.counted(tick_ms, heard, self._config) if heard else {}
         keys = {watched_key(signal, name) for signal in self._streams for name in counted}
         keys.update(looks)
         for key in sorted(keys):

@@ -55,7 +55,7 @@ class Played:
         while due := [tick_ms for tick_ms in self.schedule if tick_ms <= until_ms]:
             tick_ms = min(due)
             self.stream.close_tick(tick_ms, self.config)
-            counted = self.copies.counted(tick_ms, sorted(self.waiting.pop(tick_ms, [])), self.config)
+            counted = self.copies.counted(tick_ms, sorted(self.waiting.pop(tick_ms, [])), self.config).by_series
             for name in sorted({*self.schedule.pop(tick_ms), *counted}):
                 state = self.states[name]
                 mentions = counted.get(name, ())

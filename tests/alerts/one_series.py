@@ -58,7 +58,7 @@ class OneSeries:
         self.waiting = [one for one in self.waiting if one.seen_ms >= tick_ms]
         counted: Sequence[Mention] = ()
         if due:
-            counted = self.copies.counted(tick_ms, due, self.config).get(self.series, ())
+            counted = self.copies.counted(tick_ms, due, self.config).by_series.get(self.series, ())
         kind = kind_of(self.series)
         return close_tick(SIGNAL, self.series, kind, self.state, stream, tick_ms, self.config, counted)
 

@@ -87,7 +87,7 @@ def work(
             after = Partition(stream.to_bytes(), copies.open_part, until_ms)
             return events, {name: state.to_bytes() for name, state in states.items()}, after
         stream.close_tick(tick_ms, CONFIG)
-        counted = copies.counted(tick_ms, sorted(waiting.pop(tick_ms, [])), CONFIG)
+        counted = copies.counted(tick_ms, sorted(waiting.pop(tick_ms, [])), CONFIG).by_series
         for name in sorted({*counted, *(name for name, due in looks.items() if due == tick_ms)}):
             mentions = counted.get(name, ())
             events += close_tick(SIGNAL, name, kind_of(name), states[name], stream, tick_ms, CONFIG, mentions)

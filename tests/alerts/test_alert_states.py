@@ -312,7 +312,7 @@ def test_an_item_that_says_different_things_of_two_series_is_one_item() -> None:
     first = Heard(START_MS, "a" * 32, 5, (), ("entity/x",), 1, 7)
     second = Heard(START_MS, "a" * 32, 5, ((SIGNAL, 0.9),), ("entity/y", "all"), 1, 7)
     revision = Heard(START_MS, "a" * 32, 6, ((SIGNAL, 0.9),), ("entity/y", "entity/z"), 2, 9)
-    found = Copies().counted(START_MS + 30_000, sorted([revision, second, first]), CONFIG)
+    found = Copies().counted(START_MS + 30_000, sorted([revision, second, first]), CONFIG).by_series
     assert found == {"entity/x": [first], "entity/y": [second], "all": [second]}
 
 

@@ -35,7 +35,7 @@ def _play(series: str, mentions: Iterable[Mention], config: AlertConfig) -> tupl
         tick_ms = tick_of(mention.seen_ms, config.hop_ms)
         stream.add(series, mention.seen_ms, bool(mention.hits))
         stream.close_tick(tick_ms, config)
-        counted = copies.counted(tick_ms, [mention], config).get(series, ())
+        counted = copies.counted(tick_ms, [mention], config).by_series.get(series, ())
         close_tick(SIGNAL, series, kind, state, stream, tick_ms, config, counted)
     spent = time.process_time() - begun
     return state, stream, spent / len(ready) * 1e6

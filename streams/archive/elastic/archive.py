@@ -26,6 +26,7 @@ from streams.archive.protocol import (
     Count,
     Hit,
     OnTrouble,
+    Outcome,
     Query,
     RateBucket,
     RecentStory,
@@ -181,6 +182,9 @@ class ElasticArchive:
 
     async def items_by_id(self, ids: Sequence[str]) -> list[Scored]:
         return await self.reader.items_by_id(ids)
+
+    async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
+        return await self.reader.outcomes(items)
 
     async def revisions(self, item_id: str) -> list[Scored]:
         return await self.reader.revisions(item_id)

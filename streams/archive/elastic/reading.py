@@ -19,12 +19,14 @@ from streams.archive.protocol import (
     ArchiveStats,
     Count,
     Hit,
+    Outcome,
     Query,
     RateBucket,
     RecentStory,
     StoredAlert,
     StoredNotification,
 )
+from streams.archive.revising import outcome_of
 from streams.archive.words import is_beginning, marked, words_of
 from streams.records import Scored
 
@@ -84,6 +86,17 @@ class Reader:
         """The sources of those that are stored whole."""
         found = await self._session.documents(places)
         return [one["_source"] for one in found if one.get("found") and "event" in one["_source"]]
+
+    async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
+        entries = await self._entries([item.news.id for item in items]) if items else []
+        found: list[Outcome] = []
+        for item, entry in zip(items, entries, strict=True):
+            version = entry.version(item.news.content) if entry is not None else None
+            if entry is None or version is None:  # pruned since it was read
+                found.append(Outcome.ADDED)
+            else:
+                found.append(outcome_of(version, entry.versions))
+        return found
 
     async def revisions(self, item_id: str) -> list[Scored]:
         (entry,) = await self._entries([item_id])

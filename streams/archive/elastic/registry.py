@@ -12,13 +12,17 @@ from collections.abc import Iterable
 import msgspec
 
 from streams.archive.protocol import Outcome, Unscored
+from streams.archive.revising import outcome_of, revises_elsewhere
 from streams.records import Position
 
 __all__ = ["Entry", "Version", "claim", "fold", "unclaim"]
 
 
 class Version(msgspec.Struct, frozen=True, array_like=True):
-    """A version, where it was first seen, and the day whose index holds it (settled when it was claimed)."""
+    """A version, where it was first seen, and what was settled when it was claimed.
+
+    That is the day whose index holds it, and what `revises_elsewhere` said.
+    """
 
     content: str
     seen_ms: int
@@ -26,10 +30,15 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     offset: int
     day: str
+    revises: bool = False
 
     @property
     def position(self) -> Position:
         return Position(self.epoch, self.partition, self.offset)
+
+    @property
+    def order(self) -> tuple[int, str]:
+        return (self.seen_ms, self.content)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -48,11 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def item(self) -> Version:
         """The earliest version."""
-        return min(self.versions, key=lambda version: (version.seen_ms, version.content))
-
-    def outcome(self, version: Version) -> Outcome:
-        """What one of the versions is: the item as far as is known, or a revision of an earlier one."""
-        return Outcome.ADDED if version == self.item else Outcome.REVISION
+        return min(self.versions, key=lambda version: version.order)
 
     def version(self, content: str) -> Version | None:
         return next((version for version in self.versions if version.content == content), None)
@@ -62,11 +67,12 @@ def claim(entry: Entry | None, item: Unscored, day: str) -> tuple[Entry, Outcome
     """The entry after a record of its id, and what the record is."""
     stored = entry.version(item.news.content) if entry else None
     if entry is not None and stored is not None:
-        return entry, entry.outcome(stored) if stored.position == item.position else Outcome.DUPLICATE
-    at = item.position
-    version = Version(item.news.content, item.news.seen_ms, at.epoch, at.partition, at.offset, day)
-    after = Entry.of((*(entry.versions if entry else ()), version))
-    return after, after.outcome(version)
+        return entry, outcome_of(stored, entry.versions) if stored.position == item.position else Outcome.DUPLICATE
+    at, news = item.position, item.news
+    known = entry.versions if entry else ()
+    revises = revises_elsewhere(at, (news.seen_ms, news.content), known)
+    version = Version(news.content, news.seen_ms, at.epoch, at.partition, at.offset, day, revises)
+    return Entry.of((*known, version)), outcome_of(version, known)
 
 
 def fold(entry: Entry | None, items: Iterable[tuple[Unscored, str]]) -> tuple[Entry, list[Outcome]]:

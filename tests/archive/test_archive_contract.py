@@ -163,6 +163,44 @@ async def test_the_earliest_version_is_the_item(archive: Archive, order: tuple[i
     assert (bucket.start_ms, bucket.total) == (HOUR_MS, 1)
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_counts_follows_from_the_log(archive: Archive, seed: int) -> None:
+    """Of an id and a partition the first record counts, whatever its time; a redo, from anywhere, hears the same."""
+    rng = random.Random(seed)
+    logs = [
+        [
+            scored(
+                rng.randint(0, 3), content=f"{partition}-{offset}", seen_ms=rng.randint(0, 2), offset=offset,
+                partition=partition,
+            )
+            for offset in range(15)
+        ]
+        for partition in range(2)
+    ]  # fmt: skip
+    said: dict[Position, Written] = {}
+    starts = [0, 0]
+    while unread := [partition for partition in range(2) if starts[partition] < len(logs[partition])]:
+        partition = rng.choice(unread)
+        begin = max(0, starts[partition] - rng.randint(0, 6))
+        batch = logs[partition][begin : starts[partition] + rng.randint(1, 4)]
+        for item, outcome in zip(batch, await archive.write_items(batch), strict=True):
+            assert said.setdefault(item.position, outcome) is outcome
+        starts[partition] = begin + len(batch)
+    for log in logs:
+        assert await archive.outcomes(log) == [said[item.position] for item in log]
+        added = [item.news.id for item in log if said[item.position] is Outcome.ADDED]
+        assert len(added) == len(set(added))
+        firsts = {item.news.id: item for item in reversed(log)}.values()
+        rest = [item for item in log if not any(item is first for first in firsts)]
+        assert all(said[item.position] is Outcome.REVISION for item in rest)
+
+
+async def test_an_archive_that_is_filled_in_another_order_counts_the_same(archive: Archive) -> None:
+    log = [scored(1 + offset % 3, content=f"v{offset}", seen_ms=9 - offset, offset=offset) for offset in range(9)]
+    await archive.write_items(random.Random(2).sample(log, len(log)))
+    assert await archive.outcomes(log) == [Outcome.ADDED] * 3 + [Outcome.REVISION] * 6
+
+
 async def test_an_item_counts_in_an_entity_s_series_by_what_it_says_of_that_entity(archive: Archive) -> None:
     bad = {"entity": sentiment("negative", 0.9, 0.1, 0.0)}
     good = {"entity": sentiment("positive", 0.0, 0.1, 0.9)}

@@ -178,3 +178,30 @@ def test_a_partition_that_is_no_more_neither_holds_nor_pulls() -> None:
         watch.hear(progress_ms, partition=partition, partitions=4)
     watch.hear(NOW_MS)
     assert watch.partition.watermark == NOW_MS - CONFIG.lateness_ms
+
+
+def heard(seen_ms: int, progress_ms: int, offset: int, *, limited: bool = True) -> WatchPartition:
+    """A fresh partition that hears of a stream of today, and of one mention that claims to be seen at `seen_ms`."""
+    watch = WatchPartition(CONFIG, limit=ClockLimit(AHEAD_MS, Clock(NOW_MS + HOUR_MS)) if limited else None)
+    times = [NOW_MS, NOW_MS + 1_000, NOW_MS + HOUR_MS]
+    times.insert(offset, seen_ms)
+    for own, at_ms in enumerate(times):
+        one = MentionItem(own, f"{own:032x}", at_ms, own + 1, {"negative": 0.9}, ("all",))
+        batch = MentionBatch(VERSION, "e", 0, 1, max(progress_ms, at_ms), (one,))
+        watch.apply(Record(own, None, msgspec.json.encode(batch), NOW_MS))
+    return watch
+
+
+@pytest.mark.parametrize("offset", [1, 2, 3])
+@pytest.mark.parametrize("behind_ms", [25 * HOUR_MS, 800 * DAY_MS])
+def test_a_clock_that_is_behind_does_not_end_the_warm_up(behind_ms: int, offset: int) -> None:
+    """Before the first tick is closed as after it."""
+    watch = heard(NOW_MS - behind_ms, NOW_MS, offset)
+    assert {stream.start_ms for stream in watch._streams.values()} == {NOW_MS}
+    assert watch.dropped == 1
+
+
+def test_a_replay_s_history_counts_from_its_first_item() -> None:
+    watch = heard(NOW_MS - 800 * DAY_MS, 0, 0, limited=False)
+    assert {stream.start_ms for stream in watch._streams.values()} == {NOW_MS - 800 * DAY_MS}
+    assert watch.dropped == 0

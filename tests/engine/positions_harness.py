@@ -154,15 +154,29 @@ class FakeOutbox:
 
 @dataclass(frozen=True)
 class Plan:
-    """What happened: items per source partition, and the logs that the scoring workers left per target."""
+    """What happened: items per source partition, and the logs that the scoring workers left per target.
+
+    `tails` are the ends of the logs as one careful worker would have sent them.
+    """
 
     items: dict[int, list[MentionItem]]
     logs: dict[int, list[MentionBatch]]
     targets: int
+    tails: dict[int, list[MentionBatch]]
 
 
 def target_of(series: str, targets: int) -> int:
     return sum(series.encode()) % targets
+
+
+def of_target(items: Iterable[MentionItem], target: int, targets: int) -> list[MentionItem]:
+    """The items that have series in a target, with these alone."""
+    found = []
+    for item in items:
+        series = tuple(name for name in item.series if target_of(name, targets) == target)
+        if series:
+            found.append(msgspec.structs.replace(item, series=series))
+    return found
 
 
 def make_items(rng: random.Random, partition: int, count: int) -> list[MentionItem]:
@@ -186,11 +200,7 @@ def batches_of(
     progress_ms = items[-1].seen_ms
     sends = []
     for target in range(targets):
-        entries = []
-        for item in items:
-            series = tuple(name for name in item.series if target_of(name, targets) == target)
-            if series:
-                entries.append(msgspec.structs.replace(item, series=series))
+        entries = of_target(items, target, targets)
         while entries:
             cut = rng.randint(1, len(entries))
             progress = progress_ms if cut == len(entries) else entries[cut - 1].seen_ms
@@ -210,11 +220,33 @@ def schedule(rng: random.Random, *, keeps_order: bool = True) -> Plan:
     logs: dict[int, list[MentionBatch]] = {target: [] for target in range(targets)}
     for partition in range(partitions):
         _score_partition(rng, partition, items[partition], partitions, logs, keeps_order)
-    for partition in range(partitions):
-        end_ms = max(item.seen_ms for own in items.values() for item in own) + 48 * 3_600_000
-        for target in range(targets):
-            logs[target].append(MentionBatch(VERSION, EPOCH, partition, partitions, end_ms))
-    return Plan(items, logs, targets)
+    end_ms = max(item.seen_ms for own in items.values() for item in own) + 48 * 3_600_000
+    tails: dict[int, list[MentionBatch]] = {}
+    for target in range(targets):
+        ends, last = (
+            [MentionBatch(VERSION, EPOCH, p, partitions, at_ms) for p in range(partitions)]
+            for at_ms in (end_ms, end_ms + 3_600_000)
+        )
+        late = {p: [_late_item(p, len(own))] for p, own in items.items()}
+        redone = {p: [*items[p][-rng.randint(1, 4) :], *own] for p, own in late.items()}
+        tails[target] = [*ends, *_batches(late, target, targets, end_ms), *last]
+        logs[target] += [*ends, *_batches(redone, target, targets, end_ms), *last]
+    return Plan(items, logs, targets, tails)
+
+
+def _late_item(partition: int, offset: int) -> MentionItem:
+    """Days late, when no memory of ids holds those that are sent again with it: only their offsets tell."""
+    return MentionItem(offset, f"{partition}-late", START_MS, 0, {}, ("all", "entity/0"))
+
+
+def _batches(
+    items: Mapping[int, Sequence[MentionItem]], target: int, targets: int, progress_ms: int
+) -> list[MentionBatch]:
+    """A batch of each source partition."""
+    return [
+        MentionBatch(VERSION, EPOCH, p, len(items), progress_ms, tuple(of_target(own, target, targets)))
+        for p, own in items.items()
+    ]
 
 
 def _score_partition(
@@ -341,10 +373,6 @@ def reference_plan(plan: Plan) -> Plan:
     for partition, items in plan.items.items():
         for item in items:
             for target in range(plan.targets):
-                series = tuple(name for name in item.series if target_of(name, plan.targets) == target)
-                kept = (msgspec.structs.replace(item, series=series),) if series else ()
+                kept = tuple(of_target([item], target, plan.targets))
                 logs[target].append(MentionBatch(VERSION, EPOCH, partition, partitions, item.seen_ms, kept))
-    for partition in range(partitions):
-        for target in range(plan.targets):
-            logs[target].append(plan.logs[target][-partitions + partition])
-    return Plan(plan.items, logs, plan.targets)
+    return Plan(plan.items, {target: logs[target] + plan.tails[target] for target in logs}, plan.targets, plan.tails)

@@ -221,7 +221,8 @@ class WatchPartition:
         event_ms = row.progress.get(batch.partition, 0)
         for item in row.positions.fresh(batch):
             seen_ms = item.seen_ms
-            event_ms = max(event_ms, min(seen_ms, batch.progress_ms))
+            if seen_ms <= batch.progress_ms:  # else its clock is ahead: it says nothing of the others
+                event_ms = max(event_ms, seen_ms)
             if seen_ms < row.cut_ms:
                 continue  # it is in the baselines
             names = tuple([name for name in item.series if kind_of(name) in kinds])

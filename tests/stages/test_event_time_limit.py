@@ -201,6 +201,18 @@ def test_a_clock_that_is_behind_does_not_end_the_warm_up(behind_ms: int, offset:
     assert watch.dropped == 1
 
 
+def test_a_clock_that_is_ahead_makes_no_other_mention_late() -> None:
+    """A batch of yesterday's news, read today to the end of its partition, with one item of a clock that is ahead."""
+    watch = WatchPartition(CONFIG, limit=ClockLimit(AHEAD_MS, Clock(NOW_MS)))
+    times = [NOW_MS - 30 * HOUR_MS, NOW_MS + 23 * HOUR_MS, NOW_MS - 29 * HOUR_MS]
+    items = tuple(
+        MentionItem(own, f"{own:032x}", at_ms, own + 1, {"negative": 0.9}, ("all",)) for own, at_ms in enumerate(times)
+    )
+    batch = MentionBatch(VERSION, "e", 0, 1, NOW_MS, items)
+    watch.apply(Record(0, None, msgspec.json.encode(batch), NOW_MS))
+    assert watch.dropped == 0
+
+
 def test_a_replay_s_history_counts_from_its_first_item() -> None:
     watch = heard(NOW_MS - 800 * DAY_MS, 0, 0, limited=False)
     assert {stream.start_ms for stream in watch._streams.values()} == {NOW_MS - 800 * DAY_MS}

@@ -88,7 +88,8 @@ class MemoryArchive:
         return [item for item_id in ids if (item := self._item(item_id)) is not None]
 
     async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
-        return [self._outcome(item) for item in items]
+        stored = self._versions
+        return [self._outcome(one) if (one.news.id, one.news.content) in stored else Outcome.ADDED for one in items]
 
     async def revisions(self, item_id: str) -> list[Scored]:
         return sorted((self._versions[item_id, content] for content in self._contents.get(item_id, ())), key=_order)

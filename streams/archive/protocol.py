@@ -213,7 +213,7 @@ class Archive(Protocol):
         """The items that exist, in no particular order."""
 
     async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
-        """What `write_items` says of these versions, which are stored: ADDED or REVISION."""
+        """What `write_items` says of these stored versions: ADDED or REVISION; ADDED where one was pruned meanwhile."""
 
     async def revisions(self, item_id: str) -> list[Scored]:
         """All versions of an id, earliest first; the first is the item."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alerts import AlertConfig, AlertEvent, Copies, Counted, Heard, StreamState, close_tick, kind_of, tick_of
+from alerts.clock import DAY_MS
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
@@ -33,8 +34,6 @@ from streams.stages.watch_rows import (
 from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
 
 __all__ = ["WatchPartition"]
-
-DAY_MS = 24 * 3_600_000
 
 #: Own offsets count on from incarnation to incarnation of the own topic: its number takes the upper bits.
 EPOCH_SHIFT = 44

@@ -45,7 +45,6 @@ FIELDS: Final = {
     "lag": "records of the partition that follow",
     "last_offset": "offset of the last record",
     "loss": "what is lost, in words",
-    "namespace": "the namespace",
     "notifications": "number of notifications",
     "offset": "offset of a record",
     "outcome": "what came of a poll",

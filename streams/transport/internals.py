@@ -132,11 +132,17 @@ HOOKS: dict[str, dict[str, str]] = {
         "_settings_extra": "acknowledged by all, idempotent",
     },
     "aiokafka.record.default_records:_DefaultRecordBatchPy": {
-        "_buffer": "replaced by bytes that decode any header name; aiokafka's extension cannot be told to",
+        "_buffer": "replaced by bytes that decode any header name; aiokafka's extension has no option for it",
         "_maybe_uncompress": "after it the bytes are the records'",
     },
     "aiokafka.record.memory_records:_MemoryRecordsPy": {
-        "_next_slice": "a batch's bytes, kept until it is read: its extension may fail on a name",
+        "_cache_next": "goes past a batch that is read already",
+        "_next_slice": "a batch's bytes",
+    },
+    f"{_FETCHER}:PartitionRecords": {
+        "_records": "replaced by the same batches, read in Python, where the extension fails on a name",
+        "_records_iterator": "ended by a failure, made anew",
+        "_unpack_records": "makes that iterator",
     },
     "kafka.record.default_records:DefaultRecordBatch": {
         "_buffer": "replaced by bytes that decode any header name",

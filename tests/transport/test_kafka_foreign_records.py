@@ -16,22 +16,9 @@ from streams.transport.faust_app import make_app, run_stage
 from streams.transport.kafka.options import bootstrap_of
 from streams.transport.stages import run_stages
 from tests.transport.contract_broker import ContractBroker
+from tests.transport.raw_names import RawName
 
 pytestmark = pytest.mark.integration
-
-
-class RawName(str):
-    """A header name that goes out as the bytes of its own, as from clients whose names are bytes."""
-
-    raw: bytes
-
-    def __new__(cls, raw: bytes) -> RawName:
-        name = super().__new__(cls, repr(raw))
-        name.raw = raw
-        return name
-
-    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # str's
-        return self.raw
 
 
 Headers = Sequence[tuple[str, bytes]]

@@ -6,7 +6,6 @@ that names which differ stay apart and each can be written again. The clients' o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
 import aiokafka.consumer.fetcher
@@ -14,14 +13,15 @@ import kafka.record.default_records
 import kafka.record.memory_records
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
-from aiokafka.record.memory_records import _MemoryRecordsPy
+from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
 __all__ = ["read_any_header_name"]
 
 
 def read_any_header_name() -> None:
     """Has both clients read records with any header names, in this process."""
-    aiokafka.consumer.fetcher.MemoryRecords = _Batches
+    aiokafka.consumer.fetcher.MemoryRecords = _Records
+    aiokafka.consumer.fetcher.PartitionRecords = _PartitionRecords
     kafka.record.memory_records.DefaultRecordBatch = _TolerantBatch
 
 
@@ -59,31 +59,47 @@ class _PlainBatch(_DefaultRecordBatchPy):
         self._buffer = _Bytes(self._buffer)
 
 
-class _Batch:
-    """aiokafka's batch; read anew from its bytes where the extension cannot decode it.
+class _PlainBatches(_MemoryRecordsPy):
+    """The batches of what a broker answered that reach beyond an offset, each to be read in Python."""
 
-    What comes twice has an offset that aiokafka's consumer has passed, and is skipped there.
-    """
-
-    def __init__(self, batch: Any, raw: memoryview) -> None:
-        self._batch = batch
-        self._raw = raw
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            yield from self._batch
-        except (UnicodeDecodeError, CorruptRecordException):
-            yield from _PlainBatch(self._raw)
-
-
-class _Batches(_MemoryRecordsPy):
-    """What a broker answered of one partition, batch by batch."""
+    def __init__(self, raw: bytes, offset: int) -> None:
+        super().__init__(raw)
+        while self._next_slice is not None and _PlainBatch(self._next_slice).next_offset <= offset:
+            self._cache_next()
 
     def next_batch(self) -> Any:
         raw = self._next_slice
         batch = super().next_batch()
         has_headers = isinstance(batch, DefaultRecordBatch) and not batch.is_control_batch
-        return _Batch(batch, raw) if has_headers else batch
+        return _PlainBatch(raw) if has_headers else batch
+
+
+class _Records(MemoryRecords):
+    """What a broker answered of one partition, with its bytes."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+
+class _PartitionRecords(aiokafka.consumer.fetcher.PartitionRecords):
+    """The unread records of a partition; those that the extension cannot decode are read in Python, with what follows.
+
+    A batch that is read anew begins with records that were read before: their offsets are passed, so they are skipped.
+    """
+
+    _records: Any
+    _records_iterator: Any
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._records_iterator)
+        except StopIteration:
+            self._records_iterator = None
+            raise
+        except (UnicodeDecodeError, CorruptRecordException):
+            if isinstance(self._records, _PlainBatches):
+                raise
+            self._records = _PlainBatches(self._records.raw, self.next_fetch_offset)
+            self._records_iterator = self._unpack_records()
+            return next(self)

@@ -1,4 +1,4 @@
-"""Asking what may not answer, in a thread that holds nobody up.
+"""Asking what may not answer, in a thread that delays nothing else.
 
 The event loop's own threads do the pipeline's work, and a process does not end before they have: a broker that
 is away would take them one by one. A daemon thread may wait for ever.
@@ -36,7 +36,7 @@ async def ask(question: Callable[[], T], name: str) -> T:
             result = question()
         except Exception as raised:  # the boundary of the thread: raised again where it was asked
             error = raised
-        with suppress(RuntimeError):  # the loop has ended: nobody waits
+        with suppress(RuntimeError):  # the loop has ended, and the caller with it
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=work, name=f"ask {name}", daemon=True).start()

@@ -61,7 +61,7 @@ class Late:
     """A group whose next record of a partition is as old as retention allows, or nearly.
 
     `records` are those waiting that are in danger; `lost` says that retention has passed some already. A group that
-    has not read yet stands at offset 0.
+    has not read yet is at offset 0.
     """
 
     group: str
@@ -102,12 +102,12 @@ class Broker(Protocol):
         """Returns the note last written under `key`."""
 
     def scan(self, topic: str) -> Iterator[Record]:
-        """Every record that is in the topic now, partition by partition, oldest first."""
+        """Every record in the topic now, partition by partition, oldest first."""
         for partition in range(self.topic(topic).partitions):
             yield from self.read(topic, partition)
 
     def read(self, topic: str, partition: int) -> Iterator[Record]:
-        """Every record that stands in the partition now, oldest first."""
+        """Every record in the partition now, oldest first."""
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
         """Per partition, how many records the group has not committed yet."""

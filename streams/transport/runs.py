@@ -36,7 +36,7 @@ _MOST_AHEAD = 8
 class RunLimits:
     """How large a run may be, and how many of one partition may be with its stage at once.
 
-    More than one is handed out only while more stands in the partition than it brought. Near the end the next run is
+    More than one is handed out only while the partition holds more than it brought. Near the end the next run is
     cut when its stage is free, and brings all that came meanwhile: cut earlier, it would bring a few records, and those
     that came after it would wait for two runs.
     """
@@ -47,7 +47,7 @@ class RunLimits:
 
 
 class Lanes(Protocol):
-    """Where runs wait for their stage; told when the flow stops and when partitions go away."""
+    """Where runs wait for their stage; called when the flow stops and when partitions are revoked."""
 
     def drop_waiting(self) -> None:
         """Drops the runs that no stage has begun."""
@@ -139,7 +139,7 @@ class RunConsumer(Consumer):
         raise NotImplementedError
 
     def known_end(self, tp: TP) -> int | None:
-        """The offset that the partition's next record will get; None until the broker has told it.
+        """The offset that the partition's next record will get; None until the broker has reported it.
 
         Taken for 0 in the meantime, a partition with a backlog would be at its end, and event time would pass it by.
         """
@@ -273,7 +273,7 @@ class RunConsumer(Consumer):
         self.made_room()
 
     def run_dropped(self, event: Any) -> None:
-        """The run will not be handled here: nobody waits for it, and it is not committed."""
+        """The run will not be handled here: the flow does not wait for it, and it is not committed."""
         internals.unacked(self).discard(event.message)
 
     def _new_offset(self, tp: TP) -> int | None:

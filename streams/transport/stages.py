@@ -1,4 +1,4 @@
-"""Several stages in one process and one event loop, until they are told to stop."""
+"""Several stages in one process and one event loop, until a signal or an event stops them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _reason(job: StageJob) -> str:
 
 @contextmanager
 def _stopped_by_signals(stop: asyncio.Event) -> Iterator[list[signal.Signals]]:
-    """SIGTERM and SIGINT set the event and are listed; outside the main thread signals are somebody else's."""
+    """SIGTERM and SIGINT set the event and are listed; outside the main thread no handler can be set."""
     loop = asyncio.get_running_loop()
     taken: list[signal.Signals] = []
     arrived: list[signal.Signals] = []
@@ -146,6 +146,6 @@ def _warn_of_the_late(found: Sequence[Late]) -> None:
 
 
 def drained(broker_url: str, work: Sequence[tuple[str, str]], kafka: KafkaOptions | None = None) -> bool:
-    """Whether every (group, topic) of `work` has committed all that stands in its topic."""
+    """Whether every (group, topic) of `work` has committed all records of its topic."""
     with open_broker(broker_url, kafka) as broker:
         return all(broker.lag(group, topic) == 0 for group, topic in work)

@@ -7,7 +7,7 @@ shows Faust only the last record, from which it knows that it has come to the en
 
 Where several workers share a stage, each row carries the position of the run that wrote it. A worker that was
 paused past its session may write after its successor did; of two rows of one key, recovery keeps the one with the
-later position, wherever it stands in the log. A stage that also writes outside of runs has a fenced table: its rows
+later position, wherever it is in the log. A stage that also writes outside of runs has a fenced table: its rows
 carry a term instead, which is higher for each worker that takes the partition over. The position of a deleted row is
 kept for as long as the broker keeps the tombstone at least (`kafka_compaction_lag_hours`).
 """
@@ -92,12 +92,12 @@ class Rows:
                 self.at.pop(key, None)
 
     def _position(self, headers: Iterable[tuple[str, bytes]]) -> int | None:
-        for name, told in headers:
+        for name, value in headers:
             if name == POSITION_HEADER:
-                epoch = told[_OFFSET.size :]
+                epoch = value[_OFFSET.size :]
                 if epoch not in self.epochs:
                     self.epochs.append(epoch)
-                offset: int = _OFFSET.unpack_from(told)[0]
+                offset: int = _OFFSET.unpack_from(value)[0]
                 return self.epochs.index(epoch) << _EPOCH_SHIFT | offset
         return None
 
@@ -134,7 +134,7 @@ class RowTable(faust.Table[bytes, bytes]):
 class FaustState:
     """`engine.ports.StateStore` over a Faust table of raw bytes.
 
-    A row of partition `p` and key `k` is the table's row `b"p|k"` and stands in changelog partition `p`: the
+    A row of partition `p` and key `k` is the table's row `b"p|k"`, in changelog partition `p`: the
     partition of the source topic, so that rows travel with it. `name` is part of the changelog topic's name;
     `partitions` is the source topic's number of partitions. To be made before the app starts.
 
@@ -172,7 +172,7 @@ class FaustState:
     async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
         """Writes rows in the order of `rows` (None deletes); returns when the changelog has them.
 
-        None stands in the changelog without those before it. Raises Retry and TransportError; then no row has
+        The changelog has none without those before it. Raises Retry and TransportError; then no row has
         changed in memory, and it may be called again.
         """
         if not rows:

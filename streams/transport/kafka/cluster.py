@@ -144,7 +144,7 @@ class Cluster:
         while self.topics([name]):
             if time.monotonic() > deadline:
                 raise TransportError(f"Kafka at {self.bootstrap} does not delete topic {name}")
-            time.sleep(0.05)  # the broker tells nobody when it is done
+            time.sleep(0.05)  # the broker does not report when it is done
 
     def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Each topic's settings, also those that it inherits."""
@@ -178,7 +178,7 @@ class Cluster:
         return {place: at.offset for place, at in found[group].items() if at.offset >= 0}
 
     def members(self, groups: Iterable[str]) -> dict[str, int]:
-        """How many workers each group has now; a group that nobody has joined yet has none."""
+        """How many workers each group has now; a group without a member yet has none."""
         wanted = list(groups)
         found = self.admin(lambda admin: admin.describe_groups(wanted))
         for group, facts in found.items():
@@ -191,7 +191,7 @@ class Cluster:
     # -- records
 
     def read(self, topic: str, partition: int) -> Iterator[Record]:
-        """Every record that stands in the partition now, oldest first."""
+        """Every record in the partition now, oldest first."""
         read_any_header_name()
         place = TopicPartition(topic, partition)
         end = self.offsets([place])[place]

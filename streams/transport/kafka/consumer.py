@@ -74,7 +74,7 @@ class Consumer(RunConsumer, driver.Consumer):
 
     @Service.task
     async def _watch_group(self) -> None:
-        """A worker that its group has lost for good must end, so that somebody starts it anew."""
+        """A worker that its group has lost for good ends, so that its supervisor starts it again."""
         while not self.should_stop:
             await self.sleep(1.0)
             error = self.reader.group_error()

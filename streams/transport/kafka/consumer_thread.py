@@ -151,7 +151,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._gaps[tp] = (after, position)
 
     def _take(self, fetcher: Any, wanted: set[TP], seeks: int) -> dict[TP, Sequence[Record]]:
-        """Takes nothing that stands behind positions that are being moved: the main loop would not take it."""
+        """Takes nothing while positions are being moved: the main loop would not take it."""
         if not self._may_take(fetcher, seeks):
             return {}
         return {tp: self._taken(tp) for tp in sorted(wanted & self._kept.keys())}
@@ -278,7 +278,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return self.known_end(tp) or 0
 
     def known_end(self, tp: TP) -> int | None:
-        """The end of the partition as a fetch of this assignment was told it; None before."""
+        """The end of the partition as the last fetch of this assignment reported it; None before."""
         consumer = internals.open_consumer(self)
         if tp not in consumer.assignment():
             return None

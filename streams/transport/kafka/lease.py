@@ -1,7 +1,7 @@
-"""Whether this worker still owns its partitions, told by two clocks.
+"""Whether this worker still owns its partitions, by two clocks.
 
 A worker that was paused (SIGSTOP, a frozen virtual machine) past its session has lost its partitions without
-knowing. The monotonic clock of some machines stands still meanwhile; boot time and wall clock do not.
+knowing. The monotonic clock of some machines stops meanwhile; boot time and wall clock do not.
 """
 
 from __future__ import annotations

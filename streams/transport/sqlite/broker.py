@@ -48,7 +48,7 @@ class Broker:
             return broker
 
     def release(self) -> None:
-        """Closes writer and file when nobody uses them any more."""
+        """Closes writer and file when the last user has released them."""
         with self._lock:
             self._users -= 1
             if self._users:

@@ -46,7 +46,7 @@ class Producer(BaseProducer):
         compacting: bool | None = None,
         **_: Any,
     ) -> None:
-        """Creates the topic unless it stands; a compacted one keeps the last record of each key."""
+        """Creates the topic unless it exists; a compacted one keeps the last record of each key."""
         retention_ms = None if retention is None else int(want_seconds(retention) * 1000)
         await asyncio.to_thread(
             self.transport.broker.store.create_topic,

@@ -61,13 +61,13 @@ bench-models: $(VENV)-train/.train  ## measure the classifier against Transforme
 	@$(VENV)-train/bin/$(PIP_TRAIN) -r $(LOCKS)/peers.txt
 	$(VENV)-train/bin/python -m tests.bench models $(ARGS)
 
-lock: $(VENV)/.dev  ## write the lock files anew from pyproject.toml; UPGRADE=1 takes the newest versions
+lock: $(VENV)/.dev  ## write the lock files again from pyproject.toml; UPGRADE=1 takes the newest versions
 	deploy/setup/lock.sh $(BIN)/uv
 
-schemas: $(VENV)/.runtime  ## write the schemas of topics in deploy/schemas anew, from the code
+schemas: $(VENV)/.runtime  ## write deploy/schemas again, from the code
 	env --ignore-environment PATH="$$PATH" HOME="$$HOME" $(BIN)/moodwire schema --into deploy/schemas
 
-settings: $(VENV)/.runtime  ## write README's table of settings and the example of compose's variables anew, from the code
+settings: $(VENV)/.runtime  ## write README's table of settings and the example of compose's variables again, from the code
 	$(BIN)/python -m streams.settings.documents README.md deploy/moodwire.env.example
 
 clean:  ## remove what these commands made here (the virtual environment and caches)

@@ -127,7 +127,7 @@ def explain(error: sqlite3.Error, path: Path) -> MoodwireError:
     """The error as an operator needs it: `Retry` for what may pass, `ArchiveError` for what will not."""
     text = str(error)
     if (getattr(error, "sqlite_errorname", "") or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return ArchiveDamaged(f"archive {path} is damaged, or is none ({text}): {_WAY_OUT}")
+        return ArchiveDamaged(f"archive {path} is damaged, or is no archive ({text}): {_WAY_OUT}")
     if isinstance(error, sqlite3.OperationalError) and any(word in text.lower() for word in _PASSING):
         return Retry(f"archive {path} cannot be used now: {text}", 2.0)
     return ArchiveError(f"archive {path}: {text}; is it an archive of moodwire, and is its folder writable?")

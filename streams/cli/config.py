@@ -42,8 +42,12 @@ def init(
         raise SettingsError(f"{path} cannot be written ({error.strerror}): name another file") from error
     console.print(f"wrote {foreign(path)}; `moodwire config check` reads it", highlight=False, soft_wrap=True)
     if path not in searched():
-        console.print(f"name it with --config or MOODWIRE_CONFIG: it is none of {', '.join(map(str, searched()))}",
-                      highlight=False, soft_wrap=True)  # fmt: skip
+        usual = ", ".join(map(str, searched()))
+        console.print(
+            f"name it with --config or MOODWIRE_CONFIG: without them only these are read: {usual}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @app.command(help="Show every setting in effect and where its value comes from. Secrets are masked.")

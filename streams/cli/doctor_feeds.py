@@ -34,7 +34,7 @@ from streams.wall_clock import wall_clock_ms
 
 __all__ = ["feed_checks"]
 
-_FIX = "correct its address in MOODWIRE_FEEDS, or ask whoever serves it"
+_FIX = "correct its address in MOODWIRE_FEEDS, or ask its publisher"
 _FIX_OF_LIST = "correct the file, or unset MOODWIRE_FEEDS"
 _MOST_AT_ONCE = 512
 

@@ -146,19 +146,19 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
     if report.progress.trailing:
         yield "Warning: bytes that are not gzip's follow the compressed data; they were left out, as gzip does."
     if report.progress.moved:
-        yield f"{report.progress.moved:,} items have a date far from their neighbours': they are counted at those's."
+        yield f"{report.progress.moved:,} items have a date far from their neighbours': they are counted at the neighbours'."
     if report.progress.already_complete:
-        yield "The file had been played before with the same settings: nothing of it was published again."
+        yield "The file was played before with the same settings: nothing was published again."
     if not report.finished:
         yield (
             f"Interrupted: {report.progress.lines:,} lines are read, {report.waiting:,} records wait. "
-            "The same command goes on from here."
+            "Run the same command again to resume."
         )
     elif not report.archived and report.progress.already_complete and report.progress.lines > report.rejected:
         yield (
-            "Nothing is archived: the file was played before, and its items are in the archive no more. Were they "
+            "Nothing is archived: the file was played before, and its items are no longer in the archive. Were they "
             f"pruned? `moodwire archive rebuild -n {report.namespace}` archives what the broker still holds; --into "
-            "another name plays the file anew."
+            "another name plays the file again."
         )
     elif not report.archived:
         yield "Nothing was archived: the file holds no record that can be used."

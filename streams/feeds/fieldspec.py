@@ -116,7 +116,10 @@ class _PublishedKeys(_Keys, frozen=True, forbid_unknown_fields=True):
         for name in _listed(self.format):
             if name not in _NAMED_FORMATS and "%" not in name:
                 known = ", ".join(_NAMED_FORMATS)
-                yield ("format",), f"{_shown(name)} is none of {known}; take one, or a pattern such as '%d/%m/%Y %H:%M'"
+                yield (
+                    ("format",),
+                    f"{_shown(name)} is no format; take one of {known}, or a pattern such as '%d/%m/%Y %H:%M'",
+                )
         if _zone(self.timezone) is None:
             yield ("timezone",), f"unknown timezone {_shown(self.timezone)}; use a name such as Europe/London"
 

@@ -193,9 +193,9 @@ class Monitor:
             return
         behind_ms = self.clock() - watermark_ms
         if behind_ms > self.limits.watermark_ms:
-            detail = f"event time stands {behind_ms // 1000} s behind the clock, so alerts are late"
+            detail = f"event time is {behind_ms // 1000} s behind the clock, so alerts are late"
             self.troubles.raise_trouble(
-                "watermark", f"{detail}: a partition's `score` is behind, gone, or was never heard"
+                "watermark", f"{detail}: the `score` of a partition is behind, was stopped, or has never reported"
             )
         else:
             self.troubles.clear("watermark")

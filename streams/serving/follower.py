@@ -82,7 +82,7 @@ class Follower:
         try:
             control = await ask(self._follow_once, "control")
         except ModelError as error:
-            self._on_trouble(f"what was promoted cannot be loaded, the model before goes on: {error}")
+            self._on_trouble(f"the promoted model cannot be loaded, the previous one stays in service: {error}")
             self._tell(str(error))
         except MoodwireError as error:  # others report a broker that is away
             self._tell(str(error))

@@ -72,7 +72,7 @@ class _Shape:
             ValueError,
             OverflowError,
         ) as error:  # a tag that is not known, a date that no calendar has
-            return self._wrong(node, keys, f"cannot be read: {getattr(error, 'problem', None) or error}; write it anew")
+            return self._wrong(node, keys, f"cannot be read: {getattr(error, 'problem', None) or error}; correct it")
 
     def _value(self, node: yaml.Node, kind: inspect.Type, keys: Keys) -> Any:
         if isinstance(kind, inspect.AnyType):

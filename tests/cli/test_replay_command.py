@@ -122,7 +122,7 @@ def test_an_archive_that_was_pruned_of_all_is_none_that_vanished(tmp_path: Path)
     assert moodwire(tmp_path, "archive", "prune", "-n", "replay-news", "--older-than", "0").returncode == 0
     again = moodwire(tmp_path, "replay", file)
     assert again.returncode == 1
-    assert "the file was played before, and its items are in the archive no more" in again.stdout.replace("\n", " ")
+    assert "the file was played before, and its items are no longer in the archive" in again.stdout.replace("\n", " ")
 
 
 def test_what_was_not_scored_and_not_dated_is_counted_by_language_and_reason(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def check_permissions(cluster: Cluster, wanted: Sequence[TopicSpec]) -> str:
     allowed = described.get("authorized_operations")
     if allowed is not None and len(facts) < len(wanted) and "CREATE" not in allowed:
         missing = sorted({topic.name for topic in wanted} - facts.keys())
-        problems.append(f"this user may not create topics, and there is none of {', '.join(missing)}")
+        problems.append(f"this user may not create topics, and these are missing: {', '.join(missing)}")
     if problems:
         raise TransportError("; ".join(problems) + ": give it the rights (ACLs)")
     note = (

@@ -164,7 +164,7 @@ class Consumer(RunConsumer, driver.Consumer):
     async def check_lease(self, event: Any | None = None) -> None:
         message = None if event is None else event.message
         if message is not None and message.generation_id != self.app.consumer_generation_id:
-            raise LeaseLost("the partitions were given out anew since this run was read")
+            raise LeaseLost("the partitions were assigned again after this run was read")
         if not self.lease.fresh:
             await self._answered(self.reader.run_here(self.reader.check_lease()))
 

@@ -131,6 +131,9 @@ class RunConsumer(Consumer):
         self._ahead: dict[TP, int] = {}
         #: Counts the times that all positions were moved: what a fetch from before brings counts no more.
         self.seeks = 0
+        #: The positions were moved and the flow has not gone on since: Faust empties its queues before it lets the
+        #: flow go on, and a run in them would be lost.
+        self._halted = False
 
     # -- what a transport tells
 
@@ -237,8 +240,10 @@ class RunConsumer(Consumer):
         return await self._getmany(active_partitions=roomy, timeout=timeout), active
 
     def _has_room(self, tp: TP) -> bool:
+        if self._halted or tp not in self._next:
+            return False
         limit = self.limits.in_flight if tp in self._behind else 1
-        return tp in self._next and self.in_flight(tp) < limit + self._ahead.get(tp, 0)
+        return self.in_flight(tp) < limit + self._ahead.get(tp, 0)
 
     def known(self) -> set[TP]:
         """Returns the source partitions whose committed offset is known: what is fetched of them follows on it."""
@@ -304,14 +309,19 @@ class RunConsumer(Consumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Goes back to the committed offsets; what was handed out before counts no more."""
         self.seeks += 1
+        self._halted = True
         self._next.clear()
         self._ahead.clear()
         for tp in list(self._handed):
             self._forget_handed(tp)
         committed: Mapping[TP, int] = await super().seek_to_committed()
         self._next.update(committed)
-        self.made_room()
         return committed
+
+    def resume_flow(self) -> None:
+        super().resume_flow()
+        self._halted = False
+        self.made_room()
 
     def _forget_handed(self, tp: TP) -> None:
         self._handed.pop(tp, None)

@@ -158,6 +158,31 @@ async def test_rows_and_position_outlive_the_worker(topics: ContractBroker) -> N
     assert sum(map(len, second.stage.offsets.values())) == 50
 
 
+async def test_no_run_is_handed_out_between_the_restored_rows_and_the_flow(
+    topics: ContractBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust empties its queues after it has moved the positions, just before the flow goes on."""
+    topics.publish(numbered(150))
+    first = Worker(topics)
+    async with first.running():
+        await first.drained()
+    topics.publish(numbered(300, 150))
+    second = Worker(topics)
+    consumer = second.app.consumer
+    move, early = consumer.perform_seek, list[int]()
+
+    async def moves_slowly() -> None:
+        await move()
+        await asyncio.sleep(0.5)  # time for a fetch, which would be too early
+        early.append(len(second.stage.runs) + sum(map(consumer.in_flight, consumer.assignment())))
+
+    monkeypatch.setattr(consumer, "perform_seek", moves_slowly)
+    async with second.running():
+        await second.drained()
+    assert early == [0]
+    assert sum(map(len, second.stage.offsets.values())) == 300
+
+
 async def test_the_largest_row_is_kept_and_restored(topics: ContractBroker) -> None:
     large = random.Random(1).randbytes(ROW_BYTES - 1_024)  # with room for key and headers; it cannot be compressed
 

@@ -52,7 +52,7 @@ class Cluster:
         self._connection = {"bootstrap_servers": list(bootstrap), **options.security.options()}
         self._lock = threading.Lock()
         self._client: Any = None
-        self._closed = False
+        self._closed = threading.Event()
 
     def __repr__(self) -> str:
         return f"Cluster({self.bootstrap!r}, {self.options.security!r})"
@@ -67,17 +67,28 @@ class Cluster:
         return _explained(self.bootstrap, "" if protocol == "PLAINTEXT" else _HINT.format(protocol=protocol))
 
     def admin(self, work: Callable[[Any], T]) -> T:
-        """Calls `work` with the admin client, again where that may help; raises Retry and TransportError."""
-        deadline = time.monotonic() + self.options.timeout_seconds
+        """Calls `work` with the admin client, again where that may help; raises Retry and TransportError.
+
+        After `close` it raises TransportError: a thread that asks once more would leave a connection open.
+        """
         with self._lock, self.explained():
-            while True:
-                try:
-                    return work(self._opened())
-                except KafkaError as error:
+            try:
+                return self._until_done(work)
+            finally:
+                if self._closed.is_set():
                     self._give_up()
-                    if not error.retriable or self._closed or time.monotonic() >= deadline:
-                        raise
-                time.sleep(_PAUSE_SECONDS)
+
+    def _until_done(self, work: Callable[[Any], T]) -> T:
+        deadline = time.monotonic() + self.options.timeout_seconds
+        while not self._closed.is_set():
+            try:
+                return work(self._opened())
+            except KafkaError as error:
+                self._give_up()
+                if not error.retriable or self._closed.is_set() or time.monotonic() >= deadline:
+                    raise
+            self._closed.wait(_PAUSE_SECONDS)
+        raise TransportError(f"Kafka at {self.bootstrap}: the connection is closed, as moodwire is shutting down.")
 
     def _opened(self) -> Any:
         if self._client is None:
@@ -91,7 +102,7 @@ class Cluster:
 
     def close(self) -> None:
         """Closes the connection; a call that another thread is in the middle of ends with an error."""
-        self._closed = True
+        self._closed.set()
         if self._lock.acquire(timeout=_CLOSE_SECONDS):
             try:
                 self._give_up()

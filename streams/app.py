@@ -191,6 +191,7 @@ class Pipeline:
             pace=pace,
             parking=self._parking(app, name, source),
             finish=self.delivering.finish if name == "deliver" and self.delivering is not None else nothing,
+            partitions={"score": self._news.partitions, "deliver": self._alerts.partitions}.get(name),
         )
 
     def _parking(self, app: StageApp, name: str, source: str) -> Parking:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import faust
@@ -58,6 +59,8 @@ class StageApp(faust.App):
     stop_by: float | None = None
     broker_url: str = ""
     kafka: KafkaOptions = KafkaOptions()
+    made_for: Mapping[str, int] = MappingProxyType({})
+    """Partitions that the stage has rows for, by topic."""
 
     @property
     def bound_seconds(self) -> float:
@@ -187,13 +190,17 @@ def run_stage(
     pace: Pace = PACE,
     parking: Parking | None = None,
     finish: Finish = nothing,
+    partitions: int | None = None,
 ) -> StageJob:
     """Makes the agent that feeds the stage with the topic's runs. To be called before the app starts.
 
     `parking` takes the records that the stage cannot handle; `finish` ends what it does beside its runs, within so many
-    seconds.
+    seconds. `partitions` is how many the topic had when the stage was made: once it has more, the stage ends (None: how
+    many it has when it starts).
     """
     name = app.conf.id
+    if partitions is not None:
+        app.made_for = {topic: partitions}
 
     def source() -> Any:
         return app.consumer

@@ -150,6 +150,16 @@ async def test_one_that_others_give_more_partitions_is_read_whole(settings: Sett
     assert broker.topic(f"{settings.topics.group('score')}-models-changelog").partitions == 5
 
 
+async def test_one_that_grows_while_its_worker_starts_ends_it_as_well(settings: Settings, broker: KafkaBroker) -> None:
+    async with Pipeline(
+        settings, STAGES, channels=(), archive=MemoryArchive(), open_model=lambda *_: CLASSIFIER
+    ) as pipeline:
+        broker.cluster.extend(settings.news_topic, 5)
+        with pytest.raises(TransportError, match=r"news-\w+ has 5 partitions, and had 3 when this worker started"):
+            async with asyncio.timeout(120):
+                await run_stages(pipeline.jobs, until=asyncio.Event())
+
+
 def test_a_retried_record_keeps_its_key_and_headers(settings: Settings, broker: KafkaBroker) -> None:
     from streams.errors import Reject
     from streams.feeds.rejects import reject_send

@@ -42,7 +42,7 @@ class Consumer(RunConsumer, driver.Consumer):
         super().__init__(*args, **kwargs)
         self.lease = Lease(self.app.conf.broker_session_timeout)
         self._facts: dict[str, TopicFacts] = {}
-        self._began_with: dict[str, int] = {}  # partitions of each topic
+        self._began_with: dict[str, int] = dict(self.app.made_for)  # partitions of each topic
 
     def _new_consumer_thread(self) -> ConsumerThread:
         self.reader = ConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -18,6 +18,7 @@ from tests.integration.replays import Outcome, command, environment, outcome, re
 
 SMALL_BYTES = 2_000  # an empty batch of mentions passes, one with items does not
 TAKING_BYTES = 64 << 20
+SPEED = 10_000  # 20 s for the two days of those lines: long enough for the other to start meanwhile
 REPLAYED_LINES = 400
 
 
@@ -63,7 +64,7 @@ def test_two_replays_into_one_namespace_at_once(kafka_url: str, tmp_path: Path) 
     kafka = {"broker_url": kafka_url, "prefix": f"{uuid.uuid4().hex[:8]}.", "kafka_session_seconds": 6}
     processes = [
         subprocess.Popen(
-            command("replay", file, "--into", "both", "--json"),
+            command("replay", file, "--into", "both", "--json", "--speed", str(SPEED)),
             env=environment(tmp_path, **kafka), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for file in files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -21,12 +22,21 @@ from streams.archive.protocol import (
     Unscored,
     Written,
 )
-from streams.archive.revising import PlacedVersion, outcome_of, revises_elsewhere
+from streams.archive.revising import revises_elsewhere, stored_outcome
 from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import marked, matches, words_of
 from streams.records import Position, Scored
 
 __all__ = ["MemoryArchive"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A version, as far as `streams.archive.revising` needs it."""
+
+    position: Position
+    order: tuple[int, str]
+    revises: bool
 
 
 class MemoryArchive:
@@ -35,7 +45,7 @@ class MemoryArchive:
     def __init__(self) -> None:
         self._versions: dict[tuple[str, str], Scored] = {}
         self._contents: dict[str, list[str]] = defaultdict(list)
-        self._placed: dict[str, dict[str, PlacedVersion]] = defaultdict(dict)
+        self._placed: dict[str, dict[str, _Placed]] = defaultdict(dict)
         self._sightings: dict[Position, tuple[str, str]] = {}
         self._alerts: dict[tuple[str, int], StoredAlert] = {}
         self._notifications: dict[str, StoredNotification] = {}
@@ -58,7 +68,7 @@ class MemoryArchive:
         stored = self._versions.get(key)
         if stored is None:
             placed, at, order = self._placed[item.news.id], item.position, _order(item)
-            placed[item.news.content] = PlacedVersion(at, order, revises_elsewhere(at, order, placed.values()))
+            placed[item.news.content] = _Placed(at, order, revises_elsewhere(at, order, placed.values()))
             self._versions[key] = item
             self._contents[item.news.id].append(item.news.content)
         elif stored.position != item.position:
@@ -67,8 +77,8 @@ class MemoryArchive:
         return self._outcome(item)
 
     def _outcome(self, item: Scored) -> Outcome:
-        placed = self._placed[item.news.id]
-        return outcome_of(placed[item.news.content], placed.values())
+        placed = self._placed.get(item.news.id, {})
+        return stored_outcome(placed.get(item.news.content), placed.values())
 
     def _item(self, item_id: str) -> Scored | None:
         versions = [self._versions[item_id, content] for content in self._contents.get(item_id, ())]
@@ -88,8 +98,7 @@ class MemoryArchive:
         return [item for item_id in ids if (item := self._item(item_id)) is not None]
 
     async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
-        stored = self._versions
-        return [self._outcome(one) if (one.news.id, one.news.content) in stored else Outcome.ADDED for one in items]
+        return [self._outcome(item) for item in items]
 
     async def revisions(self, item_id: str) -> list[Scored]:
         return sorted((self._versions[item_id, content] for content in self._contents.get(item_id, ())), key=_order)

@@ -20,10 +20,11 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
 )
-from streams.archive.revising import PlacedVersion, outcome_of
+from streams.archive.revising import stored_outcome
 from streams.archive.schema import MOST_SIGNALS, stored_label
 from streams.archive.words import is_beginning, marked, words_of
-from streams.records import Position, Scored
+from streams.archive.writer import known_versions
+from streams.records import Scored
 
 __all__ = [
     "alert_history",
@@ -79,21 +80,10 @@ def items_by_id(db: sqlite3.Connection, ids: Sequence[str]) -> list[Scored]:
 
 
 def outcomes(db: sqlite3.Connection, items: Sequence[Scored]) -> list[Outcome]:
-    versions: dict[str, dict[str, PlacedVersion]] = {}
-    rows = db.execute(
-        "SELECT id, content, seen_ms, epoch, partition, offset, revises FROM versions"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps([item.news.id for item in items]),),
-    )
-    for item_id, content, seen_ms, epoch, partition, offset, revises in rows:
-        version = PlacedVersion(Position(epoch, partition, offset), (seen_ms, content), bool(revises))
-        versions.setdefault(item_id, {})[content] = version
-    found: list[Outcome] = []
-    for item in items:
-        of_id = versions.get(item.news.id, {})
-        stored = of_id.get(item.news.content)
-        found.append(outcome_of(stored, of_id.values()) if stored is not None else Outcome.ADDED)  # None: pruned
-    return found
+    known = known_versions(db, [item.news.id for item in items])
+    of_ids = [known.get(item.news.id, {}) for item in items]
+    pairs = zip(items, of_ids, strict=True)
+    return [stored_outcome(of_id.get(item.news.content), of_id.values()) for item, of_id in pairs]
 
 
 def revisions(db: sqlite3.Connection, item_id: str) -> list[Scored]:

@@ -11,13 +11,12 @@ between them the earlier counts, as `watch` takes the earliest of what it hears 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from streams.archive.protocol import Outcome
 from streams.records import Position
 
-__all__ = ["Placed", "PlacedVersion", "outcome_of", "revises_elsewhere"]
+__all__ = ["Placed", "outcome_of", "revises_elsewhere", "stored_outcome"]
 
 
 class Placed(Protocol):
@@ -33,15 +32,6 @@ class Placed(Protocol):
     def revises(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedVersion:
-    """A version, as far as the rule needs it."""
-
-    position: Position
-    order: tuple[int, str]
-    revises: bool
-
-
 def revises_elsewhere(position: Position, order: tuple[int, str], others: Iterable[Placed]) -> bool:
     """Returns whether a new version revises one that is stored of its id and came in another source partition."""
     return any(other.order < order for other in others if not _is_same_log(other.position, position))
@@ -54,6 +44,11 @@ def outcome_of(version: Placed, versions: Iterable[Placed]) -> Outcome:
         other.position.offset < position.offset for other in versions if _is_same_log(other.position, position)
     )
     return Outcome.REVISION if is_revision else Outcome.ADDED
+
+
+def stored_outcome(version: Placed | None, versions: Iterable[Placed]) -> Outcome:
+    """Returns the same of a version that was read before; None is one that was pruned since then, which counts."""
+    return Outcome.ADDED if version is None else outcome_of(version, versions)
 
 
 def _is_same_log(one: Position, other: Position) -> bool:

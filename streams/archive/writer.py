@@ -16,7 +16,7 @@ from streams.archive.storable import UNENCODABLE, unencodable, unstorable
 from streams.archive.words import spread
 from streams.records import Position, Scored
 
-__all__ = ["ItemWriter", "remove_members"]
+__all__ = ["ItemWriter", "known_versions", "remove_members"]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Scored)
@@ -44,6 +44,21 @@ class _Version:
     """Both set when it comes from this batch and is not written yet."""
 
 
+def known_versions(db: sqlite3.Connection, ids: Iterable[str]) -> dict[str, dict[str, _Version]]:
+    """Returns the stored versions of these ids, by id and content."""
+    known: dict[str, dict[str, _Version]] = {}
+    rows = db.execute(
+        "SELECT id, content, number, seen_ms, epoch, partition, offset, is_item, revises FROM versions"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    for item_id, content, number, seen_ms, epoch, partition, offset, is_item, revising in rows:
+        position = Position(epoch, partition, offset)
+        version = _Version(number, (seen_ms, content), position, bool(is_item), bool(revising), None)
+        known.setdefault(item_id, {})[content] = version
+    return known
+
+
 def _body(item: Scored) -> bytes | Refused:
     """The item as it is kept."""
     try:
@@ -63,7 +78,9 @@ class ItemWriter:
     def write(self, items: Sequence[Scored]) -> list[Written]:
         """One outcome an item; all is written when it returns, and durable when the transaction commits."""
         refusals = [unstorable(item) for item in items]
-        known = self._known({item.news.id for item, refusal in zip(items, refusals, strict=True) if refusal is None})
+        known = known_versions(
+            self._db, {item.news.id for item, refusal in zip(items, refusals, strict=True) if refusal is None}
+        )
         highest = self._db.execute("SELECT coalesce(max(number), 0) FROM versions").fetchone()[0]
         outcomes: list[Written] = []
         fresh: list[_Version] = []
@@ -98,19 +115,6 @@ class ItemWriter:
             self._choose_items(known, {version.item.news.id for version in fresh if version.item is not None})
             self._insert([(version, version.item) for version in fresh if version.item is not None])
         return outcomes
-
-    def _known(self, ids: Iterable[str]) -> dict[str, dict[str, _Version]]:
-        known: dict[str, dict[str, _Version]] = {}
-        rows = self._db.execute(
-            "SELECT id, content, number, seen_ms, epoch, partition, offset, is_item, revises FROM versions"
-            " WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(ids)),),
-        )
-        for item_id, content, number, seen_ms, epoch, partition, offset, is_item, revising in rows:
-            position = Position(epoch, partition, offset)
-            version = _Version(number, (seen_ms, content), position, bool(is_item), bool(revising), None)
-            known.setdefault(item_id, {})[content] = version
-        return known
 
     def _choose_items(self, known: dict[str, dict[str, _Version]], ids: Iterable[str]) -> None:
         """Mark the earliest version of each id; unmark a stored one that is no longer the earliest."""

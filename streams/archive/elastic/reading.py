@@ -26,7 +26,7 @@ from streams.archive.protocol import (
     StoredAlert,
     StoredNotification,
 )
-from streams.archive.revising import outcome_of
+from streams.archive.revising import stored_outcome
 from streams.archive.words import is_beginning, marked, words_of
 from streams.records import Scored
 
@@ -89,14 +89,10 @@ class Reader:
 
     async def outcomes(self, items: Sequence[Scored]) -> list[Outcome]:
         entries = await self._entries([item.news.id for item in items]) if items else []
-        found: list[Outcome] = []
-        for item, entry in zip(items, entries, strict=True):
-            version = entry.version(item.news.content) if entry is not None else None
-            if entry is None or version is None:  # pruned since it was read
-                found.append(Outcome.ADDED)
-            else:
-                found.append(outcome_of(version, entry.versions))
-        return found
+        return [
+            Outcome.ADDED if entry is None else stored_outcome(entry.version(item.news.content), entry.versions)
+            for item, entry in zip(items, entries, strict=True)
+        ]
 
     async def revisions(self, item_id: str) -> list[Scored]:
         (entry,) = await self._entries([item_id])

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import betainc, betaincinv
 
+from models.evaluation.scores import side_of
 from models.measured import Measured, MeasuredSet
 
 __all__ = ["Check", "GateReport", "Limits", "better_by_chance", "judge", "lower_bound"]
@@ -156,7 +157,7 @@ def _right(one: MeasuredSet) -> int:
 
 def _opposite(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> list[Check]:
     """Of a head with a direction: how often a row is given a label of the other side."""
-    if {-1, 1} - {_side(present, label) for label in present.wanted}:
+    if {-1, 1} - {side_of(label, present.values) for label in present.wanted}:
         return []
     before, after = _opposites(present), _opposites(new)
     return [
@@ -171,13 +172,7 @@ def _opposite(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> list[Ch
 
 def _opposites(one: MeasuredSet) -> float:
     rows = zip(one.wanted, one.given, strict=True)
-    return sum(_side(one, wanted) * _side(one, given) < 0 for wanted, given in rows) / len(one.wanted)
-
-
-def _side(one: MeasuredSet, label: str) -> int:
-    """Which side of 0 a label is on: -1, 1, or 0 for neither."""
-    value = one.values.get(label, 0.0)
-    return (value > 0) - (value < 0)
+    return sum(side_of(wanted, one.values) * side_of(given, one.values) < 0 for wanted, given in rows) / len(one.wanted)
 
 
 def _calibration(present: MeasuredSet, new: MeasuredSet, limits: Limits) -> Check:

@@ -15,6 +15,7 @@ __all__ = [
     "calibration_error",
     "opposite_polarity",
     "score",
+    "side_of",
     "sides_of",
     "sureness_threshold",
 ]
@@ -90,8 +91,14 @@ def score(
 
 
 def sides_of(labels: Sequence[str], values: Mapping[str, float] | None) -> Labels:
-    """Returns which side of 0 each label is on: -1, 1, or 0 for neither and for one without a value."""
-    return np.array([np.sign((values or {}).get(label, 0.0)) for label in labels], np.int64)
+    """Returns the side of each label (`side_of`); without `values` there are no sides."""
+    return np.array([side_of(label, values or {}) for label in labels], np.int64)
+
+
+def side_of(label: str, values: Mapping[str, float]) -> int:
+    """Returns which side of 0 a label is on: -1, 1, or 0 for neither and for one without a value."""
+    value = values.get(label, 0.0)
+    return (value > 0) - (value < 0)
 
 
 def opposite_polarity(given: Labels, wanted: Labels, sides: Labels) -> float | None:

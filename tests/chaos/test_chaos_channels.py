@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from tests.chaos.found import announced
 from tests.chaos.gate import Gate, running_gate
 from tests.chaos.workers import wait_until
 from tests.chaos.world import World
+from tests.webhook_receiver import WebhookReceiver, receiving
 
 SPEED = 240
 """An hour of the notifications' clock takes 15 s."""
@@ -24,43 +23,11 @@ HOUR_MS = 3_600_000
 KILLS = 3
 
 
-class Pager(ThreadingHTTPServer):
-    """A webhook's receiver: dead until told otherwise; `got` are the ids that it took, `asked` counts all posts."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.alive = False
-        self.asked = 0
-        self.got: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/pager"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Pager
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.server.asked += 1
-        if self.server.alive:
-            self.server.got.append(self.headers["webhook-id"])
-        self.send_response(204 if self.server.alive else 503)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
-        """Says nothing."""
-
-
 @pytest.fixture
-def pager() -> Iterator[Pager]:
-    with Pager() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+def pager() -> Iterator[WebhookReceiver]:
+    """Dead until it gets another status."""
+    with receiving(503) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -72,7 +39,7 @@ def gate(elastic_url: str) -> Iterator[Gate]:
 def test_a_channel_dead_for_an_hour(
     make_world: MakeWorld,
     gate: Gate,
-    pager: Pager,
+    pager: WebhookReceiver,
     kafka_url: str,
     elastic_url: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,12 +52,13 @@ def test_a_channel_dead_for_an_hour(
     worker = world.start("killed0")
     worker.wait_for_runs(1, "deliver", 240)
     gate.status = 503  # the archive is away as well: what is planned goes out all the same
+    before = 0
     for number in range(1, KILLS + 1):
-        wait_until(lambda: pager.asked > 0, "the pager is asked", 120)
+        wait_until(lambda before=before: len(pager.posts) > before, "the pager is asked", 120)  # type: ignore[misc]
         worker.kill()
         worker = world.start(f"killed{number}")
         _wait_for_file(world)
-        pager.asked = 0
+        before = len(pager.posts)
     gate.status = None
     for stage in world.settings.topics.sources:
         wait_until(lambda stage=stage: world.lag(stage) == 0, f"{stage} drained", 240)  # type: ignore[misc]
@@ -100,14 +68,15 @@ def test_a_channel_dead_for_an_hour(
     first_ms = min(plan.since_ms for plan in planned)
     assert {plan.receiver for plan in waiting} == {"webhook"}
     wait_until(lambda: max(plan.updated_ms for plan in world.planned()) - first_ms > HOUR_MS, "an hour is over", 120)
-    pager.alive = True
+    pager.status = 204
     world.drain()
     figures = world.judge()
-    times = Counter(pager.got)
+    taken = pager.taken
+    times = Counter(taken)
     sent = {f"{alert}.{version}" for alert, version in announced(_files(world))}
     assert set(times) == sent
     assert sum(times.values()) - len(times) <= KILLS
-    firsts = [name for at, name in enumerate(pager.got) if name not in pager.got[:at]]
+    firsts = [name for at, name in enumerate(taken) if name not in taken[:at]]
     for alert in {name.rpartition(".")[0] for name in firsts}:
         versions = [int(name.rpartition(".")[2]) for name in firsts if name.rpartition(".")[0] == alert]
         assert versions == sorted(versions)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,51 +20,19 @@ from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import delivery_event
+from tests.webhook_receiver import WebhookReceiver, receiving
 
 
-class Pager(ThreadingHTTPServer):
-    """A webhook's receiver that answers with `status`; `ids` are those of the posts."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = status
-        self.ids: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/pager"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Pager
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.server.ids.append(self.headers["webhook-id"])
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
-        """Says nothing."""
-
-
-def serving(status: int) -> Iterator[Pager]:
-    with Pager(status) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+@pytest.fixture
+def wrong() -> Iterator[WebhookReceiver]:
+    with receiving(404) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
-def wrong() -> Iterator[Pager]:
-    yield from serving(404)
-
-
-@pytest.fixture
-def right() -> Iterator[Pager]:
-    yield from serving(204)
+def right() -> Iterator[WebhookReceiver]:
+    with receiving() as server:
+        yield server
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
@@ -112,21 +78,21 @@ def states() -> set[tuple[str, str, str]]:
 
 
 async def test_what_waited_goes_to_the_corrected_address_under_its_id_and_once(
-    settings: Settings, wrong: Pager, right: Pager
+    settings: Settings, wrong: WebhookReceiver, right: WebhookReceiver
 ) -> None:
     waiting = {(f"{name}.1", "webhook", "waiting") for name in "ab"}
-    await run_until(settings, wrong.url, lambda: wrong.ids != [] and any(row["problem"] for row in listed()))
+    await run_until(settings, wrong.url, lambda: wrong.posts != [] and any(row["problem"] for row in listed()))
     assert states() == waiting
     assert {row["problem"] for row in listed() if row["problem"]} == {"answered 404"}
 
     sent = {(f"{name}.1", "webhook", "sent") for name in "ab"}
     await run_until(settings, right.url, lambda: states() == sent)
-    assert right.ids == ["a.1", "b.1"]
-    assert set(wrong.ids) == {"a.1"}, "the probe of a receiver that is down"
+    assert right.taken == ["a.1", "b.1"]
+    assert {post.id for post in wrong.posts} == {"a.1"}, "the probe of a receiver that is down"
 
     def again() -> bool:
         done = CliRunner().invoke(app, ["deliver", "resend", "b.1", "--wait", "60"])
         return done.exit_code == 0
 
     await run_until(settings, right.url, again)
-    assert right.ids == ["a.1", "b.1", "b.1"], "once for each restart, and once for who asked"
+    assert right.taken == ["a.1", "b.1", "b.1"], "once for each restart, and once for who asked"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from streams.serving.control import Earlier, Promotion, Shadow, promotion_send, 
 from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 from tests.stages.test_score_stage import CLASSIFIER
+from tests.webhook_receiver import Post, receiving
 
 CONTENT = {content.topic: content for content in (*CONTENTS, *DELIVERED)}
 TOPICS = [content.topic for content in CONTENTS]
@@ -53,49 +53,30 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[R
     settings = Settings(data_dir=folder, namespace="sample", watchlists=watchlists)
     write_sample(folder / "sample.ndjson")
     alarmed = Alarmed(CLASSIFIER.labels)
-    with Hook() as hook:
-        thread = threading.Thread(target=hook.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        report = asyncio.run(_replayed(settings, folder, alarmed, hook))
-        hook.shutdown()
-        thread.join()
+    with receiving() as hook:
+        report = asyncio.run(_replayed(settings, folder, alarmed, hook.url))
     assert report.alerts > 0
     assert report.rejected > 0
     lines = (folder / "alerts.ndjson").read_bytes().splitlines()
-    sent = {"webhook": hook.posts, "alerts-file": [Record(0, None, line, 0) for line in lines]}
+    sent = {
+        "webhook": list(map(_posted, count(), hook.posts)),
+        "alerts-file": [Record(0, None, line, 0) for line in lines],
+    }
     with open_broker(settings.broker) as broker:
         _decide(broker, settings)
         return sent | {topic: list(broker.scan(settings.topics.name(topic))) for topic in TOPICS}
 
 
-class Hook(ThreadingHTTPServer):
-    """A webhook's receiver that keeps bodies and those headers that Standard Webhooks names."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.posts: list[Record] = []
+def _posted(number: int, post: Post) -> Record:
+    """A post as a record, with those headers that Standard Webhooks names."""
+    own = tuple((name, value.encode()) for name, value in post.headers.items() if name.startswith("webhook-"))
+    return Record(number, None, post.body, 0, own)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = [(name.lower(), value.encode()) for name, value in self.headers.items()]
-        own = tuple(header for header in headers if header[0].startswith("webhook-"))
-        self.server.posts.append(Record(len(self.server.posts), None, body, 0, own))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
-        """Says nothing."""
-
-
-async def _replayed(settings: Settings, folder: Path, alarmed: Alarmed, hook: Hook) -> ReplayReport:
+async def _replayed(settings: Settings, folder: Path, alarmed: Alarmed, url: str) -> ReplayReport:
     """The sample feed with both channels, which also report a trouble and its end."""
 
     def channels() -> tuple[FileChannel, WebhookChannel]:
-        url = f"http://127.0.0.1:{hook.server_address[1]}/"
         return FileChannel(folder / "alerts.ndjson"), WebhookChannel(
             url, f"whsec_{base64.b64encode(bytes(32)).decode()}"
         )

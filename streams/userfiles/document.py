@@ -11,7 +11,7 @@ import yaml
 
 from streams.errors import Mistakes
 
-__all__ = ["Keys", "UserFile", "WrongFile", "entries", "is_empty", "line_of", "named", "read_file"]
+__all__ = ["UNMADE", "Keys", "UserFile", "WrongFile", "entries", "is_empty", "line_of", "named", "read_file"]
 
 Keys = tuple[str | int, ...]
 """Where a value is in its file: names of keys, and numbers of entries from 0."""
@@ -19,6 +19,8 @@ Keys = tuple[str | int, ...]
 _MOST_BYTES = 4 << 20
 _MOST_REPEATED = 100_000
 """Values that aliases may add to those that are written: ten lines of aliases to aliases expand to billions."""
+UNMADE = (yaml.YAMLError, ValueError, OverflowError)
+"""Raised for a value that cannot be made: a tag that is not known, a date that no calendar has."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -70,11 +72,7 @@ class UserFile:
             return {}
         try:
             value: dict[str, Any] = yaml.constructor.SafeConstructor().construct_document(self.root)
-        except (
-            yaml.YAMLError,
-            ValueError,
-            OverflowError,
-        ):  # a value that cannot be made is a mistake of the type that is asked for
+        except UNMADE:  # a mistake of the type that is asked for
             return {}
         return value
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import yaml
 from msgspec import inspect
 
-from streams.userfiles.document import Keys, UserFile, entries, is_empty
+from streams.userfiles.document import UNMADE, Keys, UserFile, entries, is_empty
 from streams.userfiles.names import nearest, suggestion
 from streams.userfiles.words import wanted
 
@@ -67,11 +67,7 @@ class _Shape:
             return self.value(node, kind.type, keys)
         try:
             return self._value(node, kind, keys)
-        except (
-            yaml.YAMLError,
-            ValueError,
-            OverflowError,
-        ) as error:  # a tag that is not known, a date that no calendar has
+        except UNMADE as error:
             return self._wrong(node, keys, f"cannot be read: {getattr(error, 'problem', None) or error}; correct it")
 
     def _value(self, node: yaml.Node, kind: inspect.Type, keys: Keys) -> Any:

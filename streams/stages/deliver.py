@@ -29,14 +29,14 @@ from streams.stages.deliver_book import Book
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
 from streams.stages.deliver_senders import LeaseCheck, Senders
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import HOUR_MS, wall_clock_ms
 
 __all__ = ["DEADLINE_MS", "DELIVERIES", "DeliverStage"]
 
 DELIVERIES: Final = "notifications"
 """The name of the stage's table."""
 
-DEADLINE_MS: Final = 72 * 3_600_000
+DEADLINE_MS: Final = 72 * HOUR_MS
 
 _WRITE_BYTES = 512 << 10
 _WRITE_PLANS = 500

@@ -19,6 +19,7 @@ from streams.errors import Retry
 from streams.logs import get_logger
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
+from streams.wall_clock import MINUTE_MS
 
 __all__ = ["Copier", "stored_notification"]
 
@@ -27,7 +28,7 @@ log = get_logger(__name__)
 _AT_ONCE = 200
 _IDLE_SECONDS = 60.0
 _BACKOFF = Backoff(first_seconds=1.0, longest_seconds=60.0, longest_asked_seconds=60.0)
-_PRUNE_EVERY_MS = 60_000
+_PRUNE_EVERY_MS = MINUTE_MS
 
 
 class Copier:

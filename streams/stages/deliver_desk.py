@@ -23,6 +23,7 @@ from streams.errors import NewerVersion, Reject
 from streams.records import VERSION
 from streams.stages.deliver_rows import PARTITION_KEY, PLAN_PREFIX, PartitionRow, decoded_plan
 from streams.topics import RESEND_HEADER
+from streams.wall_clock import DAY_MS
 
 __all__ = ["KEPT_EVENTS", "Desk", "Resend", "Step"]
 
@@ -32,8 +33,8 @@ again after a crash. An older event that comes again is sent again rather than l
 
 _KEPT_BODIES = 200
 _KEPT_BODIES_FAILED = 2_000
-_SENT_BODY_MS = 86_400_000
-_FAILED_BODY_MS = 7 * 86_400_000
+_SENT_BODY_MS = DAY_MS
+_FAILED_BODY_MS = 7 * DAY_MS
 _MOST_UNCOPIED = 20_000
 
 

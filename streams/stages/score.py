@@ -33,13 +33,13 @@ from streams.stages.scored_records import scored_of, scored_send
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
 from streams.topics import Topics
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import DAY_MS, HOUR_MS, wall_clock_ms
 
 __all__ = ["RunVersions", "ScoreOptions", "ScoreStage"]
 
 T = TypeVar("T")
 
-_STORY_SPAN_MS = 7 * 24 * 3_600_000
+_STORY_SPAN_MS = 7 * DAY_MS
 CHUNK = 500
 """Records that are read, classified and written together: enough to sort by length, small enough to overlap."""
 
@@ -57,7 +57,7 @@ class ScoreOptions:
     source_epoch: str = ""
     source_partitions: int = 1
     mentions_partitions: int = 1
-    late_after_ms: int = 6 * 3_600_000
+    late_after_ms: int = 6 * HOUR_MS
     live: bool = True
     ahead_ms: int = 1_000
     story_capacity: int = 20_000

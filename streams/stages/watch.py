@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 
 from alerts import AlertConfig, AlertEvent, Headline
-from alerts.clock import HOUR_MS
 from alerts.records import NEWS
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
@@ -23,6 +22,7 @@ from streams.engine.ticks import ClockLimit
 from streams.logs import get_logger
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["WatchStage", "stored_alert"]
 

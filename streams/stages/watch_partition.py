@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alerts import AlertConfig, AlertEvent, Copies, Counted, Heard, StreamState, close_tick, kind_of, tick_of
-from alerts.clock import DAY_MS
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
@@ -32,6 +31,7 @@ from streams.stages.watch_rows import (
     watched_key,
 )
 from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
+from streams.wall_clock import DAY_MS
 
 __all__ = ["WatchPartition"]
 

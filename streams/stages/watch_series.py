@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from alerts import AlertConfig
-from alerts.clock import DAY_MS, HOUR_MS
 from streams.stages.watch_rows import SERIES_PREFIX, Series, SeriesRow
+from streams.wall_clock import DAY_MS, HOUR_MS
 
 __all__ = ["NoRows", "SeriesRows", "SeriesShelf"]
 

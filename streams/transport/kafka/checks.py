@@ -10,7 +10,7 @@ from streams.transport.broker import TopicSpec, setting_of
 from streams.transport.kafka.client import KafkaBroker
 from streams.transport.kafka.cluster import Cluster, TopicFacts
 from streams.transport.kafka.topic_settings import size_problem
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import HOUR_MS, wall_clock_ms
 
 __all__ = ["check_clock", "check_cluster", "check_permissions", "check_retention", "check_topics", "durability"]
 
@@ -69,7 +69,7 @@ def _is_foreign(spec: TopicSpec | None) -> bool:
 def _foreign(found: TopicFacts, config: Mapping[str, str], spec: TopicSpec) -> str:
     """What a topic is like that is others' and stays as it is."""
     retention_ms = int(config.get("retention.ms", "-1"))
-    kept = "kept for ever" if retention_ms < 0 else f"kept for {retention_ms / 3_600_000:g} h"
+    kept = "kept for ever" if retention_ms < 0 else f"kept for {retention_ms / HOUR_MS:g} h"
     policy = config.get("cleanup.policy", "delete")
     shape = f"{found.partitions} partitions, {kept}, cleanup.policy={policy}"
     text = f"{found.name} ({setting_of(spec.foreign)}): {shape}, not changed"

@@ -21,10 +21,11 @@ from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.lease import Lease
 from streams.transport.kafka.ordered import never_create_topics
 from streams.transport.loop_thread import LoopThread
+from streams.wall_clock import DAY_MS
 
 __all__ = ["Claim", "Holder"]
 
-_NEVER_MS = 30 * 86_400_000
+_NEVER_MS = 30 * DAY_MS
 _RETRY_SECONDS = 5.0
 _LEAVE_SECONDS = 2.0
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 
 from streams.errors import SettingsError
 from streams.transport.kafka.security import KafkaSecurity
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["KafkaOptions", "bootstrap_of", "is_kafka"]
 
 _SCHEMES = ("kafka", "aiokafka")
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _DEFAULT_PORT = 9092
-
-_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class KafkaOptions:
     min_in_sync: int | None = None
     session_seconds: float = 10.0
     instance: str | None = None
-    compaction_lag_ms: int = 24 * _HOUR_MS
+    compaction_lag_ms: int = 24 * HOUR_MS
     timeout_seconds: float = 30.0
 
 

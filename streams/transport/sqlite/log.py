@@ -19,11 +19,12 @@ from streams.engine.runs import Record
 from streams.errors import TransportError
 from streams.transport.partitioner import partition_for
 from streams.transport.sqlite.schema import OFFSET_BITS, OFFSET_MASK
+from streams.wall_clock import MINUTE_MS
 
 __all__ = ["Log", "TopicGone", "TopicInfo"]
 
 #: How coarsely the age of records is kept: one row a minute and partition.
-AGE_STEP_MS = 60_000
+AGE_STEP_MS = MINUTE_MS
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode

@@ -17,6 +17,7 @@ from typing import Protocol
 from streams.transport.broker import WARN_AT
 from streams.transport.sqlite.log import AGE_STEP_MS, Log, TopicGone
 from streams.transport.sqlite.schema import OFFSET_BITS
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["Held", "Upkeep"]
 
@@ -28,7 +29,7 @@ _STEP = 2_000
 _DIRTY_AT_LEAST = 5_000
 
 #: How long a deletion mark stays, so that whoever is reading the topic from its start sees it.
-MARK_STAYS_MS = 3_600_000
+MARK_STAYS_MS = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

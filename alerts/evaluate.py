@@ -29,7 +29,7 @@ from alerts.episode import (
     updated,
 )
 from alerts.memory import Mention
-from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, rounded
+from alerts.records import AlertEvent, Change, Expected, Observed, TopItem, WindowSpan, alert_id, labels_of, rounded
 from alerts.rules import RULES, Count, Evidence, Reason, judge, level_of, screen
 from alerts.series import SeriesState
 from alerts.stream import StreamState
@@ -226,6 +226,7 @@ class _Look:
             revision=episode.version,
             signal=self._signal,
             rule=rule,
+            detector=evidence.rule,
             series=self._series,
             kind=self._kind,
             state=episode.state,
@@ -241,6 +242,7 @@ class _Look:
             peak=msgspec.structs.replace(peak, p_value=rounded(peak.p_value)),
             reasons=self._reasons(),
             top_items=self._top_items(count.start_ms),
+            labels=labels_of(rule, self._signal, self._series, self._kind, episode.severity),
         )
 
     def _reasons(self) -> tuple[str, ...]:

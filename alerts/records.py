@@ -5,6 +5,10 @@
 
 An alert's `id` hashes signal, rule, series and onset, so that a redo names it alike. `revision` rises by one with
 every event of an alert: a reader keeps the highest, and a notification's identity is (id, revision).
+
+`labels` are what routes, silences and inhibition match. `labels_of` makes them: `alertname`, `signal`, `series`,
+`kind`, `severity`, for a series such as `entity/ACME` its bare `name`, and those of the rule. `annotations` are texts
+for people. An event of severity `info` is `noted`: it is complete in itself, and nothing resolves it.
 """
 
 from __future__ import annotations
@@ -31,17 +35,19 @@ __all__ = [
     "TopItem",
     "WindowSpan",
     "alert_id",
+    "labels_of",
+    "one_line",
     "rounded",
 ]
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 
-State = str  # "firing" | "escalated" | "resolved"
-Change = str  # "opened" | "reopened" | "escalated" | "ongoing" | "resolved"
-NEWS: Final = ("opened", "reopened", "escalated")
+State = str  # "firing" | "escalated" | "resolved" | "noted"
+Change = str  # "opened" | "reopened" | "escalated" | "ongoing" | "resolved" | "noted"
+NEWS: Final = ("opened", "reopened", "escalated", "noted")
 """Changes that are news themselves: with headlines, and counted in the latency of alerts."""
 
-Severity = str  # "warning" | "critical"
+Severity = str  # "info" | "warning" | "critical"
 
 EARLIEST_MS: Final = -62_135_596_800_000
 """The begin of the year 1."""
@@ -110,7 +116,10 @@ class Headline(msgspec.Struct, frozen=True):
 
 
 class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of state of one alert on one `signal` of the profile (see the module's text)."""
+    """One change of state of one alert on one `signal` of the profile (see the module's text).
+
+    `rule` is the name of the rule, `detector` what it computes: "volume", "share" or "each".
+    """
 
     id: str
     revision: int
@@ -131,6 +140,9 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     peak: Peak
     reasons: tuple[str, ...]
     top_items: tuple[TopItem, ...]
+    detector: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     schema: int = RECORD_VERSION
 
     def with_headlines(self, headlines: Mapping[str, Headline]) -> AlertEvent:
@@ -155,6 +167,28 @@ class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
 def rounded(value: float) -> float:
     """Six significant digits: enough for people, and the same text on every machine."""
     return float(f"{value:.6g}")
+
+
+def labels_of(
+    rule: str, signal: str, series: str, kind: str, severity: Severity, own: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Returns the labels of an alert, each value on one line. Those of the rule (`own`) never replace the others."""
+    name = series.removeprefix(f"{kind}/")
+    found = dict(own or {}) | {
+        "alertname": rule,
+        "signal": signal,
+        "series": series,
+        "kind": kind,
+        "severity": severity,
+    }
+    if name != series:
+        found["name"] = name
+    return {label: one_line(value) for label, value in found.items()}
+
+
+def one_line(text: str) -> str:
+    """Returns one line without control, format and line-separating characters (escape sequences, bidi overrides)."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def alert_id(signal: str, rule: str, series: str, onset_ms: int) -> str:

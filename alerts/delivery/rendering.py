@@ -21,13 +21,13 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.delivery.notice import Notice
-from alerts.records import NEWS, AlertEvent, TopItem
+from alerts.records import NEWS, AlertEvent, TopItem, one_line
 from alerts.wording import Wording, time_text
 
 __all__ = ["heading", "one_line", "render_notice", "render_plain", "render_rich", "summary"]
 
 _HEADLINES: Final = 5
-_COLOURS: Final = {"warning": "yellow", "critical": "red", "resolved": "green"}
+_COLOURS: Final = {"info": "cyan", "warning": "yellow", "critical": "red", "resolved": "green"}
 
 Label = Callable[[str], str]
 
@@ -51,7 +51,7 @@ def summary(event: AlertEvent, wording: Wording | None = None) -> str:
 def _evidence(event: AlertEvent, wording: Wording) -> str:
     return wording.evidence(
         one_line(event.signal),
-        event.rule,
+        event.detector,
         hits=event.observed.hits,
         total=event.observed.total,
         seconds=event.window.seconds,
@@ -65,7 +65,7 @@ def _worst(event: AlertEvent, wording: Wording) -> str:
     peak = event.peak
     return wording.evidence(
         one_line(event.signal),
-        event.rule,
+        event.detector,
         hits=peak.hits,
         total=peak.total,
         seconds=peak.seconds,
@@ -138,11 +138,6 @@ def _headlines(event: AlertEvent, wording: Wording) -> Table:
 def _shown(event: AlertEvent) -> tuple[TopItem, ...]:
     """Headlines, newest first, where the event is news; none for an update or an end."""
     return event.top_items[:_HEADLINES] if event.change in NEWS else ()
-
-
-def one_line(text: str) -> str:
-    """One line without control, format and line-separating characters (escape sequences, bidi overrides)."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _publisher(source: str) -> str:

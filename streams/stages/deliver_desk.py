@@ -19,7 +19,7 @@ from alerts import AlertEvent
 from alerts.delivery import Deliveries, Planned, Status, dropped, resent
 from alerts.records import RECORD_VERSION
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, Reject
+from streams.errors import NewerVersion, Reject, check_version
 from streams.records import VERSION
 from streams.stages.deliver_rows import PARTITION_KEY, PLAN_PREFIX, PartitionRow, decoded_plan
 from streams.topics import RESEND_HEADER
@@ -125,8 +125,7 @@ class Desk:
 
     def _event(self, value: bytes) -> AlertEvent:
         event = AlertEvent.from_json(value)
-        if event.schema > RECORD_VERSION:
-            raise NewerVersion(f"an alert in alerts[{self.number}]", event.schema, RECORD_VERSION)
+        check_version(f"an alert in alerts[{self.number}]", event.schema, RECORD_VERSION)
         return event
 
     def _was_planned(self, notification: str, own: int) -> bool:

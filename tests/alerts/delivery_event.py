@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts import AlertEvent
-from alerts.records import Expected, Observed, Peak, WindowSpan
+from alerts.records import Expected, Observed, Peak, WindowSpan, labels_of
 
 NOW_MS = 1_700_000_000_000
 
@@ -15,6 +15,7 @@ def delivery_event(name: str, revision: int = 1) -> AlertEvent:
         revision=revision,
         signal="negative",
         rule="volume",
+        detector="volume",
         series="entity/a",
         kind="entity",
         state="firing",
@@ -30,4 +31,5 @@ def delivery_event(name: str, revision: int = 1) -> AlertEvent:
         peak=Peak(NOW_MS, 900, 3, 4, 0.1, (0, 1), 1e-5),
         reasons=(),
         top_items=(),
+        labels=labels_of("volume", "negative", "entity/a", "entity", "warning"),
     )

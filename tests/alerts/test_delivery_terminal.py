@@ -12,7 +12,7 @@ from rich.console import Console
 
 from alerts import AlertEvent, Reason, TopItem
 from alerts.delivery import Delivered, Notification, TerminalChannel, render_plain, render_rich
-from alerts.records import Expected, Observed, Peak, WindowSpan, alert_id
+from alerts.records import Expected, Observed, Peak, WindowSpan, alert_id, labels_of
 from alerts.wording import Wording, languages, number_text, p_text, time_text
 
 ONSET_MS = 1_678_443_270_000  # 2023-03-10 10:14:30 UTC
@@ -36,6 +36,7 @@ def alert(**changes: object) -> AlertEvent:
         revision=1,
         signal="negative",
         rule="volume",
+        detector="volume",
         series="watchlist/northbank",
         kind="watchlist",
         state="firing",
@@ -51,6 +52,7 @@ def alert(**changes: object) -> AlertEvent:
         peak=Peak(ONSET_MS, 86_400, 19, 21, 0.5, (0, 3), 2e-9),
         reasons=("7 negative in 2 h",),
         top_items=items,
+        labels=labels_of("volume", "negative", "watchlist/northbank", "watchlist", "warning"),
     )
     return msgspec.structs.replace(event, **changes)
 

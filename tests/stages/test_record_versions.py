@@ -53,12 +53,13 @@ MENTIONS_2 = (
     b'[2,"e1",0,1,1750000000000,[[42,"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",1750000000000,78,{"negative":0.7},'
     b'["entity/LND"]]]]'
 )
-ALERT_2 = (
+ALERT_3 = (
     b'{"id":"a1","revision":1,"signal":"negative","rule":"volume","series":"entity/a","kind":"entity","state":"firing",'
     b'"change":"opened","severity":"warning","onset_ms":1700000000000,"updated_ms":1700000000000,'
     b'"window":{"start_ms":1699999100000,"end_ms":1700000000000,"seconds":900},"observed":{"hits":3,"total":4},"expected":{"hits":0.1,"rate":0.4,'
     b'"interval":[0,1]},"p_value":0.00001,"level":0.001,"peak":{"at_ms":1700000000000,"seconds":900,"hits":3,'
-    b'"total":4,"expected":0.1,"interval":[0,1],"p_value":0.00001},"reasons":[],"top_items":[],"schema":2}'
+    b'"total":4,"expected":0.1,"interval":[0,1],"p_value":0.00001},"reasons":[],"top_items":[],"detector":"volume",'
+    b'"labels":{"alertname":"volume","kind":"entity"},"annotations":{},"schema":3}'
 )
 REJECT_2 = (
     b'{"id":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news","schema":2}'
@@ -132,7 +133,7 @@ def test_news_and_scored_say_what_they_said() -> None:
 
 
 def test_alerts_and_rejects_say_what_they_said() -> None:
-    event = AlertEvent.from_json(ALERT_2)
+    event = AlertEvent.from_json(ALERT_3)
     assert (event.id, event.state, event.observed.hits, event.peak.interval) == ("a1", "firing", 3, (0, 1))
     reject = msgspec.json.decode(REJECT_2, type=RejectRecord)
     assert (reject.reason, reject.raw_bytes()) == ("bad_json", b"{")
@@ -155,9 +156,9 @@ def test_rows_are_restored_and_counted_on() -> None:
     assert partition.take_spent() == [WAITING]
 
 
-@pytest.mark.parametrize("value", [NEWS_2, SCORED_2, ALERT_2, REJECT_2])
+@pytest.mark.parametrize("value", [NEWS_2, SCORED_2, ALERT_3, REJECT_2])
 def test_fields_to_come_are_read_over(value: bytes) -> None:
-    types = {NEWS_2: None, SCORED_2: Scored, ALERT_2: AlertEvent, REJECT_2: RejectRecord}
+    types = {NEWS_2: None, SCORED_2: Scored, ALERT_3: AlertEvent, REJECT_2: RejectRecord}
     kind, more = types[value], value[:-1] + b',"mood":{"new":[1]}}'
     if kind is None:
         assert news_from_record(more, NOW_MS, FieldMap.default(), NOW_MS).title == "Lender in talks"
@@ -170,7 +171,7 @@ def test_fields_to_come_are_read_over(value: bytes) -> None:
 
 def test_all_that_is_written_says_its_version() -> None:
     assert b'"schema":2' in NEWS_2
-    assert b'"schema":2' in ALERT_2
+    assert b'"schema":3' in ALERT_3
     assert MENTIONS_2.startswith(b"[2,")
     assert VERSION == 2, "a new version needs fixtures of its own"
     assert b"\xa7version\x03" in restored().partition_row()
@@ -223,10 +224,17 @@ def test_rows_of_before_the_first_release_are_refused_with_the_way_out() -> None
 
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:
-    newer = ALERT_2.replace(b'"schema":2', b'"schema":3')
+    newer = ALERT_3.replace(b'"schema":3', b'"schema":4')
     stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()))
     with pytest.raises(NewerVersion, match=r"alerts\[0\]"):
-        await stage.handle(Run("alerts", 0, 1, "e", [record(ALERT_2, 0), record(newer, 1)], 2))
+        await stage.handle(Run("alerts", 0, 1, "e", [record(ALERT_3, 0), record(newer, 1)], 2))
+
+
+async def test_an_older_alert_waits_with_the_way_to_start_afresh() -> None:
+    older = ALERT_3.replace(b'"schema":3', b'"schema":2')
+    stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()))
+    with pytest.raises(OlderVersion, match="Start afresh"):
+        await stage.handle(Run("alerts", 0, 1, "e", [record(older, 0)], 1))
 
 
 def test_a_newer_version_is_a_failure_that_waits() -> None:

@@ -13,6 +13,7 @@
     evaluate   one tick of one series                    records    the wire shape of an alert
     backoff    how long a failed attempt waits
     rows       stored state, read or refused             wording    texts for people, by language (messages/)
+    matchers   which labels an alert must have           judge/     which messages people get: routes, groups, decisions
 
 A signal is anything that an item hits or does not: the core counts hits of total and knows no label. Everything here
 is a pure function of the mentions and ticks that went in; time is an argument.

@@ -12,7 +12,8 @@ __all__ = ["decoded"]
 
 
 class _Versioned(Protocol):
-    version: int
+    @property
+    def version(self) -> int: ...
 
 
 R = TypeVar("R", bound=_Versioned)

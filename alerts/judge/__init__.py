@@ -1,0 +1,36 @@
+"""One place decides which messages people get: the judge reads one log, and decides alike whenever it reads it again.
+
+entries (Event, Seal, Decided, Clock) ─► Judge.apply ─► Effects: plans, answers, views, troubles, the next timer
+                 Policy: the tree of routes ──┘  └── rows: where it goes on after a restart
+
+decisions   what people decide, and what is answered      policy   routes, what inhibits what
+entries     what goes in, and what comes out              ticks    what all partitions have sealed
+flush       what a group has to say                       rows     the state, written down
+"""
+
+from __future__ import annotations
+
+from alerts.judge.decisions import Answer, Decision, Outcome, decision_from_json
+from alerts.judge.entries import Clock, Decided, Effects, Entry, Event, Plan, Seal, Trouble, View, ViewKind
+from alerts.judge.judge import Judge
+from alerts.judge.policy import Policy, Route
+
+__all__ = [
+    "Answer",
+    "Clock",
+    "Decided",
+    "Decision",
+    "Effects",
+    "Entry",
+    "Event",
+    "Judge",
+    "Outcome",
+    "Plan",
+    "Policy",
+    "Route",
+    "Seal",
+    "Trouble",
+    "View",
+    "ViewKind",
+    "decision_from_json",
+]

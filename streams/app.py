@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from alerts import AlertConfig
-from alerts.delivery import Channel, FileChannel, TerminalChannel, WebhookChannel
+from alerts.delivery import Channel
 from models import Classifier
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
@@ -21,11 +21,11 @@ from streams.engine.ticks import ClockLimit
 from streams.feeds.fieldmap import field_map_of
 from streams.losses import check_for_losses
 from streams.namespaces import Kind, declare
-from streams.net.client import open_client
 from streams.observe.operations import Operations
 from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
+from streams.receivers.channels import channels_of
 from streams.serving.control import Control, read_control
 from streams.serving.follower import Follower, active_models
 from streams.serving.model_cache import ModelCache, OpenModel
@@ -36,7 +36,6 @@ from streams.stages.deliver import DELIVERIES, DeliverStage
 from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
-from streams.terminal import Terminal
 from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, TopicState, open_broker
@@ -52,7 +51,6 @@ __all__ = [
     "STAGES",
     "Pipeline",
     "alert_config",
-    "channels_of",
 ]
 
 STAGES = ("score", "watch", "deliver")
@@ -70,20 +68,6 @@ def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
     config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
-
-
-def channels_of(settings: Settings) -> list[Channel]:
-    """The channels that the settings name."""
-    channels: list[Channel] = []
-    if settings.terminal:
-        channels.append(TerminalChannel(Terminal(), wording=load_profile(settings.profile).wording))
-    if settings.alerts_file is not None:
-        channels.append(FileChannel(settings.alerts_file))
-    if settings.webhook_url is not None:
-        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
-        url = settings.webhook_url.get_secret_value()
-        channels.append(WebhookChannel(url, secret=secret, client=open_client([url], settings.net)))
-    return channels
 
 
 @dataclass

@@ -17,7 +17,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["NEEDS", "Need", "find_chromium", "find_go", "find_java", "find_maven", "find_promtool", "in_ci"]
+__all__ = [
+    "NEEDS",
+    "Need",
+    "find_alertmanager",
+    "find_chromium",
+    "find_go",
+    "find_java",
+    "find_maven",
+    "find_promtool",
+    "in_ci",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 JAVA_HOMES = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "/opt/java")
@@ -87,6 +97,11 @@ def find_promtool() -> str | None:
     return shutil.which("promtool")
 
 
+def find_alertmanager() -> str | None:
+    """The path of Prometheus' Alertmanager, which Debian calls `prometheus-alertmanager`."""
+    return shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
+
+
 def find_go() -> str | None:
     """The path of a `go` that fetches newer ones of itself where a module asks for them (1.21 on)."""
     for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
@@ -132,6 +147,13 @@ NEEDS = (
         find=find_promtool,
         debian=("prometheus",),
         elsewhere="https://prometheus.io/download or `brew install prometheus`",
+    ),
+    Need(
+        name="Alertmanager (takes alerts in the tests of its channel)",
+        wanted_by="tests/receivers/alertmanager_server.py",
+        find=find_alertmanager,
+        debian=("prometheus-alertmanager",),
+        elsewhere="https://prometheus.io/download or `brew install alertmanager`",
     ),
     Need(
         name="Go 1.21 or newer (builds helm, kubeconform and the Compose validator)",

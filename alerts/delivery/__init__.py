@@ -3,7 +3,8 @@
     AlertEvent, Notice ──► Notification ──► Channel.notify ──► Delivered | RetryLater | GiveUp
                                               ├ TerminalChannel   rendering: framed, or plain in a pipe
                                               ├ FileChannel       NDJSON, each notification once
-                                              └ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
+                                              ├ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
+                                              └ AlertmanagerChannel
 
     AlertEvent for a receiver ──► Planned ──► Deliveries: which is due, and what an answer makes of it
 
@@ -12,6 +13,7 @@
 
 from __future__ import annotations
 
+from alerts.delivery.alertmanager import AlertmanagerChannel
 from alerts.delivery.channel import (
     Channel,
     Delivered,
@@ -30,6 +32,7 @@ from alerts.delivery.terminal import TerminalChannel
 from alerts.delivery.webhook import WebhookChannel
 
 __all__ = [
+    "AlertmanagerChannel",
     "Channel",
     "Delivered",
     "Deliveries",

@@ -24,7 +24,7 @@ from alerts.delivery.notice import Notice
 from alerts.records import NEWS, AlertEvent, TopItem, one_line
 from alerts.wording import Wording, time_text
 
-__all__ = ["heading", "one_line", "render_notice", "render_plain", "render_rich", "summary"]
+__all__ = ["heading", "link", "notice_heading", "one_line", "render_notice", "render_plain", "render_rich", "summary"]
 
 _HEADLINES: Final = 5
 _COLOURS: Final = {"info": "cyan", "warning": "yellow", "critical": "red", "resolved": "green"}
@@ -83,7 +83,7 @@ def render_plain(event: AlertEvent, *, width: int = 80, label: Label = str, word
     for item in _shown(event):
         title = f"{wording.day(item.seen_ms)}  {one_line(item.title) or one_line(item.id)}"
         lines += textwrap.wrap(title, width, initial_indent="  - ", subsequent_indent="    ")
-        source = "  ".join(part for part in (_publisher(item.publisher), _address(item.url)) if part)
+        source = "  ".join(part for part in (_publisher(item.publisher), link(item.url)) if part)
         if source:
             lines.append(f"    {source}")
     return "\n".join(lines)
@@ -110,10 +110,15 @@ def render_rich(event: AlertEvent, *, label: Label = str, wording: Wording | Non
 
 def render_notice(notice: Notice, wording: Wording | None = None) -> str:
     """Two lines: `2023-03-10 10:14 UTC  MOODWIRE IN TROUBLE  archive`, and what it is."""
-    notices = (wording or Wording.of()).texts.notices
-    state = notices["resolved" if notice.change == "resolved" else "opened"]
+    state = notice_heading(notice, wording)
     about = " ".join(part for part in (one_line(notice.reason), one_line(notice.subject)) if part)
     return f"{time_text(notice.updated_ms)}  {state}  {about}\n  {one_line(notice.detail)}"
+
+
+def notice_heading(notice: Notice, wording: Wording | None = None) -> str:
+    """`MOODWIRE IN TROUBLE`, or that it is well again."""
+    notices = (wording or Wording.of()).texts.notices
+    return notices["resolved" if notice.change == "resolved" else "opened"]
 
 
 def _headlines(event: AlertEvent, wording: Wording) -> Table:
@@ -121,7 +126,7 @@ def _headlines(event: AlertEvent, wording: Wording) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(ratio=1)
     for item in _shown(event):
-        address = _address(item.url)
+        address = link(item.url)
         title = Text(one_line(item.title) or one_line(item.id), style=Style(link=address or None))
         table.add_row(wording.day(item.seen_ms), title)
         source = Text("  ").join(
@@ -143,13 +148,13 @@ def _shown(event: AlertEvent) -> tuple[TopItem, ...]:
 def _publisher(source: str) -> str:
     """The publisher's name; of one that is only known by its feed's address, the host."""
     try:
-        host = urlsplit(source).hostname if _address(source) else None
+        host = urlsplit(source).hostname if link(source) else None
     except ValueError:  # looks like an address and is none
         host = None
     return one_line(host.removeprefix("www.") if host else source)
 
 
-def _address(url: str) -> str:
+def link(url: str) -> str:
     """The link, if it is one for a browser and could not be taken for anything else."""
     plain = url.isprintable() and not any(char.isspace() for char in url)
     return url if plain and url.lower().startswith(("http://", "https://")) else ""

@@ -12,7 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from alerts.delivery.webhook import WebhookChannel, masked_url
+from alerts.delivery.http_post import masked_url
+from alerts.delivery.webhook import WebhookChannel
 from streams.archive import closing_archive, open_archive, open_elastic
 from streams.archive.elastic.address import is_elastic
 from streams.cli.doctor_checks import ANSWER_SECONDS, WARNING, Check

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from alerts.delivery import TerminalChannel
-from streams.app import channels_of
 from streams.cli.options import FieldMapOption, IntoOption, JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json, progress_bar
 from streams.existing import places
@@ -19,6 +18,7 @@ from streams.feeds.fieldmap import OF_THE_MAP
 from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
 from streams.jobs.replay import ReplayReport, namespace_of, replay_file
+from streams.receivers.channels import channels_of
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from streams.app import STAGES, Pipeline, channels_of
+from streams.app import STAGES, Pipeline
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
 from streams.errors import SettingsError
@@ -20,6 +20,7 @@ from streams.namespaces import Kind
 from streams.observe.jobs import JobState
 from streams.observe.logs import shown
 from streams.observe.operations import Operations
+from streams.receivers.channels import channels_of
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import httpx
 
-from alerts.delivery.webhook import masked_url
+from alerts.delivery.http_post import masked_url
 from streams.logs import filter_logger
 from streams.net.options import NetOptions
 from streams.net.transport import CheckedTransport, normalised

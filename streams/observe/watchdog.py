@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import httpx
 
-from alerts.delivery.webhook import masked_url
+from alerts.delivery.http_post import masked_url
 from streams.errors import SettingsError
 from streams.logs import get_logger
 from streams.net.client import open_client

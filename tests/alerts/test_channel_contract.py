@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from alerts.delivery import (
+    AlertmanagerChannel,
     Channel,
     Delivered,
     FileChannel,
@@ -55,18 +56,23 @@ def _file_refused(folder: Path) -> Channel:
     return FileChannel(folder / "a file" / "alerts.ndjson")
 
 
-def _webhook(status: int) -> Callable[[Path], Channel]:
-    def made(_: Path) -> Channel:
-        client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(status)))
-        return WebhookChannel(f"https://hooks.example/{SECRET}", client=client)
+def _client(status: int) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(status)))
 
-    return made
+
+def _webhook(status: int) -> Callable[[Path], Channel]:
+    return lambda _: WebhookChannel(f"https://hooks.example/{SECRET}", client=_client(status))
+
+
+def _alertmanager(status: int) -> Callable[[Path], Channel]:
+    return lambda _: AlertmanagerChannel(f"https://am.example/{SECRET}", authorization=SECRET, client=_client(status))
 
 
 CHANNELS = {
     "terminal": Made(_terminal),
     "file": Made(_file, _file_refused),
     "webhook": Made(_webhook(204), _webhook(503)),
+    "alertmanager": Made(_alertmanager(200), _alertmanager(503)),
     "fake": Made(lambda _: FakeReceiver("fake"), lambda _: FakeReceiver("fake", answer=down)),
 }
 

@@ -17,10 +17,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from streams.app import STAGES, Pipeline, channels_of
+from streams.app import STAGES, Pipeline
 from streams.engine.ports import Stage
 from streams.engine.runs import Run
 from streams.namespaces import Kind
+from streams.receivers.channels import channels_of
 from streams.settings import load_settings
 from streams.stages import deliver_senders
 from streams.transport.stages import run_stages

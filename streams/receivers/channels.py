@@ -1,0 +1,83 @@
+"""From the settings and the receivers of routes.yaml to channels."""
+
+from __future__ import annotations
+
+from alerts.delivery import AlertmanagerChannel, Channel, FileChannel, TerminalChannel, WebhookChannel
+from alerts.delivery.alertmanager import api_url
+from alerts.wording import Wording
+from streams.errors import SettingsError
+from streams.net.client import open_client
+from streams.receivers.entries import AlertmanagerEntry, Receiver, read_receivers
+from streams.receivers.secrets import Secret, secret_text
+from streams.settings import Settings
+from streams.terminal import Terminal
+from streams.text.profile import load_profile
+
+__all__ = ["channels_of"]
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """Returns the channels that the settings name, then those of the receivers of routes.yaml.
+
+    Raises `SettingsError`, `WrongFile` or `alerts.DeliveryError` for what cannot work.
+    """
+    wording = load_profile(settings.profile).wording
+    channels = _of_settings(settings, wording)
+    if settings.routes is not None:
+        receivers = read_receivers(settings.routes)
+        _refuse_taken_names(receivers, channels, settings)
+        channels += [_Opening(settings, receiver, wording).channel() for receiver in receivers]
+    return channels
+
+
+def _of_settings(settings: Settings, wording: Wording) -> list[Channel]:
+    channels: list[Channel] = []
+    if settings.terminal:
+        channels.append(TerminalChannel(Terminal(), wording=wording))
+    if settings.alerts_file is not None:
+        channels.append(FileChannel(settings.alerts_file))
+    if settings.webhook_url is not None:
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+        url = settings.webhook_url.get_secret_value()
+        channels.append(WebhookChannel(url, secret=secret, client=open_client([url], settings.net)))
+    return channels
+
+
+def _refuse_taken_names(receivers: tuple[Receiver, ...], channels: list[Channel], settings: Settings) -> None:
+    taken = {channel.name for channel in channels}
+    found = next((receiver.name for receiver in receivers if receiver.name in taken), None)
+    if found is not None:
+        raise SettingsError(f"{settings.routes}: the settings have a receiver {found!r} already; take another name")
+
+
+class _Opening:
+    """One receiver on its way to a channel."""
+
+    def __init__(self, settings: Settings, receiver: Receiver, wording: Wording) -> None:
+        self._settings, self._receiver, self._wording = settings, receiver, wording
+
+    def channel(self) -> Channel:
+        match getattr(self._receiver, self._receiver.channels[0]):
+            case AlertmanagerEntry() as entry:
+                return self._alertmanager(entry)
+            case other:
+                raise TypeError(f"no channel for {type(other).__name__}")
+
+    def _alertmanager(self, entry: AlertmanagerEntry) -> Channel:
+        url = self._secret("url", entry.url)
+        return AlertmanagerChannel(
+            url,
+            name=self._receiver.name,
+            labels=entry.labels,
+            hold_hours=entry.hold_hours,
+            authorization=self._optional("authorization", entry.authorization),
+            client=open_client([api_url(url)], self._settings.net),
+            wording=self._wording,
+        )
+
+    def _secret(self, key: str, secret: Secret) -> str:
+        where = f"{self._settings.routes}: receiver {self._receiver.name}: {self._receiver.channels[0]}.{key}"
+        return secret_text(secret, where)
+
+    def _optional(self, key: str, secret: Secret | None) -> str | None:
+        return None if secret is None else self._secret(key, secret)

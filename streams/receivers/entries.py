@@ -1,0 +1,83 @@
+"""The section `receivers` of routes.yaml: each has a name, by which routes know it, and one channel.
+
+receivers:
+  - name: on call
+    alertmanager: {url: "http://alertmanager:9093"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from streams.receivers.secrets import Secret
+from streams.userfiles import Mistake, UserFile, read_file, shaped
+
+__all__ = ["CHANNEL_KEYS", "AlertmanagerEntry", "Receiver", "RoutesFile", "read_receivers"]
+
+_LONGEST_NAME = 60
+
+
+class AlertmanagerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An Alertmanager: where it is, labels to add, and how long an alert fires there that is not posted again.
+
+    `authorization` is the whole value of that header, such as ``Bearer …``.
+    """
+
+    url: Secret
+    labels: dict[str, str] = {}
+    hold_hours: Annotated[float, msgspec.Meta(gt=0, le=8760)] = 168.0
+    authorization: Secret | None = None
+
+
+class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One receiver: its name, and exactly one of the channels."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    alertmanager: AlertmanagerEntry | None = None
+
+    @property
+    def channels(self) -> list[str]:
+        """The keys of its channels, as they are written."""
+        return [key for key in CHANNEL_KEYS if getattr(self, key) is not None]
+
+    def mistakes(self) -> Iterator[Mistake]:
+        if not self.name.isprintable() or self.name != self.name.strip() or len(self.name) > _LONGEST_NAME:
+            yield ("name",), f"take one line of at most {_LONGEST_NAME} characters"
+        if len(self.channels) != 1:
+            found = f"has {' and '.join(self.channels)}" if self.channels else "has no channel"
+            yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
+
+
+CHANNEL_KEYS = ("alertmanager",)
+"""The keys of channels, in the order of `Receiver`."""
+
+
+class RoutesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """routes.yaml as far as receivers go; what routes say is read elsewhere."""
+
+    receivers: tuple[Receiver, ...] = ()
+    route: Any = None
+    inhibit_rules: Any = None
+    time_intervals: Any = None
+
+
+def read_receivers(path: str | Path) -> tuple[Receiver, ...]:
+    """Returns the receivers of the file. Raises `WrongFile` with every mistake in them."""
+    file = read_file(path)
+    found = shaped(file, RoutesFile)
+    receivers = found.receivers if found is not None else ()
+    _name_twice(file, receivers)
+    file.refuse()
+    return receivers
+
+
+def _name_twice(file: UserFile, receivers: tuple[Receiver, ...]) -> None:
+    seen: set[str] = set()
+    for receiver in receivers:
+        if receiver.name in seen:
+            file.problem_in(receiver, ("name",), f"there is another receiver {receiver.name!r}; give each its own name")
+        seen.add(receiver.name)

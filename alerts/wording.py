@@ -42,6 +42,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolved: str
     severities: dict[str, str]
     headings: dict[str, str]
+    groups: dict[str, str]
     notices: dict[str, str]
 
 

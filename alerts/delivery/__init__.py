@@ -1,6 +1,6 @@
 """Telling people: channels that take a notification and answer how it went.
 
-    AlertEvent, Notice ──► Notification ──► Channel.notify ──► Delivered | RetryLater | GiveUp
+    AlertEvent, AlertGroup, Notice ──► Notification ──► Channel.notify ──► Delivered | RetryLater | GiveUp
                                               ├ TerminalChannel   rendering: framed, or plain in a pipe
                                               ├ FileChannel       NDJSON, each notification once
                                               ├ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
@@ -25,6 +25,7 @@ from alerts.delivery.channel import (
 )
 from alerts.delivery.deliveries import Deliveries, Receiver, ReceiverState
 from alerts.delivery.file import FileChannel
+from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.delivery.notice import Notice
 from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, redirected, resent
 from alerts.delivery.rendering import render_plain, render_rich
@@ -32,6 +33,7 @@ from alerts.delivery.terminal import TerminalChannel
 from alerts.delivery.webhook import WebhookChannel
 
 __all__ = [
+    "AlertGroup",
     "AlertmanagerChannel",
     "Channel",
     "Delivered",
@@ -39,6 +41,7 @@ __all__ = [
     "Delivery",
     "FileChannel",
     "GiveUp",
+    "GroupChange",
     "Notice",
     "Notification",
     "Planned",

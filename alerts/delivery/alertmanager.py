@@ -91,7 +91,7 @@ def alertmanager_alerts(
 def _of_event(
     event: AlertEvent, brief: Brief, now_ms: int, hold_ms: int, labels: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
-    own = brief if len(brief.alerts) == 1 else brief_of(event)
+    own = brief if brief.id == event.id else brief_of(event)
     annotations = _annotations(own)
     yield _alert({**own.labels, **labels}, annotations, own.since_ms, _end(own, now_ms, hold_ms))
     if event.severity == "critical" and event.revision > 1:

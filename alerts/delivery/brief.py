@@ -1,6 +1,6 @@
 """What a notification is about, in the words and fields that every channel for people or other programs needs.
 
-    AlertEvent | Notice ──► brief_of ──► Brief {subject, text, severity, is_over, labels, alerts, links, …}
+    AlertEvent | AlertGroup | Notice ──► brief_of ──► Brief {subject, text, severity, is_over, labels, alerts, links, …}
 
 Texts come from the news: they are plain lines here, without control characters, and never markup.
 """
@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from alerts.delivery.group import AlertGroup, GroupChange
+from alerts.delivery.group_text import group_heading, render_group
 from alerts.delivery.notice import Notice
 from alerts.delivery.rendering import heading, link, notice_heading, one_line, render_notice, render_plain, summary
 from alerts.records import AlertEvent
@@ -44,10 +46,15 @@ class Brief:
     links: tuple[tuple[str, str], ...] = field(default=())
 
 
-def brief_of(event: AlertEvent | Notice, wording: Wording | None = None, label: Label = str) -> Brief:
+def brief_of(event: AlertEvent | AlertGroup | Notice, wording: Wording | None = None, label: Label = str) -> Brief:
     """Returns what the event is about; `label` turns a series into a name for people."""
     wording = wording or Wording.of()
-    return _of_notice(event, wording) if isinstance(event, Notice) else _of_alert(event, wording, label)
+    match event:
+        case Notice():
+            return _of_notice(event, wording)
+        case AlertGroup():
+            return _of_group(event, wording, label)
+    return _of_alert(event, wording, label)
 
 
 def _of_alert(event: AlertEvent, wording: Wording, label: Label) -> Brief:
@@ -65,6 +72,24 @@ def _of_alert(event: AlertEvent, wording: Wording, label: Label) -> Brief:
         labels=labels_of(event),
         alerts=(event,),
         links=_links((event,)),
+    )
+
+
+def _of_group(group: AlertGroup, wording: Wording, label: Label) -> Brief:
+    series = ", ".join(dict.fromkeys(one_line(label(event.series)) for event in group.alerts))
+    return Brief(
+        id=group.id,
+        change=group.change.value,
+        severity=group.severity,
+        is_over=group.change == GroupChange.RESOLVED,
+        since_ms=group.opened_ms,
+        at_ms=group.at_ms,
+        subject=_short(f"{group_heading(group, wording)}: {series}"),
+        summary=summary(group.alerts[0], wording) if group.alerts else "",
+        text=render_group(group, label=label, wording=wording),
+        labels=group.labels | {"severity": group.severity},
+        alerts=group.alerts,
+        links=_links(group.alerts),
     )
 
 

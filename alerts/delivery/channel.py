@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from alerts.backoff import Backoff
+from alerts.delivery.group import AlertGroup
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
@@ -33,9 +34,9 @@ _BACKOFF: Final = Backoff(first_seconds=5.0, longest_seconds=3600.0, spread=(1.0
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One event for one channel, of an alert or about moodwire itself; `attempt` counts from 1."""
+    """One event for one channel, of an alert, of a group or about moodwire itself; `attempt` counts from 1."""
 
-    event: AlertEvent | Notice
+    event: AlertEvent | AlertGroup | Notice
     attempt: int = 1
 
     @property

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds, fingerprint
+from alerts.delivery.group import AlertGroup
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
@@ -25,11 +26,12 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 class FileLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of the file: an alert, or a notice about moodwire itself."""
+    """A line of the file: an alert, a group of alerts, or a notice about moodwire itself."""
 
     notification: str
     sent_ms: int
     alert: AlertEvent | None = None
+    group: AlertGroup | None = None
     notice: Notice | None = None
 
 
@@ -73,9 +75,7 @@ class FileChannel:
             self._written = _read(self._path)
         if notification.id in self._written:
             return
-        event = notification.event
-        alert, notice = (None, event) if isinstance(event, Notice) else (event, None)
-        line = msgspec.json.encode(FileLine(notification.id, now_ms, alert, notice)) + b"\n"
+        line = msgspec.json.encode(_line(notification.id, now_ms, notification.event)) + b"\n"
         try:
             with self._path.open("ab", buffering=0) as file:
                 _append_whole(file, line)
@@ -83,6 +83,15 @@ class FileChannel:
             self._written = None  # the file may end in a part of the line: read it again
             raise
         self._written.add(notification.id)
+
+
+def _line(name: str, now_ms: int, event: AlertEvent | AlertGroup | Notice) -> FileLine:
+    match event:
+        case Notice():
+            return FileLine(name, now_ms, notice=event)
+        case AlertGroup():
+            return FileLine(name, now_ms, group=event)
+    return FileLine(name, now_ms, alert=event)
 
 
 def _append_whole(file: FileIO, line: bytes) -> None:

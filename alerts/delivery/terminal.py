@@ -7,6 +7,8 @@ from collections.abc import Callable
 from rich.console import Console
 
 from alerts.delivery.channel import Delivered, Delivery, Notification
+from alerts.delivery.group import AlertGroup
+from alerts.delivery.group_text import render_group
 from alerts.delivery.notice import Notice
 from alerts.delivery.rendering import render_notice, render_plain, render_rich
 from alerts.wording import Wording
@@ -40,6 +42,9 @@ class TerminalChannel:
         event = notification.event
         if isinstance(event, Notice):
             self._console.out(render_notice(event, self._wording), highlight=False)
+        elif isinstance(event, AlertGroup):
+            text = render_group(event, label=self._label, wording=self._wording)
+            self._console.out(text, highlight=False)
         elif self._console.is_terminal:
             self._console.print(render_rich(event, label=self._label, wording=self._wording))
         else:

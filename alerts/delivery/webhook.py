@@ -20,12 +20,13 @@ import httpx
 import msgspec
 
 from alerts.delivery.channel import Delivery, Notification, fingerprint
+from alerts.delivery.group import AlertGroup
 from alerts.delivery.http_post import HttpPost, masked_url
 from alerts.delivery.notice import Notice
 from alerts.errors import DeliveryError
 from alerts.records import AlertEvent
 
-__all__ = ["AlertPost", "NoticePost", "WebhookChannel", "decode_secret", "sign"]
+__all__ = ["AlertPost", "GroupPost", "NoticePost", "WebhookChannel", "decode_secret", "sign"]
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
@@ -37,6 +38,14 @@ class AlertPost(msgspec.Struct, frozen=True):
     type: str
     timestamp: str
     data: AlertEvent
+
+
+class GroupPost(msgspec.Struct, frozen=True):
+    """The body of a post about several alerts; `type` is ``group.`` and the message's change."""
+
+    type: str
+    timestamp: str
+    data: AlertGroup
 
 
 class NoticePost(msgspec.Struct, frozen=True):
@@ -121,4 +130,6 @@ def _body(notification: Notification, now_ms: int) -> bytes:
     event = notification.event
     if isinstance(event, Notice):
         return msgspec.json.encode(NoticePost(f"moodwire.{event.change}", at, event))
+    if isinstance(event, AlertGroup):
+        return msgspec.json.encode(GroupPost(f"group.{event.change}", at, event))
     return msgspec.json.encode(AlertPost(f"alert.{event.change}", at, event))

@@ -25,10 +25,16 @@ class Look:
 
     firing: list[AlertRow] = field(default_factory=list)
     new: list[AlertRow] = field(default_factory=list)
+    notes: list[AlertRow] = field(default_factory=list)
     worse: list[AlertRow] = field(default_factory=list)
     ended: list[AlertRow] = field(default_factory=list)
     hidden: list[AlertRow] = field(default_factory=list)
     told: int = 0
+
+    @property
+    def sent(self) -> list[AlertRow]:
+        """The alerts that a message is about."""
+        return [*self.firing, *self.notes, *self.ended]
 
     @property
     def waiting(self) -> bool:
@@ -44,6 +50,9 @@ def look_at(group: GroupRow, alerts: Mapping[str, AlertRow], hidden: Mapping[str
         look.told += member.told == "firing"
         if name in hidden:
             look.hidden.append(alert)
+        elif alert.noted:
+            if not member.told:
+                look.notes.append(alert)
         elif not alert.fires:
             if member.told == "firing":
                 look.ended.append(alert)
@@ -59,17 +68,17 @@ def look_at(group: GroupRow, alerts: Mapping[str, AlertRow], hidden: Mapping[str
 def change_of(look: Look, route: Route, *, repeat: bool) -> tuple[GroupChange, tuple[str, ...]] | None:
     """What a message would say now, and why; None: nothing. `repeat`: a reminder is due."""
     if not look.told:
-        return (GroupChange.OPENED, ("new_alerts",)) if look.new else None
+        return (GroupChange.OPENED, ("new_alerts",)) if look.new or look.notes else None
     reasons = tuple(
         name
         for name, found in (
-            ("new_alerts", look.new),
+            ("new_alerts", look.new or look.notes),
             ("worse", look.worse),
             ("ended", route.resolved is ResolvedMessages.EACH and look.ended),
         )
         if found
     )
-    if look.ended and len(look.ended) == look.told and not look.new:
+    if look.ended and len(look.ended) == look.told and not look.new and not look.notes:
         return (GroupChange.RESOLVED, ("all_ended",)) if route.resolved is not ResolvedMessages.NEVER else None
     if reasons:
         return GroupChange.UPDATED, reasons
@@ -80,4 +89,4 @@ def change_of(look: Look, route: Route, *, repeat: bool) -> tuple[GroupChange, t
 
 def shown(look: Look) -> tuple[AlertEvent, ...]:
     """The alerts of a message, worst first, at most `MOST_ALERTS`."""
-    return tuple(sorted((alert.event for alert in (*look.firing, *look.ended)), key=worst_first)[:MOST_ALERTS])
+    return tuple(sorted((alert.event for alert in look.sent), key=worst_first)[:MOST_ALERTS])

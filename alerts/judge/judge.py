@@ -35,7 +35,7 @@ from alerts.judge.rows import (
     row_of,
 )
 from alerts.judge.ticks import Ticks
-from alerts.records import AlertEvent
+from alerts.records import AlertEvent, labels_of
 
 __all__ = ["KEPT_ENDED", "Judge"]
 
@@ -164,16 +164,17 @@ class Judge:
     # -- alerts and groups
 
     def _event(self, event: AlertEvent, effects: Effects) -> None:
+        """A change of an alert's state, at its tick."""
         known = self._alerts.get(event.id)
         if known is not None and event.revision <= known.event.revision:
             return
-        labels = labels_of(event)
+        labels = event.labels or labels_of(event.rule, event.signal, event.series, event.kind, event.severity)
         if known is None:
             known = self._alerts[event.id] = AlertRow(event=event, labels=labels, changed_ms=self.now_ms)
         else:
             known.event, known.labels = _with_titles(event, known.event), labels
             known.changed_ms, known.seen_version = self.now_ms, known.seen_version + (event.change != "ongoing")
-        if known.fires:
+        if known.fires or known.noted:
             for route in self._policy.routes_of(labels):
                 self._join(route, known)
         if event.change != "ongoing":
@@ -246,9 +247,10 @@ class Judge:
         message = self._message(group, route, look, change, reasons)
         for receiver in (route.receiver, *(step.receiver for step in route.escalations[: group.steps])):
             self._plan(message, receiver, effects)
-        group.sent_ms, group.rank = self.now_ms, max((severity_rank(a.event.severity) for a in look.firing), default=-1)
-        for alert in (*look.firing, *look.ended):
-            told = "firing" if alert.fires else "resolved"
+        ranks = [severity_rank(alert.event.severity) for alert in (*look.firing, *look.notes)]
+        group.sent_ms, group.rank = self.now_ms, max(ranks, default=-1)
+        for alert in look.sent:
+            told = "firing" if alert.fires else alert.event.state
             group.members[alert.event.id] = Member(told, severity_rank(alert.event.severity))
 
     def _message(
@@ -267,7 +269,7 @@ class Judge:
             severity=worst.severity,
             opened_ms=group.opened_ms,
             at_ms=self.now_ms,
-            firing=len(look.firing),
+            firing=len(look.firing) + len(look.notes),
             resolved=len(look.ended),
             reasons=reasons,
             acknowledged=tuple(sorted({alert.acknowledged_by for alert in look.firing if alert.acknowledged_by})),
@@ -298,26 +300,32 @@ class Judge:
             group.escalate_ms = group.open_since_ms + left[0].after_ms if left else 0
 
     def _leave(self, group: GroupRow) -> None:
-        """Alerts that are over and that no receiver believes to fire leave; a group without alerts is gone."""
+        """Alerts that are over and that no receiver believes to fire leave. A group without alerts is gone; one of
+        notes is kept for its interval, so that the next ones do not come sooner.
+        """
         route = self._routes[group.route]
         never = route.resolved.value == "never"
-        over = [
-            name
-            for name, member in group.members.items()
-            if not self._alerts[name].fires and (member.told != "firing" or never)
-        ]
+        over = [name for name, member in group.members.items() if self._is_over(name, member, never=never)]
         for name in over:
             del group.members[name]
             alert = self._alerts[name]
             alert.groups = [one for one in alert.groups if one != group.id]
             self._changed.add(ALERT_PREFIX + name)
             self._rest(alert)
-        if group.members:
+        if not group.members and group.rank == 0 and self.now_ms < group.sent_ms + route.group_interval_ms:
+            group.news_ms = group.sent_ms + route.group_interval_ms
+        if group.members or group.news_ms:
             self._schedule(group)
         else:
             del self._groups[group.id]
             del self._open[group.route, tuple(sorted(group.labels.items()))]
             self._changed.add(GROUP_PREFIX + group.id)
+
+    def _is_over(self, name: str, member: Member, *, never: bool) -> bool:
+        alert = self._alerts[name]
+        if alert.noted:
+            return bool(member.told)
+        return not alert.fires and (member.told != "firing" or never)
 
     def _rest(self, alert: AlertRow) -> None:
         """An alert that is over and in no group is kept for a while."""
@@ -337,17 +345,6 @@ class Judge:
     def _show(self, alert: AlertRow, effects: Effects) -> None:
         self._changed.add(ALERT_PREFIX + alert.event.id)
         effects.views.append(View(ViewKind.ALERT, alert.event.id, alert.seen_version, alert))
-
-
-def labels_of(event: AlertEvent) -> dict[str, str]:
-    """What matchers see of an alert."""
-    return {
-        "alertname": event.rule,
-        "signal": event.signal,
-        "series": event.series,
-        "kind": event.kind,
-        "severity": event.severity,
-    }
 
 
 def _with_titles(event: AlertEvent, before: AlertEvent) -> AlertEvent:

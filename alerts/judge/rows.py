@@ -85,11 +85,16 @@ class AlertRow(msgspec.Struct, kw_only=True):
 
     @property
     def fires(self) -> bool:
-        return self.event.state != "resolved"
+        return self.event.state not in ("resolved", "noted")
+
+    @property
+    def noted(self) -> bool:
+        """Whether it is information, complete in itself: it is sent once and never ends."""
+        return self.event.state == "noted"
 
 
 class Member(msgspec.Struct):
-    """What a group's receivers know of an alert: `told` is empty, "firing" or "resolved", `rank` the severity's."""
+    """What a group's receivers know of an alert: `told` is empty or the state that they know, `rank` its severity's."""
 
     told: str = ""
     rank: int = -1

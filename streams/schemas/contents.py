@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from alerts import AlertEvent
 from alerts.delivery.file import FileLine
-from alerts.delivery.webhook import AlertPost, NoticePost
+from alerts.delivery.webhook import AlertPost, GroupPost, NoticePost
 from streams.feeds.rejects import RejectRecord
 from streams.lifecycle.feedback import Feedback
 from streams.namespaces import Declaration
@@ -107,9 +107,9 @@ DELIVERED = (
     Content(
         "webhook",
         "What the webhook posts",
-        "One post for each event of an alert but `ongoing` ones, as Standard Webhooks asks, and for the start and the "
+        "One post for each message about alerts, as Standard Webhooks asks, and for the start and the "
         "end of a trouble of moodwire itself. A post may come again under its `webhook-id`.",
-        (AlertPost, NoticePost),
+        (AlertPost, GroupPost, NoticePost),
         "",
         {
             "webhook-id": "Names the notification, the same in every attempt.",
@@ -121,8 +121,8 @@ DELIVERED = (
     Content(
         "alerts-file",
         "Lines of the alerts file",
-        "One JSON object a line: an event of an alert but `ongoing` ones, or the start or the end of a trouble of "
-        "moodwire itself.",
+        "One JSON object a line: an event of an alert but `ongoing` ones, a message about several, or the start or the "
+        "end of a trouble of moodwire itself.",
         (FileLine,),
         "",
     ),

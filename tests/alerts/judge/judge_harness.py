@@ -11,6 +11,8 @@ from alerts.clock import MINUTE_MS
 from alerts.judge import Clock, Decided, Decision, Effects, Entry, Event, Judge, Policy, Seal
 from alerts.records import Expected, Observed, Peak, WindowSpan
 
+_STATES = {"resolved": "resolved", "noted": "noted"}
+
 START_MS = 1_700_000_040_000
 """A whole minute."""
 
@@ -41,7 +43,7 @@ def alert(
         rule="volume",
         series=series,
         kind=series.split("/")[0],
-        state="resolved" if change == "resolved" else "escalated" if severity == "critical" else "firing",
+        state=_STATES.get(change, "escalated" if severity == "critical" else "firing"),
         change=change,
         severity=severity,
         onset_ms=now,

@@ -158,3 +158,13 @@ def test_a_route_says_which_ends_are_messages(resolved: ResolvedMessages, minute
     court.tick(60)
     assert [minute for _, minute, _, _ in court.sent()] == minutes
     assert [key for key in court.rows if key.startswith("j/g/")] == []
+
+
+def test_notes_are_sent_once_and_at_most_one_message_an_interval(court: Court) -> None:
+    court.events(alert("a", 1, "noted", severity="info"), alert("b", 2, "noted", severity="info"))
+    court.tick(4)
+    court.events(*(alert(name, 5, "noted", severity="info") for name in "cde"))
+    court.tick(30)
+    court.tick(120)
+    assert court.sent() == [("mail", 3, "opened", ("a", "b")), ("mail", 18, "opened", ("c", "d", "e"))]
+    assert [key for key in court.rows if key.startswith("j/g/")] == []

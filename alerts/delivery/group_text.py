@@ -1,0 +1,58 @@
+"""A message about several alerts as text: what they are, the worst first, and the headlines behind them, each once."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Final
+
+from alerts.delivery.group import AlertGroup, GroupChange
+from alerts.delivery.rendering import heading, one_line, render_plain, summary
+from alerts.records import AlertEvent, TopItem
+from alerts.wording import Wording, time_text
+
+__all__ = ["group_heading", "render_group"]
+
+_SHOWN: Final = 8
+_HEADLINES: Final = 5
+
+Label = Callable[[str], str]
+
+
+def group_heading(group: AlertGroup, wording: Wording | None = None) -> str:
+    """`CRITICAL  8 alerts`, `RESOLVED  8 alerts`, `STILL CRITICAL  2 alerts`."""
+    wording = wording or Wording.of()
+    texts = wording.texts.groups
+    word = one_line(wording.severity(group.severity))
+    count = group.resolved if group.change == GroupChange.RESOLVED else group.firing
+    counted = texts["one" if count == 1 else "many"].format(count=count)
+    return f"{texts.get(group.change.value, '{severity}').format(severity=word)}  {counted}"
+
+
+def render_group(group: AlertGroup, *, width: int = 80, label: Label = str, wording: Wording | None = None) -> str:
+    """Several lines, the last without a line break; of a single alert as that alert's own message."""
+    wording = wording or Wording.of()
+    if len(group.alerts) == 1 and group.change in (GroupChange.OPENED, GroupChange.RESOLVED):
+        return render_plain(group.alerts[0], width=width, label=label, wording=wording)
+    lines = [f"{time_text(group.at_ms)}  {group_heading(group, wording)}"]
+    for event in group.alerts[:_SHOWN]:
+        lines += _alert_lines(event, width, label, wording)
+    left = group.firing + group.resolved - min(len(group.alerts), _SHOWN)
+    if left > 0:
+        lines.append(f"  {wording.texts.groups['more'].format(count=left)}")
+    for item in _headlines(group):
+        title = f"{wording.day(item.seen_ms)}  {one_line(item.title)}"
+        lines += textwrap.wrap(title, width, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _alert_lines(event: AlertEvent, width: int, label: Label, wording: Wording) -> list[str]:
+    text = f"{heading(event, wording)}  {one_line(label(event.series))}: {summary(event, wording)}"
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
+
+
+def _headlines(group: AlertGroup) -> list[TopItem]:
+    """The newest headlines of the alerts that fire, each once."""
+    found = {item.id: item for event in group.alerts if event.state != "resolved" for item in event.top_items}
+    titled = sorted((item for item in found.values() if item.title), key=lambda item: (-item.seen_ms, item.id))
+    return titled[:_HEADLINES]

@@ -38,6 +38,9 @@ for _name, _help in {
     "An interrupted replay, started again, resumes at the next line; a file played to its end changes nothing. "
     "Standard input is not recognised: to play it again, name a new namespace ([bold]--into[/]).",
     "score": "Score a text, or with [bold]-[/] every line of standard input: heads, entities, watchlists.",
+    "alerts": "List alerts, show one, explain why it opened or did not, or follow them.",
+    "items": "Search archived items.",
+    "series": "Show a series over time, with the band of what was expected.",
     "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
     "rejects": "List records that could not be processed, or send them again.",
     "deliver": "List notifications that wait, failed or were sent, or send them again.",

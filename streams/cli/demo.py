@@ -72,6 +72,7 @@ def _table(events: list[AlertEvent]) -> Table:
 def _where_next(settings: Settings) -> None:
     console.print(
         "\nWhere to look next\n"
+        "  [bold]moodwire alerts list -n demo[/]       the alerts; alerts show and alerts explain ID say more\n"
         "  [bold]moodwire rejects list -n demo[/]      the broken records, each with its reason\n"
         '  [bold]moodwire score "TEXT"[/]              scores and entities of a text of yours\n'
         "  [bold]moodwire replay FILE[/]               your own file of news; --help tells how\n"

@@ -21,7 +21,7 @@ from streams.limits import RECORD_BYTES
 from streams.records import VERSION, MentionBatch, MentionItem, Scored
 from streams.topics import CHANGE_HEADER
 
-__all__ = ["MENTIONS", "mention_sends"]
+__all__ = ["MENTIONS", "mention_sends", "mentions_partition"]
 
 MENTIONS = 2_000
 """Most items in one record of the topic mentions: some 300 KB of ordinary ones. A record that would be larger than
@@ -36,6 +36,11 @@ class _Encoded(Protocol):
     """Encodes a batch of items' mentions."""
 
     def __call__(self, batch: Sequence[list[MentionItem]], *, last: bool) -> bytes: ...
+
+
+def mentions_partition(series: str, count: int) -> int:
+    """Returns which of the `count` partitions of `mentions` counts a series."""
+    return zlib.crc32(series.encode()) % count if count > 1 else 0
 
 
 def mention_sends(
@@ -98,7 +103,7 @@ def _mentions(item: Scored, count: int) -> dict[int, list[MentionItem]]:
     """By mentions partition the item's mentions: one for all series in which it hits the same signals alike."""
     grouped: dict[tuple[int, Hits], list[str]] = {}
     for series, hits in item.series.items():
-        target = zlib.crc32(series.encode()) % count if count > 1 else 0
+        target = mentions_partition(series, count)
         grouped.setdefault((target, tuple(hits.items())), []).append(series)
     found: dict[int, list[MentionItem]] = {}
     for (target, same), names in grouped.items():

@@ -16,6 +16,10 @@ from streams.errors import MoodwireError
 
 SHIPPED = "finance-en-minilm-int8"
 ASKING: dict[str, tuple[str, ...]] = {
+    "alerts explain": ("--series", "all", "--at", "2024-05-01", "-n", "typo"),
+    "alerts list": ("-n", "typo"),
+    "alerts show": ("0123", "-n", "typo"),
+    "alerts tail": ("-n", "typo"),
     "archive prune": ("--older-than", "1", "-n", "typo"),
     "archive rebuild": ("-n", "typo"),
     "archive rebuild-state": ("-n", "typo"),
@@ -25,6 +29,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "deliver list": ("-n", "typo"),
     "deliver resend": ("--failed", "-n", "typo"),
     "doctor": ("-n", "typo"),
+    "items search": ("lender", "-n", "typo"),
     "model feedback": ("an-item", "--label", "sentiment=negative", "-n", "typo"),
     "model list": ("-n", "typo"),
     "model review": ("-n", "typo"),
@@ -33,6 +38,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "rejects list": ("-n", "typo"),
     "rejects retry": ("-n", "typo"),
     "schema": (),
+    "series show": ("all", "-n", "typo"),
     "score": ("Lender collapses",),
 }
 """Also those that change what exists, and have nothing to change here."""

@@ -1,0 +1,21 @@
+"""`moodwire alerts …`: what fired, why, and what people do about it.
+
+alerts_reading     list, show, tail      from the archive's copy, beside workers or without
+alerts_explain     explain               from archived items, counted again
+"""
+
+from __future__ import annotations
+
+import typer
+
+from streams.cli.lazy import add_lazy
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+for (_name, _module, _function), _help in {
+    ("list", "alerts_reading", "list_alerts"): "List alerts in their present state, the latest onset last.",
+    ("show", "alerts_reading", "show_alert"): "Show an alert: its headlines, all its changes, and its notifications.",
+    ("explain", "alerts_explain", "explain"): "Explain why an alert opened, or why none did on a series at a time.\n\n"
+    "The archived items are counted again, so a large archive takes a while. What was pruned is in no baseline.",
+    ("tail", "alerts_reading", "tail"): "Print the latest changes of alerts; with [bold]-f[/] also those to come.",
+}.items():
+    add_lazy(app, f"streams.cli.{_module}", _name, _help, function=_function)

@@ -1,0 +1,56 @@
+"""Points and lengths of time as people write them on the command line.
+
+2023-03-09, 2023-03-09 20:00, 2023-03-09T20:00+01:00   UTC where no zone is given
+2h, 1d12h, 90s                                         so long ago (a point), or so long (a length)
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from streams.wall_clock import DAY_MS, HOUR_MS, MINUTE_MS
+
+__all__ = ["MOMENT_HELP", "SinceOption", "UntilOption", "length_ms", "moment_ms", "optional_moment_ms"]
+
+_UNITS: Final = {"w": 7 * DAY_MS, "d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": 1000}
+_PART: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([wdhms])")
+_LENGTH: Final = re.compile(rf"(?:{_PART.pattern})+")
+
+MOMENT_HELP: Final = "2023-03-09, '2023-03-09 20:00' (UTC), or 2h for two hours ago"
+
+
+def length_ms(text: str) -> int:
+    """Returns the milliseconds of `90s`, `30m`, `1d12h`. Raises `typer.BadParameter` for another text."""
+    if not _LENGTH.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no length of time; write 90s, 30m, 2h, 1d12h or 2w")
+    return round(sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text)))
+
+
+def moment_ms(text: str, now_ms: int) -> int:
+    """Returns the UTC epoch milliseconds of a time, or of a length before `now_ms`.
+
+    Raises `typer.BadParameter` for another text.
+    """
+    if text == "now":
+        return now_ms
+    if _LENGTH.fullmatch(text):
+        return now_ms - length_ms(text)
+    try:
+        read = datetime.fromisoformat(text)
+        aware = read.replace(tzinfo=UTC) if read.tzinfo is None else read
+        return round(aware.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{text!r} is no time; write {MOMENT_HELP}") from error
+
+
+def optional_moment_ms(text: str | None, now_ms: int) -> int | None:
+    """Returns `moment_ms`, None where no time was given."""
+    return None if text is None else moment_ms(text, now_ms)
+
+
+SinceOption = Annotated[str | None, typer.Option("--since", help=f"From then on: {MOMENT_HELP}.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Before then, written alike.")]

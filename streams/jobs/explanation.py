@@ -1,0 +1,56 @@
+"""Why an alert opened at a time, or why none did: the judgement of every rule and window, made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alerts import AlertConfig, AlertEvent, Finding, Reason, explain, kind_of
+from streams.archive.protocol import Archive
+from streams.jobs.recount import Look, Watched, recount
+
+__all__ = ["Explanation", "explained"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The judgement at the tick `tick_ms`.
+
+    `answer` settles the whole series, where it does; else `findings` has one entry per rule and window. `events` are
+    the changes of the series' alerts up to then, counted again. `models` are the versions that scored the items.
+    """
+
+    watched: Watched
+    tick_ms: int
+    answer: Reason | None
+    findings: tuple[Finding, ...]
+    events: tuple[AlertEvent, ...]
+    models: tuple[str, ...]
+
+    @property
+    def caused(self) -> tuple[AlertEvent, ...]:
+        """The changes at this very tick."""
+        return tuple(event for event in self.events if event.updated_ms == self.tick_ms)
+
+
+async def explained(
+    archive: Archive,
+    config: AlertConfig,
+    watched: Watched,
+    at_ms: int,
+    *,
+    partitions: int = 1,
+    on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # progress is optional
+) -> Explanation:
+    """Returns the judgement at the last tick up to `at_ms`, from the archived items; see `recount`."""
+    kind, tick_ms = kind_of(watched.series), at_ms // config.hop_ms * config.hop_ms
+
+    def judged(look: Look) -> tuple[Reason | None, list[Finding]]:
+        if kind in config.kinds and not look.stream.start_ms:
+            return Reason.WARMING_UP, []  # no item was seen before
+        return explain(watched.signal, watched.series, kind, look.state, look.stream, config)
+
+    found = await recount(archive, config, watched, [tick_ms], judged, partitions=partitions, on_progress=on_progress)
+    [(answer, findings)] = found.looks
+    events = tuple(event for event in found.events if event.updated_ms <= tick_ms)
+    return Explanation(watched, tick_ms, answer, tuple(findings), events, tuple(sorted(found.models)))

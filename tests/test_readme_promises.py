@@ -54,7 +54,8 @@ PROMISES = {
     ],
     "**Questions.**": [
         "test_every_opening_is_explained_by_the_evidence_that_it_had", "test_why_none_opened_has_its_reason",
-        "test_what_follows_is_printed_as_it_comes", "test_the_crisis_is_above_its_band_and_the_ordinary_days_are_within",
+        "test_what_follows_is_printed_as_it_comes",
+        "test_the_crisis_is_above_its_band_and_the_ordinary_days_are_within",
     ],
     "**From Python**": ["test_it_scores_beside_foreign_packages_here_and_in_a_spawned_process"],
     "serves its status on": ["test_run_serves_counts_logs_and_ends"],

@@ -18,7 +18,7 @@ from streams.cli.moments import SinceOption, optional_moment_ms
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.existing import open_existing_archive
-from streams.jobs.alert_search import alert_of, changes_after, latest_changes, present_alerts
+from streams.jobs.alert_search import OPEN, alert_of, changes_after, latest_changes, present_alerts
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
 from streams.wall_clock import wall_clock_ms
@@ -36,8 +36,10 @@ SeriesOption = Annotated[str, typer.Option("--series", "-s", help="Only of this 
 def list_alerts(
     namespace: NamespaceOption = None,
     series: SeriesOption = "",
-    state: Annotated[str, typer.Option(help="Only in this state: firing, escalated or resolved.")] = "",
-    severity: Annotated[str, typer.Option(help="Only of this severity: warning or critical.")] = "",
+    state: Annotated[
+        str, typer.Option(help="Only in this state: firing, escalated, resolved, or noted by a rule `each`.")
+    ] = "",
+    severity: Annotated[str, typer.Option(help="Only of this severity: info, warning or critical.")] = "",
     since: SinceOption = None,
     limit: Annotated[int | None, typer.Option(help="Number of rows; by default 50, with --json all.", min=1)] = None,
     json: JsonOption = False,
@@ -57,7 +59,7 @@ def list_alerts(
     wording = load_profile(settings.profile).wording
     for event in events[-(limit or _SHOWN) :]:
         _print_row(event, wording)
-    is_open = sum(event.state != "resolved" for event in events)
+    is_open = sum(event.state in OPEN for event in events)
     console.print(f"{len(events)} alerts, {is_open} of them open.", highlight=False)
 
 

@@ -8,11 +8,12 @@ from typing import Final
 from streams.archive.protocol import Archive, StoredAlert
 from streams.errors import MoodwireError
 
-__all__ = ["alert_of", "changes_after", "latest_changes", "present_alerts"]
+__all__ = ["OPEN", "alert_of", "changes_after", "latest_changes", "present_alerts"]
 
 _PRESENT: Final = 1_000
 _SHORTEST: Final = 4  # digits of an id: fewer name too many alerts
-_OPEN: Final = ("firing", "escalated")
+OPEN: Final = ("firing", "escalated")
+"""The states of an alert that is not over."""
 
 
 async def alert_of(archive: Archive, beginning: str) -> list[StoredAlert]:
@@ -34,7 +35,7 @@ async def alert_of(archive: Archive, beginning: str) -> list[StoredAlert]:
 
 async def present_alerts(archive: Archive) -> list[StoredAlert]:
     """Returns the present states of the alerts of the latest onset, and of all that are open."""
-    found = {alert.id: alert for state in ("", *_OPEN) for alert in await archive.alerts(state=state, limit=_PRESENT)}
+    found = {alert.id: alert for state in ("", *OPEN) for alert in await archive.alerts(state=state, limit=_PRESENT)}
     return list(found.values())
 
 

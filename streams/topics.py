@@ -18,11 +18,14 @@ from streams.wall_clock import HOUR_MS
 __all__ = [
     "BASELINES_HEADER",
     "CHANGE_HEADER",
+    "CLOCK_HEADER",
     "CUT_HEADER",
     "END_HEADER",
     "NAMED",
     "OWN_HEADERS",
     "RESEND_HEADER",
+    "SEAL_HEADER",
+    "TICK_HEADER",
     "NamedTopics",
     "Topics",
     "change_of",
@@ -45,6 +48,15 @@ BASELINES_HEADER = "moodwire-baselines"
 
 RESEND_HEADER = "moodwire-resend"
 """Header of a record of alerts that asks for a notification again; its value names that, in JSON."""
+
+TICK_HEADER = "moodwire-tick"
+"""Header of an event of alerts that waits for its tick's seal; its value is its partition of mentions, in ASCII."""
+
+SEAL_HEADER = "moodwire-seal"
+"""Header of a record of alerts that is no event: all events of a partition of mentions up to a tick are before it."""
+
+CLOCK_HEADER = "moodwire-clock"
+"""Header of a record of alerts that is no event: the time, where a partition of mentions is not waited for."""
 
 OWN_HEADERS = "moodwire-"
 """What the names of all headers begin with that mean something to moodwire."""
@@ -214,7 +226,7 @@ def topic_specs(settings: TopicSettings) -> list[TopicSpec]:
         TopicSpec(topics.news, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.scored, settings.partitions, retention_ms=retention_ms),
         TopicSpec(topics.mentions, settings.mentions_partitions, retention_ms=retention_ms),
-        TopicSpec(topics.alerts, settings.mentions_partitions, retention_ms=retention_ms),
+        TopicSpec(topics.alerts, 1, retention_ms=retention_ms),
         TopicSpec(topics.rejects, 1, compacted=True),
         TopicSpec(topics.control, 1, compacted=True),
         TopicSpec(topics.feedback, 1, compacted=True),

@@ -167,20 +167,17 @@ def _asked(settings: Settings, broker: Broker, notification: str, receiver: str)
     sends = resend_sends(topics, [row for row in chosen if row.kept], by)
     if chosen and sends:
         return sends
-    return asyncio.run(_from_archive(settings, broker, notification, receiver, by))
+    return asyncio.run(_from_archive(settings, notification, receiver, by))
 
 
-async def _from_archive(
-    settings: Settings, broker: Broker, notification: str, receiver: str, by: str
-) -> dict[str, Send]:
+async def _from_archive(settings: Settings, notification: str, receiver: str, by: str) -> dict[str, Send]:
     alert_id, _, revision = notification.rpartition(".")
     async with closing_archive(open_existing_archive(settings)) as archive:
         stored = await archive.notifications(alert_id=alert_id, limit=10_000)
         chosen = [one for one in stored if str(one.alert_revision) == revision and one.channel.startswith(receiver)]
         if not chosen:
             raise MoodwireError(f"there is no notification {notification!r}; see `moodwire deliver list`")
-        partitions = broker.topic(settings.topics.alerts).partitions
-        return archived_sends(settings.topics, partitions, chosen, await archive.alert_history(alert_id), by)
+        return archived_sends(settings.topics, chosen, await archive.alert_history(alert_id), by)
 
 
 def _followed(settings: Settings, broker: Broker, sends: dict[str, Send], wait_seconds: float) -> Sequence[Planned]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from alerts.delivery import Planned, Status
+from streams.alert_log import ALERTS_PARTITION
 from streams.archive.protocol import StoredAlert, StoredNotification
 from streams.engine.ports import Send
 from streams.engine.runs import Record
@@ -22,7 +23,6 @@ from streams.stages.deliver_desk import Resend
 from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX, decoded_plan, event_key
 from streams.topics import RESEND_HEADER, Topics
 from streams.transport.broker import Broker
-from streams.transport.partitioner import partition_for
 from streams.transport.tables import Rows
 
 __all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends", "with_problem"]
@@ -93,7 +93,7 @@ def resend_sends(topics: Topics, asked: Sequence[Known], by: str) -> dict[str, S
 
 
 def archived_sends(
-    topics: Topics, partitions: int, asked: Sequence[StoredNotification], alerts: Sequence[StoredAlert], by: str
+    topics: Topics, asked: Sequence[StoredNotification], alerts: Sequence[StoredAlert], by: str
 ) -> dict[str, Send]:
     """The same for notifications that only the archive knows: the record brings the event, one of `alerts`.
 
@@ -106,8 +106,8 @@ def archived_sends(
         alert = states.get(name)
         if alert is None:
             raise MoodwireError(f"the archive has notification {name} and not its alert: it cannot be sent again")
-        request, partition = secrets.token_hex(8), partition_for(alert.series.encode(), partitions)
-        sends[request] = _send(topics, request, one.channel, name, by, partition, alert.body)
+        request = secrets.token_hex(8)
+        sends[request] = _send(topics, request, one.channel, name, by, ALERTS_PARTITION, alert.body)
     return sends
 
 

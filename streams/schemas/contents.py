@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from alerts import AlertEvent
 from alerts.delivery.file import FileLine
 from alerts.delivery.webhook import AlertPost, GroupPost, NoticePost
+from streams.alert_log import Clock, Seal
 from streams.feeds.rejects import RejectRecord
 from streams.lifecycle.feedback import Feedback
 from streams.namespaces import Declaration
 from streams.records import MentionBatch, News, Scored
 from streams.serving.control import Promotion, Shadow
 from streams.stages.deliver_desk import Resend
-from streams.topics import CHANGE_HEADER, CUT_HEADER, END_HEADER, RESEND_HEADER
+from streams.topics import CHANGE_HEADER, CLOCK_HEADER, CUT_HEADER, END_HEADER, RESEND_HEADER, SEAL_HEADER, TICK_HEADER
 
 __all__ = ["CONTENTS", "DELIVERED", "Content"]
 
@@ -72,10 +73,16 @@ CONTENTS = (
         "alerts",
         "Alerts",
         "One record for each change of an alert's state. A reader keeps the highest `revision` of an `id`. The events "
-        "of an alert are in order.",
+        "of an alert are in order. Records with a header named below but moodwire-tick are no events: pass them over; "
+        "most have no value.",
         (AlertEvent,),
         "The series, in UTF-8.",
-        {RESEND_HEADER: "Asks for a notification again, in JSON (Resend). Such a record is no event: pass it over."},
+        {
+            TICK_HEADER: "The partition of `mentions` that the event comes from, in ASCII.",
+            SEAL_HEADER: "All events of a partition of `mentions` up to a tick are before this record, in JSON (Seal).",
+            CLOCK_HEADER: "The time, where a partition of `mentions` is not waited for, in JSON (Clock).",
+            RESEND_HEADER: "Asks for a notification again, in JSON (Resend).",
+        },
     ),
     Content(
         "rejects",
@@ -129,5 +136,5 @@ DELIVERED = (
 )
 """What leaves through channels; the terminal has no format."""
 
-EMBEDDED: tuple[type, ...] = (Resend,)
+EMBEDDED: tuple[type, ...] = (Resend, Seal, Clock)
 """Structs that are the value of a header."""

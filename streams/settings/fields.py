@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     )
     mentions_partitions: int = setting(
         "broker.mentions_partitions",
-        "partitions of mentions and alerts, fixed at their creation; each one judges by itself",
+        "partitions of mentions, fixed at their creation; each one counts by itself",
         1,
         ge=1,
         le=1024,

@@ -18,6 +18,7 @@ import msgspec
 from alerts import AlertEvent
 from alerts.delivery import Deliveries, Planned, Status, dropped, resent
 from alerts.records import RECORD_VERSION
+from streams.alert_log import clock_of, seal_of
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject, check_version
 from streams.records import VERSION
@@ -113,7 +114,7 @@ class Desk:
         asked = _resend_of(record)
         if asked is not None:
             return self._resend(own, asked, record.value, receivers, now_ms)
-        if record.value is None:
+        if record.value is None or seal_of(record.headers) or clock_of(record.headers):
             return Step(own)
         event = self._event(record.value)
         step = Step(own, f"{event.id}.{event.revision}")

@@ -1,6 +1,6 @@
 """The stage `watch`: counts mentions exactly once, closes ticks in event time, raises alerts.
 
-    run ─► WatchPartition, record by record ─► alerts archived ─► alerts sent ─► rows, the partition row last
+    run ─► WatchPartition, record by record ─► alerts archived ─► alerts and seals sent ─► rows, the partition row last
 
 What a record changes is decided in `watch_partition`, what is written down of it stands in `watch_rows`. After a
 crash between any two effects they are done again, with the same ids and keys.
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from alerts import AlertConfig, AlertEvent, Headline
 from alerts.records import NEWS
+from streams.alert_log import ALERTS_PARTITION, Seal, seal_send, tick_header
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Send, StateStore
@@ -72,15 +73,20 @@ class WatchStage:
             await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
         turn = _Turn()
         events: list[AlertEvent] = []
+        seals: list[tuple[int, int]] = []
         for record in run.records:
+            sealed_ms = partition.tick_ms
             for caused in partition.applying(record):
                 events += caused
                 await turn.over()
+            if partition.tick_ms > sealed_ms:
+                seals.append((len(events), partition.tick_ms))
         await self._state.put(run.partition, partition.take_limits())
         if events:
             events = await self._with_headlines(events)
             await self._archive.write_alerts([stored_alert(event) for event in events])
-            await self._outbox.send([Send(self._topic, event.series.encode(), event.to_json()) for event in events])
+        if seals:  # no event is without one: it belongs to a tick that its record closed
+            await self._outbox.send(list(self._sends(run, events, seals)))
             for event in events:
                 self._observer.alerted(event.signal, event.change, event.severity, _newest_seen_ms(event))
         # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
@@ -94,6 +100,15 @@ class WatchStage:
         for _ in partition.settle():
             await turn.over()
         self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
+
+    def _sends(self, run: Run, events: Sequence[AlertEvent], seals: Sequence[tuple[int, int]]) -> Iterator[Send]:
+        """The events in order, and behind those of each record its seal: (how many events are before it, the tick)."""
+        headers, sent = (tick_header(run.partition),), 0
+        for before, tick_ms in seals:
+            for event in events[sent:before]:
+                yield Send(self._topic, event.series.encode(), event.to_json(), ALERTS_PARTITION, headers)
+            sent = before
+            yield seal_send(self._topic, Seal(partition=run.partition, partitions=run.partitions, tick_ms=tick_ms))
 
     async def _with_headlines(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
         ids = {item.id for event in events for item in event.top_items}

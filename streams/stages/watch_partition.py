@@ -128,6 +128,11 @@ class WatchPartition:
         return max(heard_ms or 0, full_ms or 0, row.tick_ms)
 
     @property
+    def tick_ms(self) -> int:
+        """The tick up to which all are closed."""
+        return self._row.tick_ms
+
+    @property
     def waiting_count(self) -> int:
         """Mentions that wait for the watermark."""
         return len(self._waiting)

@@ -121,7 +121,7 @@ class Stream:
             now = time.perf_counter()
             if record.topic == topics.scored:
                 self.archived.setdefault(_scored.decode(record.value).news.id, now)
-            elif (alert := _alert.decode(record.value)).state == "firing":
+            elif record.value is not None and (alert := _alert.decode(record.value)).state == "firing":  # no seal
                 self.alerted.setdefault(alert.series, now)
             self.arrived.set()
 

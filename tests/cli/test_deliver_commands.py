@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.delivery import Delivered, RetryLater
+from streams.alert_log import ALERTS_PARTITION
 from streams.app import Pipeline
 from streams.archive.protocol import StoredNotification
 from streams.cli import app
@@ -156,9 +157,9 @@ def test_an_id_that_is_nowhere_and_words_that_say_nothing(settings: Settings) ->
 def test_what_only_the_archive_knows_is_asked_for_with_its_event(settings: Settings) -> None:
     event = delivery_event("old", 2)
     asked = StoredNotification("old.2.file", "old", 2, "file", "failed", 9, 1, 2, "x", 3)
-    ((request, send),) = archived_sends(settings.topics, 4, [asked], [stored_alert(event)], "me").items()
+    ((request, send),) = archived_sends(settings.topics, [asked], [stored_alert(event)], "me").items()
     assert send.value == event.to_json()
-    assert send.partition in range(4)
+    assert send.partition == ALERTS_PARTITION
     assert json.loads(send.headers[0][1])["request"] == request
     with pytest.raises(MoodwireError, match="not its alert"):
-        archived_sends(settings.topics, 4, [asked], [], "me")
+        archived_sends(settings.topics, [asked], [], "me")

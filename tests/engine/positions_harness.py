@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from alerts import AlertConfig, AlertEvent, StreamState
+from streams.alert_log import ALERTS_PARTITION, seal_of
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
@@ -22,6 +23,7 @@ from streams.errors import Retry, TransportError
 from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.watch import WatchStage
 from streams.stages.watch_rows import PARTITION_KEY
+from streams.topics import TICK_HEADER
 
 EPOCH = "e1"
 START_MS = 1_700_000_000_000 // 30_000 * 30_000
@@ -314,9 +316,16 @@ async def run_watch(
         elif key == PARTITION_KEY:
             rows[f"{target}|{key}"] = _pooled(msgspec.msgpack.decode(row)["streams"], config)
     alerts: dict[tuple[str, int], bytes] = {}
+    sealed_ms: dict[int, int] = {}
     for send in outbox.sent:
+        assert send.partition == ALERTS_PARTITION, "what decides is in one log"
+        if (seal := seal_of(send.headers)) is not None:
+            sealed_ms[seal.partition] = max(seal.tick_ms, sealed_ms.get(seal.partition, 0))
+            continue
         assert send.value is not None
-        event = AlertEvent.from_json(send.value)
+        event, source = AlertEvent.from_json(send.value), int(dict(send.headers)[TICK_HEADER])
+        if (event.id, event.revision) not in alerts and keeps_order:
+            assert event.updated_ms > sealed_ms.get(source, 0), "an event comes after its tick was sealed"
         assert alerts.setdefault((event.id, event.revision), send.value) == send.value, "one event, two contents"
     return Outcome(rows, alerts)
 

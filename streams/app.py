@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from alerts import AlertConfig
-from alerts.delivery import Channel
+from alerts.delivery import Channel, EmailChannel
 from models import Classifier
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
@@ -26,6 +26,7 @@ from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
 from streams.receivers.channels import channels_of
+from streams.receivers.surges import surges_of
 from streams.serving.control import Control, read_control
 from streams.serving.follower import Follower, active_models
 from streams.serving.model_cache import ModelCache, OpenModel
@@ -274,6 +275,8 @@ class Pipeline:
         channels = list(self.channels) if self.channels is not None else channels_of(self.settings)
         for channel in channels:
             self._stack.push_async_callback(channel.aclose)
+            if isinstance(channel, EmailChannel):
+                channel.history = surges_of(self.archive)
         self.delivering = DeliverStage(
             self.archive,
             channels,

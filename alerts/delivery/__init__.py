@@ -4,7 +4,8 @@
                                               ├ TerminalChannel   rendering: framed, or plain in a pipe
                                               ├ FileChannel       NDJSON, each notification once
                                               ├ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
-                                              └ AlertmanagerChannel
+                                              ├ AlertmanagerChannel
+                                              └ EmailChannel      text, HTML and a picture
 
     AlertEvent for a receiver ──► Planned ──► Deliveries: which is due, and what an answer makes of it
 
@@ -29,6 +30,7 @@ from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.delivery.notice import Notice
 from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, redirected, resent
 from alerts.delivery.rendering import render_plain, render_rich
+from alerts.delivery.smtp import EmailChannel
 from alerts.delivery.terminal import TerminalChannel
 from alerts.delivery.webhook import WebhookChannel
 
@@ -39,6 +41,7 @@ __all__ = [
     "Delivered",
     "Deliveries",
     "Delivery",
+    "EmailChannel",
     "FileChannel",
     "GiveUp",
     "GroupChange",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from alerts.delivery import AlertmanagerChannel, Channel, FileChannel, TerminalChannel, WebhookChannel
+from pathlib import Path
+
+from alerts.delivery import AlertmanagerChannel, Channel, EmailChannel, FileChannel, TerminalChannel, WebhookChannel
 from alerts.delivery.alertmanager import api_url
+from alerts.delivery.smtp import SmtpServer
 from alerts.wording import Wording
 from streams.errors import SettingsError
 from streams.net.client import open_client
-from streams.receivers.entries import AlertmanagerEntry, Receiver, read_receivers
+from streams.receivers.entries import AlertmanagerEntry, EmailEntry, Receiver, read_receivers
 from streams.receivers.secrets import Secret, secret_text
 from streams.settings import Settings
 from streams.terminal import Terminal
@@ -60,6 +63,8 @@ class _Opening:
         match getattr(self._receiver, self._receiver.channels[0]):
             case AlertmanagerEntry() as entry:
                 return self._alertmanager(entry)
+            case EmailEntry() as entry:
+                return self._email(entry)
             case other:
                 raise TypeError(f"no channel for {type(other).__name__}")
 
@@ -74,6 +79,18 @@ class _Opening:
             client=open_client([api_url(url)], self._settings.net),
             wording=self._wording,
         )
+
+    def _email(self, entry: EmailEntry) -> Channel:
+        server = SmtpServer(
+            entry.host,
+            entry.port,
+            entry.security,
+            entry.user,
+            self._optional("password", entry.password),
+            Path(entry.ca) if entry.ca else None,
+        )
+        name, wording = self._receiver.name, self._wording
+        return EmailChannel(server, entry.sender, entry.to, name=name, wording=wording)
 
     def _secret(self, key: str, secret: Secret) -> str:
         where = f"{self._settings.routes}: receiver {self._receiver.name}: {self._receiver.channels[0]}.{key}"

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from alerts.delivery.smtp import Security, is_address
 from streams.receivers.secrets import Secret
 from streams.userfiles import Mistake, UserFile, read_file, shaped
 
-__all__ = ["CHANNEL_KEYS", "AlertmanagerEntry", "Receiver", "RoutesFile", "read_receivers"]
+__all__ = ["CHANNEL_KEYS", "AlertmanagerEntry", "EmailEntry", "Receiver", "RoutesFile", "read_receivers"]
 
 _LONGEST_NAME = 60
 
@@ -33,11 +34,36 @@ class AlertmanagerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     authorization: Secret | None = None
 
 
+class EmailEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Addresses, and the server that takes mail for them; `ca` is a PEM file of its authorities."""
+
+    to: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    sender: Annotated[str, msgspec.Meta(min_length=1)] = msgspec.field(name="from")
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    security: Security = "starttls"
+    user: str | None = None
+    password: Secret | None = None
+    ca: str | None = None
+
+    def mistakes(self) -> Iterator[Mistake]:
+        for number, address in enumerate(self.to):
+            if not is_address(address):
+                yield ("to", number), f"{address!r} is no e-mail address; write one such as desk@example.org"
+        if not is_address(self.sender, with_name=True):
+            yield ("from",), f"{self.sender!r} is no e-mail address; write one such as moodwire@example.org"
+        if self.user is not None and self.security == "none":
+            yield ("security",), "a login needs starttls or tls; turn it on, or leave user and password out"
+        if (self.user is None) != (self.password is None):
+            yield (), "a login has a user and a password; write both or none"
+
+
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver: its name, and exactly one of the channels."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     alertmanager: AlertmanagerEntry | None = None
+    email: EmailEntry | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -52,7 +78,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
 
 
-CHANNEL_KEYS = ("alertmanager",)
+CHANNEL_KEYS = ("alertmanager", "email")
 """The keys of channels, in the order of `Receiver`."""
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 from rich.console import Console
 
 from alerts.delivery import (
     AlertmanagerChannel,
     Channel,
     Delivered,
+    EmailChannel,
     FileChannel,
     Notice,
     Notification,
@@ -24,6 +30,7 @@ from alerts.delivery import (
     TerminalChannel,
     WebhookChannel,
 )
+from alerts.delivery.smtp import SmtpServer
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.stages.deliver_harness import FakeReceiver, down
 
@@ -68,11 +75,34 @@ def _alertmanager(status: int) -> Callable[[Path], Channel]:
     return lambda _: AlertmanagerChannel(f"https://am.example/{SECRET}", authorization=SECRET, client=_client(status))
 
 
+@lru_cache
+def _mail_port() -> int:
+    """Of an SMTP server that takes everything."""
+    server = Controller(Sink(), hostname="127.0.0.1", port=_closed_port())
+    server.start()
+    atexit.register(server.stop)
+    return int(server.port)
+
+
+def _email(server: Callable[[], SmtpServer]) -> Callable[[Path], Channel]:
+    return lambda _: EmailChannel(server(), "moodwire@example.org", [f"{SECRET}@example.org"])
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 CHANNELS = {
     "terminal": Made(_terminal),
     "file": Made(_file, _file_refused),
     "webhook": Made(_webhook(204), _webhook(503)),
     "alertmanager": Made(_alertmanager(200), _alertmanager(503)),
+    "email": Made(
+        _email(lambda: SmtpServer("127.0.0.1", _mail_port(), "none")),
+        _email(lambda: SmtpServer("127.0.0.1", _closed_port(), "none")),
+    ),
     "fake": Made(lambda _: FakeReceiver("fake"), lambda _: FakeReceiver("fake", answer=down)),
 }
 

@@ -51,6 +51,24 @@ MISTAKES = {
         "  - {name: a, alertmanager: {url: {file: /a, env: B}}}",
         "name either a file or a variable",
     ),
+    "no addresses": (
+        "  - {name: a, email: {to: [], from: a@b.c, host: h}}",
+        "email.to: is empty; write a list of texts",
+    ),
+    "an address that is none": (
+        "  - {name: a, email: {to: [a@b.c, desk], from: a@b.c, host: h}}",
+        "email.to, entry 2: 'desk' is no e-mail address",
+    ),
+    "a sender that is none": ("  - {name: a, email: {to: [a@b.c], from: desk, host: h}}", "email.from: 'desk' is no"),
+    "a login in the clear": (
+        "  - {name: a, email: {to: [a@b.c], from: a@b.c, host: h, security: none, user: u, password: p}}",
+        "email.security: a login needs starttls or tls",
+    ),
+    "half a login": ("  - {name: a, email: {to: [a@b.c], from: a@b.c, host: h, user: u}}", "a user and a password"),
+    "an unknown security": (
+        "  - {name: a, email: {to: [a@b.c], from: a@b.c, host: h, security: startls}}",
+        "email.security: take none, starttls or tls, not 'startls'; did you mean 'starttls'?",
+    ),
     "one name twice": (
         '  - {name: a, alertmanager: {url: "http://a"}}\n  - {name: a, alertmanager: {url: "http://b"}}',
         "3: receivers, entry 2: name: there is another receiver 'a'",

@@ -1,0 +1,192 @@
+"""Alerts by e-mail, with text, HTML and a picture of the surge.
+
+accepted               delivered
+refused for some 5xx   give up, and name them: a repetition would come twice to the others
+refused for all        5xx: give up; 4xx: try again, and hold up nothing else
+no login, no server    try again: the server is down or its settings are wrong
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Final, Literal
+
+import aiosmtplib
+
+from alerts.delivery.brief import Brief, brief_of
+from alerts.delivery.channel import (
+    Delivered,
+    Delivery,
+    GiveUp,
+    Notification,
+    RetryLater,
+    back_off_seconds,
+    fingerprint,
+)
+from alerts.delivery.mail import Letter, html_of, mail_of
+from alerts.delivery.picture import History, surge_png
+from alerts.delivery.rendering import one_line
+from alerts.errors import DeliveryError
+from alerts.wording import Wording
+
+__all__ = ["EmailChannel", "Security", "SmtpServer", "is_address"]
+
+_PICTURE_SECONDS: Final = 10.0
+"""The archive may be away: a message goes without its picture then."""
+_PERMANENT: Final = 500
+
+Security = Literal["starttls", "tls", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where mail is handed in. `ca` is a PEM file of authorities beside the system's.
+
+    Raises `DeliveryError` for a login that would be sent in the clear.
+    """
+
+    host: str
+    port: int = 587
+    security: Security = "starttls"
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+    timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.user is not None and self.security == "none":
+            raise DeliveryError("security: a login needs starttls or tls; leave user and password out, or turn TLS on")
+
+
+class EmailChannel:
+    """Sends each event to the addresses of `to`, in one message. `history` draws the picture; without it there is none.
+
+    Raises `DeliveryError` for addresses that cannot work.
+    """
+
+    def __init__(
+        self,
+        server: SmtpServer,
+        sender: str,
+        to: Sequence[str],
+        *,
+        name: str = "email",
+        wording: Wording | None = None,
+        label: Callable[[str], str] = str,
+        history: History | None = None,
+    ) -> None:
+        wrong = [] if is_address(sender, with_name=True) else [sender]
+        wrong += [address for address in to if not is_address(address)]
+        if wrong:
+            raise DeliveryError(f"{wrong[0]!r} is no e-mail address; write one such as desk@example.org")
+        self.name = name
+        self.history = history
+        self._server, self._sender, self._to = server, sender, tuple(to)
+        self._wording, self._label = wording, label
+
+    def __repr__(self) -> str:
+        return f"EmailChannel({self._server.host!r}, {len(self._to)} addresses)"
+
+    @property
+    def endpoint(self) -> str:
+        server = self._server
+        login = (server.user or "", server.password or "")
+        return fingerprint(server.host, str(server.port), server.security, *login, self._sender, *self._to)
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:
+        """Hands the message in once."""
+        brief = brief_of(notification.event, self._wording, self._label)
+        letter = await self._letter(brief)
+        mail = mail_of(
+            brief,
+            letter,
+            notification=f"{notification.id}.{self.name}",
+            sender=self._sender,
+            to=self._to,
+            domain=parseaddr(self._sender)[1].rpartition("@")[2],
+            now_ms=now_ms,
+        )
+        seconds = self._server.timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                refused = await self._send(mail)
+        except TimeoutError:  # aiosmtplib's own is one too
+            return RetryLater(back_off_seconds(notification), f"no answer in {seconds:g} s")
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            codes = {one.recipient: (one.code, one.message) for one in error.recipients}
+            return _refused(codes, notification, delivered=False)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return _failed(error, notification)
+        codes = {address: (answer.code, answer.message) for address, answer in refused.items()}
+        return _refused(codes, notification, delivered=True) if codes else Delivered()
+
+    async def aclose(self) -> None:
+        """Nothing is held open between messages."""
+
+    async def _send(self, mail: EmailMessage) -> dict[str, aiosmtplib.SMTPResponse]:
+        """Returns the addresses that were refused while others were not."""
+        server = self._server
+        refused, _ = await aiosmtplib.send(
+            mail,
+            sender=parseaddr(self._sender)[1],
+            recipients=self._to,
+            hostname=server.host,
+            port=server.port,
+            username=server.user,
+            password=server.password,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            tls_context=None if server.security == "none" else ssl.create_default_context(cafile=server.ca),
+            timeout=server.timeout_seconds,
+        )
+        return refused
+
+    async def _letter(self, brief: Brief) -> Letter:
+        picture = await self._picture(brief)
+        html = html_of(brief, picture=picture is not None)
+        return Letter(brief.subject, brief.text, html, picture)
+
+    async def _picture(self, brief: Brief) -> bytes | None:
+        """That of the worst alert; None where its counts cannot be had."""
+        if self.history is None or not brief.alerts:
+            return None
+        try:
+            async with asyncio.timeout(_PICTURE_SECONDS):
+                bars = await self.history(brief.alerts[0])
+                return await asyncio.to_thread(surge_png, brief.alerts[0], bars) if bars else None
+        except Exception:  # the boundary to an archive of any kind: no alert waits for its picture
+            return None
+
+
+def _refused(codes: dict[str, tuple[int, str]], notification: Notification, *, delivered: bool) -> Delivery:
+    """`codes` by address; `delivered` says that others were accepted."""
+    texts = "; ".join(f"{address}: {code} {one_line(text)}" for address, (code, text) in codes.items())
+    if delivered:
+        return GiveUp(f"delivered to the others, refused for {texts}")
+    if all(code >= _PERMANENT for code, _ in codes.values()):
+        return GiveUp(f"refused for {texts}")
+    return RetryLater(back_off_seconds(notification), f"refused for {texts}", down=False)
+
+
+def _failed(error: Exception, notification: Notification) -> Delivery:
+    if isinstance(error, aiosmtplib.SMTPDataError):
+        problem = f"refused: {error.code} {one_line(error.message)}"
+        if error.code >= _PERMANENT:
+            return GiveUp(problem)
+        return RetryLater(back_off_seconds(notification), problem, down=False)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return RetryLater(back_off_seconds(notification), f"answered {error.code} {one_line(error.message)}")
+    return RetryLater(back_off_seconds(notification), f"no connection: {type(error).__name__}")
+
+
+def is_address(text: str, *, with_name: bool = False) -> bool:
+    """Whether it is an e-mail address, with a name before it if that may be: `moodwire <moodwire@example.org>`."""
+    address = parseaddr(text)[1] if with_name else text
+    local, _, domain = address.rpartition("@")
+    return bool(local and domain) and text.isprintable() and not set(address) & set(" ,;<>")

@@ -1,0 +1,184 @@
+"""The channel of e-mail, against a real SMTP server: what arrives, opens, is refused, or must not be sent."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import ssl
+import subprocess
+from collections.abc import Sequence
+from email.message import EmailMessage
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+from alerts import AlertEvent
+from alerts.delivery import Delivered, EmailChannel, GiveUp, Notification, RetryLater
+from alerts.delivery.picture import Bar, surge_png
+from alerts.delivery.smtp import SmtpServer
+from alerts.errors import DeliveryError
+from alerts.records import TopItem
+from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.receivers.smtp_server import MailServer, running_mail_server
+
+HOSTILE = TopItem("i1", NOW_MS, 0.9, "<script>alert(1)</script> shares\r\nBcc: x@example.org", "wire", "javascript:x()")
+PLAIN = TopItem("i2", NOW_MS, 0.9, "Bank halts withdrawals", "wire", "https://news.example/a?b=1&c=2")
+EVENT = msgspec.structs.replace(
+    delivery_event("a1"), series="entity/Bänk\r\nBcc: x@example.org", top_items=(HOSTILE, PLAIN)
+)
+HOUR_MS = 3_600_000
+BARS = [Bar(NOW_MS - hours * HOUR_MS, 3600, 9 if hours == 1 else hours % 3, 12) for hours in range(24, 0, -1)]
+
+
+async def _bars(event: AlertEvent) -> Sequence[Bar]:
+    return BARS
+
+
+def _channel(server: MailServer, *to: str, **more: object) -> EmailChannel:
+    login = {name: more.pop(name) for name in ("security", "user", "password", "ca") if name in more}
+    smtp = SmtpServer("127.0.0.1", server.port, **{"security": "none", **login})  # type: ignore[arg-type]
+    return EmailChannel(smtp, "moodwire <moodwire@example.org>", to or ("desk@example.org",), **more)  # type: ignore[arg-type]
+
+
+def _parts(mail: EmailMessage) -> dict[str, EmailMessage]:
+    return {part.get_content_type(): part for part in mail.walk()}
+
+
+async def test_a_message_has_text_html_and_a_picture_that_opens() -> None:
+    async with running_mail_server() as server:
+        channel = _channel(server, "a@example.org", "b@example.org", history=_bars)
+        assert await channel.notify(Notification(EVENT), NOW_MS) == Delivered()
+        (mail,) = server.mails
+        assert server.envelopes[0].rcpt_tos == ["a@example.org", "b@example.org"]
+        assert server.envelopes[0].mail_from == "moodwire@example.org"
+    assert mail["To"] == "a@example.org, b@example.org"
+    assert mail["Subject"].startswith("WARNING: entity/Bänk Bcc: x@example.org, 3 negative in 15 min")
+    assert mail["Bcc"] is None
+    assert mail["Date"].datetime.timestamp() * 1000 == NOW_MS
+    parts = _parts(mail)
+    assert "Bank halts withdrawals" in parts["text/plain"].get_content()
+    html = parts["text/html"].get_content()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert 'href="https://news.example/a?b=1&amp;c=2"' in html
+    assert "javascript:" not in html.replace("&#", "")
+    assert f'src="cid:{parts["image/png"]["Content-ID"].strip("<>")}"' in html
+    image = Image.open(io.BytesIO(parts["image/png"].get_content()))
+    image.load()
+    assert (image.format, image.size) == ("PNG", (704, 264))
+
+
+def test_the_picture_shows_the_surge_in_red_alone_where_it_was() -> None:
+    image = Image.open(io.BytesIO(surge_png(EVENT, BARS))).convert("RGB")
+    red = [x for x in range(image.width) for y in range(image.height) if image.getpixel((x, y)) == (220, 38, 38)]
+    assert red
+    assert min(red) > image.width * 0.9
+    with pytest.raises(ValueError, match="no bars"):
+        surge_png(EVENT, [])
+
+
+async def test_every_attempt_has_one_id_and_all_messages_of_an_alert_are_a_thread() -> None:
+    over = msgspec.structs.replace(EVENT, revision=2, change="resolved", state="resolved")
+    async with running_mail_server() as server:
+        for notification in (Notification(EVENT), Notification(EVENT, 2), Notification(over)):
+            assert await _channel(server).notify(notification, NOW_MS) == Delivered()
+        first, again, last = server.mails
+    assert first["Message-ID"] == again["Message-ID"] != last["Message-ID"]
+    assert first["References"] == last["References"]
+
+
+async def test_an_archive_that_fails_costs_the_picture_and_not_the_message() -> None:
+    async def fails(event: AlertEvent) -> Sequence[Bar]:
+        raise RuntimeError("away")
+
+    async with running_mail_server() as server:
+        assert await _channel(server, history=fails).notify(Notification(EVENT), NOW_MS) == Delivered()
+        (mail,) = server.mails
+    assert set(_parts(mail)) == {"multipart/alternative", "text/plain", "text/html"}
+    assert "<img" not in _parts(mail)["text/html"].get_content()
+
+
+REFUSALS = {
+    "one address of two": (
+        {"b@example.org": "550 no such user"}, "250 OK",
+        GiveUp("delivered to the others, refused for b@example.org: 550 no such user"), 1,
+    ),
+    "both addresses": (
+        {"a@example.org": "550 gone", "b@example.org": "553 bad"}, "250 OK",
+        GiveUp("refused for a@example.org: 550 gone; b@example.org: 553 bad"), 0,
+    ),
+    "a full mailbox": (
+        {"a@example.org": "450 later", "b@example.org": "452 full"}, "250 OK",
+        RetryLater, 0,
+    ),
+    "the message": ({}, "554 spam", GiveUp("refused: 554 spam"), 0),
+    "the message for now": ({}, "451 busy", RetryLater, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("refusals", "at_data", "expected", "arrived"), REFUSALS.values(), ids=REFUSALS)
+async def test_what_is_refused_holds_up_nothing_else(
+    refusals: dict[str, str], at_data: str, expected: object, arrived: int
+) -> None:
+    async with running_mail_server() as server:
+        server.refusals, server.at_data = refusals, at_data
+        channel = _channel(server, "a@example.org", "b@example.org")
+        answer = await channel.notify(Notification(EVENT), NOW_MS)
+        assert len(server.envelopes) == arrived
+    if isinstance(answer, RetryLater):
+        assert (expected, answer.down) == (RetryLater, False)
+    else:
+        assert answer == expected
+
+
+async def test_a_server_that_is_away_or_hangs_is_down() -> None:
+    async with running_mail_server() as server:
+        away = _channel(server)
+    answer = await away.notify(Notification(EVENT), NOW_MS)
+    assert isinstance(answer, RetryLater)
+    assert (answer.problem, answer.down) == ("no connection: SMTPConnectError", True)
+
+
+async def test_a_login_is_sent_over_tls_alone(certificate: tuple[Path, Path]) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificate)
+    async with running_mail_server(tls, ("me", "s3cret")) as server:
+        login = {"security": "starttls", "user": "me", "ca": certificate[0]}
+        right = _channel(server, password="s3cret", **login)
+        assert await right.notify(Notification(EVENT), NOW_MS) == Delivered()
+        wrong = await _channel(server, password="other", **login).notify(Notification(EVENT), NOW_MS)
+        assert isinstance(wrong, RetryLater)
+        assert wrong.down
+        assert "535" in wrong.problem
+        stranger = await _channel(server, password="s3cret", security="starttls", user="me").notify(
+            Notification(EVENT), NOW_MS
+        )
+        assert isinstance(stranger, RetryLater)  # nobody vouches for the certificate
+        assert len(server.envelopes) == 1
+    assert "s3cret" not in repr(right) + right.endpoint
+    with pytest.raises(DeliveryError, match="a login needs starttls or tls"):
+        _channel(server, user="me", password="s3cret")
+
+
+@pytest.mark.parametrize("address", ["", "desk", "@example.org", "a@b\r\nBcc: c@d", "a@b,c@d", "a b@example.org"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(DeliveryError, match="is no e-mail address"):
+        EmailChannel(SmtpServer("localhost"), "moodwire@example.org", [address])
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(certificate, key), PEM; self-signed for 127.0.0.1."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mail.example", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key

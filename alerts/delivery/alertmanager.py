@@ -2,6 +2,7 @@
 
     firing     endsAt is `hold_hours` ahead: Alertmanager ends an alert by itself that is not posted again until then
     resolved   endsAt is when it ended
+    noted      nothing will end it: it fires for an hour
     escalated  the severity is a label, so a critical alert is another one there: the warning before it is ended
 
 Names of labels may hold letters, digits and underscores there; other characters become underscores.
@@ -100,12 +101,15 @@ def _of_event(
 
 
 def _end(brief: Brief, now_ms: int, hold_ms: int) -> int:
-    return min(brief.at_ms, now_ms) if brief.is_over else now_ms + hold_ms
+    if brief.is_over:
+        return min(brief.at_ms, now_ms)
+    return now_ms + (HOUR_MS if brief.change == "noted" else hold_ms)
 
 
 def _annotations(brief: Brief) -> dict[str, str]:
     links = " ".join(address for address, _ in brief.links)
     found = {"summary": brief.subject, "description": brief.text, "links": links, "moodwire_id": brief.id}
+    found |= {_label_name(name): text for name, text in brief.annotations.items()}
     return {name: value for name, value in found.items() if value}
 
 

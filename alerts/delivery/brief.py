@@ -15,10 +15,10 @@ from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.delivery.group_text import group_heading, render_group
 from alerts.delivery.notice import Notice
 from alerts.delivery.rendering import heading, link, notice_heading, one_line, render_notice, render_plain, summary
-from alerts.records import AlertEvent
-from alerts.wording import Wording
+from alerts.records import AlertEvent, labels_of
+from alerts.wording import Wording, languages
 
-__all__ = ["Brief", "brief_of", "iso_time", "labels_of"]
+__all__ = ["Brief", "brief_of", "iso_time"]
 
 _LONGEST_SUBJECT = 200
 _MOST_LINKS = 5
@@ -42,18 +42,23 @@ class Brief:
     summary: str
     text: str
     labels: Mapping[str, str]
+    annotations: Mapping[str, str] = field(default_factory=dict)
     alerts: tuple[AlertEvent, ...] = ()
     links: tuple[tuple[str, str], ...] = field(default=())
 
 
 def brief_of(event: AlertEvent | AlertGroup | Notice, wording: Wording | None = None, label: Label = str) -> Brief:
-    """Returns what the event is about; `label` turns a series into a name for people."""
+    """Returns what the event is about; `label` turns a series into a name for people.
+
+    A message for a subscriber is in the subscriber's language, where there are messages in it.
+    """
     wording = wording or Wording.of()
     match event:
         case Notice():
             return _of_notice(event, wording)
         case AlertGroup():
-            return _of_group(event, wording, label)
+            spoken = Wording.of(event.language, wording.signals) if event.language in languages() else wording
+            return _of_group(event, spoken, label)
     return _of_alert(event, wording, label)
 
 
@@ -69,7 +74,8 @@ def _of_alert(event: AlertEvent, wording: Wording, label: Label) -> Brief:
         subject=_short(f"{heading(event, wording)}: {one_line(label(event.series))}, {evidence}"),
         summary=evidence,
         text=render_plain(event, label=label, wording=wording),
-        labels=labels_of(event),
+        labels=event.labels or labels_of(event.rule, event.signal, event.series, event.kind, event.severity),
+        annotations=event.annotations,
         alerts=(event,),
         links=_links((event,)),
     )
@@ -108,17 +114,6 @@ def _of_notice(notice: Notice, wording: Wording) -> Brief:
         text=render_notice(notice, wording),
         labels={name: value for name, value in labels.items() if value} | {"severity": "warning"},
     )
-
-
-def labels_of(event: AlertEvent) -> dict[str, str]:
-    """Returns what an alert is routed and grouped by."""
-    return {
-        "alertname": event.rule,
-        "signal": event.signal,
-        "series": event.series,
-        "kind": event.kind,
-        "severity": event.severity,
-    }
 
 
 def iso_time(at_ms: int) -> str:

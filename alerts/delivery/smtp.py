@@ -29,6 +29,7 @@ from alerts.delivery.channel import (
     back_off_seconds,
     fingerprint,
 )
+from alerts.delivery.group import AlertGroup
 from alerts.delivery.mail import Letter, html_of, mail_of
 from alerts.delivery.picture import History, surge_png
 from alerts.delivery.rendering import one_line
@@ -65,8 +66,9 @@ class SmtpServer:
 
 
 class EmailChannel:
-    """Sends each event to the addresses of `to`, in one message. `history` draws the picture; without it there is none.
+    """Sends each event to the addresses of `to` in one message, or to the subscriber that it is for.
 
+    `history` draws the picture; without it there is none.
     Raises `DeliveryError` for addresses that cannot work.
     """
 
@@ -101,21 +103,25 @@ class EmailChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Hands the message in once."""
-        brief = brief_of(notification.event, self._wording, self._label)
+        event = notification.event
+        to = (event.address,) if isinstance(event, AlertGroup) and event.address else self._to
+        if not all(map(is_address, to)):
+            return GiveUp(f"{to[0]!r} is no e-mail address")
+        brief = brief_of(event, self._wording, self._label)
         letter = await self._letter(brief)
         mail = mail_of(
             brief,
             letter,
             notification=f"{notification.id}.{self.name}",
             sender=self._sender,
-            to=self._to,
+            to=to,
             domain=parseaddr(self._sender)[1].rpartition("@")[2],
             now_ms=now_ms,
         )
         seconds = self._server.timeout_seconds
         try:
             async with asyncio.timeout(seconds):
-                refused = await self._send(mail)
+                refused = await self._send(mail, to)
         except TimeoutError:  # aiosmtplib's own is one too
             return RetryLater(back_off_seconds(notification), f"no answer in {seconds:g} s")
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -129,13 +135,13 @@ class EmailChannel:
     async def aclose(self) -> None:
         """Nothing is held open between messages."""
 
-    async def _send(self, mail: EmailMessage) -> dict[str, aiosmtplib.SMTPResponse]:
+    async def _send(self, mail: EmailMessage, to: Sequence[str]) -> dict[str, aiosmtplib.SMTPResponse]:
         """Returns the addresses that were refused while others were not."""
         server = self._server
         refused, _ = await aiosmtplib.send(
             mail,
             sender=parseaddr(self._sender)[1],
-            recipients=self._to,
+            recipients=to,
             hostname=server.host,
             port=server.port,
             username=server.user,

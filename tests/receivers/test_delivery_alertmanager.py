@@ -11,15 +11,18 @@ import httpx
 import msgspec
 import pytest
 
-from alerts.delivery import AlertmanagerChannel, Delivered, Notice, Notification, RetryLater
+from alerts.delivery import AlertGroup, AlertmanagerChannel, Delivered, GroupChange, Notice, Notification, RetryLater
 from alerts.delivery.alertmanager import alertmanager_alerts
 from alerts.delivery.brief import brief_of
+from alerts.records import labels_of
 from streams.wall_clock import wall_clock_ms
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.receivers.alertmanager_server import Alertmanager, running_alertmanager
 from tests.webhook_receiver import WebhookReceiver, receiving
 
-EVENT = msgspec.structs.replace(delivery_event("a1"), series='entity/"A"\n{b}')
+ODD = 'a "b"\n{c}'
+EVENT = delivery_event("a1")
+EVENT = msgspec.structs.replace(EVENT, labels=EVENT.labels | {"name": ODD})
 NOTICE = Notice(
     id="n1", revision=1, change="opened", reason="archive", subject="", detail="away", instance="one",
     since_ms=NOW_MS, updated_ms=NOW_MS,
@@ -48,13 +51,16 @@ async def test_an_alert_fires_escalates_and_ends_in_a_real_alertmanager(
     assert await channel.notify(Notification(opened), now_ms) == Delivered()
     (alert,) = manager.alerts()
     assert alert["labels"] == {
-        "alertname": "volume", "signal": "negative", "series": 'entity/"A"\n{b}', "kind": "entity",
+        "alertname": "volume", "signal": "negative", "series": "entity/a", "kind": "entity", "name": ODD,
         "severity": "warning", "team": "desk", "an_odd_name": "x",
     }  # fmt: skip
     assert "expected 0.1" in alert["annotations"]["summary"]
     _pages(pager, ["firing"])
 
-    worse = msgspec.structs.replace(opened, revision=2, change="escalated", severity="critical", state="escalated")
+    critical = opened.labels | {"severity": "critical"}
+    worse = msgspec.structs.replace(
+        opened, revision=2, change="escalated", severity="critical", state="escalated", labels=critical
+    )
     assert await channel.notify(Notification(worse), now_ms + 1) == Delivered()
     assert [one["labels"]["severity"] for one in manager.alerts()] == ["critical"]
     assert await channel.notify(Notification(worse, 2), now_ms + 2) == Delivered()  # a repetition changes nothing
@@ -117,3 +123,27 @@ def _pages(pager: WebhookReceiver, statuses: list[str], *, at_least: bool = Fals
             return posts[-1]
         time.sleep(0.05)
     raise AssertionError(f"Alertmanager notified of {found}, not of {statuses}")
+
+
+def test_a_group_is_posted_as_its_alerts_and_a_note_ends_by_itself() -> None:
+    labels = labels_of("volume", "negative", "entity/a", "entity", "critical", {"team": "desk"})
+    over = msgspec.structs.replace(delivery_event("a2", 3), change="resolved", state="resolved")
+    worse = msgspec.structs.replace(
+        delivery_event("a3", 2), severity="critical", labels=labels, annotations={"run book": "see wiki"}
+    )
+    note = msgspec.structs.replace(delivery_event("a4"), severity="info", change="noted", state="noted", labels={})
+    group = AlertGroup(
+        id="g1", revision=1, receiver="on call", labels={"kind": "entity"}, alerts=(worse, note, over),
+        change=GroupChange.UPDATED, severity="critical", opened_ms=NOW_MS, at_ms=NOW_MS, firing=1, resolved=1,
+    )  # fmt: skip
+    found = alertmanager_alerts(brief_of(group), NOW_MS + 5, 48 * HOUR_MS)
+    states = [(one["labels"]["severity"], one["endsAt"]) for one in found]
+    assert states == [
+        ("critical", "2023-11-16T22:13:20.005Z"),
+        ("warning", "2023-11-14T22:13:20.000Z"),
+        ("info", "2023-11-14T23:13:20.005Z"),
+        ("warning", "2023-11-14T22:13:20.000Z"),
+    ]
+    assert found[0]["labels"]["team"] == "desk"
+    assert found[0]["annotations"]["run_book"] == "see wiki"
+    assert found[0]["annotations"]["moodwire_id"] == "a3"

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from alerts import AlertEvent
-from alerts.delivery import Delivered, EmailChannel, GiveUp, Notification, RetryLater
+from alerts.delivery import AlertGroup, Delivered, EmailChannel, GiveUp, GroupChange, Notification, RetryLater
 from alerts.delivery.picture import Bar, surge_png
 from alerts.delivery.smtp import SmtpServer
 from alerts.errors import DeliveryError
@@ -87,6 +87,25 @@ async def test_every_attempt_has_one_id_and_all_messages_of_an_alert_are_a_threa
         first, again, last = server.mails
     assert first["Message-ID"] == again["Message-ID"] != last["Message-ID"]
     assert first["References"] == last["References"]
+
+
+GROUP = AlertGroup(
+    id="g1", revision=1, receiver="subscriber/ann", labels={"kind": "entity"}, alerts=(EVENT, delivery_event("a2")),
+    change=GroupChange.OPENED, severity="warning", opened_ms=NOW_MS, at_ms=NOW_MS, firing=2, resolved=0,
+)  # fmt: skip
+
+
+async def test_a_group_is_one_message_and_a_subscriber_gets_it_at_their_own_address() -> None:
+    async with running_mail_server() as server:
+        channel = _channel(server, history=_bars)
+        assert await channel.notify(Notification(GROUP), NOW_MS) == Delivered()
+        own = msgspec.structs.replace(GROUP, address="ann@example.org")
+        assert await channel.notify(Notification(own), NOW_MS) == Delivered()
+        wrong = msgspec.structs.replace(GROUP, address="ann\r\nBcc: x@example.org")
+        assert isinstance(await channel.notify(Notification(wrong), NOW_MS), GiveUp)
+        assert [one.rcpt_tos for one in server.envelopes] == [["desk@example.org"], ["ann@example.org"]]
+        assert "2 alerts" in server.mails[0]["Subject"]
+        assert server.mails[1]["To"] == "ann@example.org"
 
 
 async def test_an_archive_that_fails_costs_the_picture_and_not_the_message() -> None:

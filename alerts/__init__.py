@@ -10,6 +10,9 @@
     stream     pooled history per kind, a row per signal profile    rhythm, level and tests of a kind
     baseline   what a series expects of itself           detectors  exact tails
     rules      evidence and judgement, with reasons      episode    firing, escalated, resolved
+    ruleset    which rules look at a series              noted      items as information; alerts of removed rules
+    rule_file  the rules of a user as they are written   user_rules on top of the profile's
+    schedule   when a rule is on
     evaluate   one tick of one series                    records    the wire shape of an alert
     backoff    how long a failed attempt waits
     rows       stored state, read or refused             wording    texts for people, by language (messages/)
@@ -29,8 +32,9 @@ from alerts.evaluate import Finding, close_tick, explain
 from alerts.memory import Heard, Hits, Mention
 from alerts.records import AlertEvent, Headline, TopItem
 from alerts.rules import Evidence, Reason
+from alerts.ruleset import kind_of
 from alerts.series import SeriesState
-from alerts.stream import StreamState, kind_of
+from alerts.stream import StreamState
 from alerts.wording import Wording
 
 __all__ = [

@@ -17,7 +17,7 @@ Example::
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import gcd
 from typing import Any, TypeVar
 
@@ -26,7 +26,9 @@ import msgspec
 from alerts.checks import rules_mistakes
 from alerts.clock import HOUR_MS, forgetting_per_day
 from alerts.errors import ConfigError
+from alerts.ruleset import AlertRule, RuleSet
 from alerts.sections import (
+    COVERED_BY,
     RULES,
     BaselineConfig,
     EpisodeConfig,
@@ -43,7 +45,8 @@ __all__ = ["AlertConfig"]
 class AlertConfig(msgspec.Struct, frozen=True):
     """The checked rules, in the units that the core computes in: see `from_mapping` and `default`.
 
-    `signals` are those that are watched, in the order of the file; `wording` says what an alert is about.
+    `signals` are those that are watched, in the order of the file; `ruleset` has the rules that look at a series;
+    `wording` says what an alert is about.
     """
 
     signals: tuple[str, ...]
@@ -56,6 +59,7 @@ class AlertConfig(msgspec.Struct, frozen=True):
     most_probable_level: float
     kinds: dict[str, KindConfig]
     rules: dict[str, RuleConfig]
+    ruleset: RuleSet
     baseline: BaselineConfig
     episode: EpisodeConfig
     forgetting: float  # per day
@@ -85,6 +89,7 @@ class AlertConfig(msgspec.Struct, frozen=True):
             most_probable_level=file.most_probable_level,
             kinds=file.kinds,
             rules=rules,
+            ruleset=RuleSet(_default_rules(file, rules, len(windows))),
             baseline=file.baseline,
             episode=file.episode,
             forgetting=forgetting_per_day(file.baseline.half_life_days),
@@ -101,6 +106,23 @@ class AlertConfig(msgspec.Struct, frozen=True):
         return cls.from_mapping(
             {"signals": [signal], "kinds": {kind: {"budget_share": 1.0 / len(kinds)} for kind in kinds}}
         )
+
+
+def _default_rules(file: RulesFile, rules: Mapping[str, RuleConfig], windows: int) -> Iterator[AlertRule]:
+    """The profile's rules: each detector of each kind of series, over all windows."""
+    for kind, settings in file.kinds.items():
+        for name in settings.rules:
+            yield AlertRule(
+                name=name,
+                detector=name,
+                signals=file.signals,
+                series=(kind, f"{kind}/*"),
+                settings=rules[name],
+                windows=tuple(range(windows)),
+                kind_share=settings.budget_share,
+                rule_share=rules[name].budget_share,
+                covered_by=COVERED_BY.get(name),
+            )
 
 
 def _parse(mapping: Mapping[str, Any], name: str) -> RulesFile:

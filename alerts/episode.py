@@ -39,6 +39,7 @@ __all__ = [
     "unrest",
     "update_due",
     "updated",
+    "withdrawn",
 ]
 
 _DAY_HOURS: Final = 24
@@ -199,7 +200,11 @@ def close_if_calm(episode: Episode, tick_ms: int, settings: EpisodeConfig) -> tu
         return episode, Reason.CALMING
     if not _calm_the_day_before(episode, tick_ms, settings):
         return episode, Reason.CALM_TODAY
-    ended = msgspec.structs.replace(
+    return withdrawn(episode, tick_ms), Reason.RESOLVED
+
+
+def withdrawn(episode: Episode, tick_ms: int) -> Episode:
+    """The episode, ended at this tick."""
+    return msgspec.structs.replace(
         episode, is_open=False, version=episode.version + 1, resolved_ms=tick_ms, told_ms=tick_ms
     )
-    return ended, Reason.RESOLVED

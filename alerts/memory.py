@@ -1,4 +1,4 @@
-"""A mention, and how copies of a story are told apart from new ones: by an item's id and by a title's signature."""
+"""A mention, and how copies of a story are recognised: by an item's id and by a title's signature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Heard", "Hits", "Mention", "hit_probability", "id_key", "story_key"]
+__all__ = ["Heard", "Held", "Hits", "Mention", "Recent", "hit_probability", "id_key", "story_key"]
 
 Hits = tuple[tuple[str, float], ...]
 """The signals that an item hits, each with the probability that it does."""
@@ -39,6 +39,18 @@ class Heard(Mention, frozen=True, array_like=True, gc=False, order=True):
     series: tuple[str, ...] = ()
     source: int = 0
     offset: int = 0
+
+
+Recent = tuple[int, str, int, float]
+"""A hit that is remembered: seen_ms, id, signature, weight."""
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True):
+    """What a rule `each` holds back in a series: the number of hits, the newest, and the ticks of its last events."""
+
+    count: int = 0
+    newest: tuple[Recent, ...] = ()
+    ticks_ms: tuple[int, ...] = ()
 
 
 def hit_probability(hits: Hits, signal: str) -> float | None:

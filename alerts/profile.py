@@ -61,11 +61,19 @@ class KindSnapshot:
 
 
 def snapshot(
-    counts: KindCounts, stream_total: Array, exposure: Array, config: AlertConfig, kind: KindConfig
+    counts: KindCounts,
+    stream_total: Array,
+    exposure: Array,
+    stream_exposure: Array,
+    config: AlertConfig,
+    kind: KindConfig,
 ) -> KindSnapshot:
-    """Believes the counts as far as they go. `stream_total` and `exposure` (hours) have shape (168,)."""
+    """Believes the counts as far as they go.
+
+    `stream_total` and the exposures (hours), of the kind and of the whole stream, have shape (168,).
+    """
     hours = float(exposure.sum())
-    rhythm = _rhythm(counts, stream_total, exposure)
+    rhythm = _rhythm(counts, stream_total, exposure, stream_exposure)
     return KindSnapshot(
         rhythm=rhythm,
         hours=rhythm.tolist(),
@@ -76,10 +84,10 @@ def snapshot(
     )
 
 
-def _rhythm(counts: KindCounts, stream_total: Array, exposure: Array) -> Array:
+def _rhythm(counts: KindCounts, stream_total: Array, exposure: Array, stream_exposure: Array) -> Array:
     """Relative rates per hour of the week, shape (168,)."""
     observed = fold_week(exposure)
-    coarse = _shrunk(fold_week(stream_total), observed, np.ones(DAY_CELLS), _CELL_EVENTS)
+    coarse = _shrunk(fold_week(stream_total), fold_week(stream_exposure), np.ones(DAY_CELLS), _CELL_EVENTS)
     items = _shrunk(fold_week(counts.total), observed, coarse, _CELL_EVENTS)
     hits = _shrunk(fold_week(counts.hits), observed, items, _HIT_EVENTS)
     fine = _shrunk(counts.hits, exposure, hits[_CELL_INDEX], _WEEK_EVENTS)

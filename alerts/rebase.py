@@ -45,7 +45,7 @@ def rebased_series(live: SeriesState, prepared: SeriesState | None, cut_ms: int,
     merged.recent = recent[-RECENT_KEPT:]
     merged.history = _history(base.history, live.history, cut_ms)
     merged.history.settle(merged.sight, merged.hour - HORIZON_HOURS + 1, config)
-    merged.episodes, merged.is_open = live.episodes, live.is_open
+    merged.episodes, merged.held, merged.is_open = live.episodes, live.held, live.is_open
     return merged
 
 

@@ -27,6 +27,7 @@ from alerts.detectors import (
     volume_interval,
     volume_tail,
 )
+from alerts.ruleset import AlertRule
 from alerts.sections import SHARE, VOLUME, RuleConfig, Window
 from alerts.stream import KindView
 
@@ -62,12 +63,14 @@ class Reason(StrEnum):
     AS_EXPECTED = "as_expected"
     COOLING_DOWN = "cooling_down"
     COVERED = "covered"
+    SWITCHED_OFF = "switched_off"
     OPENED = "opened"
     STILL_OPEN = "still_open"
     ESCALATED = "escalated"
     CALMING = "calming"
     CALM_TODAY = "calm_today"
     RESOLVED = "resolved"
+    RULE_REMOVED = "rule_removed"
 
 
 class Count(NamedTuple):
@@ -151,27 +154,23 @@ Look = Callable[[Expectation, Count, float], Evidence]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a rule looks at a window: how many hits it expects, which is cheap, and the evidence with its tail.
-
-    While an alert of the rule `covered_by` is open, and shortly after, this rule opens none on the same series.
-    """
+    """How a rule looks at a window: how many hits it expects, which is cheap, and the evidence with its tail."""
 
     expected: Expected
     look: Look
-    covered_by: str | None = None
 
 
 RULES: Final[Mapping[str, Rule]] = {
     VOLUME: Rule(expected_volume, look_volume),
-    SHARE: Rule(expected_share, look_share, covered_by=VOLUME),
+    SHARE: Rule(expected_share, look_share),
 }
 """The rules by name. One more is a line here, its name in `sections.RULES` and its words in `messages/`."""
 
 
-def level_of(rule: str, kind: str, window: int, view: KindView, config: AlertConfig) -> float:
-    """The level of one test: this kind's, rule's and window's part of the budget over its tests a week."""
-    budget = config.false_alarms_per_week * config.kinds[kind].budget_share * config.rules[rule].budget_share
-    return min(budget / len(config.windows) / view.tests[window], config.most_probable_level)
+def level_of(rule: AlertRule, window: int, view: KindView, config: AlertConfig) -> float:
+    """The level of one test: the rule's part of the budget in this kind, split by window, over its tests a week."""
+    budget = config.false_alarms_per_week * rule.kind_share * rule.rule_share
+    return min(budget / len(rule.windows) / view.tests[window], config.most_probable_level)
 
 
 def screen(count: Count, expected: float, rule: RuleConfig) -> Reason | None:
@@ -195,7 +194,9 @@ def judge(evidence: Evidence, rule: RuleConfig, stories: int) -> Reason:
 
 
 def is_critical(evidence: Evidence, rule: RuleConfig) -> bool:
-    """Far beyond the level, and by a multiple that matters."""
+    """Far beyond the level, and by a multiple that matters; a rule may have a severity of its own."""
+    if rule.severity is not None:
+        return rule.severity == "critical"
     return (
         evidence.p_value <= evidence.level * rule.critical_p_factor
         and evidence.count.hits >= rule.critical_hits

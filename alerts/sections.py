@@ -7,12 +7,15 @@ RulesFile ─┬─ signals: those that are watched
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 import msgspec
 
 __all__ = [
+    "COVERED_BY",
     "DEFAULT_RULES",
+    "EACH",
     "HORIZON_HOURS",
     "MOST_PANES",
     "PANES_SECONDS",
@@ -31,6 +34,10 @@ VOLUME: Final = "volume"
 SHARE: Final = "share"
 RULES: Final = (VOLUME, SHARE)
 """The rules that a profile may name; `alerts.rules` holds what they compute."""
+EACH: Final = "each"
+"""What a rule of the user may compute besides: every new item that hits the signal, once, as information."""
+COVERED_BY: Final[Mapping[str, str]] = {SHARE: VOLUME}
+"""Of the profile's rules, the one whose alert says it already: while it is open this one opens none."""
 DEFAULT_RULES: Final = (VOLUME, SHARE)
 """The rules of a kind of series whose profile names none."""
 
@@ -60,6 +67,7 @@ class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     critical_hits: int = 6
     critical_ratio: float = 4.0
     critical_p_factor: float = 1e-3  # times the level of the test
+    severity: Literal["warning", "critical"] | None = None  # of all its alerts; None: by the evidence
 
 
 class BaselineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ from alerts.clock import DAY_MS, HOUR_MS
 from alerts.config import AlertConfig
 from alerts.episode import Episode
 from alerts.history import HIT, TOTAL_MASK, History, HistoryRow, Sight
-from alerts.memory import Mention, hit_probability
+from alerts.memory import Held, Mention, Recent, hit_probability
 from alerts.rows import decoded
 from alerts.rules import Count
 from alerts.sections import HORIZON_HOURS, MOST_PANES
@@ -28,7 +28,7 @@ from alerts.stream import KindView
 
 __all__ = ["NEVER_MS", "RECENT_KEPT", "SeriesState"]
 
-SERIES_VERSION: Final = 3
+SERIES_VERSION: Final = 4
 RECENT_KEPT: Final = 12
 FORGOTTEN_ITEMS: Final = 1 / 64
 """So much of an item's weight is left when a series is forgotten: of one item after six half-lives, 84 days."""
@@ -38,8 +38,6 @@ _QUARTER_MS: Final = HOUR_MS // 4
 _MOST_PANES: Final = 3 * MOST_PANES  # stale panes are dropped when a window is looked at, or beyond this
 
 _encode = msgspec.msgpack.Encoder().encode
-
-Recent = tuple[int, str, int, float]  # seen_ms, id, signature, weight
 
 
 class _Row(msgspec.Struct, array_like=True):
@@ -54,10 +52,13 @@ class _Row(msgspec.Struct, array_like=True):
     recent: list[Recent]
     history: HistoryRow
     episodes: dict[str, Episode]
+    held: dict[str, Held]
 
 
 class SeriesState:
     """The state of one series for one signal (see the module's text). `late` counts mentions that came too late.
+
+    `is_open` while an episode is open, or a rule `each` holds items back.
 
     `tick_ms` is the last tick closed; closing it, or an earlier one, again changes nothing.
     """
@@ -67,6 +68,7 @@ class SeriesState:
         "_lengths",
         "_panes",
         "episodes",
+        "held",
         "history",
         "hour",
         "is_open",
@@ -87,6 +89,7 @@ class SeriesState:
         self.recent: list[Recent] = []
         self.history = History()
         self.episodes: dict[str, Episode] = {}
+        self.held: dict[str, Held] = {}
         self._expectation: Expectation | None = None  # a cache: never packed
 
     def next_due(self, config: AlertConfig) -> int | None:
@@ -98,7 +101,16 @@ class SeriesState:
     def keep(self, rule: str, episode: Episode) -> None:
         """Stores the next state of a rule's episode."""
         self.episodes[rule] = episode
-        self.is_open = any(kept.is_open for kept in self.episodes.values())
+        self._settle_open()
+
+    def hold(self, rule: str, held: Held) -> None:
+        """Stores what a rule `each` holds back."""
+        self.held[rule] = held
+        self._settle_open()
+
+    def _settle_open(self) -> None:
+        episodes, held = self.episodes.values(), self.held.values()
+        self.is_open = any(kept.is_open for kept in episodes) or any(kept.count for kept in held)
 
     def discard(self, tick_ms: int) -> None:
         """Closes a tick of a series that is not watched: its mentions are dropped."""
@@ -217,6 +229,7 @@ class SeriesState:
                 self.recent,
                 self.history.row(),
                 self.episodes,
+                self.held,
             )
         )
 
@@ -243,8 +256,8 @@ class SeriesState:
         state.sight = Sight(row.hours, row.quarters)
         state.recent = row.recent
         state.history = History.from_row(row.history)
-        state.episodes = row.episodes
-        state.is_open = any(kept.is_open for kept in row.episodes.values())
+        state.episodes, state.held = row.episodes, row.held
+        state._settle_open()
         return state
 
 

@@ -24,21 +24,17 @@ from alerts.config import AlertConfig
 from alerts.history import HIT, TOTAL_MASK
 from alerts.profile import KindCounts, KindSnapshot, snapshot
 from alerts.rows import decoded
+from alerts.ruleset import kind_of
 from alerts.sections import HORIZON_HOURS, KindConfig
 
-__all__ = ["KindView", "StreamState", "kind_of"]
+__all__ = ["KindView", "StreamState"]
 
-STREAM_VERSION: Final = 2
+STREAM_VERSION: Final = 3
 _STEP_HOURS: Final = 6
 _SKETCH_BITS: Final = 2048  # names are counted within 3 % up to 5,000 series, 10 % up to 12,000
 _ROUTES_KEPT: Final = 100_000
 
 Array = NDArray[np.float64]
-
-
-def kind_of(series: str) -> str:
-    """`entity` of `entity/AAPL`; a series without a slash (`all`) is its own kind."""
-    return series.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,7 @@ class KindView:
 
 
 class _KindRow(msgspec.Struct, array_like=True):
+    start_ms: int
     day: int
     hits: bytes
     total: bytes
@@ -82,11 +79,15 @@ class _Row(msgspec.Struct, array_like=True):
 
 
 class _Kind:
-    """Counts of one kind; `settled` is a bitmap of series names, `pending` the first hours of newer ones."""
+    """Counts of one kind; `settled` is a bitmap of series names, `pending` the first hours of newer ones.
 
-    __slots__ = ("day", "hits", "pending", "recent", "settled", "total")
+    `start_ms` is when the kind began to be counted, if that was later than the stream.
+    """
+
+    __slots__ = ("day", "hits", "pending", "recent", "settled", "start_ms", "total")
 
     def __init__(self) -> None:
+        self.start_ms = 0
         self.day = 0
         self.hits: Array = np.zeros(WEEK_HOURS)
         self.total: Array = np.zeros(WEEK_HOURS)
@@ -143,7 +144,7 @@ class StreamState:
         self._routes: dict[str, tuple[_Kind, int]] = {}
         self._snapshots: dict[str, tuple[int, KindSnapshot]] = {}
         self._views: dict[str, KindView] = {}
-        self._exposed: tuple[int, Array] | None = None
+        self._exposed: tuple[int, dict[int, Array]] = 0, {}
         self._first_hour = 0  # in sight at the last tick closed; never packed, for a tick is closed before it is fed
 
     def add(self, series: str, seen_ms: int, hit: bool) -> None:
@@ -161,9 +162,24 @@ class StreamState:
         recent[hour] = recent.get(hour, 0) + (HIT + 1 if hit else 1)
         if seen_ms < self.start_ms or self.start_ms == 0:
             self.start_ms = seen_ms
-            self._views, self._snapshots, self._exposed = {}, {}, None
+            self._forget_views()
         if not kind.settled[bit >> 3] >> (bit & 7) & 1 and kind.pending.get(bit, hour + 1) > hour:
             kind.pending[bit] = hour
+
+    def begin_kind(self, kind: str, now_ms: int) -> None:
+        """A kind of series is counted from now on: its baseline and its warm-up begin here."""
+        if kind not in self._kinds:
+            self._kinds[kind] = _Kind()
+            self._kinds[kind].start_ms = now_ms
+            self._forget_views()
+
+    def start_of(self, kind: str) -> int:
+        """Returns since when the kind has been counted (ms)."""
+        known = self._kinds.get(kind)
+        return self.start_ms if known is None else max(self.start_ms, known.start_ms)
+
+    def _forget_views(self) -> None:
+        self._views, self._snapshots, self._exposed = {}, {}, (0, {})
 
     def leave_out(self, mentions: int) -> None:
         """Counts mentions of series that came more than a day late."""
@@ -205,6 +221,7 @@ class StreamState:
         made = snapshot(
             pool.get(kind, KindCounts(nothing, nothing, 0.0)),
             sum((counts.total for counts in pool.values()), nothing),
+            exposure_hours(self.start_of(kind) // HOUR_MS, self.settled_hour, today, config.forgetting),
             exposure_hours(self.start_ms // HOUR_MS, self.settled_hour, today, config.forgetting),
             config,
             settings,
@@ -214,7 +231,7 @@ class StreamState:
 
     def _new_view(self, kind: str, hour: int, config: AlertConfig) -> KindView:
         made = self._snapshot(kind, config.kinds[kind], config)
-        exposure = self._exposure(hour, config)
+        exposure = self._exposure(kind, hour, config)
         expected = exposure * made.rhythm
         expected_hours = fold_week(expected).tolist()
         hours = range(hour, hour - HORIZON_HOURS - 1, -1)
@@ -232,16 +249,19 @@ class StreamState:
             tests=made.tests,
         )
 
-    def _exposure(self, hour: int, config: AlertConfig) -> Array:
-        """Hours of each hour of the week that the baselines of this hour rest on, shape (168,)."""
-        if self._exposed is None or self._exposed[0] != hour:
-            start_hour, end_hour = self.start_ms // HOUR_MS, hour - HORIZON_HOURS + 1
-            self._exposed = hour, exposure_hours(start_hour, end_hour, hour // 24, config.forgetting)
-        return self._exposed[1]
+    def _exposure(self, kind: str, hour: int, config: AlertConfig) -> Array:
+        """Hours of each hour of the week that the kind's baselines of this hour rest on, shape (168,)."""
+        if self._exposed[0] != hour:
+            self._exposed = hour, {}
+        start_hour, known = self.start_of(kind) // HOUR_MS, self._exposed[1]
+        if start_hour not in known:
+            known[start_hour] = exposure_hours(start_hour, hour - HORIZON_HOURS + 1, hour // 24, config.forgetting)
+        return known[start_hour]
 
     def to_bytes(self) -> bytes:
         kinds = {
             name: _KindRow(
+                kind.start_ms,
                 kind.day,
                 kind.hits.tobytes(),
                 kind.total.tobytes(),
@@ -261,7 +281,8 @@ class StreamState:
         state.start_ms, state.settled_hour, state.late = row.start_ms, row.settled_hour, row.late
         for name, packed in row.kinds.items():
             kind = state._kinds[name] = _Kind()
-            kind.day, kind.recent, kind.pending = packed.day, packed.recent, packed.pending
+            kind.start_ms, kind.day = packed.start_ms, packed.day
+            kind.recent, kind.pending = packed.recent, packed.pending
             kind.hits = np.frombuffer(packed.hits).copy()
             kind.total = np.frombuffer(packed.total).copy()
             kind.settled = bytearray(packed.settled)

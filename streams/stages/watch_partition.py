@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from alerts import AlertConfig, AlertEvent, Copies, Counted, Heard, StreamState, close_tick, kind_of, tick_of
+from alerts import AlertConfig, AlertEvent, Copies, Counted, Heard, StreamState, close_tick, tick_of
 from alerts.rebase import rebased_series, rebased_stream
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
@@ -220,7 +220,7 @@ class WatchPartition:
 
     def _count(self, batch: MentionBatch, own: int) -> None:
         """Which tick counts a mention is settled here, so that it follows from the log alone."""
-        row, kinds, hop_ms = self._row, self._config.kinds, self._config.hop_ms
+        row, ruleset, hop_ms = self._row, self._config.ruleset, self._config.hop_ms
         earliest_ms = row.tick_ms + hop_ms
         event_ms = row.progress.get(batch.partition, 0)
         for item in row.positions.fresh(batch):
@@ -229,7 +229,7 @@ class WatchPartition:
                 event_ms = max(event_ms, seen_ms)
             if seen_ms < row.cut_ms:
                 continue  # it is in the baselines
-            names = tuple([name for name in item.series if kind_of(name) in kinds])
+            names = tuple([name for name in item.series if ruleset.watches(name)])
             if not names:
                 continue
             if self._limit is not None and seen_ms < event_ms - DAY_MS:

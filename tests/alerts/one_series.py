@@ -16,8 +16,8 @@ from alerts import (
     kind_of,
     tick_of,
 )
+from alerts.memory import Recent
 from alerts.rules import Count
-from alerts.series import Recent
 
 __all__ = ["SIGNAL", "OneSeries", "heard_by", "mention_of"]
 

@@ -383,7 +383,7 @@ def test_a_damaged_row_is_an_error_with_words(data: bytes) -> None:
 
 def test_a_row_of_a_newer_version_is_refused() -> None:
     series, stream = bytearray(SeriesState().to_bytes()), bytearray(StreamState().to_bytes())
-    assert (series[1], stream[1]) == (3, 2)
+    assert (series[1], stream[1]) == (4, 3)
     series[1] = stream[1] = 9
     with pytest.raises(StateError, match="version 9"):
         SeriesState.from_bytes(bytes(series))

@@ -16,7 +16,10 @@ __all__ = ["Clock", "Decided", "Effects", "Entry", "Event", "Plan", "Seal", "Tro
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change of an alert's state at the tick `tick_ms`, from a partition of mentions."""
+    """A change of an alert's state at the tick `tick_ms`, from a partition of mentions.
+
+    With a tick of 0 it is decided as it comes: other programs' events are sealed by nobody.
+    """
 
     alert: AlertEvent
     partition: int
@@ -56,7 +59,11 @@ Entry = Event | Seal | Decided | Clock
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A message for a receiver; the pair of `receiver` and the group's id and revision names it."""
+    """A message for a receiver; the pair of `receiver` and the group's id and revision names it.
+
+    A subscriber's has a name of its own, `CHANNEL/SUBSCRIBER`, so that one address that is refused holds up no other;
+    `group.channel` is the receiver of the settings that delivers it, to `group.address`.
+    """
 
     receiver: str
     group: AlertGroup

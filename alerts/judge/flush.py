@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alerts.delivery.group import GroupChange, severity_rank, worst_first
+from alerts.delivery.group import AlertGroup, GroupChange, severity_rank, worst_first
 from alerts.judge.policy import ResolvedMessages, Route
-from alerts.judge.rows import AlertRow, GroupRow
-from alerts.records import AlertEvent
+from alerts.judge.rows import AlertRow, GroupRow, Member
 
-__all__ = ["MOST_ALERTS", "Look", "change_of", "look_at", "shown"]
+__all__ = ["MOST_ALERTS", "Look", "change_of", "look_at", "message_of"]
 
 MOST_ALERTS = 50
 """In one message: the worst. A record of more would be refused by brokers and read by no one."""
@@ -21,7 +20,7 @@ MOST_ALERTS = 50
 
 @dataclass(slots=True)
 class Look:
-    """A group's alerts as its receivers may see them now; `told` are those that they believe to fire."""
+    """A group's alerts as its receivers may see them now; `told` counts those that they believe to fire."""
 
     firing: list[AlertRow] = field(default_factory=list)
     new: list[AlertRow] = field(default_factory=list)
@@ -41,52 +40,79 @@ class Look:
         """Whether an alert fires that nobody acknowledged."""
         return any(not alert.acknowledged_by for alert in self.firing)
 
+    @property
+    def rank(self) -> int:
+        """That of the worst alert that fires or is noted; -1 without one."""
+        return max((severity_rank(alert.event.severity) for alert in (*self.firing, *self.notes)), default=-1)
 
-def look_at(group: GroupRow, alerts: Mapping[str, AlertRow], hidden: Mapping[str, str]) -> Look:
+    def sort(self, alert: AlertRow, member: Member, *, digest: bool) -> None:
+        """Adds an alert that may be sent; a digest also shows what began and ended since the last one."""
+        if alert.fires:
+            self.firing.append(alert)
+            if member.told != "firing":
+                self.new.append(alert)
+            elif severity_rank(alert.event.severity) > member.rank:
+                self.worse.append(alert)
+        elif alert.noted and not member.told:
+            self.notes.append(alert)
+        elif not alert.noted and (member.told == "firing" or (digest and not member.told)):
+            self.ended.append(alert)
+
+
+def look_at(group: GroupRow, route: Route, alerts: Mapping[str, AlertRow], hidden: Mapping[str, str]) -> Look:
     """Sorts the group's alerts; `hidden` has the reason of each that may not be sent now."""
     look = Look()
     for name, member in group.members.items():
-        alert = alerts[name]
         look.told += member.told == "firing"
         if name in hidden:
-            look.hidden.append(alert)
-        elif alert.noted:
-            if not member.told:
-                look.notes.append(alert)
-        elif not alert.fires:
-            if member.told == "firing":
-                look.ended.append(alert)
+            look.hidden.append(alerts[name])
         else:
-            look.firing.append(alert)
-            if member.told != "firing":
-                look.new.append(alert)
-            elif severity_rank(alert.event.severity) > member.rank:
-                look.worse.append(alert)
+            look.sort(alerts[name], member, digest=route.digest is not None)
     return look
 
 
-def change_of(look: Look, route: Route, *, repeat: bool) -> tuple[GroupChange, tuple[str, ...]] | None:
-    """What a message would say now, and why; None: nothing. `repeat`: a reminder is due."""
+def change_of(look: Look, route: Route, remind: str) -> tuple[GroupChange, tuple[str, ...]] | None:
+    """What a message would say now, and why; None: nothing. `remind` is why a reminder is due, if one is."""
+    if route.digest is not None:
+        found = look.new or look.notes or look.worse or look.ended
+        return (GroupChange.DIGEST, _reasons(look, ends=True)) if found else None
     if not look.told:
         return (GroupChange.OPENED, ("new_alerts",)) if look.new or look.notes else None
-    reasons = tuple(
-        name
-        for name, found in (
-            ("new_alerts", look.new or look.notes),
-            ("worse", look.worse),
-            ("ended", route.resolved is ResolvedMessages.EACH and look.ended),
-        )
-        if found
-    )
     if look.ended and len(look.ended) == look.told and not look.new and not look.notes:
         return (GroupChange.RESOLVED, ("all_ended",)) if route.resolved is not ResolvedMessages.NEVER else None
+    reasons = _reasons(look, ends=route.resolved is ResolvedMessages.EACH)
     if reasons:
         return GroupChange.UPDATED, reasons
-    if repeat and look.waiting:
-        return GroupChange.REPEATED, ("repeat_interval",)
-    return None
+    return (GroupChange.REPEATED, (remind,)) if remind and look.waiting else None
 
 
-def shown(look: Look) -> tuple[AlertEvent, ...]:
-    """The alerts of a message, worst first, at most `MOST_ALERTS`."""
-    return tuple(sorted((alert.event for alert in look.sent), key=worst_first)[:MOST_ALERTS])
+def _reasons(look: Look, *, ends: bool) -> tuple[str, ...]:
+    found = {"new_alerts": look.new or look.notes, "worse": look.worse, "ended": ends and look.ended}
+    return tuple(name for name, alerts in found.items() if alerts)
+
+
+def message_of(
+    group: GroupRow, route: Route, look: Look, change: GroupChange, reasons: tuple[str, ...], now_ms: int
+) -> AlertGroup:
+    """Returns the message for the route's receiver, under the group's present revision."""
+    alerts = sorted((alert.event for alert in look.sent), key=worst_first)
+    person = route.person
+    return AlertGroup(
+        id=group.id,
+        revision=group.revision,
+        receiver=route.receiver,
+        labels=group.labels,
+        alerts=tuple(alerts[:MOST_ALERTS]),
+        change=change,
+        severity=max((event.severity for event in alerts), key=severity_rank, default="info"),
+        opened_ms=group.opened_ms,
+        at_ms=now_ms,
+        firing=len(look.firing) + len(look.notes),
+        resolved=len(look.ended),
+        reasons=reasons,
+        acknowledged=tuple(sorted({alert.acknowledged_by for alert in look.firing if alert.acknowledged_by})),
+        subscriber=person.name if person else "",
+        channel=person.channel if person else route.receiver,
+        address=person.address if person else "",
+        language=person.language if person else "",
+    )

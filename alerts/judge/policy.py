@@ -5,15 +5,18 @@ labels ─► Policy.routes_of ─► the routes whose groups the alert joins: t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from alerts.clock import MINUTE_MS
+from alerts.delivery.group import severity_rank
+from alerts.judge.hours import ALWAYS, Digest, Hours
 from alerts.matchers import Matcher, matches
 
-__all__ = ["ALL_LABELS", "Escalation", "Inhibition", "Policy", "ResolvedMessages", "Route"]
+__all__ = ["ALL_LABELS", "Escalation", "Inhibition", "Person", "Policy", "ResolvedMessages", "Route"]
 
 ALL_LABELS: Final = "..."
 """In `group_by`: every alert with labels of its own is a group."""
@@ -37,13 +40,24 @@ class Escalation:
     receiver: str
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A subscriber: the name, and the `channel` of the settings that delivers to `address` in `language`."""
+
+    name: str
+    channel: str
+    address: str = ""
+    language: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A node of the tree, with what it inherits filled in. `key` names it, also in groups' ids.
 
     The first message of a group comes `group_wait_ms` after its first alert, the next ones at least
     `group_interval_ms` apart; a reminder after `repeat_interval_ms` without a message (0: none). With `goes_on` the
-    siblings that follow are tried too.
+    siblings that follow are tried too. Nothing is sent while `hours` are closed; with `digest` messages wait for its
+    time. `person` is set for a subscriber's route, which is not in the tree.
     """
 
     key: str
@@ -55,12 +69,16 @@ class Route:
     repeat_interval_ms: int = 0
     resolved: ResolvedMessages = ResolvedMessages.ALL
     escalations: tuple[Escalation, ...] = ()
+    hours: Hours = ALWAYS
+    digest: Digest | None = None
+    minimum_rank: int = 0
+    person: Person | None = None
     goes_on: bool = False
     routes: tuple[Route, ...] = ()
 
     def matching(self, labels: Mapping[str, str]) -> list[Route]:
         """The deepest routes below this one that match; empty where this one does not."""
-        if not matches(self.matchers, labels):
+        if not self.takes(labels):
             return []
         found: list[Route] = []
         for route in self.routes:
@@ -69,6 +87,10 @@ class Route:
             if below and not route.goes_on:
                 break
         return found or [self]
+
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        """Whether the route itself is for such an alert."""
+        return severity_rank(labels.get("severity", "")) >= self.minimum_rank and matches(self.matchers, labels)
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
         """Those of an alert's labels that its group is known by."""
@@ -110,6 +132,11 @@ class Policy:
         children = tuple(_default_route(name) for name in names)
         root = Route(key="", receiver=names[0] if names else "", routes=children)
         return cls(root=root, receivers=frozenset(names))
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one where a route or an inhibition is another."""
+        return hashlib.sha256(repr((self.root, self.inhibitions, sorted(self.receivers))).encode()).hexdigest()[:32]
 
     def routes_of(self, labels: Mapping[str, str]) -> list[Route]:
         """Returns the routes that the alert takes; none without a receiver."""

@@ -4,48 +4,68 @@
 "j/h/ID.REVISION"  an event that waits for its tick
 "j/a/ID"           an alert: its last event, who looks after it
 "j/g/ID"           a group: its alerts, what its receivers know of them, when it is due
+"j/m/ID"           a silence or a maintenance window
+"j/s/NAME"         a subscription
+"j/w/NAME"         a watchlist that was made while workers ran
+"j/d/ID"           a decision that was answered
 """
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from alerts.judge.decisions import Subscribe
 from alerts.records import AlertEvent
 from alerts.rows import decoded
 
 __all__ = [
-    "ALERT_PREFIX",
-    "GROUP_PREFIX",
-    "HELD_PREFIX",
-    "META_KEY",
+    "ALERT",
+    "ANSWER",
+    "GROUP",
+    "HELD",
+    "META",
+    "MUTE",
     "ROW_VERSION",
+    "SUBSCRIPTION",
+    "WATCHLIST",
     "AlertRow",
+    "AnswerRow",
     "Comment",
     "GroupRow",
     "HeldRow",
     "Member",
     "MetaRow",
+    "MuteRow",
+    "SubscriptionRow",
+    "WatchlistRow",
     "encoded",
     "row_of",
 ]
 
 ROW_VERSION: Final = 1
-META_KEY: Final = "j/meta"
-HELD_PREFIX: Final = "j/h/"
-ALERT_PREFIX: Final = "j/a/"
-GROUP_PREFIX: Final = "j/g/"
+META: Final = "j/meta"
+HELD: Final = "j/h/"
+ALERT: Final = "j/a/"
+GROUP: Final = "j/g/"
+MUTE: Final = "j/m/"
+SUBSCRIPTION: Final = "j/s/"
+WATCHLIST: Final = "j/w/"
+ANSWER: Final = "j/d/"
 
 
 class MetaRow(msgspec.Struct, kw_only=True):
-    """`sealed` is the last tick of each partition of mentions, `away` those that are not waited for."""
+    """`sealed` is the last tick of each partition of mentions, `away` those that are not waited for.
+
+    `policy` is the fingerprint of the policy that the groups are of."""
 
     position: int = -1
     now_ms: int = 0
     of: int = 0
     sealed: dict[int, int] = {}
     away: list[int] = []
+    policy: str = ""
     version: int = ROW_VERSION
 
 
@@ -68,7 +88,7 @@ class AlertRow(msgspec.Struct, kw_only=True):
     """An alert as the judge knows it, and as people see it.
 
     `seen_version` rises with what a decision must know of: a change of state, another decision. It is acknowledged
-    while `acknowledged_by` is not empty.
+    while `acknowledged_by` is not empty. `hidden_by` is why it was not sent when its groups were last looked at.
     """
 
     event: AlertEvent
@@ -103,8 +123,9 @@ class Member(msgspec.Struct):
 class GroupRow(msgspec.Struct, kw_only=True):
     """A group from its first alert to the message about its end. Times are in ms, 0 where there is none.
 
-    `news_ms`, `repeat_ms` and `escalate_ms` are when it is due for which reason. `steps` of the route's escalations
-    were taken, since nobody had acknowledged it from `open_since_ms` on.
+    `news_ms`, `repeat_ms` and `escalate_ms` are when it is due for which reason; `remind` is why the next reminder
+    comes before its time. Nobody had acknowledged it from `open_since_ms` on, and `steps` of the route's escalations
+    were taken since; `reached` are those that were ever taken. `hidden`: some of its alerts may not be sent.
     """
 
     id: str
@@ -118,8 +139,11 @@ class GroupRow(msgspec.Struct, kw_only=True):
     news_ms: int = 0
     repeat_ms: int = 0
     escalate_ms: int = 0
+    remind: str = ""
     open_since_ms: int = 0
     steps: int = 0
+    reached: int = 0
+    hidden: bool = False
     version: int = ROW_VERSION
 
     @property
@@ -127,11 +151,71 @@ class GroupRow(msgspec.Struct, kw_only=True):
         """When something is due first; 0: nothing."""
         return min((ms for ms in (self.news_ms, self.repeat_ms, self.escalate_ms) if ms), default=0)
 
+    @property
+    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """What an alert that joins finds it by."""
+        return (self.route, tuple(sorted(self.labels.items())))
 
-R = TypeVar("R", MetaRow, HeldRow, AlertRow, GroupRow)
+
+class MuteRow(msgspec.Struct, kw_only=True):
+    """A silence, or a maintenance window (`planned`), from `starts_ms` to `ends_ms`.
+
+    With `until_worse` only alerts up to the severity `ceiling` are hidden. `warn_ms` is when its end is announced, 0
+    when it was or is not to be.
+    """
+
+    id: str
+    by: str
+    at_ms: int
+    matchers: tuple[str, ...]
+    starts_ms: int
+    ends_ms: int
+    planned: bool = False
+    until_worse: bool = False
+    ceiling: int = 0
+    warn_ms: int = 0
+    comment: str = ""
+    seen_version: int = 1
+    version: int = ROW_VERSION
+
+    @property
+    def due_ms(self) -> int:
+        """When it ends, or its end is announced."""
+        return self.warn_ms or self.ends_ms
+
+
+class SubscriptionRow(msgspec.Struct, kw_only=True):
+    """What a person wants to be sent."""
+
+    wish: Subscribe
+    seen_version: int = 1
+    version: int = ROW_VERSION
+
+
+class WatchlistRow(msgspec.Struct, kw_only=True):
+    """A watchlist that people made; `body` as in the file of watchlists."""
+
+    name: str
+    by: str
+    at_ms: int
+    body: dict[str, Any]
+    seen_version: int = 1
+    version: int = ROW_VERSION
+
+
+class AnswerRow(msgspec.Struct, frozen=True):
+    """That a decision was accepted at a position of the log, and the version of its target then."""
+
+    position: int
+    target_version: int
+    version: int = ROW_VERSION
+
+
+R = TypeVar("R", MetaRow, HeldRow, AlertRow, GroupRow, MuteRow, SubscriptionRow, WatchlistRow, AnswerRow)
 
 
 def encoded(row: msgspec.Struct) -> bytes:
+    """Returns the row as it is written down."""
     return _encoder.encode(row)
 
 

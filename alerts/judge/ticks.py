@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable
 
 from alerts.judge.entries import Event
-from alerts.judge.rows import HELD_PREFIX, HeldRow, MetaRow, encoded
+from alerts.judge.rows import HELD, HeldRow, MetaRow, encoded
 
 __all__ = ["Ticks"]
 
@@ -68,8 +68,8 @@ class Ticks:
         return tuple(one for one in range(meta.of) if one not in meta.away and meta.sealed.get(one, 0) < newest)
 
     def next_ms(self, horizon_ms: int | None) -> int | None:
-        """The earliest tick that can be decided and has events."""
-        if horizon_ms is None or not self._heap or self._heap[0][0] > horizon_ms:
+        """The earliest tick that can be decided and has events; 0 is that of events which are not sealed."""
+        if not self._heap or self._heap[0][0] > (horizon_ms or 0):
             return None
         return self._heap[0][0]
 
@@ -89,4 +89,4 @@ class Ticks:
 
 
 def _key(alert: str, revision: int) -> str:
-    return f"{HELD_PREFIX}{alert}.{revision}"
+    return f"{HELD}{alert}.{revision}"

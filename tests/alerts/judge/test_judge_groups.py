@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.clock import MINUTE_MS
-from alerts.judge import Policy, Route, Seal
+from alerts.judge import Event, Policy, Route, Seal
 from alerts.judge.policy import Escalation, ResolvedMessages
 from alerts.matchers import parse_matchers
 from tests.alerts.judge.judge_harness import Court, alert, at
@@ -168,3 +168,10 @@ def test_notes_are_sent_once_and_at_most_one_message_an_interval(court: Court) -
     court.tick(120)
     assert court.sent() == [("mail", 3, "opened", ("a", "b")), ("mail", 18, "opened", ("c", "d", "e"))]
     assert [key for key in court.rows if key.startswith("j/g/")] == []
+
+
+def test_an_event_that_nobody_seals_is_decided_as_it_comes(court: Court) -> None:
+    court.tick(1)
+    court.apply(Event(alert("a", 9), 0, 0))
+    court.tick(5)
+    assert court.sent() == [("mail", 3, "opened", ("a",))]

@@ -1,0 +1,279 @@
+"""Groups from their first alert to the message about their end, and when each has something to say.
+
+an alert changed ─► joins the groups of its routes ─► news: due after group_wait or group_interval
+due ─► hidden alerts apart ─► look ─► a message, planned for the receivers that know the group
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from alerts.delivery.group import AlertGroup, GroupChange, group_id, severity_rank
+from alerts.judge.entries import Plan
+from alerts.judge.flush import Look, change_of, look_at, message_of
+from alerts.judge.mutes import Inhibitors, mute_of
+from alerts.judge.policy import ResolvedMessages, Route
+from alerts.judge.routing import Routing
+from alerts.judge.rows import ALERT, GROUP, AlertRow, GroupRow, Member
+from alerts.judge.state import State
+
+__all__ = ["Grouping"]
+
+_PASSED_OVER = ("inhibited", "silence", "maintenance")
+
+
+class Grouping:
+    """Moves groups on. Every call is at the state's present time."""
+
+    def __init__(self, state: State, routing: Routing) -> None:
+        self._state = state
+        self._routing = routing
+        self._inhibitors = Inhibitors(routing.policy.inhibitions)
+        self._hidden = {name for name, group in state.groups.items() if group.hidden}
+        for alert in state.alerts.values():
+            self._inhibitors.take(alert)
+
+    # -- alerts come
+
+    def take(self, alert: AlertRow) -> None:
+        """The alert is new, or is now as it was not before."""
+        if alert.fires or alert.noted:
+            for route in self._routing.routes_of(alert.labels):
+                self._join(route, alert)
+        if alert.event.change != "ongoing":
+            for name in alert.groups:
+                self._news(self._state.groups[name], alert)
+        if self._inhibitors.take(alert):
+            self.look_again()
+
+    def regroup(self) -> None:
+        """The policy is another one: groups of routes that are gone end, and alerts that fire join the new ones."""
+        groups, known = self._state.groups, self._routing.by_key
+        for group in [one for one in groups.values() if one.route not in known]:
+            self.drop(group)
+        for _, alert in sorted(self._state.alerts.items()):
+            before = set(alert.groups)
+            for route in self._routing.policy.routes_of(alert.labels) if alert.fires else ():
+                self._join(route, alert)
+            for name in sorted(set(alert.groups) - before):
+                self._news(groups[name], alert)
+
+    def _join(self, route: Route, alert: AlertRow) -> None:
+        labels = route.group_labels(alert.labels)
+        found = self._state.open.get((route.key, tuple(sorted(labels.items()))))
+        group = self._state.groups[found] if found else self._opened(route, labels)
+        if alert.event.id not in group.members:
+            group.members[alert.event.id] = Member()
+            alert.groups = [*alert.groups, group.id]
+        self._state.touch(GROUP + group.id)
+
+    def _opened(self, route: Route, labels: dict[str, str]) -> GroupRow:
+        now = self._state.now_ms
+        group = GroupRow(id=group_id(route.key, labels, now), route=route.key, labels=labels, opened_ms=now)
+        self._state.groups[group.id] = group
+        self._state.open[group.key] = group.id
+        return group
+
+    def _news(self, group: GroupRow, alert: AlertRow) -> None:
+        """The group is due soon; one that becomes worse does not wait for its interval."""
+        route, now = self._routing.by_key[group.route], self._state.now_ms
+        due = now + route.group_wait_ms
+        if route.digest is not None:
+            due = route.digest.next_ms(now)
+        elif group.revision and (severity_rank(alert.event.severity) <= group.rank or not alert.fires):
+            due = max(due, group.sent_ms + route.group_interval_ms)
+        group.news_ms = min(group.news_ms or due, due)
+        self._state.touch(GROUP + group.id)
+
+    def look_again(self) -> None:
+        """What hid alerts may hide them no longer."""
+        for name in sorted(self._hidden):
+            group = self._state.groups[name]
+            route = self._routing.by_key[group.route]
+            due = max(self._state.now_ms, group.sent_ms + route.group_interval_ms if group.revision else 0)
+            if route.digest is not None:
+                due = route.digest.next_ms(self._state.now_ms)
+            group.news_ms = min(group.news_ms or due, due)
+            self._state.touch(GROUP + name)
+
+    def remind(self, alert: AlertRow, reason: str) -> None:
+        """Nobody looks after the alert any longer: a reminder is due, and the wait for somebody begins again."""
+        for name in alert.groups:
+            group = self._state.groups[name]
+            digest = self._routing.by_key[group.route].digest
+            if digest is None and group.members[alert.event.id].told == "firing":
+                group.repeat_ms, group.remind = self._state.now_ms, reason
+                self._state.touch(GROUP + name)
+
+    def attended(self, alert: AlertRow) -> None:
+        """Somebody looks after the alert: its groups may have nothing left that waits."""
+        for name in alert.groups:
+            group = self._state.groups[name]
+            route = self._routing.by_key[group.route]
+            self._wait_for_somebody(group, route, self._look(group, route))
+            self._state.touch(GROUP + name)
+
+    # -- messages go
+
+    def flush(self, group: GroupRow) -> None:
+        """The group is due: what there is to say is planned, and when it is due next."""
+        now, route = self._state.now_ms, self._routing.by_key[group.route]
+        look = self._look(group, route)
+        if look.sent and route.hours.closed(now, self._urgency(group, look)):
+            self._hold(group, route)
+            return
+        remind = self._reminder(group)
+        if 0 < group.escalate_ms <= now:
+            self._escalate(group, route, look)
+        decided = change_of(look, route, remind)
+        if decided is not None:
+            self._send(group, route, look, *decided)
+        group.news_ms = 0
+        if remind or decided is not None:
+            group.repeat_ms = self._next_reminder_ms(route, look)
+        self._wait_for_somebody(group, route, look)
+        self._leave(group, route)
+
+    def _look(self, group: GroupRow, route: Route) -> Look:
+        hidden = {}
+        for name in group.members:
+            alert = self._state.alerts[name]
+            reason = self._hidden_by(alert)
+            if reason != alert.hidden_by:
+                alert.hidden_by = reason
+                self._state.show_alert(alert)
+            if reason:
+                hidden[name] = reason
+        group.hidden = bool(hidden)
+        (self._hidden.add if hidden else self._hidden.discard)(group.id)
+        return look_at(group, route, self._state.alerts, hidden)
+
+    def _hidden_by(self, alert: AlertRow) -> str:
+        """Why the alert may not be sent now: `inhibited`, `maintenance/ID`, `silence/ID`, or empty."""
+        if self._inhibitors.inhibits(alert):
+            return "inhibited"
+        mute = mute_of(alert, self._state.mutes.values(), self._state.now_ms)
+        if mute is None:
+            return ""
+        return f"{'maintenance' if mute.planned else 'silence'}/{mute.id}"
+
+    def _hold(self, group: GroupRow, route: Route) -> None:
+        """The route is closed: what is due waits until it opens."""
+        opens = route.hours.opens_ms(self._state.now_ms)
+        group.news_ms = opens
+        for field in ("repeat_ms", "escalate_ms"):
+            if getattr(group, field):
+                setattr(group, field, max(getattr(group, field), opens))
+        self._state.touch(GROUP + group.id)
+
+    def _urgency(self, group: GroupRow, look: Look) -> int:
+        """The rank of the worst that there is to say: what is new, else what a reminder is about; -1 for ends."""
+        again = any(0 < due <= self._state.now_ms for due in (group.repeat_ms, group.escalate_ms))
+        about = [*look.new, *look.worse, *look.notes] or (look.firing if again else [])
+        return max(map(_rank, about), default=-1)
+
+    def _next_reminder_ms(self, route: Route, look: Look) -> int:
+        """0 without one; alerts that are hidden now may be seen then."""
+        fires = any(alert.fires for alert in (*look.firing, *look.hidden))
+        wanted = route.repeat_interval_ms > 0 and route.digest is None
+        return self._state.now_ms + route.repeat_interval_ms if fires and wanted else 0
+
+    def _reminder(self, group: GroupRow) -> str:
+        """Why a reminder is due now; empty: none is."""
+        if not 0 < group.repeat_ms <= self._state.now_ms:
+            return ""
+        reason, group.remind = group.remind or "repeat_interval", ""
+        return reason
+
+    def _send(self, group: GroupRow, route: Route, look: Look, change: GroupChange, reasons: tuple[str, ...]) -> None:
+        group.revision += 1
+        message = message_of(group, route, look, change, reasons, self._state.now_ms)
+        for receiver in (route.receiver, *(step.receiver for step in route.escalations[: group.reached])):
+            self._plan(route, message, receiver)
+        group.sent_ms, group.rank = self._state.now_ms, look.rank
+        for alert in look.sent:
+            group.members[alert.event.id] = Member("firing" if alert.fires else alert.event.state, _rank(alert))
+
+    def _escalate(self, group: GroupRow, route: Route, look: Look) -> None:
+        """The next receiver gets what nobody acknowledged."""
+        group.escalate_ms = 0
+        if look.waiting and group.steps < len(route.escalations):
+            step = route.escalations[group.steps]
+            group.steps += 1
+            group.reached = max(group.reached, group.steps)
+            group.revision += 1
+            reasons = ("not_acknowledged",)
+            message = message_of(group, route, look, GroupChange.ESCALATED, reasons, self._state.now_ms)
+            self._plan(route, message, step.receiver)
+
+    def warn(self, mute: str) -> None:
+        """A silence ends soon: those who know of alerts under it are told which still fire."""
+        for name in sorted(self._hidden):
+            group = self._state.groups[name]
+            route = self._routing.by_key[group.route]
+            look = self._look(group, route)
+            under = [alert for alert in look.hidden if alert.fires and alert.hidden_by == f"silence/{mute}"]
+            if under and not route.hours.closed(self._state.now_ms, max(map(_rank, under))):
+                group.revision += 1
+                shown, reasons = Look(firing=under), ("silence_ends",)
+                message = message_of(group, route, shown, GroupChange.EXPIRING, reasons, self._state.now_ms)
+                self._plan(route, message, route.receiver)
+                self._state.touch(GROUP + name)
+
+    def _plan(self, route: Route, message: AlertGroup, receiver: str) -> None:
+        if not self._routing.delivers(route, receiver):
+            return
+        if receiver != message.receiver:
+            message = msgspec.structs.replace(message, receiver=receiver, channel=receiver)
+        self._state.effects.plans.append(Plan(receiver, message))
+
+    def _wait_for_somebody(self, group: GroupRow, route: Route, look: Look) -> None:
+        """When the next escalation is due; none once all alerts are acknowledged, hidden or over."""
+        if not look.waiting or not group.revision:
+            group.open_since_ms = group.steps = group.escalate_ms = 0
+            return
+        group.open_since_ms = group.open_since_ms or self._state.now_ms
+        left = route.escalations[group.steps :]
+        group.escalate_ms = group.open_since_ms + left[0].after_ms if left else 0
+
+    # -- alerts leave
+
+    def _leave(self, group: GroupRow, route: Route) -> None:
+        """Alerts that are over and that no receiver believes to fire leave. A group without alerts is gone; one of
+        notes is kept for its interval, so that the next ones do not come sooner.
+        """
+        for name in [name for name, member in group.members.items() if self._is_over(name, member, route)]:
+            del group.members[name]
+            self._left(self._state.alerts[name], group)
+        ends = group.sent_ms + route.group_interval_ms
+        if not group.members and group.rank == 0 and self._state.now_ms < ends:
+            group.news_ms = ends
+        if not group.members and not group.news_ms:
+            self.drop(group)
+        self._state.touch(GROUP + group.id)
+
+    def _is_over(self, name: str, member: Member, route: Route) -> bool:
+        alert = self._state.alerts[name]
+        passed_over = alert.hidden_by.partition("/")[0] in _PASSED_OVER
+        if alert.noted:
+            return bool(member.told) or passed_over
+        never = route.resolved is ResolvedMessages.NEVER
+        return not alert.fires and (member.told != "firing" or never)
+
+    def _left(self, alert: AlertRow, group: GroupRow) -> None:
+        alert.groups = [one for one in alert.groups if one != group.id]
+        self._state.rest(alert)
+        self._state.touch(ALERT + alert.event.id)
+
+    def drop(self, group: GroupRow) -> None:
+        """The group is gone, without a message."""
+        for name in group.members:
+            self._left(self._state.alerts[name], group)
+        del self._state.groups[group.id]
+        del self._state.open[group.key]
+        self._hidden.discard(group.id)
+        self._state.touch(GROUP + group.id)
+
+
+def _rank(alert: AlertRow) -> int:
+    return severity_rank(alert.event.severity)

@@ -18,7 +18,9 @@ from streams.archive.protocol import (
     RateBucket,
     RecentStory,
     StoredAlert,
+    StoredDecision,
     StoredNotification,
+    StoredView,
     Unscored,
     Written,
 )
@@ -49,6 +51,8 @@ class MemoryArchive:
         self._sightings: dict[Position, tuple[str, str]] = {}
         self._alerts: dict[tuple[str, int], StoredAlert] = {}
         self._notifications: dict[str, StoredNotification] = {}
+        self._decisions: dict[int, StoredDecision] = {}
+        self._views: dict[tuple[str, str], StoredView] = {}
 
     async def claim(self, records: Sequence[Unscored]) -> None:
         """Nothing is won by it."""
@@ -196,6 +200,33 @@ class MemoryArchive:
             if alert_id in ("", one.alert_id) and channel in ("", one.channel) and state in ("", one.state)
         ]
         return sorted(found, key=lambda one: (-one.updated_ms, one.id))[:limit]
+
+    async def record_decisions(self, decisions: Sequence[StoredDecision]) -> None:
+        for one in decisions:
+            self._decisions.setdefault(one.place, one)
+
+    async def decisions(
+        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredDecision]:
+        found = [
+            one
+            for one in self._decisions.values()
+            if target in ("", one.target) and by in ("", one.by) and kind in ("", one.kind)
+            and (since_ms is None or one.at_ms >= since_ms)
+        ]  # fmt: skip
+        return sorted(found, key=lambda one: -one.place)[:limit]
+
+    async def record_views(self, views: Sequence[StoredView]) -> None:
+        for one in views:
+            known = self._views.get((one.kind, one.id))
+            if known is None or known.place < one.place:
+                self._views[one.kind, one.id] = one
+
+    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
+        found = [
+            one for one in self._views.values() if one.kind == kind and view_id in ("", one.id) and one.body
+        ]  # fmt: skip
+        return sorted(found, key=lambda one: one.id)[:limit]
 
     async def refresh(self) -> None:
         """What is written is seen at once."""

@@ -32,7 +32,9 @@ __all__ = [
     "RecentStory",
     "Refused",
     "StoredAlert",
+    "StoredDecision",
     "StoredNotification",
+    "StoredView",
     "Unscored",
     "Written",
 ]
@@ -178,6 +180,42 @@ class StoredNotification:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """What somebody decided about alerts, and what became of it: an entry of the audit trail, which only grows.
+
+    `place` is its place in the log, which names the entry; `kind` and `outcome` are those of `alerts.judge`, `target`
+    is what it is about, `body` the decision's JSON. `at_ms` is the sender's clock, `decided_ms` the worker's.
+    """
+
+    place: int
+    id: str
+    kind: str
+    by: str
+    target: str
+    at_ms: int
+    decided_ms: int
+    outcome: str
+    version: int
+    detail: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredView:
+    """An alert, silence, subscription or watchlist as the judge has it at a place of the log.
+
+    `kind` is an `alerts.judge.ViewKind`. `version` is what a decision about it carries as `seen`. `body` is its JSON,
+    empty once it is gone.
+    """
+
+    kind: str
+    id: str
+    version: int
+    place: int
+    body: bytes
+
+
 class Unscored(Protocol):
     """What of a record is known before it is scored."""
 
@@ -259,6 +297,20 @@ class Archive(Protocol):
         self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
     ) -> list[StoredNotification]:
         """Those that changed last first."""
+
+    async def record_decisions(self, decisions: Sequence[StoredDecision]) -> None:
+        """Adds entries to the audit trail; one whose place is taken changes nothing."""
+
+    async def decisions(
+        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredDecision]:
+        """Those of the latest place first; `since_ms` restricts when they were sent."""
+
+    async def record_views(self, views: Sequence[StoredView]) -> None:
+        """Keeps of each the one of the latest place."""
+
+    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
+        """What exists of a kind, by id."""
 
     async def refresh(self) -> None:
         """Lets every query see all that was written: for reports and tests, never for the pipeline."""

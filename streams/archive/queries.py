@@ -18,7 +18,9 @@ from streams.archive.protocol import (
     RateBucket,
     RecentStory,
     StoredAlert,
+    StoredDecision,
     StoredNotification,
+    StoredView,
 )
 from streams.archive.revising import stored_outcome
 from streams.archive.schema import MOST_SIGNALS, stored_label
@@ -29,6 +31,7 @@ from streams.records import Scored
 __all__ = [
     "alert_history",
     "alerts",
+    "decisions",
     "is_new",
     "items_after",
     "items_by_id",
@@ -43,6 +46,7 @@ __all__ = [
     "story",
     "top",
     "unscored",
+    "views",
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
@@ -220,3 +224,23 @@ def notifications(
         {"alert_id": alert_id, "channel": channel, "state": state, "limit": limit},
     )
     return [StoredNotification(*row) for row in rows]
+
+
+def decisions(
+    db: sqlite3.Connection, target: str, by: str, kind: str, since_ms: int | None, limit: int
+) -> list[StoredDecision]:
+    rows = db.execute(
+        "SELECT * FROM decisions"
+        " WHERE :target IN ('', target) AND :by IN ('', author) AND :kind IN ('', kind)"
+        " AND (:since_ms IS NULL OR at_ms >= :since_ms) ORDER BY place DESC LIMIT :limit",
+        {"target": target, "by": by, "kind": kind, "since_ms": since_ms, "limit": limit},
+    )
+    return [StoredDecision(*row) for row in rows]
+
+
+def views(db: sqlite3.Connection, kind: str, view_id: str, limit: int) -> list[StoredView]:
+    rows = db.execute(
+        "SELECT * FROM views WHERE kind = ? AND ? IN ('', id) AND body <> x'' ORDER BY id LIMIT ?",
+        (kind, view_id, limit),
+    )
+    return [StoredView(*row) for row in rows]

@@ -7,6 +7,7 @@ series        names of series      members   which item counts in which series, 
 signals       names of signals               for each signal, by its number, and is null where the item is not scored
 sightings     duplicates, by their position, so that a redo finds them
 alerts        every state of an alert           notifications   what is to be sent and what was
+decisions     what people decided, by its place in the log   views   what the judge knows now: silences, who looks after
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["MOST_SIGNALS", "connect", "explain", "lost", "stored_label"]
 MOST_SIGNALS = 62
 """Bits of a number of SQLite, but for the sign and one that is never set."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _BUSY_SECONDS = 10.0
 
 _SCHEMA = """
@@ -56,6 +57,14 @@ CREATE TABLE notifications (
     state TEXT NOT NULL, attempts INTEGER NOT NULL, since_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
     problem TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX notifications_by_change ON notifications (updated_ms);
+CREATE TABLE decisions (
+    place INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, author TEXT NOT NULL, target TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, decided_ms INTEGER NOT NULL, outcome TEXT NOT NULL, version INTEGER NOT NULL,
+    detail TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX decisions_by_target ON decisions (target);
+CREATE TABLE views (
+    kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, id)) WITHOUT ROWID;
 """
 
 

@@ -21,7 +21,9 @@ from streams.archive.protocol import (
     RateBucket,
     RecentStory,
     StoredAlert,
+    StoredDecision,
     StoredNotification,
+    StoredView,
     Unscored,
     Written,
 )
@@ -37,6 +39,11 @@ INSERT INTO notifications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)
     state = excluded.state, attempts = excluded.attempts, since_ms = excluded.since_ms,
     updated_ms = excluded.updated_ms, problem = excluded.problem, revision = excluded.revision
     WHERE excluded.revision > revision
+"""
+
+_KEEP_LATEST_VIEW = """
+INSERT INTO views VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET
+    version = excluded.version, place = excluded.place, body = excluded.body WHERE excluded.place > place
 """
 
 _PRUNE_STEP = 1_000
@@ -126,6 +133,24 @@ class SqliteArchive:
         self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
     ) -> list[StoredNotification]:
         return await self._reader.do(lambda db: queries.notifications(db, alert_id, channel, state, limit))
+
+    async def record_decisions(self, decisions: Sequence[StoredDecision]) -> None:
+        rows = [astuple(decision) for decision in decisions]
+        await self._writer.do(
+            lambda db: db.executemany("INSERT OR IGNORE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        )
+
+    async def decisions(
+        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredDecision]:
+        return await self._reader.do(lambda db: queries.decisions(db, target, by, kind, since_ms, limit))
+
+    async def record_views(self, views: Sequence[StoredView]) -> None:
+        rows = [astuple(view) for view in views]
+        await self._writer.do(lambda db: db.executemany(_KEEP_LATEST_VIEW, rows))
+
+    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
+        return await self._reader.do(lambda db: queries.views(db, kind, view_id, limit))
 
     async def refresh(self) -> None:
         """What is committed is seen at once."""

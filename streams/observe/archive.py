@@ -9,7 +9,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from streams.archive.protocol import Archive, Claims, Outcome, StoredAlert, StoredNotification, Unscored, Written
+from streams.archive.protocol import (
+    Archive,
+    Claims,
+    Outcome,
+    StoredAlert,
+    StoredDecision,
+    StoredNotification,
+    StoredView,
+    Unscored,
+    Written,
+)
 from streams.errors import MoodwireError, Retry
 from streams.observe.metrics import Metrics
 from streams.observe.troubles import Troubles
@@ -18,6 +28,7 @@ from streams.records import Scored
 __all__ = ["ObservedArchive", "observed_archive"]
 
 _SUBJECT = "write"
+_KINDS = ("claims", "items", "alerts", "notifications", "decisions", "views")
 
 
 class ObservedArchive:
@@ -32,9 +43,7 @@ class ObservedArchive:
         self._metrics = metrics
         self._troubles = troubles
         self._clock = clock
-        self._seconds = {
-            kind: metrics.archive_seconds.labels(kind) for kind in ("claims", "items", "alerts", "notifications")
-        }
+        self._seconds = {kind: metrics.archive_seconds.labels(kind) for kind in _KINDS}
         self._outcomes = {outcome: metrics.archived.labels(outcome.value) for outcome in Outcome}
         self._refused = metrics.archived.labels("refused")
         self._begun: dict[int, float] = {}
@@ -80,6 +89,14 @@ class ObservedArchive:
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
         with self._measured("notifications"):
             await self._archive.record_notifications(notifications)
+
+    async def record_decisions(self, decisions: Sequence[StoredDecision]) -> None:
+        with self._measured("decisions"):
+            await self._archive.record_decisions(decisions)
+
+    async def record_views(self, views: Sequence[StoredView]) -> None:
+        with self._measured("views"):
+            await self._archive.record_views(views)
 
     @contextmanager
     def _measured(self, kind: str, *, ends_trouble: bool = True) -> Iterator[None]:

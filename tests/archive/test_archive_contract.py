@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,7 +26,9 @@ from streams.archive.protocol import (
     Query,
     Refused,
     StoredAlert,
+    StoredDecision,
     StoredNotification,
+    StoredView,
     Written,
 )
 from streams.archive.sqlite import SqliteArchive
@@ -301,6 +305,38 @@ async def test_the_latest_revision_of_a_notification_stays(archive: Archive) -> 
     assert await archive.notifications(state="failed") == [notification("n2", 5, "failed", alert_id="y")]
     assert await archive.notifications(alert_id="x", channel="terminal", limit=1) == [notification("n1", 3, "sent")]
     assert await archive.notifications(channel="file") == []
+
+
+def decided(place: int, **fields: Any) -> StoredDecision:
+    made = StoredDecision(place, f"d{place}", "silence", "ann", "a1", place * 10, 77, "accepted", 2, "", b'{"a":1}')
+    return replace(made, **fields)
+
+
+async def test_the_audit_trail_only_grows(archive: Archive) -> None:
+    first, second = decided(7, by="ben", outcome="moved", detail="Ann was faster\n"), decided(8, target="b\u00e4")
+    await archive.record_decisions([])
+    await archive.record_decisions([second, first])
+    await archive.record_decisions([decided(7, by="eve"), decided(9, kind="note", at_ms=5)])
+    await archive.refresh()
+    assert await archive.decisions() == [decided(9, kind="note", at_ms=5), second, first]
+    assert await archive.decisions(by="ben") == [first]
+    assert await archive.decisions(target="b\u00e4", limit=1) == [second]
+    assert await archive.decisions(kind="note", since_ms=6) == []
+    assert await archive.decisions(kind="silence", since_ms=70) == [second, first]
+
+
+async def test_of_a_view_the_one_of_the_latest_place_stays_and_one_that_is_gone_is_not_shown(archive: Archive) -> None:
+    long = StoredView("silence", "\U0001f515" * 128, 1, 1 << 44, b"{}")
+    await archive.record_views([StoredView("alert", "a", 1, 5, b"{}"), StoredView("silence", "a", 1, 5, b"[]"), long])
+    await archive.record_views([StoredView("alert", "a", 2, 9, b'{"b":2}'), StoredView("alert", "b", 1, 9, b"{}")])
+    await archive.record_views([StoredView("alert", "a", 1, 5, b"{}"), StoredView("silence", "a", 2, 6, b"")])
+    await archive.refresh()
+    assert await archive.views("alert") == [
+        StoredView("alert", "a", 2, 9, b'{"b":2}'),
+        StoredView("alert", "b", 1, 9, b"{}"),
+    ]
+    assert await archive.views("alert", view_id="b", limit=3) == [StoredView("alert", "b", 1, 9, b"{}")]
+    assert await archive.views("silence") == [long]
 
 
 async def test_prune_takes_an_item_with_all_that_belongs_to_it(archive: Archive) -> None:

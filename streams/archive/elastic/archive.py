@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streams.archive.elastic.bulk import Action, Bulk
+from streams.archive.elastic.decided import decision_document, view_document, view_key
 from streams.archive.elastic.documents import alert_document, notification_document
 from streams.archive.elastic.lifecycle import policy
 from streams.archive.elastic.names import Names
@@ -31,7 +32,9 @@ from streams.archive.protocol import (
     RateBucket,
     RecentStory,
     StoredAlert,
+    StoredDecision,
     StoredNotification,
+    StoredView,
     Unscored,
     Written,
 )
@@ -168,6 +171,31 @@ class ElasticArchive:
             ]
         )
 
+    async def record_decisions(self, decisions: Sequence[StoredDecision]) -> None:
+        """Each under its place: a redo changes nothing."""
+        await self._ready()
+        names = self.names
+        await self._write_all(
+            [Action.of("create", names.decisions, str(one.place), decision_document(one)) for one in decisions]
+        )
+
+    async def record_views(self, views: Sequence[StoredView]) -> None:
+        """By external version, the place: a late writer changes nothing."""
+        await self._ready()
+        await self._write_all(
+            [
+                Action.of(
+                    "index",
+                    self.names.views,
+                    view_key(one),
+                    view_document(one),
+                    version=one.place,
+                    version_type="external",
+                )
+                for one in views
+            ]
+        )
+
     async def _write_all(self, actions: Sequence[Action]) -> None:
         """Documents of our own making: none of them may be refused, so a refusal is trouble."""
         for result in await self.bulk.send(actions):
@@ -226,6 +254,14 @@ class ElasticArchive:
         self, *, alert_id: str = "", channel: str = "", state: str = "", limit: int = 100
     ) -> list[StoredNotification]:
         return await self.reader.notifications(alert_id, channel, state, limit)
+
+    async def decisions(
+        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+    ) -> list[StoredDecision]:
+        return await self.reader.decisions(target, by, kind, since_ms, limit)
+
+    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
+        return await self.reader.views(kind, view_id, limit)
 
     async def refresh(self) -> None:
         """Let searches see all that was written: for tests and reports, never for the pipeline."""

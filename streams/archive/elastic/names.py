@@ -58,6 +58,16 @@ class Names:
     def notifications(self) -> str:
         return f"{self.prefix}notifications"
 
+    @property
+    def decisions(self) -> str:
+        """The audit trail: what people decided."""
+        return f"{self.prefix}decisions"
+
+    @property
+    def views(self) -> str:
+        """What the judge of alerts knows now."""
+        return f"{self.prefix}views"
+
     def of_day(self, day: str) -> str:
         """The index of a day such as 2026.11.24, or of what lies outside the retention."""
         return f"{self.prefix}items-{day}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from streams.archive.elastic.decided import decision_of, view_of
 from streams.archive.elastic.documents import alert_of, document_id, first_scored_of, notification_of, scored_of
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.registry import Entry
@@ -24,7 +25,9 @@ from streams.archive.protocol import (
     RateBucket,
     RecentStory,
     StoredAlert,
+    StoredDecision,
     StoredNotification,
+    StoredView,
 )
 from streams.archive.revising import stored_outcome
 from streams.archive.words import is_beginning, marked, words_of
@@ -257,6 +260,26 @@ class Reader:
         order = [{"moodwire.notification.updated": "desc"}, {"moodwire.notification.id": "asc"}]
         body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
         return [notification_of(hit["_source"]) for hit in await self._search(self._names.notifications, body)]
+
+    async def decisions(
+        self, target: str, by: str, kind: str, since_ms: int | None, limit: int
+    ) -> list[StoredDecision]:
+        asked = {"target": target, "by": by, "kind": kind}
+        filters: list[dict[str, Any]] = [
+            {"term": {f"moodwire.decision.{field}": value}} for field, value in asked.items() if value
+        ]
+        if since_ms is not None:
+            filters.append({"range": {"moodwire.decision.sent": {"gte": since_ms, "format": "epoch_millis"}}})
+        order = [{"moodwire.decision.place": "desc"}]
+        body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
+        return [decision_of(hit["_source"]) for hit in await self._search(self._names.decisions, body)]
+
+    async def views(self, kind: str, view_id: str, limit: int) -> list[StoredView]:
+        asked = {"kind": kind, "id": view_id, "gone": "false"}
+        filters = [{"term": {f"moodwire.view.{field}": value}} for field, value in asked.items() if value]
+        order = [{"moodwire.view.id": "asc"}]
+        body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
+        return [view_of(hit["_source"]) for hit in await self._search(self._names.views, body)]
 
 
 def _recent(source: dict[str, Any]) -> RecentStory:

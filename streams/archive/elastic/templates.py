@@ -13,7 +13,7 @@ from streams.archive.elastic.options import ElasticOptions
 
 __all__ = ["DYNAMIC", "FLUSH_AGE", "REFRESH", "TEMPLATE_VERSION", "templates", "writing_out"]
 
-TEMPLATE_VERSION = 8
+TEMPLATE_VERSION = 9
 """Raised with every change of a template: a start with a newer version writes them anew."""
 PRIORITY = 300
 
@@ -136,6 +136,28 @@ NOTIFICATION = _ecs() | {
     )
 }
 
+DECISION = _ecs() | {
+    "moodwire": _object(
+        decision=_object(
+            place=LONG,
+            id=KEYWORD,
+            kind=KEYWORD,
+            by=KEYWORD,
+            target=KEYWORD,
+            sent=DATE,
+            decided=DATE,
+            outcome=KEYWORD,
+            version=LONG,
+            detail=_text(),
+            body=STORED,
+        )
+    )
+}
+
+VIEW = {
+    "moodwire": _object(view=_object(kind=KEYWORD, id=KEYWORD, version=LONG, place=LONG, gone=BOOLEAN, body=STORED))
+}
+
 REFRESH = "5s"
 """How often Elasticsearch makes a segment of what came. Left to itself it waits, where nobody searches, until its
 memory is full: then one of tens of thousands of items, and those who write wait seconds for it."""
@@ -174,6 +196,8 @@ def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> 
         f"{names.prefix}sightings": _template([names.sightings], busy, SIGHTING),
         f"{names.prefix}alerts": _template([names.alerts, names.alert_states], quiet, ALERT),
         f"{names.prefix}notifications": _template([names.notifications], quiet, NOTIFICATION),
+        f"{names.prefix}decisions": _template([names.decisions], quiet, DECISION),
+        f"{names.prefix}views": _template([names.views], quiet, VIEW),
     }
     if lifecycle:  # what is outside the retention is of any age: no policy may delete it by its index's
         overflow = _template([names.of_day(OVERFLOW)], busy, ITEM, aliases)

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from streams.cli.model_options import person
-from streams.cli.options import JsonOption, NamespaceOption
+from streams.cli.options import JsonOption, NamespaceOption, person
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject, SettingsError
 from streams.lifecycle.corrections import TakenCorrections

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from streams.cli.model_options import (
     BehaviourOption,
-    ByOption,
     DataOption,
     DatasetOption,
     GoldenOption,
@@ -18,9 +17,8 @@ from streams.cli.model_options import (
     NameArgument,
     VersionArgument,
     following,
-    person,
 )
-from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
+from streams.cli.options import ByOption, JsonOption, NamespaceOption, ProfileOption, person
 from streams.cli.output import console, foreign, print_json
 from streams.lifecycle.gate import GateRequest, GateResult
 from streams.settings import load_settings

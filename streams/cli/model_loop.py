@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from streams.cli.model_options import ByOption, LanguageOption, following, person
+from streams.cli.model_options import LanguageOption, following
 from streams.cli.model_shadow import show_report
-from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
+from streams.cli.options import ByOption, JsonOption, NamespaceOption, ProfileOption, person
 from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
 from streams.lifecycle.service import Lifecycle

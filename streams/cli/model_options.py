@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,6 @@ from streams.settings import Settings
 
 __all__ = [
     "BehaviourOption",
-    "ByOption",
     "DataOption",
     "DatasetOption",
     "GoldenOption",
@@ -30,7 +28,6 @@ __all__ = [
     "SoleLanguageOption",
     "VersionArgument",
     "following",
-    "person",
 ]
 
 NameArgument = Annotated[str, typer.Argument(help="The model's name.")]
@@ -51,12 +48,6 @@ BehaviourOption = Annotated[
         "--behaviour", help="Tests of behaviour: a YAML, or a shipped list; by default that of profile and language."
     ),
 ]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this shell.")]
-
-
-def person(by: str | None) -> str:
-    """Returns who decides."""
-    return by or getpass.getuser()
 
 
 @contextmanager

@@ -7,15 +7,13 @@ from typing import Annotated
 import typer
 
 from streams.cli.model_options import (
-    ByOption,
     LanguageOption,
     NameArgument,
     SoleLanguageOption,
     VersionArgument,
     following,
-    person,
 )
-from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
+from streams.cli.options import ByOption, JsonOption, NamespaceOption, ProfileOption, person
 from streams.cli.output import console, foreign, print_json, utc
 from streams.lifecycle.changeover import BASELINE_DAYS, Changeover, PromoteRequest, RollbackRequest
 from streams.settings import Settings, load_settings

@@ -13,15 +13,13 @@ import typer
 from models.training_call import OptionValue
 from streams.cli.model_gate import show_result
 from streams.cli.model_options import (
-    ByOption,
     DataOption,
     DatasetOption,
     GoldenOption,
     SoleLanguageOption,
     following,
-    person,
 )
-from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
+from streams.cli.options import ByOption, JsonOption, NamespaceOption, ProfileOption, person
 from streams.cli.output import print_json
 from streams.errors import SettingsError
 from streams.lifecycle.retrain import RetrainRequest

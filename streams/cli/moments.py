@@ -14,13 +14,26 @@ import typer
 
 from streams.wall_clock import DAY_MS, HOUR_MS, MINUTE_MS
 
-__all__ = ["MOMENT_HELP", "SinceOption", "UntilOption", "length_ms", "moment_ms", "optional_moment_ms"]
+__all__ = [
+    "MOMENT_HELP",
+    "ForOption",
+    "SinceOption",
+    "UntilOption",
+    "end_ms",
+    "length_ms",
+    "moment_ms",
+    "optional_moment_ms",
+]
 
 _UNITS: Final = {"w": 7 * DAY_MS, "d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": 1000}
 _PART: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([wdhms])")
 _LENGTH: Final = re.compile(rf"(?:{_PART.pattern})+")
 
 MOMENT_HELP: Final = "2023-03-09, '2023-03-09 20:00' (UTC), or 2h for two hours ago"
+
+SinceOption = Annotated[str | None, typer.Option("--since", help=f"From then on: {MOMENT_HELP}.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Before then, written alike.")]
+ForOption = Annotated[str, typer.Option("--for", help="For how long: 30m, 4h, 2d.")]
 
 
 def length_ms(text: str) -> int:
@@ -52,5 +65,9 @@ def optional_moment_ms(text: str | None, now_ms: int) -> int | None:
     return None if text is None else moment_ms(text, now_ms)
 
 
-SinceOption = Annotated[str | None, typer.Option("--since", help=f"From then on: {MOMENT_HELP}.")]
-UntilOption = Annotated[str | None, typer.Option("--until", help="Before then, written alike.")]
+def end_ms(length: str, until: str | None, now_ms: int) -> int:
+    """Returns when something ends: at `until`, else after `length`. Raises `typer.BadParameter` if that is past."""
+    found = now_ms + length_ms(length) if until is None else moment_ms(until, now_ms)
+    if found <= now_ms:
+        raise typer.BadParameter("it would end before it begins; give a time to come")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,16 @@ import typer
 from streams.errors import SettingsError
 from streams.topics import checked_namespace
 
-__all__ = ["FieldMapOption", "IntoOption", "JsonOption", "NamespaceOption", "ProfileOption", "WatchlistsOption"]
+__all__ = [
+    "ByOption",
+    "FieldMapOption",
+    "IntoOption",
+    "JsonOption",
+    "NamespaceOption",
+    "ProfileOption",
+    "WatchlistsOption",
+    "person",
+]
 
 
 def _namespace(given: str | None) -> str | None:
@@ -19,6 +29,11 @@ def _namespace(given: str | None) -> str | None:
         return None if given is None else checked_namespace(given)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def person(by: str | None) -> str:
+    """Returns who decides."""
+    return by or getpass.getuser()
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -34,6 +49,7 @@ NamespaceOption = Annotated[
 IntoOption = Annotated[
     str | None, typer.Option("--into", help="Namespace; by default named after the file.", callback=_namespace)
 ]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this shell.")]
 FieldMapOption = Annotated[
     Path | None, typer.Option("--field-map", "-m", help="YAML that maps the fields of records.", exists=True)
 ]

@@ -86,7 +86,7 @@ def _text(finding: Finding, signal: str, wording: Wording) -> str:
         return f"{count.hits} of {count.total} {wording.signal(signal)} in {wording.window(count.window.seconds)}"
     return wording.evidence(
         signal,
-        finding.rule,
+        evidence.rule,
         hits=count.hits,
         total=count.total,
         seconds=count.window.seconds,

@@ -99,7 +99,7 @@ async def _asked(
     async with closing_archive(open_existing_archive(settings)) as archive:
         since_ms, until_ms = await _span(archive, watched, span)
         length = bucket_ms or bucket_ms_for(until_ms - since_ms, _MOST_BARS)
-        if not with_band or kind_of(watched.series) not in config.kinds:
+        if not with_band or not config.ruleset.watches(watched.series):
             return await _plain(archive, watched, since_ms, until_ms, length), length
         buckets = await history_of(
             archive,

@@ -16,8 +16,9 @@ __all__ = ["Explanation", "explained"]
 class Explanation:
     """The judgement at the tick `tick_ms`.
 
-    `answer` settles the whole series, where it does; else `findings` has one entry per rule and window. `events` are
-    the changes of the series' alerts up to then, counted again. `models` are the versions that scored the items.
+    `answer` settles the whole series, where it does; else `findings` has one entry per rule and window, none of a rule
+    `each`. `events` are the changes of the series' alerts up to then, counted again. `models` are the versions that
+    scored the items.
     """
 
     watched: Watched
@@ -43,10 +44,11 @@ async def explained(
     on_progress: Callable[[int], None] = lambda items: None,  # noqa: ARG005  # progress is optional
 ) -> Explanation:
     """Returns the judgement at the last tick up to `at_ms`, from the archived items; see `recount`."""
-    kind, tick_ms = kind_of(watched.series), at_ms // config.hop_ms * config.hop_ms
+    kind, rules = kind_of(watched.series), config.ruleset.of(watched.signal, watched.series)
+    tick_ms = at_ms // config.hop_ms * config.hop_ms
 
     def judged(look: Look) -> tuple[Reason | None, list[Finding]]:
-        if kind in config.kinds and not look.stream.start_ms:
+        if rules and not look.stream.start_of(kind):
             return Reason.WARMING_UP, []  # no item was seen before
         return explain(watched.signal, watched.series, kind, look.state, look.stream, config)
 

@@ -63,7 +63,7 @@ async def history_of(
 ) -> list[Bucket]:
     """Returns the buckets that touch [since_ms, until_ms), oldest first; see `recount`.
 
-    A band needs a kind of series that the rules watch; without one all bands are None. Raises `ValueError` for a
+    Counts and bands need a series that a rule watches. Raises `ValueError` for a
     bucket that is not of `BUCKETS_MS`.
     """
     if bucket_ms not in BUCKETS_MS:
@@ -82,7 +82,8 @@ async def history_of(
 
 
 def _band(config: AlertConfig, watched: Watched, look: Look, bucket_ms: int) -> Band | None:
-    kind, started_ms = kind_of(watched.series), look.stream.start_ms
+    kind = kind_of(watched.series)
+    started_ms = look.stream.start_of(kind)
     if kind not in config.kinds or not started_ms or look.tick_ms - started_ms < config.warm_up_ms:
         return None
     expectation = look.state.expectation_at(look.stream.view(kind, look.tick_ms, config), config)

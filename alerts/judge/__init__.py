@@ -3,9 +3,12 @@
 entries (Event, Seal, Decided, Clock) ─► Judge.apply ─► Effects: plans, answers, views, troubles, the next timer
                  Policy: the tree of routes ──┘  └── rows: where it goes on after a restart
 
-decisions   what people decide, and what is answered      policy   routes, what inhibits what
-entries     what goes in, and what comes out              ticks    what all partitions have sealed
-flush       what a group has to say                       rows     the state, written down
+entries     what goes in, and what comes out              policy    routes, what inhibits what
+decisions   what people decide, and what is answered      routing   a policy's routes and subscribers'
+ticks       what all partitions have sealed               hours     when messages may be sent, digests
+grouping    groups, and when each is due                  flush     what a group has to say
+deciding    decisions are followed or refused             mutes     what hides an alert
+state       all that is known, and timers                 rows      the same, written down
 """
 
 from __future__ import annotations

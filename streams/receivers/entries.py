@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from alerts.delivery.smtp import Security, is_address
+from streams.receivers.routes import InhibitEntry, RouteEntry
 from streams.receivers.secrets import Secret
+from streams.receivers.times import TimeIntervalEntry
 from streams.userfiles import Mistake, UserFile, read_file, shaped
 
 __all__ = ["CHANNEL_KEYS", "AlertmanagerEntry", "EmailEntry", "Receiver", "RoutesFile", "read_receivers"]
@@ -83,12 +85,12 @@ CHANNEL_KEYS = ("alertmanager", "email")
 
 
 class RoutesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """routes.yaml as far as receivers go; what routes say is read elsewhere."""
+    """routes.yaml: receivers, and which alerts go to which of them (`streams.receivers.policy`)."""
 
     receivers: tuple[Receiver, ...] = ()
-    route: Any = None
-    inhibit_rules: Any = None
-    time_intervals: Any = None
+    route: RouteEntry | None = None
+    inhibit_rules: tuple[InhibitEntry, ...] = ()
+    time_intervals: tuple[TimeIntervalEntry, ...] = ()
 
 
 def read_receivers(path: str | Path) -> tuple[Receiver, ...]:

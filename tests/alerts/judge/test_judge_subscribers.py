@@ -1,0 +1,126 @@
+"""Subscribers: their own lists, severity, quiet hours and digests; what is refused at one address holds up no other."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from alerts.clock import HOUR_MS
+from alerts.judge import Policy, Route
+from alerts.judge.decisions import Decision, QuietHours, Subscribe, Unsubscribe, decision_from_json
+from tests.alerts.judge.judge_harness import START_MS, Court, alert, at
+
+POLICY = Policy(root=Route(key="", receiver=""), receivers=frozenset({"mail"}))
+numbers = itertools.count()
+
+
+def wish(name: str, **more: Any) -> Subscribe:
+    return Subscribe(id=f"s{next(numbers)}", by=name, at_ms=at(0), name=name, channel="mail", **more)
+
+
+@pytest.fixture(params=[False, True], ids=["one process", "restarts"])
+def court(request: pytest.FixtureRequest) -> Court:
+    return Court(POLICY, restart=request.param)
+
+
+def subscribed(court: Court, *wishes: Subscribe) -> None:
+    court.tick(0)
+    for one in wishes:
+        assert court.decide(one) == "accepted"
+
+
+def test_each_gets_what_it_wants(court: Court) -> None:
+    subscribed(
+        court,
+        wish("ann", watchlists=("my banks",)),
+        wish("bob", minimum_severity="critical"),
+        wish("cyd", matchers=("kind=~entity",), group_by=("series",)),
+    )
+    court.events(
+        alert("a", 1, series="watchlist/my banks"),
+        alert("n", 1, series="watchlist/my banksters"),
+        alert("b", 1, severity="critical"),
+        alert("c", 1),
+    )
+    court.tick(5)
+    assert sorted(court.sent()) == [
+        ("mail/ann", 3, "opened", ("a",)),
+        ("mail/bob", 3, "opened", ("b",)),
+        ("mail/cyd", 3, "opened", ("b",)),
+        ("mail/cyd", 3, "opened", ("c",)),
+    ]
+
+
+def test_the_message_says_who_it_is_for(court: Court) -> None:
+    subscribed(court, wish("ann", address="ann@example.org", language="de"))
+    court.events(alert("a", 1))
+    court.tick(5)
+    [plan] = [plan for effects in court.effects for plan in effects.plans]
+    group = plan.group
+    assert (plan.receiver, group.receiver, group.subscriber, group.channel) == ("mail/ann", "mail/ann", "ann", "mail")
+    assert (group.address, group.language) == ("ann@example.org", "de")
+
+
+def test_quiet_hours_hold_all_but_what_is_severe(court: Court) -> None:
+    # The start is 22:14 in UTC, 23:14 in Berlin.
+    subscribed(court, wish("ann", quiet=QuietHours("22:00", "07:00"), time_zone="Europe/Berlin"))
+    court.events(alert("a", 1))
+    court.tick(30)
+    assert court.sent() == []
+    court.events(alert("b", 40, severity="critical"))
+    court.tick(50)
+    assert court.sent() == [("mail/ann", 42, "opened", ("b", "a"))]
+    court.events(alert("c", 60))
+    court.tick(12 * 60)
+    seven = (7 * 60 + 24 * 60 - (23 * 60 + 14)) % (24 * 60)
+    assert court.sent()[1:] == [("mail/ann", seven, "updated", ("b", "a", "c"))]
+
+
+@pytest.mark.parametrize("digest", ["hour", "day"])
+def test_a_digest_holds_what_changed_also_what_is_over(court: Court, digest: str) -> None:
+    subscribed(court, wish("ann", digest=digest, digest_at="23:00"))
+    court.events(alert("a", 1), alert("b", 2, severity="critical"), alert("a", 5, "resolved", revision=2))
+    court.tick(30)
+    assert court.sent() == []
+    court.tick(300)
+    eleven = ((START_MS // HOUR_MS + 1) * HOUR_MS - START_MS) / 60_000
+    assert court.sent() == [("mail/ann", eleven, "digest", ("b", "a"))]
+
+
+def test_a_subscription_is_replaced_and_ended(court: Court) -> None:
+    subscribed(court, wish("ann"))
+    court.events(alert("a", 1))
+    court.tick(1)
+    assert court.decide(wish("ann", minimum_severity="critical", seen=0)) == "moved"
+    assert court.decide(wish("ann", minimum_severity="critical", seen=1)) == "accepted"
+    court.events(alert("b", 2))
+    court.tick(10)
+    assert court.sent() == []
+    assert court.decide(Unsubscribe(id="end", by="ann", at_ms=at(0), name="ann", seen=2)) == "accepted"
+    court.events(alert("c", 11, severity="critical"))
+    court.tick(20)
+    assert court.sent() == []
+    assert [key for key in court.rows if key[:4] in ("j/s/", "j/g/")] == []
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        (wish("ann", time_zone="Mars/Base"), "no time zone 'Mars/Base'"),
+        (wish("ann", digest="week"), "write hour or day"),
+        (wish("ann", matchers=("kind=~(",)), "no pattern of RE2"),
+        (Subscribe(id="c", by="ann", at_ms=at(0), name="ann", channel="mial"), "no receiver is called 'mial'"),
+    ],
+)
+def test_a_wish_that_is_wrong_is_refused(court: Court, decision: Decision, words: str) -> None:
+    assert court.decide(decision) == "wrong"
+    assert words in court.effects[-1].answers[0].detail
+
+
+def test_quiet_hours_are_times_of_a_day() -> None:
+    with pytest.raises(ValueError, match="regex"):
+        decision_from_json(
+            b'{"kind":"subscribe","id":"a","by":"a","at_ms":0,"name":"a","channel":"m","quiet":{"start":"7","end":"8"}}'
+        )

@@ -4,6 +4,7 @@ webhook-id         the notification's id, the same in every attempt
 webhook-timestamp  seconds since the epoch, of this attempt
 webhook-signature  v1,base64(HMAC-SHA256(secret, "id.timestamp.body"))
 
+The body is JSON of our own, or a CloudEvent 1.0 in structured mode (https://cloudevents.io), signed in the same way.
 `alerts.delivery.http_post` says what an answer means.
 """
 
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 import msgspec
+from standardwebhooks.webhooks import Webhook
 
+from alerts.delivery.brief import iso_time
 from alerts.delivery.channel import Delivery, Notification, fingerprint
 from alerts.delivery.group import AlertGroup
 from alerts.delivery.http_post import HttpPost, masked_url
@@ -26,7 +27,7 @@ from alerts.delivery.notice import Notice
 from alerts.errors import DeliveryError
 from alerts.records import AlertEvent
 
-__all__ = ["AlertPost", "GroupPost", "NoticePost", "WebhookChannel", "decode_secret", "sign"]
+__all__ = ["AlertPost", "BodyFormat", "CloudEvent", "GroupPost", "NoticePost", "WebhookChannel", "decode_secret"]
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
@@ -56,12 +57,33 @@ class NoticePost(msgspec.Struct, frozen=True):
     data: Notice
 
 
+class CloudEvent(msgspec.Struct, frozen=True):
+    """A CloudEvent: `id` is the notification's, `source` names this moodwire, `time` is when the event happened."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    data: AlertEvent | AlertGroup | Notice
+    datacontenttype: str = "application/json"
+    specversion: str = "1.0"
+
+
+BodyFormat = Literal["standard", "cloudevents"]
+_CONTENT_TYPES: Final[dict[BodyFormat, str]] = {
+    "standard": "application/json",
+    "cloudevents": "application/cloudevents+json",
+}
+
+
 class WebhookChannel:
     """Posts each event as JSON: ``{"type": "alert.opened", "timestamp": "…Z", "data": {the alert}}``;
     what moodwire says about itself as ``moodwire.opened`` and ``moodwire.resolved``.
 
-    `secret` is ``whsec_`` and 24 to 64 bytes of base64; without one the posts are not signed. Raises `DeliveryError`
-    for a URL or secret that cannot work; neither is ever shown.
+    With `body_format` ``cloudevents`` a CloudEvent of the type ``moodwire.alert.opened``, ``moodwire.group.opened`` or
+    ``moodwire.notice.opened`` from `source`. `secret` is ``whsec_`` and 24 to 64 bytes of base64; without one the posts
+    are not signed. Raises `DeliveryError` for a URL or secret that cannot work; neither is ever shown.
     """
 
     def __init__(
@@ -70,12 +92,16 @@ class WebhookChannel:
         secret: str | None = None,
         *,
         name: str = "webhook",
+        body_format: BodyFormat = "standard",
+        source: str = "moodwire",
         timeout_seconds: float = 10.0,
         client: httpx.AsyncClient | None = None,
     ) -> None:
         self.name = name
         self._http = HttpPost(url, timeout_seconds=timeout_seconds, client=client)
         self._key = decode_secret(secret) if secret is not None else None
+        self._signer = Webhook(self._key) if self._key is not None else None
+        self._format, self._source = body_format, source
 
     def __repr__(self) -> str:
         return f"WebhookChannel({masked_url(self._http.url)!r}, signed={self._key is not None})"
@@ -87,7 +113,7 @@ class WebhookChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Posts once."""
-        body = _body(notification, now_ms)
+        body = _body(notification, now_ms) if self._format == "standard" else _cloud_event(notification, self._source)
         headers = self._headers(notification.id, now_ms // 1000, body)
         return await self._http.post(body, headers, notification, now_ms)
 
@@ -96,18 +122,14 @@ class WebhookChannel:
 
     def _headers(self, identity: str, at_seconds: int, body: bytes) -> dict[str, str]:
         headers = {
+            "content-type": _CONTENT_TYPES[self._format],
             "webhook-id": identity,
             "webhook-timestamp": str(at_seconds),
         }
-        if self._key is not None:
-            headers["webhook-signature"] = sign(self._key, identity, at_seconds, body)
+        if self._signer is not None:
+            at = datetime.fromtimestamp(at_seconds, UTC)
+            headers["webhook-signature"] = self._signer.sign(identity, at, body.decode())
         return headers
-
-
-def sign(key: bytes, identity: str, at_seconds: int, body: bytes) -> str:
-    """The value of `webhook-signature`."""
-    content = f"{identity}.{at_seconds}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
 
 
 def decode_secret(secret: str) -> bytes:
@@ -126,10 +148,18 @@ def decode_secret(secret: str) -> bytes:
 
 
 def _body(notification: Notification, now_ms: int) -> bytes:
-    at = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    event = notification.event
+    at, event = iso_time(now_ms), notification.event
     if isinstance(event, Notice):
         return msgspec.json.encode(NoticePost(f"moodwire.{event.change}", at, event))
     if isinstance(event, AlertGroup):
         return msgspec.json.encode(GroupPost(f"group.{event.change}", at, event))
     return msgspec.json.encode(AlertPost(f"alert.{event.change}", at, event))
+
+
+def _cloud_event(notification: Notification, source: str) -> bytes:
+    event = notification.event
+    kind = "notice" if isinstance(event, Notice) else "group" if isinstance(event, AlertGroup) else "alert"
+    found = CloudEvent(
+        notification.id, source, f"moodwire.{kind}.{event.change}", event.id, iso_time(event.updated_ms), event
+    )
+    return msgspec.json.encode(found)

@@ -10,7 +10,7 @@ from alerts.delivery.smtp import SmtpServer
 from alerts.wording import Wording
 from streams.errors import SettingsError
 from streams.net.client import open_client
-from streams.receivers.entries import AlertmanagerEntry, EmailEntry, Receiver, read_receivers
+from streams.receivers.entries import AlertmanagerEntry, EmailEntry, Receiver, WebhookEntry, read_receivers
 from streams.receivers.secrets import Secret, secret_text
 from streams.settings import Settings
 from streams.terminal import Terminal
@@ -65,6 +65,8 @@ class _Opening:
                 return self._alertmanager(entry)
             case EmailEntry() as entry:
                 return self._email(entry)
+            case WebhookEntry() as entry:
+                return self._webhook(entry)
             case other:
                 raise TypeError(f"no channel for {type(other).__name__}")
 
@@ -91,6 +93,17 @@ class _Opening:
         )
         name, wording = self._receiver.name, self._wording
         return EmailChannel(server, entry.sender, entry.to, name=name, wording=wording)
+
+    def _webhook(self, entry: WebhookEntry) -> Channel:
+        url = self._secret("url", entry.url)
+        return WebhookChannel(
+            url,
+            self._optional("secret", entry.secret),
+            name=self._receiver.name,
+            body_format=entry.format,
+            source=entry.source,
+            client=open_client([url], self._settings.net),
+        )
 
     def _secret(self, key: str, secret: Secret) -> str:
         where = f"{self._settings.routes}: receiver {self._receiver.name}: {self._receiver.channels[0]}.{key}"

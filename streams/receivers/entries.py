@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from alerts.delivery.smtp import Security, is_address
+from alerts.delivery.webhook import BodyFormat
 from streams.receivers.routes import InhibitEntry, RouteEntry
 from streams.receivers.secrets import Secret
 from streams.receivers.times import TimeIntervalEntry
@@ -60,12 +61,22 @@ class EmailEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             yield (), "a login has a user and a password; write both or none"
 
 
+class WebhookEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An address that takes posts, and the secret that signs them; `source` is that of CloudEvents."""
+
+    url: Secret
+    secret: Secret | None = None
+    format: BodyFormat = "standard"
+    source: Annotated[str, msgspec.Meta(min_length=1)] = "moodwire"
+
+
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver: its name, and exactly one of the channels."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
     alertmanager: AlertmanagerEntry | None = None
     email: EmailEntry | None = None
+    webhook: WebhookEntry | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -80,7 +91,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
 
 
-CHANNEL_KEYS = ("alertmanager", "email")
+CHANNEL_KEYS = ("alertmanager", "email", "webhook")
 """The keys of channels, in the order of `Receiver`."""
 
 

@@ -8,15 +8,31 @@ import hashlib
 import hmac
 import json
 import logging
+import socket
+import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+import msgspec
 import pytest
+from cloudevents.v1.http import from_http
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from alerts import AlertEvent, DeliveryError
-from alerts.delivery import Delivered, GiveUp, Notification, RetryLater, WebhookChannel, back_off_seconds
+from alerts.delivery import (
+    AlertGroup,
+    Delivered,
+    GiveUp,
+    GroupChange,
+    Notice,
+    Notification,
+    RetryLater,
+    WebhookChannel,
+    back_off_seconds,
+)
 from streams.net.client import open_client
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 
@@ -24,6 +40,14 @@ KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 EVENT = delivery_event("ab" * 16, revision=2)
+GROUP = AlertGroup(
+    id="g1", revision=1, receiver="desk", labels={"kind": "entity"}, alerts=(EVENT, delivery_event("a2")),
+    change=GroupChange.OPENED, severity="warning", opened_ms=NOW_MS, at_ms=NOW_MS, firing=2, resolved=0,
+)  # fmt: skip
+NOTICE = Notice(
+    id="n1", revision=1, change="opened", reason="archive", subject="", detail="away", instance="one",
+    since_ms=NOW_MS, updated_ms=NOW_MS,
+)  # fmt: skip
 
 
 @dataclass
@@ -157,6 +181,84 @@ async def test_a_receiver_that_is_away_is_tried_again(receiver: Receiver) -> Non
     assert isinstance(answer, RetryLater)
     assert "connection" in answer.problem
     await channel.aclose()
+
+
+async def test_a_receiver_that_resets_the_connection_is_tried_again(receiver: Receiver) -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as server:
+        channel = WebhookChannel(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        answer = await channel.notify(Notification(EVENT), NOW_MS)
+        await channel.aclose()
+    assert isinstance(answer, RetryLater)
+    assert answer.problem.startswith("no connection: ")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "expected"),
+    [("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", Delivered), ("HTTP/1.1 200 OK\r\nx: ", RetryLater)],
+    ids=["a slow body is not awaited", "slow headers are, for as long as a post may take"],
+)
+async def test_an_answer_that_never_ends_holds_nothing_up(beginning: str, expected: type) -> None:
+    ended = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning.encode())
+        heard = b"-"
+        while heard:  # until the other side hangs up
+            try:
+                heard = await asyncio.wait_for(reader.read(65_536), 0.02)
+            except TimeoutError:
+                writer.write(b"x")
+            except ConnectionError:
+                break
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        channel = WebhookChannel(url, timeout_seconds=0.5)
+        assert isinstance(await channel.notify(Notification(EVENT), NOW_MS), expected)
+        await channel.aclose()
+        await asyncio.wait_for(ended.wait(), 60)
+
+
+async def test_the_library_of_standard_webhooks_accepts_the_signature(receiver: Receiver) -> None:
+    channels = [
+        WebhookChannel(f"http://127.0.0.1:{receiver.port}/", SECRET, body_format=form)
+        for form in ("standard", "cloudevents")
+    ]
+    for channel in channels:
+        assert await channel.notify(Notification(GROUP), int(time.time() * 1000)) == Delivered()
+        await channel.aclose()
+    library = Webhook(SECRET)
+    for headers, body in receiver.requests:
+        assert library.verify(body, headers)["data"]["id"] == GROUP.id
+        with pytest.raises(WebhookVerificationError):
+            library.verify(body.replace(b"g1", b"g2"), headers)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [(EVENT, "moodwire.alert.opened"), (GROUP, "moodwire.group.opened"), (NOTICE, "moodwire.notice.opened")],
+)
+async def test_the_library_of_cloudevents_reads_a_cloudevent(
+    receiver: Receiver, event: AlertEvent | AlertGroup | Notice, kind: str
+) -> None:
+    url = f"http://127.0.0.1:{receiver.port}/"
+    channel = WebhookChannel(url, body_format="cloudevents", source="//moodwire.example/live")
+    assert await channel.notify(Notification(event), NOW_MS) == Delivered()
+    await channel.aclose()
+    headers, body = receiver.requests[0]
+    assert headers["content-type"] == "application/cloudevents+json"
+    found = from_http(headers, body)
+    assert (found["id"], found["type"], found["subject"]) == (Notification(event).id, kind, event.id)
+    assert (found["source"], found["time"]) == ("//moodwire.example/live", "2023-11-14T22:13:20.000Z")
+    assert found.data == json.loads(msgspec.json.encode(event))
 
 
 async def test_an_answer_that_is_no_http_is_tried_again(receiver: Receiver, channel: WebhookChannel) -> None:

@@ -69,6 +69,10 @@ MISTAKES = {
         "  - {name: a, email: {to: [a@b.c], from: a@b.c, host: h, security: startls}}",
         "email.security: take none, starttls or tls, not 'startls'; did you mean 'starttls'?",
     ),
+    "an unknown format": (
+        '  - {name: a, webhook: {url: "http://a", format: cloudevent}}',
+        "webhook.format: take cloudevents or standard, not 'cloudevent'; did you mean 'cloudevents'?",
+    ),
     "one name twice": (
         '  - {name: a, alertmanager: {url: "http://a"}}\n  - {name: a, alertmanager: {url: "http://b"}}',
         "3: receivers, entry 2: name: there is another receiver 'a'",

@@ -41,6 +41,7 @@ for _name, _help in {
     "alerts": "List alerts, show one, explain why it opened or did not, or follow them.",
     "items": "Search archived items.",
     "series": "Show a series over time, with the band of what was expected.",
+    "audit": "List what people decided about alerts: who, when, and whether it was accepted.",
     "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
     "rejects": "List records that could not be processed, or send them again.",
     "deliver": "List notifications that wait, failed or were sent, or send them again.",

@@ -13,7 +13,8 @@ from alerts import AlertEvent, Wording
 from alerts.delivery.rendering import heading, render_rich, summary
 from alerts.records import NEWS, Severity
 from streams.archive import closing_archive
-from streams.archive.protocol import Archive, StoredAlert
+from streams.archive.protocol import Archive, StoredAlert, StoredDecision
+from streams.cli.audit import decision_line, decision_row
 from streams.cli.moments import SinceOption, optional_moment_ms
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
@@ -91,9 +92,16 @@ def _colour(state: str, severity: Severity) -> str:
 def show_alert(alert: AlertArgument, namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     """Show an alert: its headlines, all its changes, and its notifications."""
     settings = load_settings(namespace=namespace)
-    history, notifications = asyncio.run(_asked(settings, alert))
+    history, notifications, decisions = asyncio.run(_asked(settings, alert))
     if json:
-        print_json({"alert": history[-1], "changes": history, "notifications": notifications})
+        print_json(
+            {
+                "alert": history[-1],
+                "changes": history,
+                "notifications": notifications,
+                "decisions": [decision_row(one) for one in decisions],
+            }
+        )
         return
     wording = load_profile(settings.profile).wording
     latest = next((event for event in reversed(history) if event.change in NEWS), history[-1])
@@ -104,13 +112,17 @@ def show_alert(alert: AlertArgument, namespace: NamespaceOption = None, json: Js
         problem = f"; {foreign(row['problem'])}" if row["problem"] else ""
         sent = f"{foreign(row['channel'])}: {foreign(row['state'])}, change {row['alert_revision']}"
         console.print(f"{utc(row['updated_ms'])}  {sent}{problem}", highlight=False, soft_wrap=True)
+    for one in decisions:
+        console.print(decision_line(one), highlight=False, soft_wrap=True)
 
 
-async def _asked(settings: Settings, alert: str) -> tuple[list[AlertEvent], list[dict[str, Any]]]:
+async def _asked(settings: Settings, alert: str) -> tuple[list[AlertEvent], list[dict[str, Any]], list[StoredDecision]]:
     async with closing_archive(open_existing_archive(settings)) as archive:
         history = await alert_of(archive, alert)
         stored = await archive.notifications(alert_id=history[-1].id, limit=1_000)
-        return [_event(state) for state in history], [msgspec.to_builtins(row) for row in reversed(stored)]
+        decided = await archive.decisions(target=history[-1].id, limit=1_000)
+        notifications = [msgspec.to_builtins(row) for row in reversed(stored)]
+        return [_event(state) for state in history], notifications, decided[::-1]
 
 
 def _print_change(event: AlertEvent, wording: Wording) -> None:

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts import AlertEvent
+from streams.archive.protocol import StoredDecision
 from streams.archive.sqlite import SqliteArchive
 from streams.cli import app
 from streams.errors import MoodwireError
@@ -46,7 +47,14 @@ async def _fill(path: Path, events: list[AlertEvent]) -> None:
     await archive.write_alerts([stored_alert(event) for event in events])
     other = msgspec.structs.replace(delivery_event("0f" * 16), series="entity/\x1b[31mEVIL", state="resolved")
     await archive.write_alerts([stored_alert(other)])
+    await archive.record_decisions([noted(3, events[0].id), noted(4, "elsewhere", by="ben", outcome="moved")])
     await archive.close()
+
+
+def noted(place: int, target: str, by: str = "ann", outcome: str = "accepted") -> StoredDecision:
+    return StoredDecision(
+        place, f"d{place}", "note", by, target, CRISIS_MS, CRISIS_MS + 5, outcome, 2, "\x1b[31mlook", b'{"text": "hm"}'
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +96,20 @@ def test_an_alert_is_shown_by_the_beginning_of_its_id(events: list[AlertEvent]) 
     assert shown["alert"] == shown["changes"][-1]
     assert said("alerts", "show", event.id).count("entity/ACME") >= len(shown["changes"])
     assert "there is no alert 'ffffff'" in said("alerts", "show", "ffffff", code=1)
+
+
+def test_who_decided_what_is_listed_and_shown_with_its_alert(events: list[AlertEvent]) -> None:
+    assert [(row["id"], row["by"], row["outcome"], row["decision"]) for row in rows("audit")] == [
+        ("d3", "ann", "accepted", {"text": "hm"}), ("d4", "ben", "moved", {"text": "hm"}),
+    ]  # fmt: skip
+    assert [row["id"] for row in rows("audit", "--by", "ben")] == ["d4"]
+    assert [row["id"] for row in rows("audit", "--about", events[0].id, "--kind", "note", "--limit", "5")] == ["d3"]
+    assert rows("audit", "--since", _iso(CRISIS_MS + 1)) == []
+    [shown] = rows("alerts", "show", events[0].id)
+    assert [row["id"] for row in shown["decisions"]] == ["d3"]
+    printed = said("audit") + said("alerts", "show", events[0].id)
+    assert printed.count("ann  note") == 2
+    assert "\x1b[31m" not in printed
 
 
 def test_the_latest_changes_are_the_last_ones(events: list[AlertEvent]) -> None:

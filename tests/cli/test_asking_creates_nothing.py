@@ -24,6 +24,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "archive rebuild": ("-n", "typo"),
     "archive rebuild-state": ("-n", "typo"),
     "archive setup": ("-n", "typo"),
+    "audit": ("-n", "typo"),
     "config check": (),
     "config show": (),
     "deliver list": ("-n", "typo"),

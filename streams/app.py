@@ -10,6 +10,7 @@ import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
+from alerts.user_rules import with_rules
 from models import Classifier
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
@@ -38,6 +39,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
+from streams.text.user_rules import load_rules, with_both
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, TopicState, open_broker
 from streams.transport.dispatch import nothing
@@ -52,13 +54,20 @@ __all__ = [
     "STAGES",
     "Pipeline",
     "alert_config",
+    "profile_of",
 ]
 
 STAGES = ("score", "watch", "deliver")
 
 
+def profile_of(settings: Settings) -> Profile:
+    """Returns the profile, with the series that the user's rules combine. Raises `SettingsError`."""
+    profile = load_profile(settings.profile)
+    return with_both(profile, load_rules(settings.rules, profile)) if settings.rules is not None else profile
+
+
 def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
-    """The profile's alert rules, with the lateness that the settings ask for; without `signals` all are watched.
+    """The profile's alert rules and the user's, with the lateness of the settings; without `signals` all are watched.
 
     A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
     Raises `SettingsError` or `alerts.ConfigError`.
@@ -67,6 +76,8 @@ def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
     if settings.lateness_seconds is not None:
         rules["lateness_seconds"] = settings.lateness_seconds
     config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+    if settings.rules is not None:
+        config = with_rules(config, load_rules(settings.rules, profile))
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
 
@@ -103,7 +114,7 @@ class Pipeline:
 
     async def __aenter__(self) -> Pipeline:
         private_home(self.settings.home)
-        self._profile = load_profile(self.settings.profile)
+        self._profile = profile_of(self.settings)
         self.config = alert_config(self.settings, self._profile)
         with open_broker(self.settings.broker, self.settings.kafka) as broker:
             broker.ensure_topics(topic_specs(self.settings))

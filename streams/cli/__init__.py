@@ -39,6 +39,7 @@ for _name, _help in {
     "Standard input is not recognised: to play it again, name a new namespace ([bold]--into[/]).",
     "score": "Score a text, or with [bold]-[/] every line of standard input: heads, entities, watchlists.",
     "alerts": "List alerts, show one, explain why it opened or did not, or follow them.",
+    "rules": "Check the rules of alerts, try them on the archive, or compare two files of rules.",
     "items": "Search archived items.",
     "series": "Show a series over time, with the band of what was expected.",
     "audit": "List what people decided about alerts: who, when, and whether it was accepted.",

@@ -119,9 +119,10 @@ def rescore(
 
 
 async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
+    from streams.app import profile_of
     from streams.jobs.rescore import rescore as rescore_archive
 
-    profile = load_profile(settings.profile)
+    profile = profile_of(settings)
     classifiers = classifiers_of(settings, profile, control_of(settings))
     with ExitStack() as stack:
         for classifier in classifiers.values():
@@ -167,6 +168,7 @@ def rebuild_state(namespace: NamespaceOption = None, profile: ProfileOption = No
 
     Refused while `score` or `watch` runs. If it is interrupted, run it again from the start.
     """
+    from streams.app import profile_of
     from streams.jobs.rebuild_state import rebuild_state as rebuild_watch
 
     settings = load_settings(namespace=namespace, profile=profile)
@@ -181,7 +183,7 @@ def rebuild_state(namespace: NamespaceOption = None, profile: ProfileOption = No
                     settings.topics,
                     topic_specs(settings),
                     archive,
-                    load_profile(settings.profile),
+                    profile_of(settings),
                     on_progress=lambda done: bar.update(task, completed=done),
                 ),
             )

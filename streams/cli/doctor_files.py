@@ -26,6 +26,7 @@ from streams.settings.earlier import earlier_data
 from streams.settings.file import find_settings_file
 from streams.text.gazetteer import load_gazetteer
 from streams.text.profile import load_profile
+from streams.text.user_rules import load_rules
 from streams.text.watchlists import load_watchlists
 
 __all__ = ["FILE_CHECKS"]
@@ -71,6 +72,13 @@ def _profile(settings: Settings) -> str:
     profile = load_profile(settings.profile)
     config = alert_config(settings, profile)
     return f"{profile.name}, hop {config.hop_ms // 1000} s, lateness {config.lateness_ms // 1000} s"
+
+
+@_one_at_a_time
+def _rules(settings: Settings) -> str:
+    if settings.rules is None:
+        return "the profile's alone (MOODWIRE_RULES)"
+    return f"{len(load_rules(settings.rules, load_profile(settings.profile)).rules)} in {settings.rules}"
 
 
 def _watchlists(settings: Settings) -> str:
@@ -183,6 +191,7 @@ FILE_CHECKS = (
     Check("profile", _profile, "MOODWIRE_PROFILE is a shipped name or a folder with profile.yaml"),
     Check("gazetteer", _gazetteer, "correct the file, or unset MOODWIRE_GAZETTEER"),
     Check("watchlists", _watchlists, "correct the file, or unset MOODWIRE_WATCHLISTS"),
+    Check("rules", _rules, "correct the file (`moodwire rules check`), or unset MOODWIRE_RULES"),
     Check("field map", _field_map, "correct the file, or unset MOODWIRE_FIELD_MAP"),
     Check("alerts file", _alerts_file, "name a file that this user may write: MOODWIRE_ALERTS_FILE"),
     Check(

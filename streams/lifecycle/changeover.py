@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from models import OnnxClassifier
 from models.artifact import Artifact
-from streams.app import alert_config
+from streams.app import alert_config, profile_of
 from streams.archive import closing_archive, open_archive
 from streams.classifiers import registry_of, shipped_models
 from streams.lifecycle.baselines import Rescoring
@@ -22,7 +22,7 @@ from streams.lifecycle.promotion import Request, previous, promotion_of
 from streams.serving.control import Promotion, promotion_send
 from streams.settings import Settings
 from streams.text.heads import lacking_labels
-from streams.text.profile import Profile, load_profile
+from streams.text.profile import Profile
 from streams.transport.broker import Broker
 from streams.wall_clock import DAY_MS
 
@@ -84,7 +84,7 @@ def roll_back(settings: Settings, request: RollbackRequest, progress: Progress, 
 def _change_over(
     settings: Settings, artifact: Artifact, request: Request, days: float | None, progress: Progress, now_ms: int
 ) -> Changeover:
-    profile = load_profile(settings.profile)
+    profile = profile_of(settings)
     _check_labels(artifact, request, profile)
     verdict = registry_of(settings).verdict(request.name, request.version)
     prepared: PreparedBaselines | None = None

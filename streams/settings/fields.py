@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     field_map: Path | None = setting("feeds.field_map", "YAML that maps the fields of foreign records to ours", None)
 
     watchlists: Path | None = setting("alerts.watchlists", "YAML of watchlists", None)
+    rules: Path | None = setting("alerts.rules", "YAML of alert rules of your own, beside the profile's", None)
     routes: Path | None = setting("alerts.routes", "YAML of routes and receivers of alerts", None)
     lateness_seconds: float | None = setting(
         "alerts.lateness_seconds", "disorder that windows wait for; unset: the profile's", None, ge=0

@@ -3,7 +3,8 @@
     heads, entities, watchlists, source ──► names of series ──► {"all": {"outage": 0.9}, "source/wire": {…}, …}
 
 An item counts in the series of an entity by what it says of that entity, where a head judged it: news of a bank that
-sues a carmaker is bad for one of them. Everywhere else it counts by what is said of the item.
+sues a carmaker is bad for one of them. Everywhere else it counts by what is said of the item. A series such as
+`both/watchlist/banks & topic/Mergers` has the items that are in both, and counts them as the first one does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from alerts.rule_file import parts_of
 from streams.records import EntityMention, HeadScore, Scored, SeriesHits
 from streams.text.heads import HEAD_LABEL, Of, SeriesKind, Signal
 from streams.text.profile import Profile
@@ -25,6 +27,7 @@ class Counting:
     def __init__(self, profile: Profile) -> None:
         self._signals = [(name, signal, signal.entity_head or "") for name, signal in profile.signals.items()]
         self._namers = [_NAMERS[made.of](kind, made) for kind, made in profile.series.items()]
+        self._both = [(name, parts_of(name)) for name in profile.both]
         self._entity_kinds = [name for name, made in profile.series.items() if made.of is Of.ENTITIES]
 
     def series_of(
@@ -48,6 +51,9 @@ class Counting:
                 judged = self._hits(heads, one.heads)
                 for kind in self._entity_kinds:
                     found[f"{kind}/{one.id}"] = judged
+        for name, parts in self._both:
+            if all(part in found for part in parts):
+                found[name] = found[parts[0]]
         return found
 
     def again(self, item: Scored) -> Scored:

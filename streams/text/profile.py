@@ -47,7 +47,10 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A checked profile; limits in characters. `messages` is the language of what people read of alerts."""
+    """A checked profile; limits in characters. `messages` is the language of what people read of alerts.
+
+    `both` names the series of items that are in several others at once, as the rules of a user ask for.
+    """
 
     name: str
     folder: Path
@@ -61,6 +64,7 @@ class Profile:
     title_limit: int
     text_limit: int
     alerts: Mapping[str, Any]
+    both: tuple[str, ...] = ()
 
     @property
     def kept_heads(self) -> frozenset[str]:

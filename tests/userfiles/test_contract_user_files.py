@@ -21,6 +21,7 @@ from streams.feeds.fieldspec import load_fieldmap
 from streams.settings import Settings, load_settings
 from streams.text.gazetteer import load_gazetteer
 from streams.text.profile import load_profile
+from streams.text.user_rules import load_rules
 from streams.text.watchlists import load_watchlists
 
 
@@ -40,6 +41,10 @@ signals: {bad: {head: mood, labels: [bad]}}
 series: {all: {of: everything}}
 """
 RULES = "kinds: {all: {budget_share: 1}}\n"
+
+
+RULE = "rules:\n  - name: a\n    series: [entity/A]\n"
+FINANCE = load_profile("finance")
 
 
 def profile_of(path: Path) -> Any:
@@ -184,6 +189,40 @@ KINDS = [
             "below": (f"{RULES}baseline:\n  half_life_days: 0\n", 3, "baseline.half_life_days: 0 is not above 0"),
         },
         file="alerts.yaml",
+    ),
+    Kind(
+        "rules.yaml",
+        lambda path: load_rules(path, FINANCE),
+        RULE,
+        {
+            "unknown key": (f"{RULE}    minimum_hit: 3\n", 4, "did you mean 'minimum_hits'?"),
+            "wrong type": (f"{RULE}    minimum_hits: few\n", 4, "minimum_hits: take a whole number of at least 1"),
+            "out of range": (f"{RULE}    budget_share: 2\n", 4, "budget_share: take a number above 0 to 1, not '2'"),
+            "no choice": (f"{RULE}    detector: volum\n", 4, "detector: take each, share or volume, not 'volum'; did"),
+            "no series": ("rules:\n  - name: a\n    series: []\n", 3, "series: is empty; write"),
+            "unknown kind": (RULE.replace("entity", "entty"), 3, "there is no 'entty'; did you mean 'entity'?"),
+            "kind for a name": (RULE.replace("entity/A", "entity"), 3, "'entity' is a kind of series; write entity/"),
+            "name of everything": (RULE.replace("entity/A", "all/x"), 3, "'all' is one series, of everything"),
+            "star within": (RULE.replace("entity/A", '"entity/*A"'), 3, "one '*' may stand at the end"),
+            "star of both": (RULE.replace("entity/A", '"entity/* & topic/B"'), 3, "what '&' joins are names"),
+            "unknown signal": (f"{RULE}    signals: [negatve]\n", 4, "did you mean 'negative'?"),
+            "window": (f"{RULE}    windows_seconds: [61]\n", 4, "61 is below a minute, above a day, or no round"),
+            "window twice": (f"{RULE}    windows_seconds: [900, 900]\n", 4, "lists a length twice"),
+            "severity of each": (f"{RULE}    detector: each\n    severity: warning\n", 5, "makes no test; remove it"),
+            "rate of volume": (f"{RULE}    at_most_per_hour: 3\n", 4, "is for `detector: each`"),
+            "label": (f"{RULE}    labels: {{team-name: x}}\n", 4, "is no name of a label"),
+            "label of all": (f"{RULE}    labels: {{severity: x}}\n", 4, "every alert has this label already"),
+            "label with a line break": (f'{RULE}    labels: {{team: "a\\nb"}}\n', 4, "labels.team: take one line"),
+            "annotation": (f"{RULE}    annotations: {{a: {'x' * 20_000}}}\n", 4, "at most 10000 characters"),
+            "name twice": (f"{RULE}  - name: a\n    series: [all]\n", 2, "2 rules are called 'a'"),
+            "name of the profile's": (RULE.replace("name: a", "name: volume"), 2, "choose another name"),
+            "budgets": (f"{RULE}    budget_share: 1\n", 1, "budget shares add up to 1; let them add up below 1"),
+            "nothing": ("profile_rules: false\n", 1, "without rules nothing is watched"),
+            "day": (f"{RULE}    schedule: {{days: [monday]}}\n", 4, "did you mean 'mon'?"),
+            "hour": (f"{RULE}    schedule: {{from: '7'}}\n", 4, "'7' is no time of the day"),
+            "zone": (f"{RULE}    schedule: {{time_zone: Europe/Berln}}\n", 4, "there is no time zone 'Europe/Berln'"),
+            "no hours": (f"{RULE}    schedule: {{from: '07:00', to: '07:00'}}\n", 4, "is the same as `from`"),
+        },
     ),
 ]
 MISTAKES = [(kind, *mistake) for kind in KINDS for mistake in kind.mistakes.values()]

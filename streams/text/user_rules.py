@@ -1,0 +1,61 @@
+"""rules.yaml of a user (`alerts.rule_file`), checked against a profile: its kinds of series and its signals."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from alerts.rule_file import RulesDocument, WrittenRule, parts_of
+from alerts.ruleset import BOTH, kind_of
+from alerts.sections import RulesFile
+from streams.text.heads import Of, unknown
+from streams.text.profile import Profile
+from streams.userfiles import Keys, UserFile, read_file, shaped
+
+__all__ = ["load_rules", "with_both"]
+
+
+def load_rules(path: Path, profile: Profile) -> RulesDocument:
+    """Returns the rules of a YAML file. Raises `SettingsError` naming the file and each mistake: line, key and fix."""
+    file = read_file(path)
+    found = shaped(file, RulesDocument)
+    for at, rule in enumerate(found.rules if found is not None else ()):
+        _check(file, ("rules", at), rule, profile)
+    file.refuse()
+    assert found is not None
+    return found
+
+
+def with_both(profile: Profile, document: RulesDocument) -> Profile:
+    """Returns the profile with the series of items that are in several others at once, which the rules name."""
+    return dataclasses.replace(profile, both=document.both)
+
+
+def _check(file: UserFile, keys: Keys, rule: WrittenRule, profile: Profile) -> None:
+    """Whether what the rule names is in the profile."""
+    for at, name in enumerate(rule.signals):
+        for _, text in unknown((), name, profile.signals):
+            file.problem((*keys, "signals", at), text)
+    for at, written in enumerate(rule.series):
+        for part in parts_of(written):
+            if problem := _wrong_series(part, profile):
+                file.problem((*keys, "series", at), problem)
+        if len(parts_of(written)) > 1 and BOTH in profile.series:
+            file.problem((*keys, "series", at), f"the profile has a kind {BOTH!r} of its own; '&' cannot be used")
+    hop = profile.alerts.get("hop_seconds", RulesFile().hop_seconds)
+    for at, length in enumerate(rule.windows_seconds):
+        if length < hop:
+            file.problem((*keys, "windows_seconds", at), f"{length} is below hop_seconds ({hop}); write that or more")
+
+
+def _wrong_series(part: str, profile: Profile) -> str:
+    """What is wrong with the name or pattern of a series; empty if nothing is."""
+    kind = kind_of(part)
+    for _, text in unknown((), kind, profile.series):
+        return text
+    is_one = profile.series[kind].of is Of.EVERYTHING
+    if is_one and part != kind:
+        return f"{kind!r} is one series, of everything; write {kind}"
+    if not is_one and part == kind:
+        return f'{kind!r} is a kind of series; write {kind}/NAME, or "{kind}/*" for all of them'
+    return ""

@@ -5,7 +5,9 @@
                                               ├ FileChannel       NDJSON, each notification once
                                               ├ WebhookChannel    HTTP POST, signed as Standard Webhooks asks
                                               ├ AlertmanagerChannel
-                                              └ EmailChannel      text, HTML and a picture
+                                              ├ EmailChannel      text, HTML and a picture
+                                              ├ PagerDutyChannel
+                                              └ AtomChannel       a feed in a file
 
     AlertEvent for a receiver ──► Planned ──► Deliveries: which is due, and what an answer makes of it
 
@@ -15,6 +17,7 @@
 from __future__ import annotations
 
 from alerts.delivery.alertmanager import AlertmanagerChannel
+from alerts.delivery.atom import AtomChannel
 from alerts.delivery.channel import (
     Channel,
     Delivered,
@@ -28,6 +31,7 @@ from alerts.delivery.deliveries import Deliveries, Receiver, ReceiverState
 from alerts.delivery.file import FileChannel
 from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.delivery.notice import Notice
+from alerts.delivery.pagerduty import PagerDutyChannel
 from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, redirected, resent
 from alerts.delivery.rendering import render_plain, render_rich
 from alerts.delivery.smtp import EmailChannel
@@ -37,6 +41,7 @@ from alerts.delivery.webhook import WebhookChannel
 __all__ = [
     "AlertGroup",
     "AlertmanagerChannel",
+    "AtomChannel",
     "Channel",
     "Delivered",
     "Deliveries",
@@ -47,6 +52,7 @@ __all__ = [
     "GroupChange",
     "Notice",
     "Notification",
+    "PagerDutyChannel",
     "Planned",
     "Receiver",
     "ReceiverState",

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alerts.delivery import AlertmanagerChannel, Channel, EmailChannel, FileChannel, TerminalChannel, WebhookChannel
+from alerts.delivery import (
+    AlertmanagerChannel,
+    AtomChannel,
+    Channel,
+    EmailChannel,
+    FileChannel,
+    PagerDutyChannel,
+    TerminalChannel,
+    WebhookChannel,
+)
 from alerts.delivery.alertmanager import api_url
 from alerts.delivery.smtp import SmtpServer
 from alerts.wording import Wording
 from streams.errors import SettingsError
 from streams.net.client import open_client
-from streams.receivers.entries import AlertmanagerEntry, EmailEntry, Receiver, WebhookEntry, read_receivers
+from streams.receivers.entries import (
+    AlertmanagerEntry,
+    AtomEntry,
+    EmailEntry,
+    PagerDutyEntry,
+    Receiver,
+    WebhookEntry,
+    read_receivers,
+)
 from streams.receivers.secrets import Secret, secret_text
 from streams.settings import Settings
 from streams.terminal import Terminal
@@ -67,6 +84,13 @@ class _Opening:
                 return self._email(entry)
             case WebhookEntry() as entry:
                 return self._webhook(entry)
+            case PagerDutyEntry() as entry:
+                return self._pagerduty(entry)
+            case AtomEntry() as entry:
+                name, wording = self._receiver.name, self._wording
+                return AtomChannel(
+                    Path(entry.path), name=name, title=entry.title, entries=entry.entries, wording=wording
+                )
             case other:
                 raise TypeError(f"no channel for {type(other).__name__}")
 
@@ -103,6 +127,25 @@ class _Opening:
             body_format=entry.format,
             source=entry.source,
             client=open_client([url], self._settings.net),
+        )
+
+    def _pagerduty(self, entry: PagerDutyEntry) -> Channel:
+        return PagerDutyChannel(
+            self._secret("routing_key", entry.routing_key),
+            name=self._receiver.name,
+            url=entry.url,
+            source=entry.source,
+            client=open_client([entry.url], self._settings.net),
+            wording=self._wording,
+        )
+
+    def _atom(self, entry: AtomEntry) -> Channel:
+        return AtomChannel(
+            Path(entry.path),
+            name=self._receiver.name,
+            title=entry.title,
+            entries=entry.entries,
+            wording=self._wording,
         )
 
     def _secret(self, key: str, secret: Secret) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from alerts.delivery.pagerduty import PAGERDUTY_URL
 from alerts.delivery.smtp import Security, is_address
 from alerts.delivery.webhook import BodyFormat
 from streams.receivers.routes import InhibitEntry, RouteEntry
@@ -70,6 +71,22 @@ class WebhookEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Annotated[str, msgspec.Meta(min_length=1)] = "moodwire"
 
 
+class PagerDutyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An integration of PagerDuty (Events API v2); `source` is what its incidents name."""
+
+    routing_key: Secret
+    url: str = PAGERDUTY_URL
+    source: Annotated[str, msgspec.Meta(min_length=1)] = "moodwire"
+
+
+class AtomEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A feed in a file, its title, and how many notifications it holds."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1)]
+    title: Annotated[str, msgspec.Meta(min_length=1)] = "moodwire"
+    entries: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver: its name, and exactly one of the channels."""
 
@@ -77,6 +94,8 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alertmanager: AlertmanagerEntry | None = None
     email: EmailEntry | None = None
     webhook: WebhookEntry | None = None
+    pagerduty: PagerDutyEntry | None = None
+    atom: AtomEntry | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -91,7 +110,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
 
 
-CHANNEL_KEYS = ("alertmanager", "email", "webhook")
+CHANNEL_KEYS = ("alertmanager", "email", "webhook", "pagerduty", "atom")
 """The keys of channels, in the order of `Receiver`."""
 
 

@@ -20,12 +20,14 @@ from rich.console import Console
 
 from alerts.delivery import (
     AlertmanagerChannel,
+    AtomChannel,
     Channel,
     Delivered,
     EmailChannel,
     FileChannel,
     Notice,
     Notification,
+    PagerDutyChannel,
     RetryLater,
     TerminalChannel,
     WebhookChannel,
@@ -94,6 +96,19 @@ def _closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _pagerduty(status: int) -> Callable[[Path], Channel]:
+    return lambda _: PagerDutyChannel(SECRET, url=f"https://pd.example/{SECRET}", client=_client(status))
+
+
+def _atom(folder: Path) -> Channel:
+    return AtomChannel(folder / SECRET / "alerts.atom")
+
+
+def _atom_refused(folder: Path) -> Channel:
+    (folder / "alerts.atom").write_text("<html/>")
+    return AtomChannel(folder / "alerts.atom")
+
+
 CHANNELS = {
     "terminal": Made(_terminal),
     "file": Made(_file, _file_refused),
@@ -103,6 +118,8 @@ CHANNELS = {
         _email(lambda: SmtpServer("127.0.0.1", _mail_port(), "none")),
         _email(lambda: SmtpServer("127.0.0.1", _closed_port(), "none")),
     ),
+    "pagerduty": Made(_pagerduty(202), _pagerduty(429)),
+    "atom": Made(_atom, _atom_refused),
     "fake": Made(lambda _: FakeReceiver("fake"), lambda _: FakeReceiver("fake", answer=down)),
 }
 

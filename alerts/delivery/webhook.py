@@ -27,7 +27,16 @@ from alerts.delivery.notice import Notice
 from alerts.errors import DeliveryError
 from alerts.records import AlertEvent
 
-__all__ = ["AlertPost", "BodyFormat", "CloudEvent", "GroupPost", "NoticePost", "WebhookChannel", "decode_secret"]
+__all__ = [
+    "AlertPost",
+    "BodyFormat",
+    "CloudEvent",
+    "GroupPost",
+    "NoticePost",
+    "WebhookChannel",
+    "cloud_event",
+    "decode_secret",
+]
 
 _PREFIX: Final = "whsec_"
 _SECRET_BYTES: Final = (24, 64)
@@ -113,7 +122,8 @@ class WebhookChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Posts once."""
-        body = _body(notification, now_ms) if self._format == "standard" else _cloud_event(notification, self._source)
+        event = cloud_event(notification, self._source) if self._format == "cloudevents" else None
+        body = _body(notification, now_ms) if event is None else msgspec.json.encode(event)
         headers = self._headers(notification.id, now_ms // 1000, body)
         return await self._http.post(body, headers, notification, now_ms)
 
@@ -156,10 +166,10 @@ def _body(notification: Notification, now_ms: int) -> bytes:
     return msgspec.json.encode(AlertPost(f"alert.{event.change}", at, event))
 
 
-def _cloud_event(notification: Notification, source: str) -> bytes:
+def cloud_event(notification: Notification, source: str) -> CloudEvent:
+    """Returns what the notification is as a CloudEvent."""
     event = notification.event
     kind = "notice" if isinstance(event, Notice) else "group" if isinstance(event, AlertGroup) else "alert"
-    found = CloudEvent(
+    return CloudEvent(
         notification.id, source, f"moodwire.{kind}.{event.change}", event.id, iso_time(event.updated_ms), event
     )
-    return msgspec.json.encode(found)

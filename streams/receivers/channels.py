@@ -25,13 +25,16 @@ from streams.receivers.entries import (
     EmailEntry,
     PagerDutyEntry,
     Receiver,
+    TopicEntry,
     WebhookEntry,
     read_receivers,
 )
 from streams.receivers.secrets import Secret, secret_text
+from streams.receivers.topic import TopicChannel
 from streams.settings import Settings
 from streams.terminal import Terminal
 from streams.text.profile import load_profile
+from streams.transport.broker import check_url, open_broker
 
 __all__ = ["channels_of"]
 
@@ -91,6 +94,8 @@ class _Opening:
                 return AtomChannel(
                     Path(entry.path), name=name, title=entry.title, entries=entry.entries, wording=wording
                 )
+            case TopicEntry() as entry:
+                return self._topic(entry)
             case other:
                 raise TypeError(f"no channel for {type(other).__name__}")
 
@@ -146,6 +151,21 @@ class _Opening:
             title=entry.title,
             entries=entry.entries,
             wording=self._wording,
+        )
+
+    def _topic(self, entry: TopicEntry) -> Channel:
+        settings = self._settings
+        url = entry.broker or settings.broker
+        check_url(url)
+        if settings.topics.kind(entry.topic) != entry.topic:
+            where = f"{settings.routes}: receiver {self._receiver.name}: kafka.topic"
+            raise SettingsError(f"{where}: {entry.topic!r} is one of moodwire's own; take another name")
+        return TopicChannel(
+            lambda: open_broker(url, settings.kafka),
+            entry.topic,
+            name=self._receiver.name,
+            address=url,
+            source=entry.source,
         )
 
     def _secret(self, key: str, secret: Secret) -> str:

@@ -7,6 +7,7 @@ receivers:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from alerts.delivery.webhook import BodyFormat
 from streams.receivers.routes import InhibitEntry, RouteEntry
 from streams.receivers.secrets import Secret
 from streams.receivers.times import TimeIntervalEntry
+from streams.transport.kafka.options import is_kafka
 from streams.userfiles import Mistake, UserFile, read_file, shaped
 
 __all__ = ["CHANNEL_KEYS", "AlertmanagerEntry", "EmailEntry", "Receiver", "RoutesFile", "read_receivers"]
@@ -87,6 +89,20 @@ class AtomEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entries: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
+class TopicEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic of a Kafka cluster; without `broker` of the broker that moodwire itself uses."""
+
+    topic: Annotated[str, msgspec.Meta(min_length=1)]
+    broker: str = ""
+    source: Annotated[str, msgspec.Meta(min_length=1)] = "moodwire"
+
+    def mistakes(self) -> Iterator[Mistake]:
+        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", self.topic) or self.topic in (".", ".."):
+            yield ("topic",), "take letters, digits, dots, underscores and hyphens, at most 249"
+        if self.broker and not is_kafka(self.broker):
+            yield ("broker",), "take kafka://host:port, or leave it out for the broker of the settings"
+
+
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver: its name, and exactly one of the channels."""
 
@@ -96,6 +112,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webhook: WebhookEntry | None = None
     pagerduty: PagerDutyEntry | None = None
     atom: AtomEntry | None = None
+    kafka: TopicEntry | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -110,7 +127,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
 
 
-CHANNEL_KEYS = ("alertmanager", "email", "webhook", "pagerduty", "atom")
+CHANNEL_KEYS = ("alertmanager", "email", "webhook", "pagerduty", "atom", "kafka")
 """The keys of channels, in the order of `Receiver`."""
 
 

@@ -33,6 +33,8 @@ from alerts.delivery import (
     WebhookChannel,
 )
 from alerts.delivery.smtp import SmtpServer
+from streams.receivers.topic import TopicChannel
+from streams.transport.broker import open_broker
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.stages.deliver_harness import FakeReceiver, down
 
@@ -109,6 +111,15 @@ def _atom_refused(folder: Path) -> Channel:
     return AtomChannel(folder / "alerts.atom")
 
 
+def _topic(folder: Path) -> Channel:
+    url = f"sqlite://{folder.resolve()}/{SECRET}.db"
+    return TopicChannel(lambda: open_broker(url), "alerts.out", address=url)
+
+
+def _topic_refused(folder: Path) -> Channel:
+    return TopicChannel(lambda: open_broker("sqlite:////dev/null/broker.db"), "alerts.out")
+
+
 CHANNELS = {
     "terminal": Made(_terminal),
     "file": Made(_file, _file_refused),
@@ -120,6 +131,7 @@ CHANNELS = {
     ),
     "pagerduty": Made(_pagerduty(202), _pagerduty(429)),
     "atom": Made(_atom, _atom_refused),
+    "kafka": Made(_topic, _topic_refused),
     "fake": Made(lambda _: FakeReceiver("fake"), lambda _: FakeReceiver("fake", answer=down)),
 }
 

@@ -73,6 +73,11 @@ MISTAKES = {
         '  - {name: a, webhook: {url: "http://a", format: cloudevent}}',
         "webhook.format: take cloudevents or standard, not 'cloudevent'; did you mean 'cloudevents'?",
     ),
+    "a topic that none can be called": ("  - {name: a, kafka: {topic: a b}}", "kafka.topic: take letters, digits"),
+    "a broker that is none": (
+        "  - {name: a, kafka: {topic: a, broker: h:9092}}",
+        "kafka.broker: take kafka://host:port",
+    ),
     "one name twice": (
         '  - {name: a, alertmanager: {url: "http://a"}}\n  - {name: a, alertmanager: {url: "http://b"}}',
         "3: receivers, entry 2: name: there is another receiver 'a'",
@@ -100,6 +105,13 @@ def test_channels_are_those_of_the_settings_and_of_the_receivers(routes: Path) -
 def test_a_receiver_has_no_name_of_a_channel_of_the_settings(routes: Path) -> None:
     routes.write_text(GOOD.replace("on call", "terminal"))
     with pytest.raises(SettingsError, match="the settings have a receiver 'terminal' already"):
+        channels_of(_settings(routes))
+
+
+@pytest.mark.parametrize("topic", ["moodwire.live.alerts", "moodwire.live.anything"])
+def test_no_receiver_writes_to_a_topic_of_moodwires_own(topic: str, routes: Path) -> None:
+    routes.write_text(f"receivers: [{{name: a, kafka: {{topic: {topic}}}}}]")
+    with pytest.raises(SettingsError, match=r"kafka\.topic: .* is one of moodwire's own"):
         channels_of(_settings(routes))
 
 

@@ -33,6 +33,7 @@ from streams.serving.follower import Follower, active_models
 from streams.serving.model_cache import ModelCache, OpenModel
 from streams.serving.shadow import ShadowScorer
 from streams.serving.swap import FixedVersions, SwappedVersions
+from streams.serving.watched import WatchedLists
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
 from streams.stages.reader import TextReader
@@ -245,8 +246,9 @@ class Pipeline:
         open_model = self.open_model or model_opener(self.settings)
         scorer = ShadowScorer(open_model, self.operations.metrics.learning if self.operations is not None else None)
         self._stack.callback(scorer.close)
+        lists = WatchedLists()
         cache = ModelCache(
-            open_model, active_models(self._control, shipped_here), lambda loaded: scorer.watch(watch(loaded))
+            open_model, active_models(self._control, shipped_here, lists), lambda loaded: scorer.watch(watch(loaded))
         )
         topic = self.settings.topics.control
         self._followers.append(
@@ -258,9 +260,10 @@ class Pipeline:
                 listeners=(scorer,),
                 on_trouble=self._model_trouble,
                 supervisor=self.operations.tasks if self.operations is not None else None,
+                lists=lists,
             )
         )
-        return SwappedVersions(cache, FaustState(app, "models", partitions=self._news.partitions))
+        return SwappedVersions(cache, FaustState(app, "models", partitions=self._news.partitions), lists)
 
     def _model_trouble(self, problem: str | None) -> None:
         if self.operations is None:

@@ -17,6 +17,7 @@ from streams.logs import get_logger
 from streams.serving.control import Control
 from streams.serving.model_cache import ModelCache
 from streams.serving.versions import ActiveModels
+from streams.serving.watched import WatchedLists
 from streams.supervision import Beat, Supervisor
 from streams.transport.asking import ask
 
@@ -25,14 +26,22 @@ __all__ = ["Follower", "active_models"]
 log = get_logger(__name__)
 
 
-def active_models(control: Control, profile: Mapping[str, tuple[str, str]]) -> ActiveModels:
-    """The models by language: those of the profile, and over them what was promoted for its languages."""
+def active_models(
+    control: Control, profile: Mapping[str, tuple[str, str]], lists: WatchedLists | None = None
+) -> ActiveModels:
+    """The models by language: those of the profile, and over them what was promoted for its languages.
+
+    `lists` takes the watchlists that were changed; without it they are left out.
+    """
     promoted = {
         language: (promotion.name, promotion.version)
         for language, promotion in control.promotions.items()
         if language in profile
     }
-    return ActiveModels({**profile, **promoted}, control.change)
+    models = {**profile, **promoted}
+    if lists is None:
+        return ActiveModels(models, control.change)
+    return ActiveModels(models, control.change, lists.take(control.watchlists.values()), control.lists_change)
 
 
 class Listener(Protocol):
@@ -46,8 +55,8 @@ class Follower:
     """An async context manager: on entering, what `control` holds is wanted already, or the error is raised.
 
     `read` reads the topic, in a thread. `on_trouble` hears why a promoted model cannot be loaded, and None when that is
-    over. `supervisor` keeps the following alive. Later, when a promoted model cannot be loaded, the one before goes on,
-    and loading is tried again at every look.
+    over. `supervisor` keeps the following alive, `lists` takes the watchlists that people change. Later, when a
+    promoted model cannot be loaded, the one before goes on, and loading is tried again at every look.
     """
 
     def __init__(
@@ -60,7 +69,9 @@ class Follower:
         listeners: tuple[Listener, ...] = (),
         on_trouble: Callable[[str | None], None] = lambda _: None,
         supervisor: Supervisor | None = None,
+        lists: WatchedLists | None = None,
     ) -> None:
+        self._lists = lists
         self._read = read
         self._cache = cache
         self._profile = profile
@@ -106,7 +117,7 @@ class Follower:
 
     def _follow_once(self) -> Control:
         control = self._read()
-        self._cache.want(active_models(control, self._profile))
+        self._cache.want(active_models(control, self._profile, self._lists))
         for listener in self._listeners:
             listener.heard(control)
         return control

@@ -1,6 +1,6 @@
 """The versions of a run, written down before any effect of it: how a model changes at an exact offset.
 
-    run ─► row of the partition ─► other models are wanted? ─► line (offset ─► models), acknowledged
+    run ─► row of the partition ─► other models or watchlists are wanted? ─► line (offset ─► models), acknowledged
                                                                  └─► parts of the run, each with its classifiers
 
 The offset of a swap must be one that no worker can have scored, not even one that died or was stopped during a run.
@@ -32,6 +32,7 @@ from streams.engine.runs import Run
 from streams.errors import Retry
 from streams.serving.model_cache import ModelCache
 from streams.serving.versions import ActiveModels, Line, VersionRow
+from streams.serving.watched import LISTS_PREFIX, RunningLists, WatchedLists
 
 __all__ = ["VERSIONS_KEY", "FixedVersions", "Part", "SwappedVersions"]
 
@@ -42,11 +43,15 @@ _MISSING_WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Records of a run before `end_offset` (and after the parts before it), and what scores them."""
+    """Records of a run before `end_offset` (and after the parts before it), and what scores them.
+
+    `lists` are the watchlists that people changed, None without any.
+    """
 
     end_offset: int
     change: int
     classifiers: Mapping[str, Classifier]
+    lists: RunningLists | None = None
 
 
 class FixedVersions:
@@ -65,9 +70,10 @@ class FixedVersions:
 class SwappedVersions:
     """The versions of a stage's runs, kept in the rows of `state`."""
 
-    def __init__(self, cache: ModelCache, state: StateStore) -> None:
+    def __init__(self, cache: ModelCache, state: StateStore, lists: WatchedLists | None = None) -> None:
         self._cache = cache
         self._state = state
+        self._lists = lists or WatchedLists()
         self._begun: dict[tuple[int, str], int] = {}
         """Per partition and epoch the first offset that no worker can have scored, as far as is known here."""
 
@@ -79,12 +85,25 @@ class SwappedVersions:
         row = VersionRow.from_bytes(self._state.get(run.partition, VERSIONS_KEY))
         wanted, latest = self._cache.wanted, row.latest(run.epoch)
         unscored = self._unscored(run)
-        if latest is None or _follows(wanted, latest):
-            row = row.extended(run.epoch, 0 if latest is None else unscored, wanted)
-            await self._state.put(run.partition, {VERSIONS_KEY: row.to_bytes()})
+        active = wanted if latest is None else wanted.after(latest)
+        if active != latest:
+            row = row.extended(run.epoch, 0 if latest is None else unscored, active)
+            await self._write(run.partition, row, active.lists)
         lines = row.covering(run.epoch, run.first_offset, run.last_offset)
         ends = [line.first_offset for line in lines[1:]] + [run.last_offset + 1]
-        return [await self._part(line, end) for line, end in zip(lines, ends, strict=True)]
+        return [await self._part(run.partition, line, end) for line, end in zip(lines, ends, strict=True)]
+
+    async def _write(self, partition: int, row: VersionRow, digest: str) -> None:
+        """The lists are written before the line that needs them; those that no line needs any longer go last."""
+        stored = {key for key, _ in self._state.items(partition) if key.startswith(LISTS_PREFIX)}
+        rows: dict[str, bytes | None] = {VERSIONS_KEY: row.to_bytes()}
+        body = self._lists.body(digest)
+        if body is not None and LISTS_PREFIX + digest not in stored:
+            rows = {LISTS_PREFIX + digest: body, **rows}
+        await self._state.put(partition, rows)
+        spent = stored - {LISTS_PREFIX + name for name in row.digests}
+        if spent:
+            await self._state.put(partition, dict.fromkeys(spent))
 
     def _unscored(self, run: Run) -> int:
         """The first offset that no worker can have scored when the run begins; from then on it counts as scored."""
@@ -93,8 +112,10 @@ class SwappedVersions:
         self._begun[place] = max(unscored, run.last_offset + 1)
         return unscored
 
-    async def _part(self, line: Line, end_offset: int) -> Part:
-        return Part(end_offset, line.active.change, await self._classifiers(line.active))
+    async def _part(self, partition: int, line: Line, end_offset: int) -> Part:
+        stored = self._state.get(partition, LISTS_PREFIX + line.active.lists) if line.active.lists else None
+        lists = self._lists.running(line.active.lists, stored)
+        return Part(end_offset, line.active.change, await self._classifiers(line.active), lists)
 
     async def _classifiers(self, active: ActiveModels) -> Mapping[str, Classifier]:
         held = self._cache.cached(active)
@@ -110,8 +131,3 @@ class SwappedVersions:
     def forget(self, partition: int) -> None:
         """The partition is another worker's now: what it begins is not known here."""
         self._begun = {place: offset for place, offset in self._begun.items() if place[0] != partition}
-
-
-def _follows(wanted: ActiveModels, latest: ActiveModels) -> bool:
-    """Whether what is wanted here is news: a worker that has not heard of the latest promotion takes none back."""
-    return wanted.change > latest.change or (wanted.change == latest.change and wanted.models != latest.models)

@@ -26,14 +26,30 @@ EPOCHS_KEPT = 4
 
 
 class ActiveModels(msgspec.Struct, frozen=True):
-    """The model (name, version) of each language, and the number of the promotion that made it so; 0: the profile."""
+    """What scores: the model (name, version) of each language, and the watchlists that people changed.
+
+    `change` is the number of the promotion that made it so, 0: the profile. `lists` is the digest of the watchlists
+    (`streams.serving.watched`), `lists_change` the number of their change; 0: none was changed.
+    """
 
     models: Mapping[str, tuple[str, str]]
     change: int = 0
+    lists: str = ""
+    lists_change: int = 0
+
+    def follows(self, latest: ActiveModels) -> bool:
+        """Whether the models are news: a worker that has not heard of the latest promotion takes none back."""
+        return self.change > latest.change or (self.change == latest.change and self.models != latest.models)
+
+    def after(self, latest: ActiveModels) -> ActiveModels:
+        """Returns what holds after `latest`, where this is wanted: of models and of lists the newer ones."""
+        found = self if self.follows(latest) else latest
+        newer = self if self.lists_change > latest.lists_change else latest
+        return ActiveModels(found.models, found.change, newer.lists, newer.lists_change)
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """From this offset on, these models."""
+    """From this offset on, these models and lists."""
 
     first_offset: int
     active: ActiveModels
@@ -46,7 +62,7 @@ class VersionRow(msgspec.Struct):
     version: int = ROW_VERSION
 
     def latest(self, epoch: str) -> ActiveModels | None:
-        """The models of the newest line; None when nothing of the epoch was scored yet."""
+        """What the newest line says; None when nothing of the epoch was scored yet."""
         lines = self.epochs.get(epoch)
         return lines[-1].active if lines else None
 
@@ -65,6 +81,11 @@ class VersionRow(msgspec.Struct):
         for name in list(epochs)[: max(0, len(epochs) + 1 - EPOCHS_KEPT)]:
             del epochs[name]
         return VersionRow({**epochs, epoch: lines[-LINES_KEPT:]})
+
+    @property
+    def digests(self) -> set[str]:
+        """Those of the lists that a line needs."""
+        return {line.active.lists for lines in self.epochs.values() for line in lines} - {""}
 
     def to_bytes(self) -> bytes:
         return msgspec.msgpack.encode(self)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from models import Classifier
 from streams.archive.protocol import Archive, Claims, Outcome, Refused, Written
 from streams.engine.observer import NoObserver, StageObserver
@@ -23,10 +25,12 @@ from streams.engine.runs import Run
 from streams.engine.ticks import ClockLimit
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap
+from streams.limits import WATCHLISTS_PER_ITEM
 from streams.records import Scored
 from streams.serving.swap import FixedVersions, Part
+from streams.serving.watched import RunningLists
 from streams.stages.classify import Verdict, classify_items
-from streams.stages.drafts import Draft, RecordReader
+from streams.stages.drafts import Draft, ReadNews, RecordReader
 from streams.stages.mentions import mention_sends
 from streams.stages.reader import TextReader
 from streams.stages.scored_records import scored_of, scored_send
@@ -230,8 +234,14 @@ class ScoreStage:
     def _classify(self, draft: Draft, parts: Sequence[Part]) -> None:
         """Score what was read, each by the version of its offset; for a worker thread."""
         verdicts: list[Verdict] = []
+        watched: list[ReadNews] = []
         for part, reads in _by_part(parts, draft.read, lambda read: read.position.offset):
             verdicts += classify_items(self._profile, part.classifiers, [read.item for read in reads])
+            if part.lists is not None:
+                watched += [_watched(read, part.lists) for read in reads]
+            else:
+                watched += reads
+        draft.read = watched
         draft.items = [
             scored_of(read, verdict, draft.now_ms, self._options.late_after_ms)
             for read, verdict in zip(draft.read, verdicts, strict=True)
@@ -259,6 +269,14 @@ class ScoreStage:
             items=items,
             change=change,
         )
+
+
+def _watched(read: ReadNews, lists: RunningLists) -> ReadNews:
+    """The item with the watchlists of its offset."""
+    item, entities = read.item, [entity.id for entity in read.item.entities]
+    names = lists.matched(item.watchlists, item.title, item.text, entities, read.news.source)
+    item = msgspec.structs.replace(item, watchlists=names[:WATCHLISTS_PER_ITEM])
+    return msgspec.structs.replace(read, item=item)
 
 
 def _by_part(

@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -30,7 +30,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from streams.scripts import continues
 from streams.userfiles import Mistake, read_file, shaped
 
-__all__ = ["Watchlist", "WatchlistMatcher", "load_watchlists"]
+__all__ = ["Watchlist", "WatchlistMatcher", "load_watchlists", "watchlist_of"]
 
 _NAME = re.compile(r"[\w][\w .&-]{0,60}")
 
@@ -79,6 +79,17 @@ def load_watchlists(path: Path) -> tuple[Watchlist, ...]:
         file.problem_in(one, ("name",), text)
     file.refuse()
     return tuple(map(_as_cleaned, lists))
+
+
+def watchlist_of(name: str, body: Mapping[str, Any]) -> Watchlist:
+    """Returns the list whose entry, but for its name, a program gives. Raises `ValueError` for a mistake in it."""
+    try:
+        found = msgspec.convert({**body, "name": name}, Watchlist)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+    for _, problem in found.mistakes():
+        raise ValueError(problem)
+    return _as_cleaned(found)
 
 
 def _as_cleaned(one: Watchlist) -> Watchlist:

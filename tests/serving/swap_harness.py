@@ -25,9 +25,11 @@ from streams.records import MentionBatch, Scored
 from streams.serving.model_cache import ModelCache
 from streams.serving.swap import VERSIONS_KEY, SwappedVersions
 from streams.serving.versions import ActiveModels, VersionRow
+from streams.serving.watched import WatchedLists
 from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
+from streams.text.watchlists import Watchlist
 from streams.topics import Topics, change_of
 from tests.engine.positions_harness import Crash, FakeState, Fuse, land
 
@@ -63,6 +65,11 @@ def opened(name: str, version: str) -> Classifier:
 
 def active(version: int) -> ActiveModels:
     return ActiveModels({"en": ("model", str(version))}, version)
+
+
+def lists_of(version: int) -> list[Watchlist]:
+    """The watchlists that people change together with a promotion: every item of the log is on the one."""
+    return [Watchlist(f"list {version}", names=("Company",))]
 
 
 @dataclass
@@ -108,18 +115,27 @@ class Worker:
     def __init__(self, world: World, heard: ActiveModels) -> None:
         self._world = world
         self.gate = Gate()
-        self.cache = ModelCache(opened, heard)
+        self.lists = WatchedLists()
+        self.cache = ModelCache(opened, self._watching(heard))
         options = ScoreOptions(topics=TOPICS, mentions_partitions=2)
         self.stage = ScoreStage(
             options,
             PROFILE,
             READER,
-            SwappedVersions(self.cache, world.state),
+            SwappedVersions(self.cache, world.state, self.lists),
             self,  # type: ignore[arg-type]  # of the archive and the outbox it needs what is below
             self,
             FieldMap.default(),
             clock=lambda: NOW_MS,
         )
+
+    def hear(self, heard: ActiveModels) -> None:
+        self.cache.want(self._watching(heard))
+
+    def _watching(self, heard: ActiveModels) -> ActiveModels:
+        """What `heard` is, with the watchlists of the same number; those of others are in rows alone."""
+        digest = self.lists.take(lists_of(heard.change))
+        return msgspec.structs.replace(heard, lists=digest, lists_change=heard.change)
 
     async def claim(self, _: Sequence[Unscored]) -> None:
         self._world.fuse.burn()
@@ -162,7 +178,7 @@ async def play(seed: int, *, records: int = 60, promotions: int = 2) -> World:
         promoted += promoted <= promotions and rng.random() < 0.15
         worker = worker or Worker(world, active(rng.choice([1, promoted])))
         if rng.random() < 0.5:
-            worker.cache.want(active(promoted))
+            worker.hear(active(promoted))
         if committed == len(world.records):
             continue
         end = min(len(world.records), committed + rng.randint(1, 9))
@@ -217,6 +233,7 @@ async def judge(world: World) -> Judged:
     for item in world.archive._items():
         wanted = _line_of(row, item.position.offset)
         assert item.model_version == wanted.models["en"][1], f"offset {item.position.offset}"
+        assert item.watchlists == (f"list {wanted.lists_change}",), f"offset {item.position.offset}"
         by_version[item.model_version] = by_version.get(item.model_version, 0) + 1
     scored = [send for send in world.sent if send.topic == TOPICS.scored]
     for send in scored:

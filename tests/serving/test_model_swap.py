@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from models import ArtifactError, Classifier
@@ -9,7 +10,9 @@ from streams.engine.runs import Run
 from streams.errors import NewerVersion, Retry
 from streams.serving.model_cache import ModelCache
 from streams.serving.swap import VERSIONS_KEY, SwappedVersions
-from streams.serving.versions import LINES_KEPT, Line, VersionRow
+from streams.serving.versions import LINES_KEPT, ActiveModels, Line, VersionRow
+from streams.serving.watched import LISTS_PREFIX, WatchedLists
+from streams.text.watchlists import Watchlist
 from tests.engine.positions_harness import FakeState, Fuse
 from tests.serving.swap_harness import EPOCH, TOPICS, World, active, judge, opened, play
 
@@ -108,6 +111,36 @@ async def test_a_worker_that_has_not_heard_takes_no_promotion_back() -> None:
     await SwappedVersions(ModelCache(opened, active(2)), state).of(run(world, 0, 4))
     [part] = await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 4, 20))
     assert part.change == 2
+
+
+def test_of_models_and_watchlists_the_newer_ones_hold_each_by_itself() -> None:
+    latest = ActiveModels({"en": ("model", "2")}, 2, "a", 7)
+    assert ActiveModels({"en": ("model", "1")}, 1, "b", 8).after(latest) == ActiveModels(latest.models, 2, "b", 8)
+    newer = ActiveModels({"en": ("model", "3")}, 3, "", 0)
+    assert newer.after(latest) == ActiveModels(newer.models, 3, "a", 7)
+    assert latest.after(latest) == latest
+
+
+async def test_lists_are_written_before_their_line_and_go_with_the_last_line_that_needs_them() -> None:
+    world, state, lists = world_of(4), FakeState(Fuse()), WatchedLists()
+    cache = ModelCache(opened, active(1))
+    versions = SwappedVersions(cache, state, lists)
+    await versions.of(run(world, 0, 4))
+    for number in range(1, LINES_KEPT + 3):
+        digest = lists.take([Watchlist(f"list {number}", names=("x",))])
+        cache.want(msgspec.structs.replace(active(1), lists=digest, lists_change=number))
+        world.publish(4)
+        [part] = await versions.of(run(world, 4 * number, 4 * number + 4))
+        assert part.lists is not None
+        assert part.lists.names == {f"list {number}"}
+    stored = {key for key, _ in state.items(0) if key.startswith(LISTS_PREFIX)}
+    row = VersionRow.from_bytes(state.get(0, VERSIONS_KEY))
+    assert stored == {LISTS_PREFIX + digest for digest in row.digests}
+    assert len(stored) == LINES_KEPT
+    successor = SwappedVersions(ModelCache(opened, active(1)), state)
+    [part] = await successor.of(run(world, 4 * LINES_KEPT, 4 * LINES_KEPT + 4))
+    assert part.lists is not None
+    assert part.lists.names == {f"list {LINES_KEPT}"}
 
 
 async def test_a_version_that_is_not_at_hand_holds_the_partition() -> None:

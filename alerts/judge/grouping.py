@@ -110,7 +110,8 @@ class Grouping:
         for name in alert.groups:
             group = self._state.groups[name]
             route = self._routing.by_key[group.route]
-            self._wait_for_somebody(group, route, self._look(group, route))
+            look = look_at(group, route, self._state.alerts, self._hidden_of(group))
+            self._wait_for_somebody(group, route, look)
             self._state.touch(GROUP + name)
 
     # -- messages go
@@ -135,18 +136,20 @@ class Grouping:
         self._leave(group, route)
 
     def _look(self, group: GroupRow, route: Route) -> Look:
-        hidden = {}
+        """The group's alerts as they may be seen, which is noted down; what hides some is to be looked at again."""
+        hidden = self._hidden_of(group)
         for name in group.members:
             alert = self._state.alerts[name]
-            reason = self._hidden_by(alert)
-            if reason != alert.hidden_by:
-                alert.hidden_by = reason
+            if alert.hidden_by != hidden.get(name, ""):
+                alert.hidden_by = hidden.get(name, "")
                 self._state.show_alert(alert)
-            if reason:
-                hidden[name] = reason
         group.hidden = bool(hidden)
         (self._hidden.add if hidden else self._hidden.discard)(group.id)
         return look_at(group, route, self._state.alerts, hidden)
+
+    def _hidden_of(self, group: GroupRow) -> dict[str, str]:
+        reasons = {name: self._hidden_by(self._state.alerts[name]) for name in group.members}
+        return {name: reason for name, reason in reasons.items() if reason}
 
     def _hidden_by(self, alert: AlertRow) -> str:
         """Why the alert may not be sent now: `inhibited`, `maintenance/ID`, `silence/ID`, or empty."""
@@ -211,8 +214,8 @@ class Grouping:
         for name in sorted(self._hidden):
             group = self._state.groups[name]
             route = self._routing.by_key[group.route]
-            look = self._look(group, route)
-            under = [alert for alert in look.hidden if alert.fires and alert.hidden_by == f"silence/{mute}"]
+            hidden = [self._state.alerts[one] for one, by in self._hidden_of(group).items() if by == f"silence/{mute}"]
+            under = [alert for alert in hidden if alert.fires]
             if under and not route.hours.closed(self._state.now_ms, max(map(_rank, under))):
                 group.revision += 1
                 shown, reasons = Look(firing=under), ("silence_ends",)

@@ -238,3 +238,12 @@ def test_another_policy_takes_the_alerts_that_fire(restart: bool) -> None:
     court.tick(6)
     court.tick(30)
     assert court.sent() == [("mail", 3, "opened", ("a",)), ("pager", 7, "opened", ("a",))]
+
+
+def test_a_warning_about_one_silence_does_not_hide_the_end_of_another(court: Court) -> None:
+    court.tick(0)
+    court.decide(Maintenance(id="z", starts_ms=at(1), ends_ms=at(60), **BY))
+    court.decide(Silence(id="a", matchers=("kind=source",), ends_ms=at(75), **BY))  # announced when the other ends
+    court.events(alert("a", 5))
+    court.tick(70)
+    assert court.sent()[:1] == [("mail", 60, "opened", ("a",))]

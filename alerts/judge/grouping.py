@@ -65,7 +65,7 @@ class Grouping:
         if alert.event.id not in group.members:
             group.members[alert.event.id] = Member()
             alert.groups = [*alert.groups, group.id]
-        self._state.touch(GROUP + group.id)
+            self._state.touch(GROUP + group.id)
 
     def _opened(self, route: Route, labels: dict[str, str]) -> GroupRow:
         now = self._state.now_ms

@@ -42,7 +42,7 @@ class Judge:
     """
 
     def __init__(self, policy: Policy, rows: Mapping[str, bytes]) -> None:
-        self._policy = policy
+        self._fingerprint = policy.fingerprint
         self._state = State(rows)
         self._ticks = Ticks(self._state.meta, self._state.held, self._state.dirty)
         self._routing = Routing(policy, (row.wish for row in self._state.subscriptions.values()))
@@ -81,9 +81,9 @@ class Judge:
         meta = self._state.meta
         if position > meta.position:
             meta.position = position
-            if meta.policy != self._policy.fingerprint:
+            if meta.policy != self._fingerprint:
                 self._grouping.regroup()
-                meta.policy = self._policy.fingerprint
+                meta.policy = self._fingerprint
             self._take(entry)
             at_ms = entry.at_ms if isinstance(entry, Clock) else 0
             self._advance(max(meta.now_ms, at_ms, self._ticks.horizon_ms or 0))

@@ -19,6 +19,8 @@ DIGESTS: Final = ("", "hour", "day")
 _WAIT_MS: Final = 2 * MINUTE_MS
 _INTERVAL_MS: Final = 15 * MINUTE_MS
 _PERSONS: Final = "person/"
+_MOST_FOUND: Final = 20_000
+"""Labels whose routes are kept: series and severities come again and again."""
 
 
 class Routing:
@@ -28,6 +30,7 @@ class Routing:
         self.policy = policy
         self.by_key = {route.key: route for route in policy.root.walk()}
         self._persons: dict[str, Route] = {}
+        self._found: dict[tuple[tuple[str, str], ...], list[Route]] = {}
         for wish in wishes:
             self.subscribe(wish)
 
@@ -35,15 +38,25 @@ class Routing:
         """The person wants this from now on. Raises `MatcherError` or `ValueError` for a wish that is wrong."""
         route = route_of(wish)
         self._persons[route.key] = self.by_key[route.key] = route
+        self._found.clear()
 
     def unsubscribe(self, name: str) -> None:
         """The person wants nothing any more."""
         self._persons.pop(_PERSONS + name, None)
         self.by_key.pop(_PERSONS + name, None)
+        self._found.clear()
 
     def routes_of(self, labels: Mapping[str, str]) -> list[Route]:
         """Returns the routes that such an alert takes."""
-        return [*self.policy.routes_of(labels), *(route for route in self._persons.values() if route.takes(labels))]
+        key = tuple(labels.items())
+        found = self._found.get(key)
+        if found is None:
+            persons = (route for route in self._persons.values() if route.takes(labels))
+            found = [*self.policy.routes_of(labels), *persons]
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
+            self._found[key] = found
+        return found
 
     def delivers(self, route: Route, receiver: str) -> bool:
         """Whether the settings have the receiver."""

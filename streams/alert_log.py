@@ -2,7 +2,8 @@
 
     watch      events ── TICK_HEADER ──┐      an event is decided once its tick is sealed by every partition of mentions
                seals ─── SEAL_HEADER ──┼─► partition 0 of `alerts`, one log ─► the judge in `deliver`
-    deliver    clock ─── CLOCK_HEADER ─┘      what needs the wall clock is a record too, so that a redo decides alike
+    deliver    clock ─── CLOCK_HEADER ─┤      what needs the wall clock is a record too, so that a redo decides alike
+    control    decisions DECISION_HEADER ┘    forwarded by a worker of `deliver`, in their order
 
 All that decides is in one partition, whatever others the topic may have: its order is the order of decisions.
 """
@@ -17,16 +18,19 @@ from msgspec import Meta
 
 from streams.engine.ports import Send
 from streams.errors import NewerVersion
-from streams.topics import CLOCK_HEADER, SEAL_HEADER, TICK_HEADER
+from streams.topics import CLOCK_HEADER, DECISION_HEADER, SEAL_HEADER, TICK_HEADER
 
 __all__ = [
     "ALERTS_PARTITION",
     "ALERT_LOG_VERSION",
     "Clock",
+    "Forwarded",
     "Seal",
     "clock_of",
     "clock_send",
-    "is_sealed",
+    "forwarded_of",
+    "forwarded_send",
+    "mentions_partition",
     "seal_of",
     "seal_send",
     "tick_header",
@@ -36,6 +40,8 @@ ALERTS_PARTITION = 0
 """The partition of `alerts` that holds the log."""
 
 ALERT_LOG_VERSION = 1
+
+_LONGEST_PARTITION = 7  # digits
 
 Headers = Iterable[tuple[str, bytes]]
 _Natural = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -61,11 +67,21 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = ALERT_LOG_VERSION
 
 
-T = TypeVar("T", Seal, Clock)
+class Forwarded(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of `control` with a decision: where it is there, and what it says (`alerts.judge.Decision`)."""
+
+    epoch: str
+    offset: _Natural
+    decision: msgspec.Raw
+    schema: int = ALERT_LOG_VERSION
+
+
+T = TypeVar("T", Seal, Clock, Forwarded)
 
 _encoder = msgspec.json.Encoder()
 _seals = msgspec.json.Decoder(Seal)
 _clocks = msgspec.json.Decoder(Clock)
+_forwarded = msgspec.json.Decoder(Forwarded)
 
 
 def tick_header(partition: int) -> tuple[str, bytes]:
@@ -73,9 +89,14 @@ def tick_header(partition: int) -> tuple[str, bytes]:
     return TICK_HEADER, str(partition).encode()
 
 
-def is_sealed(headers: Headers) -> bool:
-    """Whether the event waits until its tick is sealed; others', which nobody seals, are decided as they come."""
-    return any(name == TICK_HEADER for name, _ in headers)
+def mentions_partition(headers: Headers) -> int | None:
+    """The partition of mentions that seals the event; None for others' events. Raises ValueError for garbage."""
+    value = next((value for name, value in headers if name == TICK_HEADER), None)
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > _LONGEST_PARTITION:
+        raise ValueError(f"the header {TICK_HEADER} is {value[:100]!r}, no number")
+    return int(value)
 
 
 def seal_send(topic: str, seal: Seal) -> Send:
@@ -88,6 +109,11 @@ def clock_send(topic: str, clock: Clock) -> Send:
     return _send(topic, "clock", CLOCK_HEADER, clock)
 
 
+def forwarded_send(topic: str, forwarded: Forwarded) -> Send:
+    """The record of a decision."""
+    return _send(topic, f"decision/{forwarded.offset}", DECISION_HEADER, forwarded)
+
+
 def seal_of(headers: Headers) -> Seal | None:
     """The seal that a record is; None for another. Raises `msgspec.MsgspecError` or `NewerVersion`."""
     return _read(headers, SEAL_HEADER, _seals)
@@ -98,7 +124,12 @@ def clock_of(headers: Headers) -> Clock | None:
     return _read(headers, CLOCK_HEADER, _clocks)
 
 
-def _send(topic: str, key: str, header: str, record: Seal | Clock) -> Send:
+def forwarded_of(headers: Headers) -> Forwarded | None:
+    """The decision that a record is; None for another. Raises as `seal_of`."""
+    return _read(headers, DECISION_HEADER, _forwarded)
+
+
+def _send(topic: str, key: str, header: str, record: Seal | Clock | Forwarded) -> Send:
     return Send(topic, key.encode(), None, ALERTS_PARTITION, ((header, _encoder.encode(record)),))
 
 

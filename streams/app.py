@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
+from alerts.judge import Judge, Policy
 from alerts.user_rules import with_rules
 from models import Classifier
 from streams.archive import open_archive
@@ -36,6 +38,7 @@ from streams.serving.swap import FixedVersions, SwappedVersions
 from streams.serving.watched import WatchedLists
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
+from streams.stages.deliver_judging import MakeJudge
 from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
@@ -88,8 +91,9 @@ class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
-    not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs`,
-    `config` (the alert rules) and `delivering` (the stage deliver, if it is one of them) are set once it is entered.
+    not changed by promotions. `open_model` loads versions in place of the registry's, `make_judge` makes the judge in
+    place of the one that routes alerts by the settings. `operations` watches. `jobs`, `config` (the alert rules) and
+    `delivering` (the stage deliver, if it is one of them) are set once it is entered.
     Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other,
     `ArchiveDamaged` where the embedded archive is empty and its broker holds items that were archived.
     """
@@ -101,6 +105,7 @@ class Pipeline:
     archive: Archive | None = None
     operations: Operations | None = None
     open_model: OpenModel | None = None
+    make_judge: MakeJudge | None = None
     kind: Kind = Kind.LIVE
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
@@ -295,6 +300,7 @@ class Pipeline:
             self.archive,
             channels,
             FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
+            self.make_judge or partial(Judge, Policy.default(channel.name for channel in channels)),
             check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),

@@ -20,6 +20,7 @@ __all__ = [
     "CHANGE_HEADER",
     "CLOCK_HEADER",
     "CUT_HEADER",
+    "DECISION_HEADER",
     "END_HEADER",
     "NAMED",
     "OWN_HEADERS",
@@ -57,6 +58,9 @@ SEAL_HEADER = "moodwire-seal"
 
 CLOCK_HEADER = "moodwire-clock"
 """Header of a record of alerts that is no event: the time, where a partition of mentions is not waited for."""
+
+DECISION_HEADER = "moodwire-decision"
+"""Header of a record of alerts that is no event: what a person decided, forwarded from control; its value is JSON."""
 
 OWN_HEADERS = "moodwire-"
 """What the names of all headers begin with that mean something to moodwire."""

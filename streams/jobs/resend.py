@@ -19,7 +19,7 @@ from streams.archive.protocol import StoredAlert, StoredNotification
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import MoodwireError
-from streams.stages.deliver_desk import Resend
+from streams.stages.deliver_judging import Resend
 from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX, decoded_plan, event_key
 from streams.topics import RESEND_HEADER, Topics
 from streams.transport.broker import Broker

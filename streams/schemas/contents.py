@@ -8,14 +8,23 @@ from dataclasses import dataclass, field
 from alerts import AlertEvent
 from alerts.delivery.file import FileLine
 from alerts.delivery.webhook import AlertPost, GroupPost, NoticePost
-from streams.alert_log import Clock, Seal
+from streams.alert_log import Clock, Forwarded, Seal
 from streams.feeds.rejects import RejectRecord
 from streams.lifecycle.feedback import Feedback
 from streams.namespaces import Declaration
 from streams.records import MentionBatch, News, Scored
 from streams.serving.control import Promotion, Shadow
-from streams.stages.deliver_desk import Resend
-from streams.topics import CHANGE_HEADER, CLOCK_HEADER, CUT_HEADER, END_HEADER, RESEND_HEADER, SEAL_HEADER, TICK_HEADER
+from streams.stages.deliver_judging import Resend
+from streams.topics import (
+    CHANGE_HEADER,
+    CLOCK_HEADER,
+    CUT_HEADER,
+    DECISION_HEADER,
+    END_HEADER,
+    RESEND_HEADER,
+    SEAL_HEADER,
+    TICK_HEADER,
+)
 
 __all__ = ["CONTENTS", "DELIVERED", "Content"]
 
@@ -81,6 +90,7 @@ CONTENTS = (
             TICK_HEADER: "The partition of `mentions` that the event comes from, in ASCII.",
             SEAL_HEADER: "All events of a partition of `mentions` up to a tick are before this record, in JSON (Seal).",
             CLOCK_HEADER: "The time, where a partition of `mentions` is not waited for, in JSON (Clock).",
+            DECISION_HEADER: "What a person decided, forwarded from `control`, in JSON (Forwarded).",
             RESEND_HEADER: "Asks for a notification again, in JSON (Resend).",
         },
     ),
@@ -136,5 +146,5 @@ DELIVERED = (
 )
 """What leaves through channels; the terminal has no format."""
 
-EMBEDDED: tuple[type, ...] = (Resend, Seal, Clock)
+EMBEDDED: tuple[type, ...] = (Resend, Seal, Clock, Forwarded)
 """Structs that are the value of a header."""

@@ -1,6 +1,6 @@
-"""The stage `deliver`: every change of an alert's state goes to every channel, each at its own pace.
+"""The stage `deliver`: what the judge decides of alerts goes to its receivers, each at its own pace.
 
-    run ─► planned, as rows ─► the offset is committed             deliver_desk, deliver_rows, deliver_book
+    run ─► judged, planned, as rows ─► the offset is committed     deliver_judging, deliver_desk, deliver_book
               ├─► a sender for each receiver ─► channel ─► rows    deliver_senders
               └─► a copy of the rows for reading ─► archive        deliver_copier
 
@@ -28,6 +28,9 @@ from streams.errors import Reject
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
+from streams.stages.deliver_journal import journaled
+from streams.stages.deliver_judging import Caused, MakeJudge
+from streams.stages.deliver_rows import DecisionRow, decision_key, encoded_decision
 from streams.stages.deliver_senders import LeaseCheck, Senders
 from streams.wall_clock import HOUR_MS, wall_clock_ms
 
@@ -47,10 +50,11 @@ async def _always() -> None:
 
 
 class DeliverStage:
-    """Plans runs of alert events; as an async context manager it also sends and copies until it is left.
+    """Judges runs of the topic `alerts`; as an async context manager it also sends and copies until it is left.
 
-    `check_lease` raises unless this worker still owns its partitions; `clock` gives the wall clock in ms; `deadline_ms`
-    is how long a notification is tried. `shared`: others write to the topic too, and their records are passed over.
+    `make_judge` makes a partition's judge from its rows. `check_lease` raises unless this worker still owns its
+    partitions; `clock` gives the wall clock in ms; `deadline_ms` is how long a notification is tried. `shared`: others
+    write to the topic too, and their records are passed over.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class DeliverStage:
         archive: Archive,
         channels: Sequence[Channel],
         state: StateStore,
+        make_judge: MakeJudge,
         *,
         check_lease: LeaseCheck = _always,
         clock: Callable[[], int] = wall_clock_ms,
@@ -69,7 +74,7 @@ class DeliverStage:
         endpoints = {channel.name: channel.endpoint for channel in channels}
         if len(endpoints) < len(channels):
             raise ValueError(f"channels need names of their own: {', '.join(channel.name for channel in channels)}")
-        self.book = Book(state, endpoints, clock)
+        self.book = Book(state, endpoints, make_judge, clock)
         self.senders = Senders(self.book, channels, check_lease, observer or NoObserver(), deadline_ms)
         self.copier = Copier(self.book, archive)
         self._copying: asyncio.Task[None] | None = None
@@ -99,41 +104,50 @@ class DeliverStage:
 
     async def handle(self, run: Run) -> None:
         desk = await self._open(run.partition)
+        try:
+            await self._handle(desk, run)
+        except BaseException:
+            desk.judge.forget()  # it is ahead of what was written
+            raise
+
+    async def _handle(self, desk: Desk, run: Run) -> None:
         base, receivers = desk.begun(run.epoch).base(run.epoch), list(self.book.receivers)
         part = _Part()
         for record in run.records:
-            step = self._step(desk, record, base, receivers)
-            if step is not None and part.ends_before(step):
+            caused = self._caused(desk, record, base)
+            if caused is None:
+                continue
+            if part.ends_before(caused):
                 await self._write(desk, run.epoch, part)
                 part = _Part()
-                step = self._step(desk, record, base, receivers)  # now with what was written
-            if step is not None:
-                part.add(step)
+            part.add(caused, desk.step(caused, receivers, self.book.clock()))
         await self._write(desk, run.epoch, part)
 
-    def _step(self, desk: Desk, record: Record, base: int, receivers: Sequence[str]) -> Step | None:
+    def _caused(self, desk: Desk, record: Record, base: int) -> Caused | None:
         """Raises `Reject` for a record that is no alert, unless it may well be somebody else's."""
         try:
-            return desk.step(record, base, receivers, self.book.clock())
+            return desk.caused(record, base)
         except Reject:
             if self._shared:
                 return None
             raise
 
     async def _write(self, desk: Desk, epoch: str, part: _Part) -> None:
-        if part.own_offset is not None:
-            row = msgspec.structs.replace(desk.begun(epoch), own_offset=part.own_offset)
-            await self.book.write(desk, part.plans, events=part.events, row=row)
-            self.book.try_now(part.asked)
+        if part.own_offset is None:
+            return
+        row = msgspec.structs.replace(desk.begun(epoch), own_offset=part.own_offset)
+        rows = part.decisions | journaled(part.own_offset, part.changed)  # the journal last: a redo ends there
+        await self.book.judged(desk, {"plans": part.plans, "before": rows, "bodies": part.bodies, "row": row})
+        self.book.try_now(part.asked)
 
     async def idle(self, partition: int, now_ms: int) -> None:  # noqa: ARG002  # senders look at the clock themselves
         """After a restart what waits goes on, also when no alert comes."""
         await self._open(partition)
 
     async def _open(self, partition: int) -> Desk:
-        desk = self.book.desks.get(partition)
-        if desk is None:
-            desk = await self.book.open(partition)
+        known = partition in self.book.desks
+        desk = await self.book.open(partition)
+        if not known:
             self.senders.resume()
         return desk
 
@@ -146,27 +160,35 @@ class DeliverStage:
 
 
 class _Part:
-    """Steps that are written together."""
+    """What is written together."""
 
     def __init__(self) -> None:
         self.own_offset: int | None = None
         self.plans: list[Planned] = []
-        self.events: dict[str, bytes] = {}
+        self.bodies: dict[str, bytes] = {}
+        self.changed: dict[str, bytes | None] = {}
+        self.decisions: dict[str, bytes | None] = {}
         self.asked: set[str] = set()
         self._names: set[str] = set()
         self._size_bytes = 0
 
-    def ends_before(self, step: Step) -> bool:
-        """Whether the part is to be written first: it is large, or the step is about one of its notifications."""
+    def ends_before(self, caused: Caused) -> bool:
+        """Whether the part is to be written first: it is large, or the next is about one of its notifications."""
         full = self._size_bytes >= _WRITE_BYTES or len(self.plans) >= _WRITE_PLANS
-        return full or step.notification in self._names
+        return full or not self._names.isdisjoint(caused.notifications)
 
-    def add(self, step: Step) -> None:
-        self.own_offset = step.own_offset
+    def add(self, caused: Caused, step: Step) -> None:
+        self.own_offset = caused.own_offset
+        self._names |= caused.notifications
         self.plans += step.plans
-        self._names.add(step.notification)
+        self.bodies |= step.bodies
+        self.changed |= caused.changed
+        if caused.answered is not None:
+            decision, answer = caused.answered
+            found = DecisionRow(decision, answer, caused.own_offset, caused.at_ms)
+            self.decisions[decision_key(answer.decision)] = encoded_decision(found)
         if step.asked is not None:
             self.asked.add(step.asked)
-        if step.body is not None:
-            self.events[step.notification] = step.body
-            self._size_bytes += len(step.body)
+        self._size_bytes += sum(map(len, step.bodies.values())) + sum(
+            len(row or b"") for row in caused.changed.values()
+        )

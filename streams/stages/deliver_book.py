@@ -12,13 +12,17 @@ import msgspec
 
 from alerts import AlertEvent
 from alerts.delivery import Planned, Receiver, ReceiverState, redirected
+from alerts.delivery.group import AlertGroup
 from streams.engine.ports import StateStore
 from streams.logs import get_logger
-from streams.stages.deliver_desk import Desk
+from streams.stages.deliver_desk import Desk, Written
+from streams.stages.deliver_journal import empty_journal
+from streams.stages.deliver_judging import MakeJudge
 from streams.stages.deliver_rows import (
     EVENT_PREFIX,
     PARTITION_KEY,
     PartitionRow,
+    decoded_body,
     encoded_plan,
     event_key,
     plan_key,
@@ -33,13 +37,19 @@ log = get_logger(__name__)
 class Book:
     """Desks by partition, and what is known of the receivers.
 
-    `endpoints` are those of the channels by name; `clock` gives the wall clock in ms.
+    `endpoints` are those of the channels by name; `make_judge` makes a partition's judge from its rows; `clock` gives
+    the wall clock in ms.
     """
 
     def __init__(
-        self, state: StateStore, endpoints: Mapping[str, str], clock: Callable[[], int] = wall_clock_ms
+        self,
+        state: StateStore,
+        endpoints: Mapping[str, str],
+        make_judge: MakeJudge,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._state = state
+        self._make_judge = make_judge
         self.clock = clock
         self._endpoints = endpoints
         self.receivers = {name: Receiver(name) for name in endpoints}
@@ -60,26 +70,50 @@ class Book:
         """The partition's desk. The first time its rows are read: what waits for receivers that are gone is dropped,
         what waits for one whose address is another now is due at once.
 
-        Then the partition's row and all that waits is written again: from then on what a worker that had the partition
-        before writes late of them is stale.
+        Then the judge's rows, all that waits and the partition's row are written again: from then on what a worker that
+        had the partition before writes late of them is stale. A judge whose last decisions were not written down is
+        made anew from its rows.
         """
         desk = self.desks.get(partition)
         if desk is not None:
+            await self._resume(desk)
             return desk
-        desk = Desk.restored(partition, self._state.items(partition))
+        desk, judged = Desk.restored(partition, self._state.items(partition), self._make_judge)
         gone = desk.without_receivers(list(self.receivers), self.clock())
         for name in sorted({plan.receiver for plan in gone}):
             count = sum(1 for plan in gone if plan.receiver == name)
             log.warning(
                 "Notifications dropped: channel not configured", channel=name, notifications=count, partition=partition
             )
-        await self.write(desk, [*gone, *self._kept(desk)], row=desk.row)
+        row = msgspec.structs.replace(desk.row, own_offset=judged.own_offset)
+        await self.write(
+            desk, [*gone, *self._kept(desk)], before=judged.stored, row=row, after=empty_journal(row.own_offset)
+        )
         for plan in desk.deliveries:
             if (receiver := self.receivers.get(plan.receiver)) is not None:
                 receiver.restore(plan)
         self.desks[partition] = desk
         self.wake()
         return desk
+
+    async def _resume(self, desk: Desk) -> None:
+        """Finishes the write that failed, if one did, and makes a judge that is ahead of its rows from them.
+
+        The log may have a part of that write, which only the same rows are sure to cover.
+        """
+        if desk.unfinished is not None:
+            await self.write(desk, **desk.unfinished)
+            desk.unfinished = None
+        if not desk.judge.is_there:
+            desk.judge.restore(dict(self._state.items(desk.number)), desk.row.own_offset)
+
+    async def judged(self, desk: Desk, written: Written) -> None:
+        """Writes what was judged; when it fails, before anything else is judged."""
+        try:
+            await self.write(desk, **written)
+        except BaseException:
+            desk.unfinished = written
+            raise
 
     def _kept(self, desk: Desk) -> Iterator[Planned]:
         now_ms = self.clock()
@@ -113,29 +147,33 @@ class Book:
         desk: Desk,
         plans: Iterable[Planned],
         *,
-        events: Mapping[str, bytes] | None = None,
+        before: Mapping[str, bytes | None] | None = None,
+        bodies: Mapping[str, bytes] | None = None,
         row: PartitionRow | None = None,
+        after: Mapping[str, bytes | None] | None = None,
     ) -> None:
-        """Writes events, notifications and the partition's row, in this order; memory follows. Raises as `put` does,
-        then nothing has changed in memory.
+        """Writes what notifications say, notifications, the rows `before` the partition's, this, and those `after` it,
+        in this order; memory follows. Raises as `put` does, then nothing has changed in memory.
         """
         async with desk.lock:
             first = desk.deliveries.next_revision(self.clock())
             changed = [msgspec.structs.replace(plan, revision=first + n) for n, plan in enumerate(plans)]
-            rows: dict[str, bytes | None] = {event_key(name): body for name, body in (events or {}).items()}
+            rows: dict[str, bytes | None] = {event_key(name): body for name, body in (bodies or {}).items()}
             rows |= {plan_key(plan): encoded_plan(plan) for plan in changed}
+            rows |= before or {}
             if row is not None:
                 rows[PARTITION_KEY] = row.encoded()
+            rows |= after or {}
             await self._state.put(desk.number, rows)
             desk.row = row or desk.row
             for plan in changed:
                 desk.take(plan)
         self.wake()
 
-    def event(self, desk: Desk, plan: Planned) -> AlertEvent | None:
-        """The event of a notification; None when it is not kept any more."""
+    def message(self, desk: Desk, plan: Planned) -> AlertEvent | AlertGroup | None:
+        """What a notification says; None when it is not kept any more."""
         body = self._state.get(desk.number, event_key(plan.notification))
-        return AlertEvent.from_json(body) if body is not None else None
+        return decoded_body(body) if body is not None else None
 
     async def prune(self, desk: Desk) -> None:
         """Deletes what need not be kept, and writes down how far the archive's copy is."""

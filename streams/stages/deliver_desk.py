@@ -1,9 +1,9 @@
 """One partition of the stage `deliver`, in memory and pure: records and answers in, notifications to write down out.
 
-    record of `alerts` ─► the own offset is new? ─┬─ an event ────► planned for every receiver, unless it is known
-                                                  └─ RESEND_HEADER ► waiting again, with a deadline of its own
+    record of `alerts` ─► the own offset is new? ─► judge ─┬─ messages ──────► planned for their receivers
+                                                           └─ RESEND_HEADER ─► waiting again, with a deadline of its own
 
-A redo, however its runs are cut, plans nothing twice: a plan is known by alert, revision and receiver, and
+A redo, however its runs are cut, plans nothing twice: a plan is known by its message, revision and receiver, and
 the partition's row says up to which record all is planned.
 """
 
@@ -12,25 +12,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import msgspec
 
 from alerts import AlertEvent
 from alerts.delivery import Deliveries, Planned, Status, dropped, resent
-from alerts.records import RECORD_VERSION
-from streams.alert_log import clock_of, seal_of
+from alerts.delivery.group import AlertGroup
 from streams.engine.runs import Record
-from streams.errors import NewerVersion, Reject, check_version
-from streams.records import VERSION
-from streams.stages.deliver_rows import PARTITION_KEY, PLAN_PREFIX, PartitionRow, decoded_plan
-from streams.topics import RESEND_HEADER
+from streams.stages.deliver_journal import JudgeRows
+from streams.stages.deliver_judging import Caused, MakeJudge, OneJudge, Resend
+from streams.stages.deliver_rows import (
+    PARTITION_KEY,
+    PLAN_PREFIX,
+    DecisionRow,
+    PartitionRow,
+    decoded_plan,
+    encoded_body,
+)
 from streams.wall_clock import DAY_MS
 
-__all__ = ["KEPT_EVENTS", "Desk", "Resend", "Step"]
+__all__ = ["KEPT_EVENTS", "Desk", "Step", "Written"]
 
 KEPT_EVENTS = 2_000
-"""Settled events whose notifications stay known, by own offset the newest: `watch` may send the events of its last run
-again after a crash. An older event that comes again is sent again rather than lost."""
+"""Messages whose notifications are settled and stay known, by own offset the newest: for people to look at."""
 
 _KEPT_BODIES = 200
 _KEPT_BODIES_FAILED = 2_000
@@ -39,56 +44,56 @@ _FAILED_BODY_MS = 7 * DAY_MS
 _MOST_UNCOPIED = 20_000
 
 
-class Resend(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody wants a notification sent again; the value of the header `RESEND_HEADER`, in JSON.
-
-    The record's value is the event where the rows may lack it, else nothing.
-    """
-
-    request: str
-    receiver: str
-    notification: str
-    by: str = ""
-    schema: int = VERSION
-
-
 @dataclass(slots=True)
 class Step:
-    """What one record of this own offset changes: of one notification, the plans for its receivers and its event.
+    """What one record of this own offset changes: plans, and what their notifications say.
 
     `asked` is the receiver that somebody wants tried at once.
     """
 
     own_offset: int
-    notification: str = ""
     plans: list[Planned] = field(default_factory=list)
-    body: bytes | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
     asked: str | None = None
+
+
+class Written(TypedDict):
+    """What `Book.write` writes of a part of a run."""
+
+    plans: list[Planned]
+    before: dict[str, bytes | None]
+    bodies: dict[str, bytes]
+    row: PartitionRow
 
 
 @dataclass(slots=True)
 class Desk:
     """One partition. `row` and `deliveries` are as written down; `dirty` is what the archive has no copy of yet, by
-    revision, oldest first. `lock` keeps writes of the partition in order.
+    revision, oldest first, `decisions` the same of decisions. `lock` keeps writes of the partition in order.
+    `unfinished` is a write of what was judged that failed, and of which the log may have a part.
     """
 
     number: int
     row: PartitionRow
     deliveries: Deliveries
+    judge: OneJudge
     dirty: dict[tuple[str, str], int] = field(default_factory=dict)
+    decisions: dict[str, DecisionRow] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     pruned_ms: int = 0
+    unfinished: Written | None = None
 
     @classmethod
-    def restored(cls, number: int, rows: Iterable[tuple[str, bytes]]) -> Desk:
-        """From the partition's rows. Raises `NewerVersion` or `msgspec.DecodeError`."""
+    def restored(cls, number: int, rows: Iterable[tuple[str, bytes]], make: MakeJudge) -> tuple[Desk, JudgeRows]:
+        """From the partition's rows, with those of the judge. Raises `MoodwireError` or `msgspec.DecodeError`."""
         found = dict(rows)
         row = PartitionRow.restored(found.get(PARTITION_KEY))
         plans = [decoded_plan(value) for key, value in found.items() if key.startswith(PLAN_PREFIX)]
-        desk = cls(number, row, Deliveries(plans))
+        desk = cls(number, row, Deliveries(plans), OneJudge(make, number))
+        judged = desk.judge.restore(found, row.own_offset)
         fresh = sorted((plan for plan in desk.deliveries if plan.revision > row.copied), key=lambda plan: plan.revision)
         desk.dirty = {(plan.receiver, plan.notification): plan.revision for plan in fresh}
-        return desk
+        return desk, judged
 
     def begun(self, epoch: str) -> PartitionRow:
         """The partition's row for records of this incarnation of the topic."""
@@ -97,51 +102,29 @@ class Desk:
 
     # -- planning
 
-    def step(self, record: Record, base: int, receivers: Sequence[str], now_ms: int) -> Step | None:
-        """What the record changes; None when it is behind what is planned already.
-
-        Raises `NewerVersion`, or `Reject` for a record that is no alert: anybody may write to a topic.
-        """
+    def caused(self, record: Record, base: int) -> Caused | None:
+        """What follows from the record; None when it is behind what was judged already. Raises as `OneJudge.caused`."""
         own = base + record.offset
-        if own <= self.row.own_offset:
-            return None
-        try:
-            return self._step(own, record, receivers, now_ms)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise Reject("bad_alert", f"no alert: {error}", record.offset) from error
+        return None if own <= self.row.own_offset else self.judge.caused(record, own)
 
-    def _step(self, own: int, record: Record, receivers: Sequence[str], now_ms: int) -> Step:
-        asked = _resend_of(record)
-        if asked is not None:
-            return self._resend(own, asked, record.value, receivers, now_ms)
-        if record.value is None or seal_of(record.headers) or clock_of(record.headers):
-            return Step(own)
-        event = self._event(record.value)
-        step = Step(own, f"{event.id}.{event.revision}")
-        if event.change != "ongoing" and not self._was_planned(step.notification, own):
-            missing = [name for name in receivers if self.deliveries.get(name, step.notification) is None]
-            step.plans = [_planned(event, receiver, own, now_ms) for receiver in missing]
-            step.body = record.value if step.plans else None
+    def step(self, caused: Caused, receivers: Sequence[str], now_ms: int) -> Step:
+        """What changes by it, beside the judge's rows."""
+        if caused.resend is not None:
+            return self._resend(caused.own_offset, caused.resend, caused.body, receivers, now_ms)
+        step = Step(caused.own_offset)
+        for plan in caused.plans:
+            receiver, message = plan.group.channel or plan.receiver, plan.group
+            planned = _planned(message, receiver, caused.own_offset, now_ms)
+            if receiver in receivers and self.deliveries.get(receiver, planned.notification) is None:
+                step.plans.append(planned)
+                step.bodies[planned.notification] = encoded_body(message)
         return step
 
-    def _event(self, value: bytes) -> AlertEvent:
-        event = AlertEvent.from_json(value)
-        check_version(f"an alert in alerts[{self.number}]", event.schema, RECORD_VERSION)
-        return event
-
-    def _was_planned(self, notification: str, own: int) -> bool:
-        """Whether another record planned the event, which then came again.
-
-        This very record may have been planned for some receivers when the process died. What an event says of itself
-        but its name decides nothing: a wrong time in one record would silence others.
-        """
-        return self.deliveries.order_of(notification) not in (None, own)
-
-    def _resend(self, own: int, asked: Resend, body: bytes | None, receivers: Sequence[str], now_ms: int) -> Step:
-        step = Step(own, asked.notification)
+    def _resend(self, own: int, asked: Resend, body: AlertEvent | None, receivers: Sequence[str], now_ms: int) -> Step:
+        step = Step(own)
         plan = self.deliveries.get(asked.receiver, asked.notification)
         if plan is None and body is not None:
-            plan = _planned(self._event(body), asked.receiver, own, now_ms)
+            plan = _planned(body, asked.receiver, own, now_ms)
         if plan is None or plan.notification != asked.notification or plan.request == asked.request:
             return step
         again = resent(plan, asked.request, now_ms)
@@ -149,7 +132,8 @@ class Desk:
             step.plans, step.asked = [again], asked.receiver
         else:
             step.plans = [dropped(again, now_ms)]
-        step.body = body
+        if body is not None:
+            step.bodies[asked.notification] = encoded_body(body)
         return step
 
     def without_receivers(self, receivers: Sequence[str], now_ms: int) -> list[Planned]:
@@ -230,21 +214,8 @@ def _beyond(
             yield name
 
 
-def _planned(event: AlertEvent, receiver: str, own: int, now_ms: int) -> Planned:
+def _planned(message: AlertEvent | AlertGroup, receiver: str, own: int, now_ms: int) -> Planned:
     return Planned(
-        receiver=receiver, alert=event.id, version=event.revision, series=event.series, change=event.change,
-        at_ms=event.updated_ms, order=own, since_ms=now_ms, updated_ms=now_ms, revision=0,
+        receiver=receiver, alert=message.id, version=message.revision, series=message.series, change=message.change,
+        at_ms=message.updated_ms, order=own, since_ms=now_ms, updated_ms=now_ms, revision=0,
     )  # fmt: skip
-
-
-def _resend_of(record: Record) -> Resend | None:
-    found = next((value for name, value in record.headers if name == RESEND_HEADER), None)
-    if found is None:
-        return None
-    asked = _resends.decode(found)
-    if asked.schema > VERSION:
-        raise NewerVersion("a request to send a notification again", asked.schema, VERSION)
-    return asked
-
-
-_resends = msgspec.json.Decoder(Resend)

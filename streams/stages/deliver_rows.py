@@ -1,8 +1,10 @@
 """What `deliver` writes down of a partition of `alerts`: rows that it goes on from after a crash or on another worker.
 
     "p"                           the own offset up to which events are planned, and how far the archive's copy is
-    "e/ALERT.REVISION"             an event as it came, as long as a receiver may still get it
+    "e/ALERT.REVISION"             what it says, an event or a group, as long as a receiver may still get it
     "n/ALERT.REVISION/RECEIVER"    a notification: planned, attempted, settled (`alerts.delivery.Planned`)
+    "j/…", "w…"                   the judge's rows, and their journal (`streams.stages.deliver_journal`)
+    "d/DECISION"                  what a person decided, and what was answered
 
 Of one write the row "p" comes last, so it speaks for the rows before it. An own offset is that of the record of the
 topic `alerts`, counted on from incarnation to incarnation of it.
@@ -12,16 +14,26 @@ from __future__ import annotations
 
 import msgspec
 
+from alerts import AlertEvent
 from alerts.delivery import Planned
-from streams.errors import NewerVersion
+from alerts.delivery.group import AlertGroup
+from alerts.judge import Answer
+from streams.errors import check_version
 
 __all__ = [
+    "DECISION_PREFIX",
     "EPOCH_SHIFT",
     "EVENT_PREFIX",
     "PARTITION_KEY",
     "PLAN_PREFIX",
+    "DecisionRow",
     "PartitionRow",
+    "decision_key",
+    "decoded_body",
+    "decoded_decision",
     "decoded_plan",
+    "encoded_body",
+    "encoded_decision",
     "encoded_plan",
     "event_key",
     "plan_key",
@@ -30,8 +42,9 @@ __all__ = [
 PARTITION_KEY = "p"
 EVENT_PREFIX = "e/"
 PLAN_PREFIX = "n/"
+DECISION_PREFIX = "d/"
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 
 #: Own offsets count on from incarnation to incarnation of the own topic: its number takes the upper bits.
 EPOCH_SHIFT = 44
@@ -53,11 +66,10 @@ class PartitionRow(msgspec.Struct, frozen=True):
     def restored(row: bytes | None) -> PartitionRow:
         """From the row of key `PARTITION_KEY`, None where there is none yet.
 
-        Raises `NewerVersion` or `msgspec.DecodeError`.
+        Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`.
         """
         found = _partitions.decode(row) if row else PartitionRow()
-        if found.version > ROW_VERSION:
-            raise NewerVersion("the state of a partition of alerts", found.version, ROW_VERSION)
+        check_version("the state of a partition of alerts", found.version, ROW_VERSION)
         return found
 
     def base(self, epoch: str) -> int:
@@ -73,6 +85,24 @@ class _PlanRow(msgspec.Struct, frozen=True):
     version: int = ROW_VERSION
 
 
+class _Body(msgspec.Struct, frozen=True):
+    event: AlertEvent | None = None
+    group: AlertGroup | None = None
+    version: int = ROW_VERSION
+
+
+class DecisionRow(msgspec.Struct, frozen=True):
+    """What a person decided, as JSON, with its answer. `order` is its own offset, `at_ms` when it was forwarded."""
+
+    decision: bytes
+    answer: Answer
+    order: int
+    at_ms: int
+    version: int = ROW_VERSION
+
+
+_bodies = msgspec.msgpack.Decoder(_Body)
+_decisions = msgspec.msgpack.Decoder(DecisionRow)
 _partitions = msgspec.msgpack.Decoder(PartitionRow)
 _plans = msgspec.msgpack.Decoder(_PlanRow)
 _encoder = msgspec.msgpack.Encoder()
@@ -91,8 +121,38 @@ def encoded_plan(plan: Planned) -> bytes:
 
 
 def decoded_plan(row: bytes) -> Planned:
-    """Raises `NewerVersion` or `msgspec.DecodeError`."""
+    """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
     found = _plans.decode(row)
-    if found.version > ROW_VERSION:
-        raise NewerVersion("a planned notification", found.version, ROW_VERSION)
+    check_version("a planned notification", found.version, ROW_VERSION)
     return found.plan
+
+
+def encoded_body(message: AlertEvent | AlertGroup) -> bytes:
+    """What a notification says, as the row of key `event_key` holds it."""
+    kept = _Body(group=message) if isinstance(message, AlertGroup) else _Body(event=message)
+    return _encoder.encode(kept)
+
+
+def decoded_body(row: bytes) -> AlertEvent | AlertGroup:
+    """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
+    found = _bodies.decode(row)
+    check_version("what a notification says", found.version, ROW_VERSION)
+    message = found.group or found.event
+    if message is None:
+        raise msgspec.DecodeError("a notification that says nothing")
+    return message
+
+
+def decision_key(decision: str) -> str:
+    return f"{DECISION_PREFIX}{decision}"
+
+
+def encoded_decision(row: DecisionRow) -> bytes:
+    return _encoder.encode(row)
+
+
+def decoded_decision(row: bytes) -> DecisionRow:
+    """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
+    found = _decisions.decode(row)
+    check_version("a decision and its answer", found.version, ROW_VERSION)
+    return found

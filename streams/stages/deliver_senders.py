@@ -166,10 +166,10 @@ class Senders:
 
     async def _notify(self, desk: Desk, plan: Planned, attempt: int) -> Delivery:
         try:
-            event = self._book.event(desk, plan)
-            if event is None:
-                return GiveUp("its event is not kept any more")
-            notification = Notification(event, attempt)
+            message = self._book.message(desk, plan)
+            if message is None:
+                return GiveUp("what it says is not kept any more")
+            notification = Notification(message, attempt)
             return await self._channels[plan.receiver].notify(notification, self._book.clock())
         except Exception as error:  # a channel answers and does not raise; one that does costs this notification alone
             log.exception("Channel failed unexpectedly", channel=plan.receiver, alert=plan.alert, attempt=attempt)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import delivery_event
-from tests.stages.deliver_harness import FakeReceiver, down
+from tests.stages.deliver_harness import FakeReceiver, PassingJudge, down
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def publish(settings: Settings, *names: str) -> None:
 async def worker(settings: Settings, *receivers: FakeReceiver) -> AsyncIterator[Pipeline]:
     """A process of `deliver`, as far as commands can tell."""
     stop = asyncio.Event()
-    async with Pipeline(settings, ["deliver"], channels=receivers) as pipeline:
+    judge = partial(PassingJudge, [receiver.name for receiver in receivers])
+    async with Pipeline(settings, ["deliver"], channels=receivers, make_judge=judge) as pipeline:
         running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
         try:
             yield pipeline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import delivery_event
+from tests.stages.deliver_harness import PassingJudge
 from tests.webhook_receiver import WebhookReceiver, receiving
 
 
@@ -59,7 +61,8 @@ def settings(
 async def run_until(settings: Settings, url: str, done: Callable[[], bool]) -> None:
     """A worker of `deliver` with the webhook at `url`, until `done`."""
     stop = asyncio.Event()
-    async with asyncio.timeout(120), Pipeline(settings.changed(webhook_url=SecretStr(url)), ["deliver"]) as pipeline:
+    settings, judge = settings.changed(webhook_url=SecretStr(url)), partial(PassingJudge, ["webhook"])
+    async with asyncio.timeout(120), Pipeline(settings, ["deliver"], make_judge=judge) as pipeline:
         running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
         while not await asyncio.to_thread(done):  # noqa: ASYNC110  # another process would ask as well
             await asyncio.sleep(0.05)

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from alerts import AlertEvent
 from alerts.delivery import Delivered, Delivery, Notification, RetryLater, back_off_seconds
+from alerts.delivery.group import AlertGroup, GroupChange
+from alerts.judge import Effects, Entry, Event, Plan
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import StoredNotification
 from streams.engine.runs import Record, Run
@@ -111,6 +114,40 @@ class FussyArchive(MemoryArchive):
         self.fuse.burn()
 
 
+class PassingJudge:
+    """Passes every change but updates on at once, to all receivers, each as a group of its own; it sends none twice."""
+
+    def __init__(self, receivers: Sequence[str], rows: Mapping[str, bytes]) -> None:
+        self._receivers = receivers
+        self._known = {key: int(row) for key, row in rows.items()}
+        self._dirty: dict[str, bytes | None] = {}
+
+    def apply(self, entry: Entry, position: int) -> Effects:
+        effects = Effects()
+        if isinstance(entry, Event):
+            event, key = entry.alert, f"j/a/{entry.alert.id}"
+            if event.revision > self._known.get(key, 0):
+                self._known[key] = event.revision
+                self._dirty[key] = b"%d" % event.revision
+                if event.change != "ongoing":
+                    effects.plans = [Plan(name, group_of(event, name)) for name in self._receivers]
+        return effects
+
+    def take_rows(self) -> dict[str, bytes | None]:
+        rows, self._dirty = self._dirty, {}
+        return rows
+
+
+def group_of(event: AlertEvent, receiver: str) -> AlertGroup:
+    """A group of one under the event's own name."""
+    changes = {"opened": GroupChange.OPENED, "resolved": GroupChange.RESOLVED}
+    return AlertGroup(
+        id=event.id, revision=event.revision, receiver=receiver, labels={}, alerts=(event,),
+        change=changes.get(event.change, GroupChange.UPDATED), severity=event.severity, opened_ms=event.onset_ms,
+        at_ms=event.updated_ms, firing=1, resolved=0,
+    )  # fmt: skip
+
+
 @dataclass
 class World:
     """One worker of one partition; `stage` is None after a crash."""
@@ -130,7 +167,12 @@ class World:
     def worker(self) -> DeliverStage:
         if self.stage is None:
             self.stage = DeliverStage(
-                self.archive, self.receivers, self.state, clock=self.wall, deadline_ms=self.deadline_ms
+                self.archive,
+                self.receivers,
+                self.state,
+                partial(PassingJudge, [receiver.name for receiver in self.receivers]),
+                clock=self.wall,
+                deadline_ms=self.deadline_ms,
             )
         return self.stage
 
@@ -194,9 +236,11 @@ __all__ = [
     "Death",
     "FakeReceiver",
     "FussyArchive",
+    "PassingJudge",
     "Wall",
     "World",
     "down",
     "events_of",
+    "group_of",
     "run_of",
 ]

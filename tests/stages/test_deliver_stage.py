@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import msgspec
 import pytest
@@ -13,12 +14,14 @@ from alerts.records import EARLIEST_MS, LATEST_MS
 from streams.engine.runs import Record, Run
 from streams.errors import LeaseLost, Reject, Retry
 from streams.stages.deliver import DeliverStage
-from streams.stages.deliver_desk import KEPT_EVENTS, Resend
+from streams.stages.deliver_desk import KEPT_EVENTS
+from streams.stages.deliver_journal import JOURNAL_KEY
+from streams.stages.deliver_judging import Resend
 from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX
 from streams.topics import RESEND_HEADER
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.engine.positions_harness import FakeState, Fuse
-from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, SlowReceiver, Wall, World, down
+from tests.stages.deliver_harness import HOUR_MS, FakeReceiver, PassingJudge, SlowReceiver, Wall, World, down
 
 
 def later(event: AlertEvent, minutes: int, change: str = "opened") -> AlertEvent:
@@ -154,7 +157,9 @@ async def test_a_worker_that_may_have_lost_its_partitions_sends_nothing() -> Non
             raise LeaseLost("another worker has it")
 
     world = World([receiver])
-    world.stage = DeliverStage(world.archive, [receiver], state, check_lease=check_lease, clock=world.wall)
+    world.stage = DeliverStage(
+        world.archive, [receiver], state, partial(PassingJudge, ["webhook"]), check_lease=check_lease, clock=world.wall
+    )
     await world.plan(*alerts(2))
     await world.send()
     assert receiver.attempts == []
@@ -258,7 +263,7 @@ async def test_a_worker_that_takes_over_writes_what_waits_again_so_that_late_row
     world.stage, world.wall.now_ms = None, NOW_MS + HOUR_MS
     await world.worker().idle(0, world.wall())
     changed = {key for (_, key), row in world.state.rows.items() if before[0, key] != row}
-    assert changed == {f"{PLAN_PREFIX}a{number}.1/webhook" for number in range(3)}
+    assert changed == {*(f"{PLAN_PREFIX}a{number}.1/webhook" for number in range(3)), JOURNAL_KEY}
 
 
 async def test_a_notification_is_sent_again_when_somebody_asks_and_once_for_each_request() -> None:

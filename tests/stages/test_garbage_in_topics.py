@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from streams.transport.dispatch import Dispatcher
 from tests.alerts.delivery_event import delivery_event
 from tests.engine.positions_harness import EPOCH, START_MS, FakeOutbox, FakeState, Fuse
 from tests.engine.test_positions_property import eager_config
+from tests.stages.deliver_harness import PassingJudge
 
 _GOOD = MentionItem(0, "a", START_MS, 7, {"negative": 0.9}, ("all", "entity/X"))
 
@@ -145,7 +147,8 @@ async def test_garbage_among_alerts_is_parked_and_reported(value: bytes) -> None
     channel, losses = _Channel(), []
     good = delivery_event("a").to_json()
     records = [Record(0, b"s", value, 5), Record(1, b"s", good, 5)]
-    stage = DeliverStage(MemoryArchive(), [channel], FakeState(Fuse()), clock=lambda: START_MS)
+    judge = partial(PassingJudge, [channel.name])
+    stage = DeliverStage(MemoryArchive(), [channel], FakeState(Fuse()), judge, clock=lambda: START_MS)
     reject = await handled(stage, "alerts", records, lambda *told: losses.append(told))
     assert (reject.reason, reject.id) == ("bad_alert", f"alerts:0:0:{EPOCH}")
     await stage.senders.turn(channel.name)

@@ -6,6 +6,8 @@ them needs a new version and a way from the old one.
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 import pytest
 
@@ -20,6 +22,7 @@ from streams.stages.deliver import DeliverStage
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 from tests.engine.positions_harness import FakeState, Fuse
+from tests.stages.deliver_harness import PassingJudge
 
 NEWS_2 = (
     b'{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","content":"cccccccccccccccccccccccccccccccc","title":"Lender in talks",'
@@ -225,14 +228,14 @@ def test_rows_of_before_the_first_release_are_refused_with_the_way_out() -> None
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:
     newer = ALERT_3.replace(b'"schema":3', b'"schema":4')
-    stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()))
+    stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()), partial(PassingJudge, ()))
     with pytest.raises(NewerVersion, match=r"alerts\[0\]"):
         await stage.handle(Run("alerts", 0, 1, "e", [record(ALERT_3, 0), record(newer, 1)], 2))
 
 
 async def test_an_older_alert_waits_with_the_way_to_start_afresh() -> None:
     older = ALERT_3.replace(b'"schema":3', b'"schema":2')
-    stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()))
+    stage = DeliverStage(MemoryArchive(), (), FakeState(Fuse()), partial(PassingJudge, ()))
     with pytest.raises(OlderVersion, match="Start afresh"):
         await stage.handle(Run("alerts", 0, 1, "e", [record(older, 0)], 1))
 

@@ -29,6 +29,7 @@ from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
 from streams.receivers.channels import channels_of
+from streams.receivers.policy import read_policy
 from streams.receivers.surges import surges_of
 from streams.serving.control import Control, read_control
 from streams.serving.follower import Follower, active_models
@@ -93,7 +94,7 @@ class Pipeline:
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
     not changed by promotions. `open_model` loads versions in place of the registry's, `make_judge` makes the judge in
     place of the one that routes alerts by the settings. `operations` watches. `jobs`, `config` (the alert rules) and
-    `delivering` (the stage deliver, if it is one of them) are set once it is entered.
+    `delivering` with its `policy` (the stage deliver, if it is one of them) are set once it is entered.
     Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other,
     `ArchiveDamaged` where the embedded archive is empty and its broker holds items that were archived.
     """
@@ -110,6 +111,7 @@ class Pipeline:
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
     delivering: DeliverStage | None = field(default=None, init=False)
+    policy: Policy = field(init=False)
     _news: TopicState = field(init=False)
     _alerts: TopicState = field(init=False)
     _control: Control = field(default_factory=Control, init=False)
@@ -296,11 +298,12 @@ class Pipeline:
             self._stack.push_async_callback(channel.aclose)
             if isinstance(channel, EmailChannel):
                 channel.history = surges_of(self.archive)
+        self.policy = read_policy(self.settings.routes, [channel.name for channel in channels])
         self.delivering = DeliverStage(
             self.archive,
             channels,
             FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
-            self.make_judge or partial(Judge, Policy.default(channel.name for channel in channels)),
+            self.make_judge or partial(Judge, self.policy),
             check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),

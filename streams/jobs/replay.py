@@ -25,6 +25,7 @@ from streams.errors import ReplayRefused, StageTaken
 from streams.feeds.fieldmap import field_map_of
 from streams.feeds.publisher import BrokerPublisher
 from streams.feeds.replay import Replay, ReplayOptions, ReplayProgress
+from streams.jobs.replay_end import end_of_time, settle_ms
 from streams.jobs.resend import read_deliveries
 from streams.jobs.retry import read_rejects
 from streams.namespaces import Kind
@@ -191,6 +192,8 @@ async def _stop_when_drained(
         ]
         on_scored(lags[0])
         if done and not any(lags) and (delivering is None or delivering.is_done):
+            if await asyncio.to_thread(end_of_time, broker, topics, settle_ms(pipeline.policy)):
+                continue
             stop.set()
             return True
         await asyncio.sleep(_POLL_SECONDS)

@@ -16,8 +16,11 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
+from alerts.judge import Decision, decision_from_json
 from streams.engine.ports import Send
+from streams.engine.runs import Record
 from streams.errors import NewerVersion
+from streams.logs import get_logger
 from streams.topics import CLOCK_HEADER, DECISION_HEADER, SEAL_HEADER, TICK_HEADER
 
 __all__ = [
@@ -28,6 +31,8 @@ __all__ = [
     "Seal",
     "clock_of",
     "clock_send",
+    "decision_in",
+    "decision_send",
     "forwarded_of",
     "forwarded_send",
     "mentions_partition",
@@ -39,9 +44,14 @@ __all__ = [
 ALERTS_PARTITION = 0
 """The partition of `alerts` that holds the log."""
 
+DECISION_KEY = "decision/"
+"""What the keys of decisions in `control` begin with; each has its own id behind it."""
+
 ALERT_LOG_VERSION = 1
 
 _LONGEST_PARTITION = 7  # digits
+
+log = get_logger(__name__)
 
 Headers = Iterable[tuple[str, bytes]]
 _Natural = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -122,6 +132,23 @@ def seal_of(headers: Headers) -> Seal | None:
 def clock_of(headers: Headers) -> Clock | None:
     """The clock that a record is; None for another. Raises as `seal_of`."""
     return _read(headers, CLOCK_HEADER, _clocks)
+
+
+def decision_send(topic: str, decision: Decision) -> Send:
+    """The record of `control` that says what a person decided."""
+    return Send(topic, f"{DECISION_KEY}{decision.id}".encode(), _encoder.encode(decision), partition=0)
+
+
+def decision_in(record: Record) -> msgspec.Raw | None:
+    """The decision that a record of `control` holds; None for other records, and for one that says nothing."""
+    if not (record.key or b"").startswith(DECISION_KEY.encode()) or record.value is None:
+        return None
+    try:
+        decision_from_json(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("Unreadable decision passed over", topic="control", offset=record.offset, error=error)
+        return None
+    return msgspec.Raw(record.value)
 
 
 def forwarded_of(headers: Headers) -> Forwarded | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
-from alerts.judge import Judge, Policy
+from alerts.judge import Judge, Policy, Trouble
 from alerts.user_rules import with_rules
 from models import Classifier
 from streams.archive import open_archive
@@ -20,6 +20,7 @@ from streams.archive.sqlite import SqliteArchive
 from streams.classifiers import model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Parking, Stage
+from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit
 from streams.feeds.fieldmap import field_map_of
 from streams.losses import check_for_losses
@@ -39,6 +40,8 @@ from streams.serving.swap import FixedVersions, SwappedVersions
 from streams.serving.watched import WatchedLists
 from streams.settings import Settings
 from streams.stages.deliver import DELIVERIES, DeliverStage
+from streams.stages.deliver_book import Book
+from streams.stages.deliver_clerk import Clerk, Timekeeper
 from streams.stages.deliver_judging import MakeJudge
 from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
@@ -46,6 +49,7 @@ from streams.stages.watch import WatchStage
 from streams.text.profile import Profile, load_profile
 from streams.text.user_rules import load_rules, with_both
 from streams.topics import topic_specs
+from streams.transport.asking import ask
 from streams.transport.broker import Broker, TopicState, open_broker
 from streams.transport.dispatch import nothing
 from streams.transport.faust_app import StageApp, StageJob, make_app, run_stage
@@ -53,7 +57,7 @@ from streams.transport.lane import Pace
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
-from streams.wall_clock import HOUR_MS
+from streams.wall_clock import HOUR_MS, MINUTE_MS
 
 __all__ = [
     "STAGES",
@@ -61,6 +65,9 @@ __all__ = [
     "alert_config",
     "profile_of",
 ]
+
+_TROUBLE_SHOWN_MS = 10 * MINUTE_MS
+"""How long a trouble that the judge has decided is shown: it is decided again while it lasts."""
 
 STAGES = ("score", "watch", "deliver")
 
@@ -291,6 +298,25 @@ class Pipeline:
             self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms, limit, most
         )
 
+    def _clerk(self, outbox: Outbox, book: Book) -> Clerk:
+        settings, topics = self.settings, self.settings.topics
+        broker = self._stack.enter_context(open_broker(settings.broker, settings.kafka))
+
+        def behind(offset: int) -> tuple[str, Sequence[Record]]:
+            return broker.topic(topics.control).epoch, list(broker.read(topics.control, 0, offset))
+
+        async def read_control(offset: int) -> tuple[str, Sequence[Record]]:
+            return await ask(partial(behind, offset), "decisions")
+
+        timekeeper = Timekeeper(round(settings.away_seconds * 1000)) if self._live else None
+        return Clerk(book, outbox, topics.alerts, read_control, timekeeper=timekeeper)
+
+    def _alert_trouble(self, trouble: Trouble) -> None:
+        if self.operations is not None:
+            self.operations.troubles.raise_trouble(
+                trouble.reason, trouble.detail, trouble.subject, lasts_ms=_TROUBLE_SHOWN_MS
+            )
+
     def _deliver(self, app: StageApp) -> Stage:
         assert self.archive is not None
         channels = list(self.channels) if self.channels is not None else channels_of(self.settings)
@@ -308,6 +334,8 @@ class Pipeline:
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),
             shared=bool(self.settings.topics.foreign("alerts")),
+            make_clerk=partial(self._clerk, self._outbox(app)),
+            on_trouble=self._alert_trouble,
         )
         if self.operations is not None:
             self.operations.receivers(self.delivering.receivers)

@@ -17,7 +17,6 @@ from alerts.delivery import Planned, Status
 from streams.alert_log import ALERTS_PARTITION
 from streams.archive.protocol import StoredAlert, StoredNotification
 from streams.engine.ports import Send
-from streams.engine.runs import Record
 from streams.errors import MoodwireError
 from streams.stages.deliver_judging import Resend
 from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX, decoded_plan, event_key
@@ -25,7 +24,7 @@ from streams.topics import RESEND_HEADER, Topics
 from streams.transport.broker import Broker
 from streams.transport.tables import Rows
 
-__all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends", "with_problem"]
+__all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends", "rows_of", "with_problem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,16 @@ def changelog_of(topics: Topics) -> str:
 
 def read_deliveries(broker: Broker, topics: Topics) -> list[Known]:
     """What the rows hold now, oldest first; nothing where the stage has never run. Raises `NewerVersion`."""
-    name = changelog_of(topics)
-    rows = _rows_of(broker.scan(name)) if name in broker.names(name) else {}
+    rows = rows_of(broker, topics)
     found = [known for number, values in rows.items() for known in _known(number, values)]
     return sorted(found, key=lambda known: (known.plan.since_ms, known.plan.order))
 
 
-def _rows_of(records: Iterable[Record]) -> dict[int, dict[str, bytes]]:
-    """Rows by partition and key, as a worker would restore them."""
+def rows_of(broker: Broker, topics: Topics) -> dict[int, dict[str, bytes]]:
+    """The rows of `deliver` by partition and key, as a worker would restore them."""
+    name = changelog_of(topics)
     folded: dict[int, Rows] = {}
-    for record in records:
+    for record in broker.scan(name) if name in broker.names(name) else ():
         number, _, _ = (record.key or b"").partition(b"|")
         if number.isdigit():
             folded.setdefault(int(number), Rows()).take(record.key or b"", record.value, record.headers)

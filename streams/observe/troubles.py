@@ -35,6 +35,7 @@ REASONS = (
     "model",
     "parked",
     "channel",
+    "partition_away",
 )
 """All reasons, so that a dashboard shows a zero for each."""
 

@@ -104,9 +104,10 @@ CONTENTS = (
     Content(
         "control",
         "Decisions about a running pipeline",
-        "Compacted by key; the last record of a key holds, and of a namespace's declarations the first.",
+        "Compacted by key; the last record of a key holds, and of a namespace's declarations the first. What people "
+        "decide about alerts is under `decision/ID`; `deliver` forwards it to `alerts`, in order.",
         (Promotion, Shadow, Declaration),
-        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow) or `namespace` (Declaration).",
+        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow), `namespace` (Declaration) or `decision/ID`.",
         others_read=False,
         internal=True,
     ),

@@ -173,6 +173,13 @@ class Settings(BaseSettings):
         4_000_000,
         ge=10_000,
     )
+    away_seconds: float = setting(
+        "alerts.away_seconds",
+        "live: how long alerts wait for a mentions partition without a worker, and messages that are due for a tick",
+        60.0,
+        ge=1,
+        le=86_400,
+    )
     clock_ahead_seconds: float = setting(
         "alerts.clock_ahead_seconds", "live: how far event time may be ahead of the worker's clock", 1.0, ge=0, le=3600
     )

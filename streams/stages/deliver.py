@@ -13,24 +13,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
 import msgspec
 
 from alerts.delivery import Channel, Planned, ReceiverState
+from alerts.judge import Trouble
 from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import StateStore
 from streams.engine.runs import Record, Run
 from streams.errors import Reject
 from streams.stages.deliver_book import Book
+from streams.stages.deliver_clerk import Clerk
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
 from streams.stages.deliver_journal import journaled
-from streams.stages.deliver_judging import Caused, MakeJudge
-from streams.stages.deliver_rows import DecisionRow, decision_key, encoded_decision
+from streams.stages.deliver_judging import Caused, MakeJudge, copied_rows
 from streams.stages.deliver_senders import LeaseCheck, Senders
 from streams.wall_clock import HOUR_MS, wall_clock_ms
 
@@ -54,7 +54,8 @@ class DeliverStage:
 
     `make_judge` makes a partition's judge from its rows. `check_lease` raises unless this worker still owns its
     partitions; `clock` gives the wall clock in ms; `deadline_ms` is how long a notification is tried. `shared`: others
-    write to the topic too, and their records are passed over.
+    write to the topic too, and their records are passed over. `make_clerk` makes what writes decisions and the clock
+    into the topic. `on_trouble` gets what the judge wants an operator to see.
     """
 
     def __init__(
@@ -69,29 +70,35 @@ class DeliverStage:
         observer: StageObserver | None = None,
         deadline_ms: int = DEADLINE_MS,
         shared: bool = False,
+        make_clerk: Callable[[Book], Clerk] | None = None,
+        on_trouble: Callable[[Trouble], None] = lambda _: None,
     ) -> None:
         self._shared = shared
+        self._on_trouble = on_trouble
         endpoints = {channel.name: channel.endpoint for channel in channels}
         if len(endpoints) < len(channels):
             raise ValueError(f"channels need names of their own: {', '.join(channel.name for channel in channels)}")
         self.book = Book(state, endpoints, make_judge, clock)
         self.senders = Senders(self.book, channels, check_lease, observer or NoObserver(), deadline_ms)
         self.copier = Copier(self.book, archive)
-        self._copying: asyncio.Task[None] | None = None
+        self.clerk = make_clerk(self.book) if make_clerk is not None else None
+        self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self.senders.start()
-        self._copying = asyncio.create_task(self.copier.run(), name="copy notifications")
+        self._beside.append(asyncio.create_task(self.copier.run(), name="copy notifications"))
+        if self.clerk is not None:
+            self._beside.append(asyncio.create_task(self.clerk.run(), name="forward decisions"))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.senders.stop()
-        if self._copying is not None:
-            self._copying.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._copying
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        self._beside.clear()
 
     def receivers(self) -> list[ReceiverState]:
         """How each receiver does, as far as this worker's partitions go."""
@@ -136,9 +143,11 @@ class DeliverStage:
         if part.own_offset is None:
             return
         row = msgspec.structs.replace(desk.begun(epoch), own_offset=part.own_offset)
-        rows = part.decisions | journaled(part.own_offset, part.changed)  # the journal last: a redo ends there
+        rows = part.copies | journaled(part.own_offset, part.changed)  # the journal last: a redo ends there
         await self.book.judged(desk, {"plans": part.plans, "before": rows, "bodies": part.bodies, "row": row})
         self.book.try_now(part.asked)
+        for trouble in part.troubles:
+            self._on_trouble(trouble)
 
     async def idle(self, partition: int, now_ms: int) -> None:  # noqa: ARG002  # senders look at the clock themselves
         """After a restart what waits goes on, also when no alert comes."""
@@ -167,8 +176,9 @@ class _Part:
         self.plans: list[Planned] = []
         self.bodies: dict[str, bytes] = {}
         self.changed: dict[str, bytes | None] = {}
-        self.decisions: dict[str, bytes | None] = {}
+        self.copies: dict[str, bytes | None] = {}
         self.asked: set[str] = set()
+        self.troubles: list[Trouble] = []
         self._names: set[str] = set()
         self._size_bytes = 0
 
@@ -183,10 +193,8 @@ class _Part:
         self.plans += step.plans
         self.bodies |= step.bodies
         self.changed |= caused.changed
-        if caused.answered is not None:
-            decision, answer = caused.answered
-            found = DecisionRow(decision, answer, caused.own_offset, caused.at_ms)
-            self.decisions[decision_key(answer.decision)] = encoded_decision(found)
+        self.copies |= copied_rows(caused)
+        self.troubles += caused.troubles
         if step.asked is not None:
             self.asked.add(step.asked)
         self._size_bytes += sum(map(len, step.bodies.values())) + sum(

@@ -19,19 +19,26 @@ from streams.stages.deliver_desk import Desk, Written
 from streams.stages.deliver_journal import empty_journal
 from streams.stages.deliver_judging import MakeJudge
 from streams.stages.deliver_rows import (
+    DECISION_PREFIX,
     EVENT_PREFIX,
     PARTITION_KEY,
+    VIEW_PREFIX,
     PartitionRow,
     decoded_body,
+    decoded_decision,
     encoded_plan,
     event_key,
     plan_key,
 )
-from streams.wall_clock import wall_clock_ms
+from streams.wall_clock import MINUTE_MS, wall_clock_ms
 
 __all__ = ["Book"]
 
 log = get_logger(__name__)
+
+_COPIED = (DECISION_PREFIX, VIEW_PREFIX)
+_ANSWER_MS = 10 * MINUTE_MS
+"""Whoever decided something reads the answer from the rows within this time."""
 
 
 class Book:
@@ -168,12 +175,24 @@ class Book:
             desk.row = row or desk.row
             for plan in changed:
                 desk.take(plan)
+            desk.outgoing |= {key: value for key, value in rows.items() if value and key.startswith(_COPIED)}
         self.wake()
 
     def message(self, desk: Desk, plan: Planned) -> AlertEvent | AlertGroup | None:
         """What a notification says; None when it is not kept any more."""
         body = self._state.get(desk.number, event_key(plan.notification))
         return decoded_body(body) if body is not None else None
+
+    async def copied(self, desk: Desk, copied: Mapping[str, bytes]) -> None:
+        """The archive has these decisions and views: views that have not changed since are deleted."""
+        async with desk.lock:
+            same = [key for key, row in copied.items() if desk.outgoing.get(key) == row]
+            views: dict[str, bytes | None] = dict.fromkeys(key for key in same if key.startswith(VIEW_PREFIX))
+            await self._state.put(desk.number, views)
+            for key in same:
+                row = desk.outgoing.pop(key)
+                if key not in views:
+                    desk.answered[key] = decoded_decision(row).at_ms
 
     async def prune(self, desk: Desk) -> None:
         """Deletes what need not be kept, and writes down how far the archive's copy is."""
@@ -183,12 +202,16 @@ class Book:
             events, plans = desk.spent(bodies, self.clock())
             lost = sum(1 for plan in plans if (plan.receiver, plan.notification) in desk.dirty)
             row = msgspec.structs.replace(desk.row, copied=desk.copied_up_to)
-            deleted: dict[str, bytes | None] = dict.fromkeys([*map(event_key, events), *map(plan_key, plans)])
+            now_ms = self.clock()
+            read = [key for key, at_ms in desk.answered.items() if now_ms - at_ms >= _ANSWER_MS]
+            deleted: dict[str, bytes | None] = dict.fromkeys([*map(event_key, events), *map(plan_key, plans), *read])
             if row != desk.row:
                 deleted[PARTITION_KEY] = row.encoded()
             await self._state.put(desk.number, deleted)
             desk.row = row
             desk.forget(plans)
+            for key in read:
+                del desk.answered[key]
         if lost:
             log.error("Notifications deleted before the archive had them", partition=desk.number, notifications=lost)
 

@@ -9,19 +9,22 @@ The rows are what is copied, so nothing is queued while the archive is away, and
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 
 from alerts.backoff import Backoff
 from alerts.delivery import Planned
-from streams.archive.protocol import Archive, StoredNotification
+from alerts.judge import Decision, decision_from_json
+from streams.archive.protocol import Archive, StoredDecision, StoredNotification, StoredView
 from streams.errors import Retry
 from streams.logs import get_logger
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
+from streams.stages.deliver_rows import DECISION_PREFIX, VIEW_PREFIX, DecisionRow, decoded_decision, decoded_view
 from streams.wall_clock import MINUTE_MS
 
-__all__ = ["Copier", "stored_notification"]
+__all__ = ["Copier", "stored_decision", "stored_notification"]
 
 log = get_logger(__name__)
 
@@ -43,7 +46,7 @@ class Copier:
     @property
     def behind(self) -> bool:
         """Whether the archive lacks something that it may take now."""
-        return not self._failures and any(desk.dirty for desk in self._book.desks.values())
+        return not self._failures and any(desk.dirty or desk.outgoing for desk in self._book.desks.values())
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -75,11 +78,24 @@ class Copier:
     async def _copy(self, desk: Desk) -> bool:
         """Copies some of the partition's notifications; returns whether more of them wait."""
         plans = [plan for key in islice(desk.dirty, _AT_ONCE) if (plan := desk.deliveries.get(*key)) is not None]
-        if not plans:
-            return False
-        await self._archive.record_notifications([stored_notification(plan) for plan in plans])
-        desk.copied(plans)
-        return bool(desk.dirty)
+        if plans:
+            await self._archive.record_notifications([stored_notification(plan) for plan in plans])
+            desk.copied(plans)
+        rows = dict(islice(desk.outgoing.items(), _AT_ONCE))
+        if rows:
+            await self._record(rows)
+            await self._book.copied(desk, rows)
+        return bool(desk.dirty or desk.outgoing)
+
+    async def _record(self, rows: Mapping[str, bytes]) -> None:
+        """Adds decisions to the trail, and keeps what the judge shows."""
+        decided = [decoded_decision(row) for key, row in rows.items() if key.startswith(DECISION_PREFIX)]
+        shown = [decoded_view(row) for key, row in rows.items() if key.startswith(VIEW_PREFIX)]
+        if decided:
+            await self._archive.record_decisions([stored_decision(row) for row in decided])
+        if shown:
+            views = [StoredView(row.kind, row.id, row.seen, row.place, row.body) for row in shown]
+            await self._archive.record_views(views)
 
     async def _prune(self, desk: Desk) -> None:
         now_ms = self._book.clock()
@@ -102,3 +118,27 @@ def stored_notification(plan: Planned) -> StoredNotification:
         problem=plan.problem,
         revision=plan.revision,
     )
+
+
+def stored_decision(row: DecisionRow) -> StoredDecision:
+    """A decision with its answer as the audit trail keeps it."""
+    decision, answer = decision_from_json(row.decision), row.answer
+    return StoredDecision(
+        place=row.place,
+        id=decision.id,
+        kind=str(decision.__struct_config__.tag),
+        by=decision.by,
+        target=_target(decision),
+        at_ms=decision.at_ms,
+        decided_ms=row.at_ms,
+        outcome=answer.outcome.value,
+        version=answer.version,
+        detail=answer.detail,
+        body=row.decision,
+    )
+
+
+def _target(decision: Decision) -> str:
+    """What it is about; a silence and a maintenance window are named by their decision."""
+    names = (getattr(decision, name, "") for name in ("target", "silence", "name"))
+    return next(filter(None, names), decision.id)

@@ -23,9 +23,10 @@ from streams.engine.runs import Record
 from streams.stages.deliver_journal import JudgeRows
 from streams.stages.deliver_judging import Caused, MakeJudge, OneJudge, Resend
 from streams.stages.deliver_rows import (
+    DECISION_PREFIX,
     PARTITION_KEY,
     PLAN_PREFIX,
-    DecisionRow,
+    VIEW_PREFIX,
     PartitionRow,
     decoded_plan,
     encoded_body,
@@ -69,8 +70,9 @@ class Written(TypedDict):
 @dataclass(slots=True)
 class Desk:
     """One partition. `row` and `deliveries` are as written down; `dirty` is what the archive has no copy of yet, by
-    revision, oldest first, `decisions` the same of decisions. `lock` keeps writes of the partition in order.
-    `unfinished` is a write of what was judged that failed, and of which the log may have a part.
+    revision, oldest first, `outgoing` the same of decisions and views, by key. `answered` are decisions that it has,
+    with the time when they were forwarded. `lock` keeps writes of the partition in order. `unfinished` is a write of
+    what was judged that failed, and of which the log may have a part.
     """
 
     number: int
@@ -78,7 +80,8 @@ class Desk:
     deliveries: Deliveries
     judge: OneJudge
     dirty: dict[tuple[str, str], int] = field(default_factory=dict)
-    decisions: dict[str, DecisionRow] = field(default_factory=dict)
+    outgoing: dict[str, bytes] = field(default_factory=dict)
+    answered: dict[str, int] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     pruned_ms: int = 0
     unfinished: Written | None = None
@@ -93,6 +96,7 @@ class Desk:
         judged = desk.judge.restore(found, row.own_offset)
         fresh = sorted((plan for plan in desk.deliveries if plan.revision > row.copied), key=lambda plan: plan.revision)
         desk.dirty = {(plan.receiver, plan.notification): plan.revision for plan in fresh}
+        desk.outgoing = {key: value for key, value in found.items() if key.startswith((DECISION_PREFIX, VIEW_PREFIX))}
         return desk, judged
 
     def begun(self, epoch: str) -> PartitionRow:

@@ -16,16 +16,17 @@ from typing import Protocol
 import msgspec
 
 from alerts import AlertEvent
-from alerts.judge import Answer, Clock, Decided, Effects, Entry, Event, Plan, Seal, Trouble, decision_from_json
+from alerts.judge import Answer, Clock, Decided, Effects, Entry, Event, Plan, Seal, Trouble, View, decision_from_json
 from alerts.records import RECORD_VERSION
 from streams.alert_log import Forwarded, clock_of, forwarded_of, mentions_partition, seal_of
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject, check_version
 from streams.records import VERSION
 from streams.stages.deliver_journal import JUDGE_PREFIX, JudgeRows, restored
+from streams.stages.deliver_rows import DecisionRow, ViewRow, decision_key, encoded, view_key
 from streams.topics import RESEND_HEADER
 
-__all__ = ["Caused", "Judging", "MakeJudge", "OneJudge", "Resend"]
+__all__ = ["Caused", "Judging", "MakeJudge", "OneJudge", "Resend", "copied_rows"]
 
 
 _CONTROL_KEY = f"{JUDGE_PREFIX}control"
@@ -42,6 +43,15 @@ _controls = msgspec.msgpack.Decoder(_Control)
 
 class Judging(Protocol):
     """What the stage needs of `alerts.judge.Judge`."""
+
+    @property
+    def now_ms(self) -> int: ...
+
+    @property
+    def lagging(self) -> tuple[int, ...]: ...
+
+    @property
+    def next_timer_ms(self) -> int | None: ...
 
     def apply(self, entry: Entry, position: int) -> Effects: ...
 
@@ -79,6 +89,7 @@ class Caused:
     body: AlertEvent | None = None
     answered: tuple[bytes, Answer] | None = None
     at_ms: int = 0
+    views: list[View] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
     @property
@@ -90,14 +101,33 @@ class Caused:
 
 
 class OneJudge:
-    """The judge of a partition. `next_timer_ms` is when it has something to do without a record, in time of ticks."""
+    """The judge of a partition, while `is_there`."""
 
     def __init__(self, make: MakeJudge, number: int) -> None:
         self._make = make
         self._number = number
         self._judge: Judging | None = None
         self._control = _Control()
-        self.next_timer_ms: int | None = None
+
+    @property
+    def now_ms(self) -> int:
+        """The time of ticks."""
+        return self._there.now_ms
+
+    @property
+    def lagging(self) -> tuple[int, ...]:
+        """The partitions of mentions that a tick waits for while others have sealed it."""
+        return self._there.lagging
+
+    @property
+    def next_timer_ms(self) -> int | None:
+        """When it has something to do without a record, in the time of ticks."""
+        return self._there.next_timer_ms
+
+    @property
+    def _there(self) -> Judging:
+        assert self._judge is not None
+        return self._judge
 
     @property
     def control(self) -> tuple[str, int]:
@@ -174,13 +204,28 @@ class OneJudge:
         return event
 
     def _apply(self, entry: Entry, own: int) -> Caused:
-        assert self._judge is not None
-        effects = self._judge.apply(entry, own)
-        self.next_timer_ms = effects.next_timer_ms
+        judge = self._there
+        effects = judge.apply(entry, own)
         answered = None
         if isinstance(entry, Decided) and effects.answers:
             answered = msgspec.json.encode(entry.decision), effects.answers[0]
-        return Caused(own, effects.plans, self._judge.take_rows(), answered=answered, troubles=effects.troubles)
+        return Caused(
+            own, effects.plans, judge.take_rows(), answered=answered, views=effects.views, troubles=effects.troubles
+        )
+
+
+def copied_rows(caused: Caused) -> dict[str, bytes | None]:
+    """What the archive gets a copy of: the decision with its answer, and what the judge shows."""
+    rows: dict[str, bytes | None] = {}
+    if caused.answered is not None:
+        decision, answer = caused.answered
+        row = DecisionRow(decision, answer, caused.own_offset, caused.at_ms)
+        rows[decision_key(caused.own_offset)] = encoded(row)
+    for view in caused.views:
+        body = b"" if view.body is None else msgspec.json.encode(view.body)
+        shown = ViewRow(view.kind.value, view.id, view.version, caused.own_offset, body)
+        rows[view_key(shown.kind, shown.id)] = encoded(shown)
+    return rows
 
 
 def _resend_of(record: Record) -> Resend | None:

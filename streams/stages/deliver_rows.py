@@ -4,7 +4,8 @@
     "e/ALERT.REVISION"             what it says, an event or a group, as long as a receiver may still get it
     "n/ALERT.REVISION/RECEIVER"    a notification: planned, attempted, settled (`alerts.delivery.Planned`)
     "j/…", "w…"                   the judge's rows, and their journal (`streams.stages.deliver_journal`)
-    "d/DECISION"                  what a person decided, and what was answered
+    "d/OWN"                       what a person decided, and what was answered; until the archive has it, and a while
+    "v/KIND/ID"                   what the judge shows of an alert, a silence …, until the archive has it
 
 Of one write the row "p" comes last, so it speaks for the rows before it. An own offset is that of the record of the
 topic `alerts`, counted on from incarnation to incarnation of it.
@@ -26,23 +27,28 @@ __all__ = [
     "EVENT_PREFIX",
     "PARTITION_KEY",
     "PLAN_PREFIX",
+    "VIEW_PREFIX",
     "DecisionRow",
     "PartitionRow",
+    "ViewRow",
     "decision_key",
     "decoded_body",
     "decoded_decision",
     "decoded_plan",
+    "decoded_view",
+    "encoded",
     "encoded_body",
-    "encoded_decision",
     "encoded_plan",
     "event_key",
     "plan_key",
+    "view_key",
 ]
 
 PARTITION_KEY = "p"
 EVENT_PREFIX = "e/"
 PLAN_PREFIX = "n/"
 DECISION_PREFIX = "d/"
+VIEW_PREFIX = "v/"
 
 ROW_VERSION = 2
 
@@ -92,17 +98,29 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
-    """What a person decided, as JSON, with its answer. `order` is its own offset, `at_ms` when it was forwarded."""
+    """What a person decided, as JSON, with its answer; `place` is its own offset, `at_ms` when it was forwarded."""
 
     decision: bytes
     answer: Answer
-    order: int
+    place: int
     at_ms: int
+    version: int = ROW_VERSION
+
+
+class ViewRow(msgspec.Struct, frozen=True):
+    """A view (`alerts.judge.View`) at the own offset `place`; `body` is its JSON, empty once it is gone."""
+
+    kind: str
+    id: str
+    seen: int
+    place: int
+    body: bytes
     version: int = ROW_VERSION
 
 
 _bodies = msgspec.msgpack.Decoder(_Body)
 _decisions = msgspec.msgpack.Decoder(DecisionRow)
+_views = msgspec.msgpack.Decoder(ViewRow)
 _partitions = msgspec.msgpack.Decoder(PartitionRow)
 _plans = msgspec.msgpack.Decoder(_PlanRow)
 _encoder = msgspec.msgpack.Encoder()
@@ -143,11 +161,15 @@ def decoded_body(row: bytes) -> AlertEvent | AlertGroup:
     return message
 
 
-def decision_key(decision: str) -> str:
-    return f"{DECISION_PREFIX}{decision}"
+def decision_key(own_offset: int) -> str:
+    return f"{DECISION_PREFIX}{own_offset}"
 
 
-def encoded_decision(row: DecisionRow) -> bytes:
+def view_key(kind: str, name: str) -> str:
+    return f"{VIEW_PREFIX}{kind}/{name}"
+
+
+def encoded(row: DecisionRow | ViewRow) -> bytes:
     return _encoder.encode(row)
 
 
@@ -155,4 +177,11 @@ def decoded_decision(row: bytes) -> DecisionRow:
     """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
     found = _decisions.decode(row)
     check_version("a decision and its answer", found.version, ROW_VERSION)
+    return found
+
+
+def decoded_view(row: bytes) -> ViewRow:
+    """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
+    found = _views.decode(row)
+    check_version("what the judge shows", found.version, ROW_VERSION)
     return found

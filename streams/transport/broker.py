@@ -106,8 +106,8 @@ class Broker(Protocol):
         for partition in range(self.topic(topic).partitions):
             yield from self.read(topic, partition)
 
-    def read(self, topic: str, partition: int) -> Iterator[Record]:
-        """Every record in the partition now, oldest first."""
+    def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
+        """Every record in the partition now behind offset `after`, oldest first."""
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
         """Per partition, how many records the group has not committed yet."""

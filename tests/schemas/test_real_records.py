@@ -171,8 +171,8 @@ def test_headers_are_those_that_are_described(records: Mapping[str, Sequence[Rec
 
 def test_channels_sent_alerts_and_what_moodwire_reports_of_itself(records: Mapping[str, Sequence[Record]]) -> None:
     posts = {json.loads(record.value or b"")["type"] for record in records["webhook"]}
-    assert {"alert.opened", "alert.resolved", "moodwire.opened", "moodwire.resolved"} <= posts
+    assert {"group.opened", "group.updated", "moodwire.opened", "moodwire.resolved"} <= posts
     lines = [json.loads(record.value or b"") for record in records["alerts-file"]]
-    assert {kind for line in lines for kind in ("alert", "notice") if kind in line} == {"alert", "notice"}
+    assert {kind for line in lines for kind in ("group", "notice") if kind in line} == {"group", "notice"}
     assert len(posts) < len(lines) == len(records["webhook"])
     assert all(len(record.headers) == 3 for record in records["webhook"])

@@ -117,6 +117,10 @@ class FussyArchive(MemoryArchive):
 class PassingJudge:
     """Passes every change but updates on at once, to all receivers, each as a group of its own; it sends none twice."""
 
+    now_ms = 0
+    lagging = ()
+    next_timer_ms = None
+
     def __init__(self, receivers: Sequence[str], rows: Mapping[str, bytes]) -> None:
         self._receivers = receivers
         self._known = {key: int(row) for key, row in rows.items()}

@@ -47,6 +47,10 @@ TICK_MS = 30_000
 class ChainedJudge:
     """Every entry stirs three of its rows with two others; some of the results are messages."""
 
+    now_ms = 0
+    lagging: tuple[int, ...] = ()
+    next_timer_ms: int | None = None
+
     def __init__(self, rows: Mapping[str, bytes]) -> None:
         self._values = {key: int(row) for key, row in rows.items()}
         self._dirty: dict[str, bytes | None] = {}
@@ -159,7 +163,7 @@ async def judged(rng: random.Random, records: Sequence[Record], make: MakeJudge,
     """Workers take the log over from each other until all of it is judged."""
     log, fuse = Changelog(), Fuse()
     state, position = log.worker(fuse), 0
-    stage = _stage(state, make)
+    stage = stage_of(state, make)
     while position < len(records):
         end = min(len(records), position + rng.randint(1, 5))
         run = Run("alerts", 0, 1, EPOCH, records[position:end], len(records))
@@ -173,13 +177,13 @@ async def judged(rng: random.Random, records: Sequence[Record], make: MakeJudge,
             late, position = state, rng.randint(max(0, position - 3), position)  # commits come behind the rows
             fuse.left = None
             state = log.worker(fuse)
-            stage = _stage(state, make)
+            stage = stage_of(state, make)
             if late.late and rng.random() < 0.7:
                 await stage.idle(0, 0)  # it has taken over before they arrive
             late.land(rng.randint(0, len(late.late)))
             if rng.random() < 0.5:
                 state = log.worker(fuse)
-                stage = _stage(state, make)
+                stage = stage_of(state, make)
             continue
         except (Retry, TransportError):
             continue
@@ -187,8 +191,9 @@ async def judged(rng: random.Random, records: Sequence[Record], make: MakeJudge,
     return _left(log.worker(Fuse()))
 
 
-def _stage(state: TermState, make: MakeJudge) -> DeliverStage:
-    return DeliverStage(MemoryArchive(), [FakeReceiver(name) for name in RECEIVERS], state, make, clock=lambda: NOW_MS)
+def stage_of(state: TermState, make: MakeJudge, clock: Callable[[], int] = lambda: NOW_MS) -> DeliverStage:
+    """A worker that has just started."""
+    return DeliverStage(MemoryArchive(), [FakeReceiver(name) for name in RECEIVERS], state, make, clock=clock)
 
 
 def _left(state: TermState) -> Left:

@@ -89,8 +89,8 @@ class KafkaBroker(Broker):
     def progress(self, key: str) -> str | None:
         return self._notes.get(key)
 
-    def read(self, topic: str, partition: int) -> Iterator[Record]:
-        return self.cluster.read(topic, partition)
+    def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
+        return self.cluster.read(topic, partition, after)
 
     def _places(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, p) for p in range(self.topic(topic).partitions)]

@@ -201,16 +201,21 @@ class Cluster:
 
     # -- records
 
-    def read(self, topic: str, partition: int) -> Iterator[Record]:
-        """Every record in the partition now, oldest first."""
+    def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
+        """Every record in the partition now behind offset `after`, oldest first."""
         read_any_header_name()
         place = TopicPartition(topic, partition)
         end = self.offsets([place])[place]
+        if after + 1 >= end:
+            return
         with self.explained():
             consumer = self.open(KafkaConsumer, group_id=None, enable_auto_commit=False, max_poll_records=5_000)
             try:
                 consumer.assign([place])
-                consumer.seek_to_beginning(place)
+                if after < 0:
+                    consumer.seek_to_beginning(place)
+                else:
+                    consumer.seek(place, after + 1)
                 while consumer.position(place) < end:
                     for records in consumer.poll(_POLL_MS).values():
                         yield from (

@@ -58,8 +58,8 @@ class EmbeddedBroker(Broker):
     def progress(self, key: str) -> str | None:
         return self.store.progress(key)
 
-    def read(self, topic: str, partition: int) -> Iterator[Record]:
-        return self.store.records(topic, partition)
+    def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
+        return self.store.records(topic, partition, after)
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
         self.topic(topic)

@@ -200,9 +200,10 @@ class Store:
         for partition in range(self.topics()[topic].partitions):
             yield from self.records(topic, partition)
 
-    def records(self, topic: str, partition: int) -> Iterator[Record]:
-        """Yields every record in the partition now, oldest first; read page by page."""
-        offset, end = self.bounds(topic, partition)
+    def records(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
+        """Yields every record in the partition now behind offset `after`, oldest first; read page by page."""
+        first, end = self.bounds(topic, partition)
+        offset = max(first, after + 1)
         while offset < end and (page := self.read(topic, partition, offset, _SCAN_RECORDS)):
             yield from page
             offset = page[-1].offset + 1

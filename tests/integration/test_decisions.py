@@ -1,0 +1,115 @@
+"""People decide while a worker runs and while none does: answers by place in the log, and the trail in the archive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from alerts.judge import Answer, Outcome, ViewKind
+from alerts.judge.decisions import Acknowledge, Silence
+from streams.alert_log import Seal, decision_send, seal_send, tick_header
+from streams.app import Pipeline
+from streams.decisions import answer_of, decide
+from streams.engine.ports import Send
+from streams.settings import Settings, load_settings
+from streams.topics import topic_specs
+from streams.transport.broker import Broker, open_broker
+from streams.transport.stages import run_stages
+from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.stages.deliver_harness import HOUR_MS, FakeReceiver
+
+MATCHERS = ('series="entity/a"',)
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
+def settings(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unique_topic: Callable[[str], str],
+) -> Settings:
+    given = {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "HTTP_PORT": "0"}
+    if request.param == "kafka":
+        given |= {"BROKER_URL": request.getfixturevalue("kafka_url"), "PREFIX": f"{unique_topic('d')}."}
+    for name, value in given.items():
+        monkeypatch.setenv(f"MOODWIRE_{name}", value)
+    settings = load_settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with open_broker(settings.broker, settings.kafka) as broker:
+        broker.ensure_topics(topic_specs(settings))
+    return settings
+
+
+@asynccontextmanager
+async def worker(settings: Settings, receiver: FakeReceiver) -> AsyncIterator[Pipeline]:
+    stop = asyncio.Event()
+    async with asyncio.timeout(180), Pipeline(settings, ["deliver"], channels=[receiver]) as pipeline:
+        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
+        try:
+            yield pipeline
+        finally:
+            stop.set()
+            await running
+
+
+def publish(broker: Broker, settings: Settings, *names: str, tick_ms: int = NOW_MS) -> None:
+    """Alerts of partition 0 of 1, and the seal of their tick."""
+    topic = settings.topics.alerts
+    events = [Send(topic, b"k", delivery_event(name).to_json(), 0, (tick_header(0),)) for name in names]
+    broker.append([*events, seal_send(topic, Seal(partition=0, partitions=1, tick_ms=tick_ms))])
+
+
+def acknowledge(name: str, seen: int | None) -> Acknowledge:
+    return Acknowledge(id=name, by=name, at_ms=NOW_MS, seen=seen, target="a", until_ms=NOW_MS + 4 * HOUR_MS)
+
+
+async def ask(broker: Broker, settings: Settings, decision: Acknowledge | Silence) -> Answer:
+    found = await asyncio.to_thread(partial(decide, broker, settings.topics, decision, wait_seconds=60))
+    assert found is not None, "no answer"
+    return found
+
+
+async def test_two_people_decide_at_once_and_each_hears_what_became_of_it(settings: Settings) -> None:
+    receiver = FakeReceiver("desk")
+    with open_broker(settings.broker, settings.kafka) as broker:
+        publish(broker, settings, "a")
+        async with worker(settings, receiver) as pipeline:
+            first = await ask(broker, settings, acknowledge("ann", 1))
+            second = await ask(broker, settings, acknowledge("bob", 1))
+            assert (first.outcome, second.outcome) == (Outcome.ACCEPTED, Outcome.MOVED)
+            assert first.version > 1
+            assert (await ask(broker, settings, acknowledge("bob", second.version))).accepted
+            assert pipeline.archive is not None
+            while len(trail := await pipeline.archive.decisions()) < 3:  # noqa: ASYNC110  # the copier tells no one
+                await asyncio.sleep(0.05)
+            assert [(one.by, one.outcome) for one in reversed(trail)] == [
+                ("ann", "accepted"),
+                ("bob", "moved"),
+                ("bob", "accepted"),
+            ]
+            assert [view.id for view in await pipeline.archive.views(ViewKind.ALERT)] == ["a"]
+
+
+async def test_what_was_decided_while_no_worker_ran_holds_when_the_next_one_begins(settings: Settings) -> None:
+    receiver = FakeReceiver("desk")
+    silence = Silence(id="s", by="ann", at_ms=NOW_MS, matchers=MATCHERS, ends_ms=NOW_MS + 24 * HOUR_MS)
+    with open_broker(settings.broker, settings.kafka) as broker:
+        publish(broker, settings, tick_ms=NOW_MS - 60_000)
+        broker.append([decision_send(settings.topics.control, silence)])
+        async with worker(settings, receiver):
+            while answer_of(broker, settings.topics, "s") is None:  # noqa: ASYNC110  # a command would ask as well
+                await asyncio.sleep(0.05)
+        publish(broker, settings, "a", tick_ms=NOW_MS)
+        publish(broker, settings, tick_ms=NOW_MS + HOUR_MS)
+        async with worker(settings, receiver):
+            again = await ask(broker, settings, silence)
+            assert again.outcome is Outcome.REPEATED
+            group = settings.topics.group("deliver")
+            while broker.lag(group, settings.topics.alerts):  # noqa: ASYNC110  # a command would ask as well
+                await asyncio.sleep(0.05)
+        assert receiver.taken == []

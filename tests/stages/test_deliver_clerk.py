@@ -1,0 +1,141 @@
+"""What a worker of `deliver` writes into `alerts`: decisions once and in order, and a clock when no tick comes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from alerts.judge.decisions import Note
+from streams.alert_log import Clock, clock_of, decision_send, forwarded_of
+from streams.engine.runs import Record, Run
+from streams.errors import Retry, TransportError
+from streams.stages.deliver_clerk import Clerk, Timekeeper
+from streams.stages.deliver_rows import DECISION_PREFIX, decoded_decision
+from tests.alerts.delivery_event import NOW_MS
+from tests.engine.positions_harness import Crash, FakeOutbox, Fuse
+from tests.stages.deliver_harness import EPOCH, HOUR_MS, FakeReceiver, World
+from tests.stages.judge_harness import ChainedJudge, Changelog, stage_of
+
+SCHEDULES = 60
+
+
+class Control:
+    """The topic `control`: decisions among records of other kinds, some of them garbage."""
+
+    def __init__(self) -> None:
+        self.epoch = "c1"
+        self.records: list[Record] = []
+
+    def decide(self, name: str) -> None:
+        send = decision_send("control", Note(id=name, by="ann", at_ms=NOW_MS, target="a", text="x"))
+        self._append(send.key, send.value)
+
+    def other(self) -> None:
+        self._append(b"model/en", b"{}")
+        self._append(b"decision/garbage", b"{")
+        self._append(b"decision/gone", None)
+
+    def _append(self, key: bytes | None, value: bytes | None) -> None:
+        self.records.append(Record(len(self.records), key, value, 0))
+
+    async def read(self, after: int) -> tuple[str, Sequence[Record]]:
+        return self.epoch, [record for record in self.records if record.offset > after]
+
+
+def answered(rows: dict[str, bytes]) -> list[str]:
+    """The decisions that were judged, in order."""
+    found = [decoded_decision(row) for key, row in rows.items() if key.startswith(DECISION_PREFIX)]
+    return [row.answer.decision for row in sorted(found, key=lambda row: row.place)]
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed: int) -> None:
+    """Workers die and are refused between any two effects, and one that was replaced goes on forwarding."""
+    rng = random.Random(seed)
+    control, fuse, log = Control(), Fuse(), Changelog()
+    outbox = FakeOutbox(fuse)
+    committed, names, old = 0, list[str](), list[Clerk]()
+    stage = stage_of(log.worker(fuse), ChainedJudge)
+    clerk = Clerk(stage.book, outbox, "alerts", control.read)
+    for turn in range(40):
+        if turn < 25 and rng.random() < 0.6:
+            control.other()
+            names.append(f"d{len(names)}")
+            control.decide(names[-1])
+        fuse.left = None
+        if turn < 35 and rng.random() < 0.5:
+            fuse.set(rng, 8)
+        try:
+            await stage.idle(0, NOW_MS)
+            for one in (*old, clerk):
+                await one.turn()
+            sent = [Record(offset, s.key, s.value, 0, s.headers) for offset, s in enumerate(outbox.sent)]
+            if sent[committed:]:
+                await stage.handle(Run("alerts", 0, 1, EPOCH, sent[committed:], len(sent)))
+                committed = len(sent)
+        except Crash:
+            fuse.left = None
+            old = [clerk] if rng.random() < 0.3 else []
+            stage = stage_of(log.worker(fuse), ChainedJudge)
+            clerk = Clerk(stage.book, outbox, "alerts", control.read)
+        except (Retry, TransportError):
+            continue
+    assert names
+    rows = {key: row for key, (_, row) in log.rows.items() if row is not None}
+    assert answered(rows) == names
+
+
+async def test_a_topic_that_was_made_again_is_forwarded_from_its_start() -> None:
+    control, outbox, world = Control(), FakeOutbox(Fuse()), World([FakeReceiver("file")])
+    clerk = Clerk(world.worker().book, outbox, "alerts", control.read)
+    await clerk.turn()
+    assert outbox.sent == [], "nothing is forwarded before the partition is here"
+    await world.worker().idle(0, NOW_MS)
+    control.decide("a")
+    await clerk.turn()
+    control.epoch, control.records = "c2", []
+    control.decide("b")
+    await clerk.turn()
+    await clerk.turn()
+    found = [forwarded_of(send.headers) for send in outbox.sent]
+    assert [(one.epoch, one.offset, msgspec.json.decode(one.decision)["id"]) for one in found if one] == [
+        ("c1", 0, "a"),
+        ("c2", 0, "b"),
+    ]
+
+
+def test_a_partition_that_keeps_others_waiting_is_left_behind_after_a_while() -> None:
+    keeper = Timekeeper(60_000)
+    asked = [keeper.clock(NOW_MS + seconds * 1000, 5, (1,), None) for seconds in range(0, 130, 10)]
+    assert [number for number, clock in enumerate(asked) if clock] == [6, 12]
+    assert asked[6] == Clock(at_ms=0, without=(1,))
+    assert keeper.clock(NOW_MS + HOUR_MS, 5, (2,), None) is None, "another one has its own time"
+    assert keeper.clock(NOW_MS + 2 * HOUR_MS, 5, (), None) is None
+
+
+def test_time_goes_on_for_what_is_due_when_no_tick_comes() -> None:
+    keeper = Timekeeper(60_000)
+    tick_ms, due_ms = NOW_MS - HOUR_MS, NOW_MS - HOUR_MS + 90_000
+    asked = [keeper.clock(NOW_MS + seconds * 1000, tick_ms, (), due_ms) for seconds in range(0, 100, 10)]
+    assert [clock for clock in asked if clock] == [Clock(at_ms=due_ms)], "by the wall clock's pace, not by its time"
+    assert keeper.clock(NOW_MS + 95_000, due_ms, (), None) is None
+    ticking = [keeper.clock(NOW_MS + s * 1000, due_ms + s * 1000, (), due_ms - 1) for s in range(100, 300, 30)]
+    assert not any(ticking), "ticks that come are enough"
+
+
+async def test_the_clock_is_written_for_the_judge() -> None:
+    class Overdue(ChainedJudge):
+        now_ms = NOW_MS
+        next_timer_ms = NOW_MS + 1
+
+    control, outbox, wall_ms = Control(), FakeOutbox(Fuse()), [NOW_MS]
+    stage = stage_of(Changelog().worker(Fuse()), Overdue, clock=lambda: wall_ms[0])
+    clerk = Clerk(stage.book, outbox, "alerts", control.read, timekeeper=Timekeeper(1_000))
+    await stage.idle(0, NOW_MS)
+    await clerk.turn()
+    wall_ms[0] += 2_000
+    await clerk.turn()
+    assert [clock_of(send.headers) for send in outbox.sent] == [Clock(at_ms=NOW_MS + 2_000)]

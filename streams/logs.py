@@ -11,7 +11,8 @@ apply: a line of ours is its event and its fields as text.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import structlog
@@ -19,7 +20,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from streams.errors import MoodwireError, described
 
-__all__ = ["FIELDS", "SILENT", "filter_logger", "get_logger", "send_logs_to", "set_levels", "unexpected"]
+__all__ = ["FIELDS", "SILENT", "filter_logger", "get_logger", "overheard", "send_logs_to", "set_levels", "unexpected"]
 
 SILENT: Final = logging.CRITICAL + 1
 """A level above all others."""
@@ -136,3 +137,14 @@ def set_levels(levels: Mapping[str, int]) -> dict[str, int]:
 def filter_logger(name: str, filters: logging.Filter) -> None:
     """What the logger `name` logs passes this filter first, whatever handler takes it."""
     logging.getLogger(name).addFilter(filters)
+
+
+@contextmanager
+def overheard(name: str, handler: logging.Handler) -> Iterator[None]:
+    """What the logger `name` logs within the block also goes to this handler."""
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

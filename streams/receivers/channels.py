@@ -19,8 +19,10 @@ from alerts.delivery.smtp import SmtpServer
 from alerts.wording import Wording
 from streams.errors import SettingsError
 from streams.net.client import open_client
+from streams.receivers.chat import AppriseChannel
 from streams.receivers.entries import (
     AlertmanagerEntry,
+    AppriseEntry,
     AtomEntry,
     EmailEntry,
     PagerDutyEntry,
@@ -96,6 +98,8 @@ class _Opening:
                 )
             case TopicEntry() as entry:
                 return self._topic(entry)
+            case AppriseEntry() as entry:
+                return self._apprise(entry)
             case other:
                 raise TypeError(f"no channel for {type(other).__name__}")
 
@@ -166,6 +170,14 @@ class _Opening:
             name=self._receiver.name,
             address=url,
             source=entry.source,
+        )
+
+    def _apprise(self, entry: AppriseEntry) -> Channel:
+        return AppriseChannel(
+            self._secret("url", entry.url),
+            name=self._receiver.name,
+            timeout_seconds=entry.timeout_seconds,
+            wording=self._wording,
         )
 
     def _secret(self, key: str, secret: Secret) -> str:

@@ -103,6 +103,13 @@ class TopicEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield ("broker",), "take kafka://host:port, or leave it out for the broker of the settings"
 
 
+class AppriseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A chat or push service by its address for apprise, such as ``slack://…``; only those of `SCHEMES` are taken."""
+
+    url: Secret
+    timeout_seconds: Annotated[float, msgspec.Meta(ge=1, le=300)] = 30.0
+
+
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver: its name, and exactly one of the channels."""
 
@@ -113,6 +120,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pagerduty: PagerDutyEntry | None = None
     atom: AtomEntry | None = None
     kafka: TopicEntry | None = None
+    apprise: AppriseEntry | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -127,7 +135,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
 
 
-CHANNEL_KEYS = ("alertmanager", "email", "webhook", "pagerduty", "atom", "kafka")
+CHANNEL_KEYS = ("alertmanager", "email", "webhook", "pagerduty", "atom", "kafka", "apprise")
 """The keys of channels, in the order of `Receiver`."""
 
 

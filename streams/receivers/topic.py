@@ -18,7 +18,7 @@ from alerts.delivery.channel import fingerprint
 from alerts.delivery.webhook import cloud_event
 from streams.engine.ports import Send
 from streams.errors import MoodwireError, TooLarge
-from streams.transport.asking import ask
+from streams.receivers.attempt import BoundedAttempt
 from streams.transport.broker import Broker, TopicSpec
 
 __all__ = ["TopicChannel"]
@@ -45,9 +45,9 @@ class TopicChannel:
     ) -> None:
         self.name = name
         self._open, self._topic, self._source = open_broker, topic, source
-        self._address, self._timeout_seconds = address, timeout_seconds
+        self._address = address
         self._broker: Broker | None = None
-        self._attempt: asyncio.Task[None] | None = None
+        self._attempts = BoundedAttempt(f"append to {topic}", timeout_seconds)
 
     def __repr__(self) -> str:
         return f"TopicChannel({self._topic!r})"
@@ -58,24 +58,26 @@ class TopicChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Returns `Delivered` when the record is durable."""
-        if self._attempt is not None and not self._attempt.done():
-            return RetryLater(back_off_seconds(notification), "an earlier attempt has not ended")
         send = self._send(notification, now_ms)
-        self._attempt = asyncio.ensure_future(ask(lambda: self._append(send), f"append to {self._topic}"))
-        await asyncio.wait({self._attempt}, timeout=self._timeout_seconds)
-        if not self._attempt.done():
-            return RetryLater(back_off_seconds(notification), f"no answer in {self._timeout_seconds:g} s")
-        return _answer(self._attempt.exception(), notification)
+        return await self._attempts.of(notification, lambda: self._append(send, notification))
 
     async def aclose(self) -> None:
         """Leaves an attempt that hangs to itself."""
-        if self._attempt is not None:
-            self._attempt.cancel()
+        self._attempts.leave()
         if self._broker is not None:
             broker, self._broker = self._broker, None
             await asyncio.to_thread(broker.close)
 
-    def _append(self, send: Send) -> None:
+    def _append(self, send: Send, notification: Notification) -> Delivery:
+        try:
+            self._opened().append([send])
+        except TooLarge as error:
+            return GiveUp(str(error))
+        except MoodwireError as error:
+            return RetryLater(back_off_seconds(notification), str(error))
+        return Delivered()
+
+    def _opened(self) -> Broker:
         if self._broker is None:
             broker = self._open()
             try:
@@ -84,7 +86,7 @@ class TopicChannel:
                 broker.close()
                 raise
             self._broker = broker
-        self._broker.append([send])
+        return self._broker
 
     def _send(self, notification: Notification, now_ms: int) -> Send:
         event = cloud_event(notification, self._source)
@@ -106,13 +108,3 @@ def _ensure(broker: Broker, topic: str) -> None:
     """Makes the topic where it is missing; one that exists stays as it is."""
     if topic not in broker.names(topic):
         broker.ensure_topics([TopicSpec(topic)])
-
-
-def _answer(error: BaseException | None, notification: Notification) -> Delivery:
-    if error is None:
-        return Delivered()
-    if isinstance(error, TooLarge):
-        return GiveUp(str(error))
-    if isinstance(error, MoodwireError):
-        return RetryLater(back_off_seconds(notification), str(error))
-    raise error

@@ -33,10 +33,12 @@ from alerts.delivery import (
     WebhookChannel,
 )
 from alerts.delivery.smtp import SmtpServer
+from streams.receivers.chat import AppriseChannel
 from streams.receivers.topic import TopicChannel
 from streams.transport.broker import open_broker
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.stages.deliver_harness import FakeReceiver, down
+from tests.webhook_receiver import receiving
 
 SECRET = "s3cret-t0ken"  # stands for a part of an address that nobody may see
 EVENT = delivery_event("a1")
@@ -120,6 +122,19 @@ def _topic_refused(folder: Path) -> Channel:
     return TopicChannel(lambda: open_broker("sqlite:////dev/null/broker.db"), "alerts.out")
 
 
+@lru_cache
+def _chat_port(status: int) -> int:
+    """Of a server that answers every post with a status."""
+    answering = receiving(status)
+    server = answering.__enter__()
+    atexit.register(answering.__exit__, None, None, None)
+    return int(server.server_address[1])
+
+
+def _chat(status: int) -> Callable[[Path], Channel]:
+    return lambda _: AppriseChannel(f"ntfy://127.0.0.1:{_chat_port(status)}/{SECRET}")
+
+
 CHANNELS = {
     "terminal": Made(_terminal),
     "file": Made(_file, _file_refused),
@@ -132,6 +147,7 @@ CHANNELS = {
     "pagerduty": Made(_pagerduty(202), _pagerduty(429)),
     "atom": Made(_atom, _atom_refused),
     "kafka": Made(_topic, _topic_refused),
+    "apprise": Made(_chat(200), _chat(503)),
     "fake": Made(lambda _: FakeReceiver("fake"), lambda _: FakeReceiver("fake", answer=down)),
 }
 

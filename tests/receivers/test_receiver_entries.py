@@ -115,6 +115,21 @@ def test_no_receiver_writes_to_a_topic_of_moodwires_own(topic: str, routes: Path
         channels_of(_settings(routes))
 
 
+@pytest.mark.parametrize("scheme", ["json", "file", "syslog", "mailto", "dbus", "slak", "http"])
+def test_a_service_that_is_not_on_the_list_is_refused(scheme: str, routes: Path) -> None:
+    routes.write_text(f'receivers: [{{name: a, apprise: {{url: "{scheme}://s3cret/x"}}}}]')
+    with pytest.raises(DeliveryError, match=r"must begin with one of discord, .*slack") as caught:
+        channels_of(_settings(routes))
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_address_of_a_service_that_lacks_its_parts_is_refused(routes: Path) -> None:
+    routes.write_text('receivers: [{name: a, apprise: {url: "slack://s3cret"}}]')
+    with pytest.raises(DeliveryError, match="is no slack:// address") as caught:
+        channels_of(_settings(routes))
+    assert "s3cret" not in str(caught.value)
+
+
 def test_an_address_that_cannot_work_is_not_shown(routes: Path) -> None:
     routes.write_text('receivers: [{name: a, alertmanager: {url: "s3cret"}}]')
     with pytest.raises(DeliveryError, match="must look like https://host/path") as caught:

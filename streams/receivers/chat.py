@@ -1,0 +1,145 @@
+"""Chats and push services by apprise: Slack, Teams, Telegram and others, each by one address.
+
+apprise has an HTTP client of its own, which blocks, and answers only yes or no. So it runs in a thread with a deadline,
+follows no redirect, and what it logs is the problem that is reported. Only schemes of `SCHEMES` are taken: others write
+files, run programs or post anywhere, or have a channel of their own here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from alerts.delivery import Delivered, Delivery, Notification, RetryLater, back_off_seconds
+from alerts.delivery.brief import Brief, brief_of
+from alerts.delivery.channel import fingerprint
+from alerts.errors import DeliveryError
+from alerts.wording import Wording
+from streams.logs import overheard
+from streams.receivers.attempt import BoundedAttempt
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
+
+__all__ = ["SCHEMES", "AppriseChannel"]
+
+SCHEMES: Final = (
+    "discord", "gchat", "gotify", "gotifys", "ilert", "matrix", "matrixs", "mmost", "mmosts", "ntfy", "ntfys",
+    "opsgenie", "pagertree", "pbul", "pover", "rocket", "rockets", "slack", "spike", "splunk", "squadcast", "tgram",
+    "twilio", "victorops", "workflow", "workflows", "wxteams", "zulip",
+)  # fmt: skip
+"""Teams is `workflows`, Telegram `tgram`, Mattermost `mmost`, Webex `wxteams`."""
+
+_LONGEST_PROBLEM: Final = 200
+_THIS_ONE: Final = re.compile(r"error=4(00|09|13|15|22)\b")
+"""Refusals of one message, as in `alerts.delivery.http_post`."""
+_SHORTEST_SECRET: Final = 5
+
+
+class AppriseChannel:
+    """Sends the text of each event to the service at `url`. Raises `DeliveryError` for one that cannot work.
+
+    The address is never shown.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "apprise",
+        timeout_seconds: float = 30.0,
+        wording: Wording | None = None,
+        label: Callable[[str], str] = str,
+    ) -> None:
+        self.name = name
+        self._url = url
+        self._service = _service(url, timeout_seconds)
+        self._attempts = BoundedAttempt(f"notify {name}", timeout_seconds)
+        self._wording, self._label = wording, label
+
+    def __repr__(self) -> str:
+        return f"AppriseChannel({_scheme(self._url)!r})"
+
+    @property
+    def endpoint(self) -> str:
+        return fingerprint(self._url)
+
+    async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002
+        """Sends once; `now_ms` is not needed here."""
+        brief = brief_of(notification.event, self._wording, self._label)
+        return await self._attempts.of(notification, lambda: self._send(brief, notification))
+
+    async def aclose(self) -> None:
+        self._attempts.leave()
+
+    def _send(self, brief: Brief, notification: Notification) -> Delivery:
+        heard = _Heard()
+        with overheard("apprise", heard):
+            taken = self._service.notify(
+                title=_without_mentions(brief.subject),
+                body=_without_mentions(brief.text),
+                notify_type=_kind(brief),
+                body_format="text",
+            )
+        if taken:
+            return Delivered()
+        problem = _masked(heard.problem, self._url) or "the service took nothing"
+        return RetryLater(back_off_seconds(notification), problem, down=not _THIS_ONE.search(problem))
+
+
+class _Heard(logging.Handler):
+    """Warnings that apprise logs in this thread: it says no more about what went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.problem = ""
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.problem = record.getMessage().split("\n")[0][:_LONGEST_PROBLEM]
+
+
+def _kind(brief: Brief) -> str:
+    if brief.is_over:
+        return "success"
+    return {"critical": "failure", "warning": "warning"}.get(brief.severity, "info")
+
+
+def _without_mentions(text: str) -> str:
+    """Names that a chat would call, such as @everyone in a headline, call nobody."""
+    return text.replace("@", "@\u200b")
+
+
+def _masked(problem: str, url: str) -> str:
+    """The problem without the parts of the address."""
+    parts = {unquote(part) for part in re.split(r"[/@:?&=]+", url.partition("://")[2])}
+    for part in sorted(parts, key=len, reverse=True):
+        if len(part) >= _SHORTEST_SECRET:
+            problem = problem.replace(part, "***")
+    return problem
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].strip().lower()
+
+
+def _service(url: str, timeout_seconds: float) -> NotifyBase:
+    if _scheme(url) not in SCHEMES:
+        raise DeliveryError(f"apprise: the address must begin with one of {', '.join(SCHEMES)}, then ://")
+    from apprise import Apprise, AppriseAsset, OverflowMode  # half a second of start-up that only this channel needs
+
+    asset = AppriseAsset(
+        app_id="moodwire", app_desc="moodwire", http_redirects=False, secure_logging=True, async_mode=False,
+        service_timeout=timeout_seconds,
+    )  # fmt: skip
+    service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if service is None:
+        raise DeliveryError(f"apprise: the address is no {_scheme(url)}:// address; see apprise's page on that service")
+    if "overflow=" not in url:
+        service.overflow_mode = OverflowMode.TRUNCATE  # a long text is cut, not refused
+    return service

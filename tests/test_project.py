@@ -87,6 +87,7 @@ def _imported_distributions() -> set[str]:
     names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in trees if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     names |= {name for node in trees if (name := _package_read(node))}
+    names |= {"tzdata"} if "zoneinfo" in names else set()  # which reads it where the system has no time zones
     owners = metadata.packages_distributions()
     return {owners[top][0] for name in names if (top := name.split(".")[0]) in owners} - {"moodwire"}
 

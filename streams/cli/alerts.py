@@ -2,6 +2,7 @@
 
 alerts_reading     list, show, tail      from the archive's copy, beside workers or without
 alerts_explain     explain               from archived items, counted again
+alerts_trial       test                  a test alert through every channel
 """
 
 from __future__ import annotations
@@ -17,5 +18,11 @@ for (_name, _module, _function), _help in {
     ("explain", "alerts_explain", "explain"): "Explain why an alert opened, or why none did on a series at a time.\n\n"
     "The archived items are counted again, so a large archive takes a while. What was pruned is in no baseline.",
     ("tail", "alerts_reading", "tail"): "Print the latest changes of alerts; with [bold]-f[/] also those to come.",
+    (
+        "test",
+        "alerts_trial",
+        "try_receivers",
+    ): "Send a test alert and its end through every channel, "
+    "or to the receivers named, and print what came of it. Exit code 1 if one was not delivered.",
 }.items():
     add_lazy(app, f"streams.cli.{_module}", _name, _help, function=_function)

@@ -1,0 +1,57 @@
+"""`moodwire alerts test`: whether every channel reaches its receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Annotated
+
+import typer
+
+from alerts.delivery import Channel
+from streams.cli.options import JsonOption, NamespaceOption
+from streams.cli.output import console, foreign, print_json
+from streams.errors import SettingsError
+from streams.receivers.channels import channels_of
+from streams.receivers.trial import trial_events, try_channels
+from streams.settings import load_settings
+from streams.text.profile import load_profile
+from streams.userfiles import suggestion
+from streams.wall_clock import wall_clock_ms
+
+__all__ = ["try_receivers"]
+
+
+def try_receivers(
+    receiver: Annotated[
+        list[str] | None, typer.Argument(metavar="[RECEIVER]…", help="Receivers by their names; by default all.")
+    ] = None,
+    namespace: NamespaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a test alert and its end through every channel, and print what came of it."""
+    settings = load_settings(namespace=namespace)
+    channels = _chosen(channels_of(settings), receiver or [])
+    signal = next(iter(load_profile(settings.profile).signals))
+    events = trial_events(f"test-{uuid.uuid4().hex[:12]}", wall_clock_ms(), signal)
+    trials = asyncio.run(try_channels(channels, events, wall_clock_ms))
+    for trial in trials:
+        if json:
+            print_json({"receiver": trial.channel, "delivered": trial.is_well, "problem": trial.problem})
+        elif trial.is_well:
+            console.print(f"[green]delivered[/]  {foreign(trial.channel)}", highlight=False)
+        else:
+            console.print(f"[red]failed[/]     {foreign(trial.channel)}: {foreign(trial.problem)}", highlight=False)
+    if not all(trial.is_well for trial in trials):
+        raise typer.Exit(1)
+
+
+def _chosen(channels: list[Channel], names: list[str]) -> list[Channel]:
+    """Raises SettingsError for a name that none has, or where there is none at all."""
+    if not channels:
+        raise SettingsError("no channel is set up: name a receiver in routes.yaml (MOODWIRE_ROUTES)")
+    known = [channel.name for channel in channels]
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"there is no receiver {name!r}; {suggestion(name, known)}")
+    return [channel for channel in channels if not names or channel.name in names]

@@ -125,7 +125,7 @@ def _ended(name: str, about: About, tick_ms: int, end: Episode, config: AlertCon
     peak = end.peak
     assert peak is not None  # an episode has one from its opening
     peak = msgspec.structs.replace(peak, p_value=float(f"{peak.p_value:.6g}"))
-    rule = config.ruleset.retired.get(name)
+    rule = config.ruleset.named(name)
     return AlertEvent(
         id=alert_id(about.signal, name, about.series, end.onset_ms),
         revision=end.version,

@@ -96,6 +96,10 @@ class RuleSet:
             self._found[key] = found
         return found
 
+    def named(self, name: str) -> AlertRule | None:
+        """Returns a rule by its name, also one that was removed."""
+        return next((rule for rule in self.rules if rule.name == name), self.retired.get(name))
+
     def watches(self, series: str) -> bool:
         """Whether any rule looks at this series."""
         watched = self._watched.get(series)

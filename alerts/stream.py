@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -172,6 +173,13 @@ class StreamState:
             self._kinds[kind] = _Kind()
             self._kinds[kind].start_ms = now_ms
             self._forget_views()
+
+    def adopt(self, without: Iterable[str]) -> None:
+        """Other rules from now on; the kinds of series that they do not watch are forgotten."""
+        for kind in without:
+            self._kinds.pop(kind, None)
+        self._routes.clear()
+        self._forget_views()
 
     def start_of(self, kind: str) -> int:
         """Returns since when the kind has been counted (ms)."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import msgspec
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
 from alerts.judge import Judge, Policy, Trouble
+from alerts.rule_file import RulesDocument
+from alerts.ruleset import AlertRule
 from alerts.user_rules import with_rules
 from models import Classifier
 from streams.archive import open_archive
@@ -46,8 +48,9 @@ from streams.stages.deliver_judging import MakeJudge
 from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
+from streams.stages.watch_rules import LiveRules
 from streams.text.profile import Profile, load_profile
-from streams.text.user_rules import load_rules, with_both
+from streams.text.user_rules import load_rules, stamp_of, with_both
 from streams.topics import topic_specs
 from streams.transport.asking import ask
 from streams.transport.broker import Broker, TopicState, open_broker
@@ -64,6 +67,7 @@ __all__ = [
     "Pipeline",
     "alert_config",
     "profile_of",
+    "rules_of",
 ]
 
 _TROUBLE_SHOWN_MS = 10 * MINUTE_MS
@@ -72,15 +76,26 @@ _TROUBLE_SHOWN_MS = 10 * MINUTE_MS
 STAGES = ("score", "watch", "deliver")
 
 
+def rules_of(settings: Settings, profile: Profile) -> RulesDocument:
+    """Returns the user's rules, without a file none. Raises `SettingsError`."""
+    return load_rules(settings.rules, profile) if settings.rules is not None else RulesDocument()
+
+
 def profile_of(settings: Settings) -> Profile:
     """Returns the profile, with the series that the user's rules combine. Raises `SettingsError`."""
     profile = load_profile(settings.profile)
-    return with_both(profile, load_rules(settings.rules, profile)) if settings.rules is not None else profile
+    return with_both(profile, rules_of(settings, profile))
 
 
-def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
+def alert_config(
+    settings: Settings,
+    profile: Profile,
+    document: RulesDocument | None = None,
+    retired: Iterable[AlertRule] = (),
+) -> AlertConfig:
     """The profile's alert rules and the user's, with the lateness of the settings; without `signals` all are watched.
 
+    The user's are those of the file in the settings, or of the document; `retired` are such as were removed.
     A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
     Raises `SettingsError` or `alerts.ConfigError`.
     """
@@ -88,8 +103,7 @@ def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
     if settings.lateness_seconds is not None:
         rules["lateness_seconds"] = settings.lateness_seconds
     config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
-    if settings.rules is not None:
-        config = with_rules(config, load_rules(settings.rules, profile))
+    config = with_rules(config, rules_of(settings, profile) if document is None else document, retired)
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
 
@@ -248,6 +262,7 @@ class Pipeline:
             self._outbox(app),
             field_map_of(settings),
             observer=self._observer,
+            rules=self._rules,
         )
 
     def _versions(self, app: StageApp) -> RunVersions:
@@ -287,6 +302,27 @@ class Pipeline:
         else:
             self.operations.troubles.raise_trouble("model", problem)
 
+    @cached_property
+    def _rules(self) -> LiveRules:
+        """The user's rules, one reader for the stages of this process."""
+        settings, profile, path = self.settings, self._profile, self.settings.rules
+        return LiveRules(
+            lambda: rules_of(settings, profile),
+            lambda: stamp_of(path) if path is not None else None,
+            lambda document, retired: alert_config(settings, profile, document, retired),
+            every_seconds=settings.control_seconds,
+            on_trouble=self._rules_trouble,
+        )
+
+    def _rules_trouble(self, rule: str, problem: str | None) -> None:
+        if self.operations is None:
+            return
+        reason = "rule_often" if rule else "rules"
+        if problem is None:
+            self.operations.troubles.clear(reason, rule)
+        else:
+            self.operations.troubles.raise_trouble(reason, problem, rule)
+
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
         state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
@@ -295,7 +331,16 @@ class Pipeline:
         most = self.settings.hold_items if self._live else None
         limit = ClockLimit(self._ahead_ms) if self._live else None
         return WatchStage(
-            self.config, self.archive, self._outbox(app), state, topic, self._observer, hold_ms, limit, most
+            self.config,
+            self.archive,
+            self._outbox(app),
+            state,
+            topic,
+            self._observer,
+            hold_ms,
+            limit,
+            most,
+            self._rules,
         )
 
     def _clerk(self, outbox: Outbox, book: Book) -> Clerk:

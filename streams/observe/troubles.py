@@ -36,6 +36,8 @@ REASONS = (
     "parked",
     "channel",
     "partition_away",
+    "rules",
+    "rule_often",
 )
 """All reasons, so that a dashboard shows a zero for each."""
 

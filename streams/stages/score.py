@@ -34,8 +34,10 @@ from streams.stages.drafts import Draft, ReadNews, RecordReader
 from streams.stages.mentions import mention_sends
 from streams.stages.reader import TextReader
 from streams.stages.scored_records import scored_of, scored_send
+from streams.stages.watch_rules import LiveRules
 from streams.text.profile import Profile
 from streams.text.stories import StoryIndex
+from streams.text.user_rules import with_both
 from streams.topics import Topics
 from streams.wall_clock import DAY_MS, HOUR_MS, wall_clock_ms
 
@@ -95,7 +97,8 @@ class _Results:
 class ScoreStage:
     """Scores runs of the topic `news`. `clock` gives the wall clock in ms.
 
-    `versions` are the classifiers of a run's parts; a mapping by language stands for ones that never change.
+    `versions` are the classifiers of a run's parts; a mapping by language stands for ones that never change. The
+    `rules` name series of items that are in several others at once; a change holds from the next run on.
     """
 
     def __init__(
@@ -109,9 +112,11 @@ class ScoreStage:
         field_map: FieldMap,
         clock: Callable[[], int] = wall_clock_ms,
         observer: StageObserver | None = None,
+        rules: LiveRules | None = None,
     ) -> None:
         self._options = options
         self._profile = profile
+        self._rules = rules
         limit = ClockLimit(options.ahead_ms, clock) if options.live else None
         self._records = RecordReader(reader, field_map, options.topics.rejects, clock, limit)
         self._versions: RunVersions = FixedVersions(versions) if isinstance(versions, Mapping) else versions
@@ -132,6 +137,7 @@ class ScoreStage:
     async def _handle(self, run: Run) -> None:
         """Chunk by chunk: while one is classified, the next is read, the one before is archived, and it is claimed."""
         parts = await self._versions.of(run)
+        profile = self._profile if self._rules is None else with_both(self._profile, await self._rules.current())
         stories = await self._story_index(run)
         results = _Results()
         chunks = [run.records[start : start + CHUNK] for start in range(0, len(run.records), CHUNK)]
@@ -144,7 +150,7 @@ class ScoreStage:
                 if following is not None:
                     reading = asyncio.ensure_future(asyncio.to_thread(self._records.draft, run, following, stories))
                 claiming = asyncio.ensure_future(self._archive.claim(draft.read)) if draft.read else None
-                await asyncio.to_thread(self._classify, draft, parts)
+                await asyncio.to_thread(self._classify, draft, parts, profile)
                 draft.claims = await claiming if claiming is not None else None
                 if writing is not None:
                     await writing
@@ -231,12 +237,12 @@ class ScoreStage:
             self._stories[run.partition] = index
         return index
 
-    def _classify(self, draft: Draft, parts: Sequence[Part]) -> None:
+    def _classify(self, draft: Draft, parts: Sequence[Part], profile: Profile) -> None:
         """Score what was read, each by the version of its offset; for a worker thread."""
         verdicts: list[Verdict] = []
         watched: list[ReadNews] = []
         for part, reads in _by_part(parts, draft.read, lambda read: read.position.offset):
-            verdicts += classify_items(self._profile, part.classifiers, [read.item for read in reads])
+            verdicts += classify_items(profile, part.classifiers, [read.item for read in reads])
             if part.lists is not None:
                 watched += [_watched(read, part.lists) for read in reads]
             else:

@@ -3,7 +3,8 @@
     run ─► WatchPartition, record by record ─► alerts archived ─► alerts and seals sent ─► rows, the partition row last
 
 What a record changes is decided in `watch_partition`, what is written down of it stands in `watch_rows`. After a
-crash between any two effects they are done again, with the same ids and keys.
+crash between any two effects they are done again, with the same ids and keys. Rules that changed are taken between two
+runs (`watch_rules`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from alerts import AlertConfig, AlertEvent, Headline
 from alerts.records import NEWS
+from alerts.rule_file import RulesDocument
 from streams.alert_log import ALERTS_PARTITION, Seal, seal_send, tick_header
 from streams.archive.protocol import Archive, StoredAlert
 from streams.engine.observer import NoObserver, StageObserver
@@ -23,6 +25,7 @@ from streams.engine.ticks import ClockLimit
 from streams.logs import get_logger
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
+from streams.stages.watch_rules import RULES_KEY, LiveRules, OftenFired, RulesRow, retired_by
 from streams.wall_clock import HOUR_MS
 
 __all__ = ["WatchStage", "stored_alert"]
@@ -47,8 +50,12 @@ class WatchStage:
         longest_hold_ms: int | None = None,
         limit: ClockLimit | None = None,
         most_waiting: int | None = None,
+        rules: LiveRules | None = None,
     ) -> None:
         self._config = config
+        self._rules = rules
+        self._documents: dict[int, RulesDocument | None] = {}
+        self._often = OftenFired(rules.on_trouble) if rules is not None else None
         self._longest_hold_ms = longest_hold_ms
         self._limit = limit
         self._most_waiting = most_waiting
@@ -69,6 +76,8 @@ class WatchStage:
 
     async def _handle(self, run: Run) -> None:
         partition = await self.partition(run.partition)
+        if self._documents[run.partition] is None:
+            await self._take_rules(run.partition, partition)
         if partition.begin(run.epoch):
             await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
         turn = _Turn()
@@ -82,13 +91,7 @@ class WatchStage:
             if partition.tick_ms > sealed_ms:
                 seals.append((len(events), partition.tick_ms))
         await self._state.put(run.partition, partition.take_limits())
-        if events:
-            events = await self._with_headlines(events)
-            await self._archive.write_alerts([stored_alert(event) for event in events])
-        if seals:  # no event is without one: it belongs to a tick that its record closed
-            await self._outbox.send(list(self._sends(run, events, seals)))
-            for event in events:
-                self._observer.alerted(event.signal, event.change, event.severity, _newest_seen_ms(event))
+        await self._publish(run, events, seals)
         # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
         rows: dict[str, bytes | None] = {}
         for key, row in partition.taking_rows():
@@ -99,7 +102,45 @@ class WatchStage:
         await self._state.put(run.partition, dict.fromkeys(partition.take_spent()))
         for _ in partition.settle():
             await turn.over()
+        await self._take_rules(run.partition, partition)
+        if self._often is not None:
+            self._often.note(events, partition.config, partition.tick_ms)
         self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
+
+    async def _publish(self, run: Run, events: list[AlertEvent], seals: list[tuple[int, int]]) -> None:
+        """Archives the events and sends them with their seals."""
+        if events:
+            events = await self._with_headlines(events)
+            await self._archive.write_alerts([stored_alert(event) for event in events])
+        if seals:  # no event is without one: it belongs to a tick that its record closed
+            await self._outbox.send(list(self._sends(run, events, seals)))
+            for event in events:
+                self._observer.alerted(event.signal, event.change, event.severity, _newest_seen_ms(event))
+
+    async def _take_rules(self, number: int, partition: WatchPartition) -> None:
+        """The rules of the file, from the next run on: a run is never done again by other rules than the first time."""
+        if self._rules is None:
+            return
+        document = await self._rules.current()
+        if document == self._documents[number]:
+            return
+        retired = retired_by(partition.config, document)
+        partition.adopt(self._rules.build(document, retired))
+        row = RulesRow(partition.own_offset, document, retired).encoded()
+        # In this order: where the second is lost, the rules are taken again.
+        await self._state.put(number, {PARTITION_KEY: partition.partition_row(), RULES_KEY: row})
+        log.info("Rules taken", partition=number, offset=partition.own_offset)
+        self._documents[number] = document
+
+    def _configured(self, number: int) -> AlertConfig:
+        """The rules that the partition's rows were judged by."""
+        row = self._state.get(number, RULES_KEY) if self._rules is not None else None
+        if self._rules is None or row is None:
+            self._documents[number] = None
+            return self._config
+        found = RulesRow.restored(row)
+        self._documents[number] = found.document
+        return self._rules.build(found.document, found.retired)
 
     def _sends(self, run: Run, events: Sequence[AlertEvent], seals: Sequence[tuple[int, int]]) -> Iterator[Send]:
         """The events in order, and behind those of each record its seal: (how many events are before it, the tick)."""
@@ -124,7 +165,7 @@ class WatchStage:
         partition = self._partitions.get(number)
         if partition is None:
             partition = WatchPartition(
-                self._config,
+                self._configured(number),
                 self._state.get(number, PARTITION_KEY),
                 longest_hold_ms=self._longest_hold_ms,
                 limit=self._limit,

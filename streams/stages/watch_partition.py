@@ -107,9 +107,9 @@ class WatchPartition:
         yield from self._copies.restore(parts, self._row.copies_part, self._row.tick_ms)
 
     def _restore(self, name: str, data: bytes) -> None:
-        """The series of open alerts alone are needed before they speak; of a signal that is no longer watched, none."""
+        """The series of open alerts alone are needed before they speak: one whose rule or signal is gone ends."""
         entry = self._series.restore(name, data, self._row.tick_ms)
-        if entry is not None and entry.signal in self._streams:
+        if entry is not None:
             self._plan_next_look(name, entry.state.next_due(self._config))
 
     def _plan_next_look(self, name: str, due_ms: int | None) -> None:
@@ -126,6 +126,16 @@ class WatchPartition:
         if heard_ms is None and full_ms is None:
             return None
         return max(heard_ms or 0, full_ms or 0, row.tick_ms)
+
+    @property
+    def config(self) -> AlertConfig:
+        """The rules that it judges by."""
+        return self._config
+
+    @property
+    def own_offset(self) -> int:
+        """The own offset of the record that was applied last."""
+        return self._row.own_offset
 
     @property
     def tick_ms(self) -> int:
@@ -162,6 +172,17 @@ class WatchPartition:
         number = self._row.epochs.index(epoch)
         self._base = number << EPOCH_SHIFT
         return number > 0 and not known
+
+    def adopt(self, config: AlertConfig) -> None:
+        """Other rules from the next record on. A signal or a kind of series that is new has its warm-up before it."""
+        before, self._config = self._config, config
+        self._series.adopt(config)
+        self._streams = {signal: self._streams.get(signal) or StreamState() for signal in config.signals}
+        for stream in self._streams.values():
+            stream.adopt(set(before.kinds) - set(config.kinds))
+            if self._row.own_offset >= 0:
+                for kind in set(config.kinds) - set(before.kinds):
+                    stream.begin_kind(kind, self._row.tick_ms)
 
     def apply(self, record: Record) -> list[AlertEvent]:
         """Apply one mentions record: count its fresh items, then close every tick that the watermark has passed."""
@@ -294,7 +315,7 @@ class WatchPartition:
             self._plan_next_look(key, entry.state.next_due(self._config))
 
     def _closed(self, entry: Series, tick_ms: int, mentions: Sequence[Heard]) -> list[AlertEvent]:
-        stream = self._streams[entry.signal]
+        stream = self._streams.get(entry.signal) or StreamState()  # of a signal that is not watched any more
         return close_tick(entry.signal, entry.name, entry.kind, entry.state, stream, tick_ms, self._config, mentions)
 
     def take_limits(self) -> dict[str, bytes]:

@@ -57,6 +57,10 @@ class SeriesShelf:
     def __len__(self) -> int:
         return len(self._awake)
 
+    def adopt(self, config: AlertConfig) -> None:
+        """Other rules from now on."""
+        self._config = config
+
     def of(self, name: str, tick_ms: int, change: int) -> Series:
         """The series as it is at this tick; `change` is the present promotion, of whose baselines a new one is."""
         entry = self._awake.get(name)

@@ -12,7 +12,7 @@ from streams.text.heads import Of, unknown
 from streams.text.profile import Profile
 from streams.userfiles import Keys, UserFile, read_file, shaped
 
-__all__ = ["load_rules", "with_both"]
+__all__ = ["load_rules", "stamp_of", "with_both"]
 
 
 def load_rules(path: Path, profile: Profile) -> RulesDocument:
@@ -24,6 +24,15 @@ def load_rules(path: Path, profile: Profile) -> RulesDocument:
     file.refuse()
     assert found is not None
     return found
+
+
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """Returns what is another one when the file may have changed; None while it cannot be read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def with_both(profile: Profile, document: RulesDocument) -> Profile:

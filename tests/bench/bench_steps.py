@@ -95,7 +95,7 @@ async def _archive(reader: TextReader, wire: Sequence[bytes]) -> dict[str, float
         for index in range(0, len(records), BATCH):
             run = Run("news", 0, 1, "e", records[index : index + BATCH], len(records))
             draft = stage._records.draft(run, run.records, stories)
-            stage._classify(draft, await stage._versions.of(run))
+            stage._classify(draft, await stage._versions.of(run), stage._profile)
             drafts += draft.items
         drafted = time.perf_counter() - start
         start = time.perf_counter()

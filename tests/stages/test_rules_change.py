@@ -1,0 +1,222 @@
+"""Rules that change while `watch` runs: at a stored position, without losing state, and the same after any crash."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from alerts import AlertConfig, AlertEvent
+from alerts.rule_file import RulesDocument
+from alerts.user_rules import with_rules
+from streams.archive.memory import MemoryArchive
+from streams.engine.ports import Send
+from streams.engine.runs import Record, Run
+from streams.errors import Retry, TransportError
+from streams.records import VERSION, MentionBatch, MentionItem
+from streams.stages.watch import WatchStage
+from streams.stages.watch_rules import RULES_KEY, LiveRules, OftenFired, RulesRow
+from streams.text.profile import load_profile
+from streams.text.user_rules import load_rules, stamp_of
+from tests.engine.positions_harness import Crash, FakeState, Fuse
+
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+START_MS = 1_750_000_000_000 // DAY_MS * DAY_MS
+PROFILE = AlertConfig.from_mapping(
+    {
+        "signals": ["negative"],
+        "kinds": {"entity": {"budget_share": 1.0}},
+        "warm_up_days": 0.5,
+        "false_alarms_per_week": 50,
+        "most_probable_level": 0.05,
+        "episode": {"hold_minutes": 10, "cool_down_hours": 1, "update_minutes": 20},
+    }
+)
+LISTED = {"name": "listed", "series": ["watchlist/banks"], "labels": {"team": "credit"}}
+STORIES = {"name": "stories", "series": ["watchlist/banks"], "detector": "each"}
+
+
+def document(*rules: dict[str, Any]) -> RulesDocument:
+    return msgspec.convert({"rules": list(rules)}, RulesDocument)
+
+
+class File:
+    """A file of rules in memory, and how often it was read."""
+
+    def __init__(self, *rules: dict[str, Any]) -> None:
+        self.now = document(*rules)
+
+    def live(self) -> LiveRules:
+        return LiveRules(
+            lambda: self.now,
+            lambda: id(self.now),
+            lambda found, retired: with_rules(PROFILE, found, retired),
+            every_seconds=0,
+        )
+
+
+class Sent:
+    """An outbox that keeps the alert events."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        self._fuse = fuse
+        self.events: list[AlertEvent] = []
+
+    async def send(self, sends: Sequence[Send]) -> None:
+        for one in sends:
+            self._fuse.burn()
+            if one.key is not None and one.value is not None and b'"rule"' in one.value:
+                self.events.append(AlertEvent.from_json(one.value))
+
+
+def log_of(days: int = 4) -> list[Record]:
+    """A mention of either series an hour, then on the third day at noon one a minute for an hour."""
+    times = [hour * HOUR_MS for hour in range(days * 24)]
+    times += [2 * DAY_MS + 12 * HOUR_MS + minute * MINUTE_MS for minute in range(60)]
+    records = []
+    for offset, at in enumerate(sorted(times)):
+        hit = (
+            {"negative": 0.9} if offset % 6 == 0 or 2 * DAY_MS + 12 * HOUR_MS <= at < 2 * DAY_MS + 13 * HOUR_MS else {}
+        )
+        item = MentionItem(offset, f"{offset:032x}", START_MS + at, offset + 1, hit, ("entity/A", "watchlist/banks"))
+        batch = MentionBatch(VERSION, "e", 0, 1, START_MS + at, (item,))
+        records.append(Record(offset, None, msgspec.json.encode(batch), START_MS + at))
+    return records
+
+
+RECORDS = log_of()
+CHANGES = {30: (LISTED, STORIES), len(RECORDS) // 2 + 10: (STORIES,)}
+"""From which record on the file has which rules."""
+
+
+@dataclass
+class Played:
+    """What came of a run through all records; `taken` has the rules that the partition had after the run at a place."""
+
+    state: FakeState
+    events: list[AlertEvent] = field(default_factory=list)
+    taken: dict[int, RulesDocument] = field(default_factory=dict)
+
+
+def wanted(position: int) -> RulesDocument:
+    return document(*next((rules for at, rules in reversed(CHANGES.items()) if position >= at), ()))
+
+
+async def played(rng: random.Random | None = None, plan: Mapping[int, RulesDocument] | None = None) -> Played:
+    """Plays all records, ten a run. With `rng` the worker dies now and then, and the file changes before it is back.
+
+    With a `plan` the file is what it says for each run.
+    """
+    fuse, file = Fuse(), File()
+    state, sent = FakeState(fuse), Sent(fuse)
+    found = Played(state, sent.events)
+    stage: WatchStage | None = None
+    position = failed = 0
+    while position < len(RECORDS):
+        file.now = plan[position] if plan is not None else wanted(position + 20 * failed if position else 0)
+        if stage is None:
+            stage = WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+        run = Run("mentions", 0, 1, "e", RECORDS[position : position + 10], len(RECORDS))
+        fuse.left = None
+        if rng is not None and rng.random() < 0.4:
+            fuse.set(rng)
+        try:
+            await stage.handle(run)
+        except Crash:
+            state.restore()
+            stage, failed = None, failed + 1
+            continue
+        except (Retry, TransportError):  # the run is done again by the same worker
+            failed += 1
+            continue
+        found.taken[position] = RulesRow.restored(state.rows[0, RULES_KEY]).document
+        position, failed = position + 10, 0
+    return found
+
+
+def unique(events: Sequence[AlertEvent]) -> list[AlertEvent]:
+    return list({(event.id, event.revision): event for event in events}.values())
+
+
+async def test_rules_are_taken_at_the_end_of_a_run_and_written_down() -> None:
+    found = await played()
+    events, row = found.events, RulesRow.restored(found.state.rows[0, RULES_KEY])
+    assert row.document == wanted(len(RECORDS))
+    assert [rule.name for rule in row.retired] == ["listed"]
+    assert 0 < row.own_offset < len(RECORDS)
+    by_rule = {event.rule for event in events}
+    assert by_rule >= {"volume", "listed", "stories"}
+    noted = [item.id for event in events if event.rule == "stories" for item in event.top_items]
+    assert len(noted) == len(set(noted))
+    assert min(int(name, 16) for name in noted) >= 30
+    listed = [event for event in events if event.rule == "listed"]
+    assert listed[-1].change == "resolved"
+    assert listed[-1].labels["team"] == "credit"
+
+
+async def test_an_open_alert_of_a_rule_that_stays_goes_on() -> None:
+    volume = [event for event in (await played()).events if event.rule == "volume" and event.series == "entity/A"]
+    changed_ms = START_MS + 2 * DAY_MS + 12 * HOUR_MS + 20 * MINUTE_MS
+    across = [event for event in volume if event.onset_ms <= changed_ms]
+    assert {event.id for event in across if event.updated_ms > changed_ms} == {across[-1].id}
+    for name in {event.id for event in volume}:
+        revisions = [event.revision for event in volume if event.id == name]
+        assert revisions == list(range(1, len(revisions) + 1))
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_dies_and_when_the_alerts_are_the_same(seed: int) -> None:
+    """They are those of a worker that never dies and takes the same rules at the same places."""
+    stormy = await played(random.Random(seed))
+    calm = await played(plan=stormy.taken)
+    assert calm.taken == stormy.taken
+    assert sorted(unique(stormy.events), key=repr) == sorted(calm.events, key=repr)
+    assert len(set(map(repr, stormy.events))) == len(unique(stormy.events))
+    assert stormy.state.rows == calm.state.rows
+
+
+async def test_a_kind_that_is_watched_later_has_its_warm_up_then() -> None:
+    state = (await played()).state
+    stage = WatchStage(PROFILE, MemoryArchive(), Sent(Fuse()), state, "alerts", rules=File(STORIES).live())
+    stream = (await stage.partition(0))._streams["negative"]
+    assert stream.start_of("entity") == START_MS
+    assert stream.start_of("watchlist") > START_MS + DAY_MS
+
+
+async def test_a_file_with_a_mistake_changes_nothing_and_is_reported(tmp_path: Path) -> None:
+    path, profile, found = tmp_path / "rules.yaml", load_profile("finance"), []
+    path.write_text("rules: [{name: a, series: [entity/A]}]\n")
+    live = LiveRules(
+        lambda: load_rules(path, profile),
+        lambda: stamp_of(path),
+        lambda document, retired: with_rules(PROFILE, document, retired),
+        every_seconds=0,
+        on_trouble=lambda subject, problem: found.append(problem),
+    )
+    right = await live.current()
+    path.write_text("rules: [{name: a, series: [entty/A]}]\n# more\n")
+    assert await live.current() == right
+    assert "did you mean 'entity'?" in (found[-1] or "")
+    path.unlink()
+    assert await live.current() == right
+    path.write_text("rules: [{name: b, series: [entity/B]}]\n# and more\n")
+    assert [rule.name for rule in (await live.current()).rules] == ["b"]
+    assert found[-1] is None
+
+
+async def test_a_rule_that_fires_too_often_is_reported_until_it_is_quiet() -> None:
+    said: dict[str, str | None] = {}
+    often = OftenFired(said.__setitem__)
+    config = with_rules(PROFILE, document({**STORIES, "often_per_day": 2}))
+    event = next(event for event in (await played()).events if event.rule == "stories")
+    for number in range(3):
+        now_ms = START_MS + number * HOUR_MS
+        often.note([msgspec.structs.replace(event, updated_ms=now_ms)], config, now_ms)
+    assert "rule 'stories' opened 3 alerts within a day" in (said["stories"] or "")
+    often.note([], config, START_MS + 26 * HOUR_MS)
+    assert said["stories"] is None

@@ -242,11 +242,9 @@ class ScoreStage:
         verdicts: list[Verdict] = []
         watched: list[ReadNews] = []
         for part, reads in _by_part(parts, draft.read, lambda read: read.position.offset):
-            verdicts += classify_items(profile, part.classifiers, [read.item for read in reads])
-            if part.lists is not None:
-                watched += [_watched(read, part.lists) for read in reads]
-            else:
-                watched += reads
+            own = reads if part.lists is None else [_watched(read, part.lists) for read in reads]
+            verdicts += classify_items(profile, part.classifiers, [read.item for read in own])
+            watched += own
         draft.read = watched
         draft.items = [
             scored_of(read, verdict, draft.now_ms, self._options.late_after_ms)

@@ -234,6 +234,7 @@ async def judge(world: World) -> Judged:
         wanted = _line_of(row, item.position.offset)
         assert item.model_version == wanted.models["en"][1], f"offset {item.position.offset}"
         assert item.watchlists == (f"list {wanted.lists_change}",), f"offset {item.position.offset}"
+        assert f"watchlist/list {wanted.lists_change}" in item.series, f"offset {item.position.offset}"
         by_version[item.model_version] = by_version.get(item.model_version, 0) + 1
     scored = [send for send in world.sent if send.topic == TOPICS.scored]
     for send in scored:

@@ -1,4 +1,4 @@
-"""What should be sent, by a plain function over all that happened: it looks at everything once a minute.
+"""What should be sent, by a plain function over all that happened: it looks at everything at every step.
 
 No log, no rows, no timers, no partitions: the judge must agree with it however its log is mixed and cut.
 """
@@ -50,7 +50,8 @@ class Group:
 
 
 class Oracle:
-    def __init__(self, policy: Policy, start_ms: int) -> None:
+    def __init__(self, policy: Policy, start_ms: int, step_ms: int = MINUTE_MS) -> None:
+        self.step = step_ms
         self.policy = policy
         self.start = self.now = start_ms
         self.alerts: dict[str, AlertEvent] = {}
@@ -106,19 +107,16 @@ class Oracle:
         due = self.now + group.route.group_wait_ms
         calm = (not self.fires(event) and event.state != "noted") or RANKS[event.severity] <= group.rank
         if group.route.digest is not None:
-            due = self.next_hour()
+            due = group.route.digest.next_ms(self.now)
         elif group.messages and calm:
             due = max(due, group.sent + group.route.group_interval_ms)
         group.news = min(group.news or due, due)
-
-    def next_hour(self) -> int:
-        return (self.now // HOUR_MS + 1) * HOUR_MS
 
     def look_again(self) -> None:
         for group in self.groups:
             if group.hidden:
                 due = max(self.now, group.sent + group.route.group_interval_ms if group.messages else 0)
-                due = self.next_hour() if group.route.digest is not None else due
+                due = group.route.digest.next_ms(self.now) if group.route.digest is not None else due
                 group.news = min(group.news or due, due)
 
     # -- why an alert may not be sent
@@ -239,7 +237,7 @@ class Oracle:
         about = [*firing, *notes, *ended]
         urgent = [*new, *worse, *notes] or (firing if again or 0 < group.escalate <= now else [])
         if about and route.hours.closed(now, max((RANKS[event.severity] for event in urgent), default=-1)):
-            group.news = next(at for at in range(now, now + 99 * HOUR_MS, MINUTE_MS) if not route.hours.closed(at, -1))
+            group.news = next(at for at in range(now, now + 99 * HOUR_MS, self.step) if not route.hours.closed(at, -1))
             group.repeat = group.repeat and max(group.repeat, group.news)
             group.escalate = group.escalate and max(group.escalate, group.news)
             return

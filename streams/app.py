@@ -31,7 +31,7 @@ from streams.observe.operations import Operations
 from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
-from streams.receivers.channels import channels_of
+from streams.receivers.channels import channels_of, rates_of
 from streams.receivers.policy import read_policy
 from streams.receivers.surges import surges_of
 from streams.serving.control import Control, read_control
@@ -369,7 +369,8 @@ class Pipeline:
             self._stack.push_async_callback(channel.aclose)
             if isinstance(channel, EmailChannel):
                 channel.history = surges_of(self.archive)
-        self.policy = read_policy(self.settings.routes, [channel.name for channel in channels])
+        names = [channel.name for channel in channels]
+        self.policy = read_policy(self.settings.routes, names)
         self.delivering = DeliverStage(
             self.archive,
             channels,
@@ -378,6 +379,7 @@ class Pipeline:
             check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),
+            rates={name: rate for name, rate in rates_of(self.settings).items() if name in names},
             shared=bool(self.settings.topics.foreign("alerts")),
             make_clerk=partial(self._clerk, self._outbox(app)),
             on_trouble=self._alert_trouble,

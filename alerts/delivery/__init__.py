@@ -31,6 +31,7 @@ from alerts.delivery.deliveries import Deliveries, Receiver, ReceiverState
 from alerts.delivery.file import FileChannel
 from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.delivery.notice import Notice
+from alerts.delivery.pace import Rate
 from alerts.delivery.pagerduty import PagerDutyChannel
 from alerts.delivery.planned import Planned, Status, attempted, dropped, expired, redirected, resent
 from alerts.delivery.rendering import render_plain, render_rich
@@ -54,6 +55,7 @@ __all__ = [
     "Notification",
     "PagerDutyChannel",
     "Planned",
+    "Rate",
     "Receiver",
     "ReceiverState",
     "RetryLater",

@@ -12,9 +12,10 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alerts.delivery.channel import Delivery, RetryLater
+from alerts.delivery.pace import Pace
 from alerts.delivery.planned import Planned, Status, wait_ms
 
 __all__ = ["Deliveries", "Receiver", "ReceiverState"]
@@ -39,7 +40,7 @@ class Receiver:
 
     `failures` in a row, since `failing_ms`; nothing is sent before `next_ms`. `tried` says that the last of them was
     seen by this process rather than read from rows. `begun_ms` is when the attempt in flight began; `once_more` says
-    that another is to follow it at once.
+    that another is to follow it at once. `pace` is how often it may be sent something.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Receiver:
     tried: bool = False
     begun_ms: int = 0
     once_more: bool = False
+    pace: Pace = field(default_factory=Pace)
 
     def rests(self, now_ms: int) -> bool:
         """Whether it is too early for an attempt; a clock that went back ends a rest."""
@@ -59,6 +61,7 @@ class Receiver:
     def heard(self, answer: Delivery, attempt: int, now_ms: int) -> None:
         """Attempt number `attempt` of some notification was answered."""
         self.tried = True
+        self.pace.sent(now_ms)
         if isinstance(answer, RetryLater) and answer.down:
             self.failures += 1
             self.failing_ms = self.failing_ms or now_ms
@@ -72,6 +75,8 @@ class Receiver:
 
     def restore(self, plan: Planned) -> None:
         """A row read after a restart: the receiver is as its last probe left it."""
+        if plan.attempts and not self.tried:
+            self.pace.sent(plan.updated_ms)
         if plan.status is Status.WAITING and plan.down and plan.next_ms > self.next_ms:
             self.failures = max(self.failures, plan.attempts)
             self.failing_ms = min(self.failing_ms or plan.failing_ms, plan.failing_ms)

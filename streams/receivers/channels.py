@@ -11,6 +11,7 @@ from alerts.delivery import (
     EmailChannel,
     FileChannel,
     PagerDutyChannel,
+    Rate,
     TerminalChannel,
     WebhookChannel,
 )
@@ -38,7 +39,7 @@ from streams.terminal import Terminal
 from streams.text.profile import load_profile
 from streams.transport.broker import check_url, open_broker
 
-__all__ = ["channels_of"]
+__all__ = ["channels_of", "rates_of"]
 
 
 def channels_of(settings: Settings) -> list[Channel]:
@@ -53,6 +54,12 @@ def channels_of(settings: Settings) -> list[Channel]:
         _refuse_taken_names(receivers, channels, settings)
         channels += [_Opening(settings, receiver, wording).channel() for receiver in receivers]
     return channels
+
+
+def rates_of(settings: Settings) -> dict[str, Rate]:
+    """Returns how often the receivers of routes.yaml may be sent something, by name, where they say so."""
+    receivers = read_receivers(settings.routes) if settings.routes is not None else ()
+    return {one.name: one.at_most.rate for one in receivers if one.at_most is not None}
 
 
 def _of_settings(settings: Settings, wording: Wording) -> list[Channel]:

@@ -14,10 +14,11 @@ from typing import Annotated
 
 import msgspec
 
+from alerts.delivery.pace import Rate
 from alerts.delivery.pagerduty import PAGERDUTY_URL
 from alerts.delivery.smtp import Security, is_address
 from alerts.delivery.webhook import BodyFormat
-from streams.receivers.routes import InhibitEntry, RouteEntry
+from streams.receivers.routes import InhibitEntry, RouteEntry, duration_ms
 from streams.receivers.secrets import Secret
 from streams.receivers.times import TimeIntervalEntry
 from streams.transport.kafka.options import is_kafka
@@ -110,6 +111,24 @@ class AppriseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: Annotated[float, msgspec.Meta(ge=1, le=300)] = 30.0
 
 
+class RateEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At most so many messages within so long, such as ``1h``; the others wait."""
+
+    messages: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    per: str
+
+    def mistakes(self) -> Iterator[Mistake]:
+        try:
+            if not duration_ms(self.per):
+                yield ("per",), f"{self.per!r} is too short; write 1s or more"
+        except ValueError as error:
+            yield ("per",), str(error)
+
+    @property
+    def rate(self) -> Rate:
+        return Rate(self.messages, duration_ms(self.per))
+
+
 class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver: its name, and exactly one of the channels."""
 
@@ -121,6 +140,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     atom: AtomEntry | None = None
     kafka: TopicEntry | None = None
     apprise: AppriseEntry | None = None
+    at_most: RateEntry | None = None
 
     @property
     def channels(self) -> list[str]:

@@ -12,13 +12,14 @@ after the channel had it and before its row was written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
 import msgspec
 
-from alerts.delivery import Channel, Planned, ReceiverState
+from alerts.delivery import Channel, Planned, Rate, ReceiverState
+from alerts.delivery.pace import Pace
 from alerts.judge import Trouble
 from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
@@ -53,9 +54,10 @@ class DeliverStage:
     """Judges runs of the topic `alerts`; as an async context manager it also sends and copies until it is left.
 
     `make_judge` makes a partition's judge from its rows. `check_lease` raises unless this worker still owns its
-    partitions; `clock` gives the wall clock in ms; `deadline_ms` is how long a notification is tried. `shared`: others
-    write to the topic too, and their records are passed over. `make_clerk` makes what writes decisions and the clock
-    into the topic. `on_trouble` gets what the judge wants an operator to see.
+    partitions; `clock` gives the wall clock in ms; `deadline_ms` is how long a notification is tried. `rates` are how
+    often receivers, by name, may be sent something. `shared`: others write to the topic too, and their records are
+    passed over. `make_clerk` makes what writes decisions and the clock into the topic. `on_trouble` gets what the judge
+    wants an operator to see.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class DeliverStage:
         clock: Callable[[], int] = wall_clock_ms,
         observer: StageObserver | None = None,
         deadline_ms: int = DEADLINE_MS,
+        rates: Mapping[str, Rate] | None = None,
         shared: bool = False,
         make_clerk: Callable[[Book], Clerk] | None = None,
         on_trouble: Callable[[Trouble], None] = lambda _: None,
@@ -79,6 +82,8 @@ class DeliverStage:
         if len(endpoints) < len(channels):
             raise ValueError(f"channels need names of their own: {', '.join(channel.name for channel in channels)}")
         self.book = Book(state, endpoints, make_judge, clock)
+        for name, rate in (rates or {}).items():
+            self.book.receivers[name].pace = Pace(rate)
         self.senders = Senders(self.book, channels, check_lease, observer or NoObserver(), deadline_ms)
         self.copier = Copier(self.book, archive)
         self.clerk = make_clerk(self.book) if make_clerk is not None else None

@@ -115,6 +115,8 @@ class Senders:
             return _seconds(receiver.next_ms - now_ms)
         if not _is_due(plan, now_ms):
             return _seconds(plan.next_ms - now_ms)
+        if wait_ms := receiver.pace.wait_ms(now_ms):
+            return _seconds(wait_ms)
         try:
             await self._check_lease()
         except Exception as error:  # a lease that is lost or cannot be asked for: no attempt, whatever the reason
@@ -129,7 +131,8 @@ class Senders:
         if receiver.begun_ms:
             return True
         found = self._first(name, now_ms)
-        return found is not None and not receiver.rests(now_ms) and _is_due(found[1], now_ms)
+        held_back = receiver.rests(now_ms) or receiver.pace.wait_ms(now_ms) > 0
+        return found is not None and not held_back and _is_due(found[1], now_ms)
 
     async def _unharmed(self, work: Awaitable[None]) -> None:
         """Does the work in a task that `pause` can wait for."""

@@ -9,9 +9,10 @@ from typing import get_args
 import msgspec
 import pytest
 
+from alerts.delivery import Rate
 from alerts.errors import DeliveryError
 from streams.errors import SettingsError
-from streams.receivers.channels import channels_of
+from streams.receivers.channels import channels_of, rates_of
 from streams.receivers.entries import CHANNEL_KEYS, Receiver, read_receivers
 from streams.settings import Settings
 from streams.userfiles import WrongFile
@@ -78,6 +79,11 @@ MISTAKES = {
         "  - {name: a, kafka: {topic: a, broker: h:9092}}",
         "kafka.broker: take kafka://host:port",
     ),
+    "a rate of no length": (
+        "  - {name: a, atom: {path: a}, at_most: {messages: 2, per: hour}}",
+        "at_most.per: 'hour' is no length of time",
+    ),
+    "a rate of nothing": ("  - {name: a, atom: {path: a}, at_most: {messages: 0, per: 1h}}", "at_most.messages: take"),
     "one name twice": (
         '  - {name: a, alertmanager: {url: "http://a"}}\n  - {name: a, alertmanager: {url: "http://b"}}',
         "3: receivers, entry 2: name: there is another receiver 'a'",
@@ -106,6 +112,14 @@ def test_a_receiver_has_no_name_of_a_channel_of_the_settings(routes: Path) -> No
     routes.write_text(GOOD.replace("on call", "terminal"))
     with pytest.raises(SettingsError, match="the settings have a receiver 'terminal' already"):
         channels_of(_settings(routes))
+
+
+def test_a_receiver_may_say_how_often_it_is_sent_something(routes: Path) -> None:
+    routes.write_text(
+        "receivers:\n  - {name: a, atom: {path: a}, at_most: {messages: 20, per: 1h30m}}\n"
+        "  - {name: b, atom: {path: b}}\n"
+    )
+    assert rates_of(_settings(routes)) == {"a": Rate(20, 5_400_000)}
 
 
 @pytest.mark.parametrize("topic", ["moodwire.live.alerts", "moodwire.live.anything"])

@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from alerts import AlertEvent
-from alerts.delivery import Delivered, Delivery, Notification, RetryLater, back_off_seconds
+from alerts.delivery import Delivered, Delivery, Notification, Rate, RetryLater, back_off_seconds
 from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.judge import Effects, Entry, Event, Plan
 from streams.archive.memory import MemoryArchive
@@ -160,6 +160,7 @@ class World:
     fuse: Fuse = field(default_factory=Mortal)
     wall: Wall = field(default_factory=Wall)
     deadline_ms: int = 72 * HOUR_MS
+    rates: Mapping[str, Rate] = field(default_factory=dict)
     stage: DeliverStage | None = None
 
     def __post_init__(self) -> None:
@@ -177,6 +178,7 @@ class World:
                 partial(PassingJudge, [receiver.name for receiver in self.receivers]),
                 clock=self.wall,
                 deadline_ms=self.deadline_ms,
+                rates=self.rates,
             )
         return self.stage
 

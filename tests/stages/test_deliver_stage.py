@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from alerts import AlertEvent
-from alerts.delivery import Delivered, Delivery, GiveUp, Notification, RetryLater
+from alerts.delivery import Delivered, Delivery, GiveUp, Notification, Rate, RetryLater
 from alerts.records import EARLIEST_MS, LATEST_MS
 from streams.engine.runs import Record, Run
 from streams.errors import LeaseLost, Reject, Retry
@@ -94,6 +94,27 @@ async def test_a_refused_notification_holds_back_its_own_alert_alone() -> None:
     world.wall.now_ms += 2 * HOUR_MS
     await world.send()
     assert receiver.taken == ["a1.1", "a2.1", "a0.1", "a0.2"]
+
+
+async def test_a_receiver_is_sent_so_many_in_so_long_also_across_a_restart_and_delays_no_other() -> None:
+    slow, other = FakeReceiver("slow"), FakeReceiver("other")
+    world = World([slow, other], rates={"slow": Rate(2, HOUR_MS)})
+    await world.plan(*alerts(5))
+    await world.send()
+    assert (len(slow.taken), len(other.taken)) == (2, 5)
+    assert not world.worker().senders.busy("slow")
+    world.wall.now_ms += HOUR_MS - 1
+    world.stage = None
+    await world.send()
+    assert len(slow.taken) == 2
+    wait = await world.worker().senders.turn("slow")
+    assert wait == 0.001
+    world.wall.now_ms += 1
+    await world.send()
+    assert slow.taken == ["a0.1", "a1.1", "a2.1", "a3.1"]
+    world.wall.now_ms += HOUR_MS
+    await world.send()
+    assert slow.taken == other.taken
 
 
 async def test_a_receiver_that_says_no_for_good_is_asked_once() -> None:

@@ -93,10 +93,12 @@ class Route:
         return severity_rank(labels.get("severity", "")) >= self.minimum_rank and matches(self.matchers, labels)
 
     def group_labels(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """Those of an alert's labels that its group is known by."""
+        """Those of an alert's labels that its group is known by; information has groups of its own."""
         if ALL_LABELS in self.group_by:
             return dict(labels)
-        return {name: labels[name] for name in self.group_by if name in labels}
+        found = {name: labels[name] for name in self.group_by if name in labels}
+        # Beside alerts that fire, every item that a rule `each` notes would send all of a crisis again.
+        return found | {"severity": "info"} if labels.get("severity") == "info" else found
 
     def walk(self) -> Iterable[Route]:
         """Yields this route and all below it."""

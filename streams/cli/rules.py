@@ -51,7 +51,9 @@ def check(file: FileArgument = None, profile: ProfileOption = None, json: JsonOp
     for row in rows:
         budget = f"{row['false_alarms_per_week']:.3g} false alarms a week" if row["detector"] != EACH else "no test"
         place = foreign(", ".join(row["series"]))
-        console.print(f"[bold]{foreign(row['name'])}[/]  {row['detector']}  {place}  {budget}", highlight=False)
+        console.print(
+            f"[bold]{foreign(row['name'])}[/]  {row['detector']}  {place}  {budget}", highlight=False, soft_wrap=True
+        )
 
 
 @app.command("test")

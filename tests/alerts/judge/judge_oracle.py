@@ -96,7 +96,9 @@ class Oracle:
                 yield route
 
     def group_for(self, route: Route, event: AlertEvent) -> Group:
-        own = tuple(sorted((name, value) for name, value in labels(event).items() if name in route.group_by))
+        is_info = labels(event).get("severity") == "info"
+        by = (*route.group_by, "severity") if is_info else route.group_by
+        own = tuple(sorted((name, value) for name, value in labels(event).items() if name in by))
         for group in self.groups:
             if group.route.key == route.key and group.labels == own:
                 return group

@@ -175,3 +175,13 @@ def test_an_event_that_nobody_seals_is_decided_as_it_comes(court: Court) -> None
     court.apply(Event(alert("a", 9), 0, 0))
     court.tick(5)
     assert court.sent() == [("mail", 3, "opened", ("a",))]
+
+
+def test_information_has_messages_of_its_own_beside_a_crisis(court: Court) -> None:
+    court.events(alert("a", 1), alert("news", 2, "noted", severity="info"))
+    court.tick(5)
+    court.events(alert("more", 20, "noted", severity="info"))
+    court.tick(40)
+    sent = court.sent()
+    assert [(change, alerts) for _, _, change, alerts in sent if alerts == ("a",)] == [("opened", ("a",))]
+    assert [alerts for _, _, _, alerts in sent if alerts != ("a",)] == [("news",), ("more",)]

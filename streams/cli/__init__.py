@@ -40,6 +40,7 @@ for _name, _help in {
     "score": "Score a text, or with [bold]-[/] every line of standard input: heads, entities, watchlists.",
     "alerts": "List alerts, show one, explain why it opened or did not, or follow them.",
     "rules": "Check the rules of alerts, try them on the archive, or compare two files of rules.",
+    "routes": "Check the routes of alerts, or ask which receivers an alert goes to.",
     "items": "Search archived items.",
     "series": "Show a series over time, with the band of what was expected.",
     "audit": "List what people decided about alerts: who, when, and whether it was accepted.",

@@ -21,6 +21,7 @@ from streams.errors import SettingsError
 from streams.existing import exists, known_namespaces
 from streams.feeds.fieldspec import load_fieldmap
 from streams.private_files import read_by_others
+from streams.receivers.configured import policy_of, receiver_names
 from streams.settings import Settings
 from streams.settings.earlier import earlier_data
 from streams.settings.file import find_settings_file
@@ -79,6 +80,12 @@ def _rules(settings: Settings) -> str:
     if settings.rules is None:
         return "the profile's alone (MOODWIRE_RULES)"
     return f"{len(load_rules(settings.rules, load_profile(settings.profile)).rules)} in {settings.rules}"
+
+
+def _routes(settings: Settings) -> str:
+    names = ", ".join(receiver_names(settings)) or "nobody"
+    policy_of(settings)
+    return f"to {names}" + (f", by {settings.routes}" if settings.routes else "")
 
 
 def _watchlists(settings: Settings) -> str:
@@ -192,6 +199,7 @@ FILE_CHECKS = (
     Check("gazetteer", _gazetteer, "correct the file, or unset MOODWIRE_GAZETTEER"),
     Check("watchlists", _watchlists, "correct the file, or unset MOODWIRE_WATCHLISTS"),
     Check("rules", _rules, "correct the file (`moodwire rules check`), or unset MOODWIRE_RULES"),
+    Check("routes", _routes, "correct the file (`moodwire routes check`), or unset MOODWIRE_ROUTES"),
     Check("field map", _field_map, "correct the file, or unset MOODWIRE_FIELD_MAP"),
     Check("alerts file", _alerts_file, "name a file that this user may write: MOODWIRE_ALERTS_FILE"),
     Check(

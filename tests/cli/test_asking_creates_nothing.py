@@ -38,6 +38,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "model shadow": (SHIPPED, open_artifact(shipped(SHIPPED)).version, "--report", "-n", "typo"),
     "rejects list": ("-n", "typo"),
     "rejects retry": ("-n", "typo"),
+    "rules test": ("-n", "typo"),
     "schema": (),
     "series show": ("all", "-n", "typo"),
     "score": ("Lender collapses",),
@@ -46,6 +47,8 @@ ASKING: dict[str, tuple[str, ...]] = {
 MAKING = {
     *("archive rescore", "demo", "replay", "run"),  # fill a namespace, or need Elasticsearch
     *("backup", "restore"),  # copy what is there
+    "alerts test",  # sends to every receiver
+    *("rules check", "rules diff", "routes check", "routes test"),  # read files alone
     "config init",  # writes the settings file
     *("model add", "model promote"),  # take a decision that the first run will find
     *("model gate", "model retrain", "model train", "model distil", "model tune", "model export", "model pretrain"),

@@ -59,15 +59,14 @@ STAGES = ("score", "watch", "deliver")
 
 
 def alert_config(settings: Settings, profile: Profile) -> AlertConfig:
-    """The profile's alert rules, with the lateness that the settings ask for; without `signals` all are watched.
+    """Returns the profile's alert rules, with the lateness that the settings ask for.
 
     A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
-    Raises `SettingsError` or `alerts.ConfigError`.
     """
-    rules = {"signals": list(profile.signals)} | dict(profile.alerts)
+    rules = profile.rules
     if settings.lateness_seconds is not None:
-        rules["lateness_seconds"] = settings.lateness_seconds
-    config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+        rules = msgspec.structs.replace(rules, lateness_seconds=settings.lateness_seconds)
+    config = AlertConfig.of(rules)
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
 

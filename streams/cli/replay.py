@@ -41,7 +41,7 @@ def replay(
     profile: ProfileOption = None,
     partitions: Annotated[int | None, typer.Option(help="Number of partitions of a new namespace.", min=1)] = None,
     lateness: Annotated[
-        float | None, typer.Option(help="Seconds that windows wait for items out of order.", min=0)
+        float | None, typer.Option(help="Seconds that windows wait for items out of order.", min=0, max=86_400)
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -154,7 +154,7 @@ class Settings(BaseSettings):
 
     watchlists: Path | None = setting("alerts.watchlists", "YAML of watchlists", None)
     lateness_seconds: float | None = setting(
-        "alerts.lateness_seconds", "disorder that windows wait for; unset: the profile's", None, ge=0
+        "alerts.lateness_seconds", "disorder that windows wait for; unset: the profile's", None, ge=0, le=86_400
     )
     late_after_hours: float = setting(
         "alerts.late_after_hours", "an item published longer than this before it was seen is not counted", 6.0, gt=0

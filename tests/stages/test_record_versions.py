@@ -100,7 +100,7 @@ ROWS = [
     ("c/0", COPIES_ROW_1),
 ]
 NOW_MS = 1_750_000_100_000
-CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
+CONFIG = AlertConfig.of(load_profile("finance").rules)
 
 
 def record(value: bytes, offset: int = 6) -> Record:

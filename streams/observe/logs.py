@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from streams.logs import send_logs_to, set_levels
+from streams.net.request_lines import shorten_request_lines
 from streams.settings import Settings
 from streams.terminal import safe_json, visible
 
@@ -36,9 +37,6 @@ _ERRORS_ALONE = {
 }
 _OF_LINES = frozenset({"exception", "stack"})
 _OURS = ("alerts", "models", "streams")
-_HTTP_CLIENTS = ("httpcore", "httpx")
-_PATH = re.compile(r"""(https?://[^/?\#\s"'<>)\]]+)[^\s"'<>)\]]+""", re.IGNORECASE)
-_HEADERS = re.compile(r"\[\(b'.*\)\]")  # of an answer, as httpcore logs them: redirects and cookies hold secrets
 _REPEATS_SECONDS = 30.0
 _REPEATS_SHOWN = 3
 _KINDS_KEPT = 1_000
@@ -67,7 +65,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
         )
     )
     handler.addFilter(Repeats())
-    handler.addFilter(ShortAddresses(secrets_of(environment)))
+    shorten_request_lines(mask(secrets_of(environment)))
     send_logs_to(handler, level)
     set_levels(dict.fromkeys(_TALKATIVE, logging.NOTSET if level < logging.INFO else max(level, logging.WARNING)))
     set_levels(_ERRORS_ALONE)
@@ -138,23 +136,6 @@ class Repeats(logging.Filter):
         self._seen[key] = now, 1
         if count > _REPEATS_SHOWN:
             record.msg = f"{record.msg} ({count - _REPEATS_SHOWN} more like it were left out)"
-        return True
-
-
-class ShortAddresses(logging.Filter):
-    """Cuts addresses to scheme and host in what HTTP clients log: paths and queries of feeds and webhooks hold keys.
-
-    Headers of answers are left out. Secret addresses are masked whole, before they are cut.
-    """
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        super().__init__()
-        self._mask = mask(secrets)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.partition(".")[0] in _HTTP_CLIENTS:
-            shown = _HEADERS.sub("[…]", self._mask(record.getMessage()))
-            record.msg, record.args = _PATH.sub(r"\1/***", shown), ()
         return True
 
 

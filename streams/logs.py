@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from streams.errors import MoodwireError, described
+from streams.errors import described, is_ours
 
 __all__ = ["FIELDS", "SILENT", "filter_logger", "get_logger", "send_logs_to", "set_levels", "unexpected"]
 
@@ -111,7 +111,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def unexpected(error: BaseException) -> BaseException | None:
     """Returns the error for `exc_info`, to log its traceback; None for an error of ours, whose text says all."""
-    return None if isinstance(error, MoodwireError) else error
+    return None if is_ours(error) else error
 
 
 def send_logs_to(handler: logging.Handler, level: int) -> None:

@@ -119,7 +119,9 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
             _end_unwritable(error)
-        if not _is_ours(error):
+        from streams.errors import is_ours
+
+        if not is_ours(error):
             raise
         from streams.cli.output import errors, foreign
 
@@ -135,14 +137,6 @@ def _end_unwritable(error: OSError) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     errors.print(f"[bold red]error:[/] cannot write the output: {error.strerror}", highlight=False, soft_wrap=True)
     sys.exit(1)
-
-
-def _is_ours(error: Exception) -> bool:
-    from alerts.errors import AlertsError
-    from models.errors import ModelError
-    from streams.errors import MoodwireError
-
-    return isinstance(error, MoodwireError | AlertsError | ModelError)
 
 
 def _texts(error: Exception) -> tuple[str, ...]:

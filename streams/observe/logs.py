@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
@@ -20,7 +21,8 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from streams.logs import send_logs_to, set_levels
+from streams.errors import described
+from streams.logs import send_logs_to, set_levels, unexpected
 from streams.net.request_lines import shorten_request_lines
 from streams.settings import Settings
 from streams.terminal import safe_json, visible
@@ -58,6 +60,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _ours_without_traceback,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_json_chain() if as_json else _text_chain(colours=stream.isatty())),
                 _Masking(secrets_of(environment)),
@@ -69,6 +72,25 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     send_logs_to(handler, level)
     set_levels(dict.fromkeys(_TALKATIVE, logging.NOTSET if level < logging.INFO else max(level, logging.WARNING)))
     set_levels(_ERRORS_ALONE)
+
+
+def _ours_without_traceback(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:  # noqa: ARG001  # structlog's
+    """An error of ours says all in its text, whoever logs it; Faust and asyncio log up to 175 lines of traceback."""
+    error = _exception_of(line.get("exc_info"))
+    if error is None or unexpected(error) is not None:
+        return line
+    del line["exc_info"]
+    if described(error) not in f"{line['event']} {line.get('error', '')}":
+        line["error"] = described(error)
+    return line
+
+
+def _exception_of(exc_info: object) -> BaseException | None:
+    """The exception of a log call: it is given itself, as `sys.exc_info()`, or as True for the one in hand."""
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    found = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    return found if isinstance(found, BaseException) else None
 
 
 def _json_chain() -> list[Processor]:

@@ -14,7 +14,7 @@ from streams.namespaces import Declaration
 from streams.records import MentionBatch, News, Scored
 from streams.serving.control import Promotion, Shadow
 from streams.stages.deliver_desk import Resend
-from streams.topics import CHANGE_HEADER, CUT_HEADER, END_HEADER, RESEND_HEADER
+from streams.topics import CUT_HEADER, END_HEADER, PROMOTION_HEADER, RESEND_HEADER
 
 __all__ = ["CONTENTS", "DELIVERED", "Content"]
 
@@ -64,7 +64,7 @@ CONTENTS = (
         "Between `score` and `watch`. Records with the header moodwire-baselines are MessagePack and hold baselines.",
         (MentionBatch,),
         "None; the partition is chosen by the names of series.",
-        {CHANGE_HEADER: "Number of the promotion whose model scored the items, in ASCII."},
+        {PROMOTION_HEADER: "Number of the promotion whose model scored the items, in ASCII."},
         others_read=False,
         internal=True,
     ),

@@ -32,7 +32,7 @@ def active_models(control: Control, profile: Mapping[str, tuple[str, str]]) -> A
         for language, promotion in control.promotions.items()
         if language in profile
     }
-    return ActiveModels({**profile, **promoted}, control.change)
+    return ActiveModels({**profile, **promoted}, control.latest_number)
 
 
 class Listener(Protocol):

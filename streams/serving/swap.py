@@ -45,7 +45,7 @@ class Part:
     """Records of a run before `end_offset` (and after the parts before it), and what scores them."""
 
     end_offset: int
-    change: int
+    promotion: int
     classifiers: Mapping[str, Classifier]
 
 
@@ -94,7 +94,7 @@ class SwappedVersions:
         return unscored
 
     async def _part(self, line: Line, end_offset: int) -> Part:
-        return Part(end_offset, line.active.change, await self._classifiers(line.active))
+        return Part(end_offset, line.active.promotion, await self._classifiers(line.active))
 
     async def _classifiers(self, active: ActiveModels) -> Mapping[str, Classifier]:
         held = self._cache.cached(active)
@@ -114,4 +114,5 @@ class SwappedVersions:
 
 def _follows(wanted: ActiveModels, latest: ActiveModels) -> bool:
     """Whether what is wanted here is news: a worker that has not heard of the latest promotion takes none back."""
-    return wanted.change > latest.change or (wanted.change == latest.change and wanted.models != latest.models)
+    is_same = wanted.promotion == latest.promotion
+    return wanted.promotion > latest.promotion or (is_same and wanted.models != latest.models)

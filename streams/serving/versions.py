@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from streams.errors import NewerVersion
+from streams.errors import check_version
 
 __all__ = ["ActiveModels", "Line", "VersionRow"]
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 
 LINES_KEPT = 32
 """Lines of an epoch: older ones speak for offsets that were committed long ago."""
@@ -29,7 +29,7 @@ class ActiveModels(msgspec.Struct, frozen=True):
     """The model (name, version) of each language, and the number of the promotion that made it so; 0: the profile."""
 
     models: Mapping[str, tuple[str, str]]
-    change: int = 0
+    promotion: int = 0
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -71,10 +71,9 @@ class VersionRow(msgspec.Struct):
 
     @classmethod
     def from_bytes(cls, data: bytes | None) -> VersionRow:
-        """Raises `NewerVersion`, or `msgspec.MsgspecError` for a damaged one."""
+        """Raises `NewerVersion`, `OlderVersion`, or `msgspec.MsgspecError` for a damaged one."""
         if data is None:
             return cls()
         row = msgspec.msgpack.decode(data, type=cls)
-        if row.version > ROW_VERSION:
-            raise NewerVersion("the row of the model's versions", row.version, ROW_VERSION)
+        check_version("the row of the model's versions", row.version, ROW_VERSION)
         return row

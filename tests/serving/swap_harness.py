@@ -28,7 +28,7 @@ from streams.serving.versions import ActiveModels, VersionRow
 from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
-from streams.topics import Topics, change_of
+from streams.topics import Topics, promotion_number
 from tests.engine.positions_harness import Crash, FakeState, Fuse, land
 
 TOPICS = Topics("t.", "live")
@@ -235,7 +235,7 @@ def _mentions_agree(world: World, row: VersionRow) -> set[int]:
             batch = msgspec.json.decode(send.value or b"", type=MentionBatch)
             for item in batch.items:
                 wanted = _line_of(row, item.offset)
-                assert change_of(send.headers) == wanted.change
+                assert promotion_number(send.headers) == wanted.promotion
                 assert ("negative" in item.signals) == bool(int(wanted.models["en"][1]) % 2)
                 told.add(item.offset)
     return told

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from streams.cli.derived import command_of
 from streams.cli.output import console, foreign, print_json
-from streams.lifecycle.training_code import import_training
+from streams.lifecycle.training_code import chosen_datasets, import_training
 
 __all__ = ["distil", "pretrain", "train", "tune"]
 
@@ -20,19 +20,19 @@ _code = import_training("commands")
 
 
 def _train(options: Any, *, json: bool) -> None:
-    _show(_code.train(options), options.sources.out, _scored, json=json)
+    _show(_code.train(options, chosen_datasets(options.sources.dataset)), options.sources.out, _scored, json=json)
 
 
 def _distil(options: Any, *, json: bool) -> None:
-    _show(_code.distil(options), options.sources.out, _scored, json=json)
+    _show(_code.distil(options, chosen_datasets(options.sources.dataset)), options.sources.out, _scored, json=json)
 
 
 def _pretrain(options: Any, *, json: bool) -> None:
-    _show(_code.pretrain(options), options.sources.out, _guessed, json=json)
+    _show(_code.pretrain(options, chosen_datasets(options.sources.dataset)), options.sources.out, _guessed, json=json)
 
 
 def _tune(options: Any, *, json: bool) -> None:
-    found = _code.tune(options)
+    found = _code.tune(options, chosen_datasets(options.sources.dataset))
     if json:
         print_json(found)
         return

@@ -70,7 +70,8 @@ def _of_setting(problem: str) -> Finding:
 
 def _besides(problems: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:
     """Without those that only repeat what is wrong with a setting."""
-    return [finding for finding in findings if finding.problem not in {shown(problem) for problem in problems}]
+    known = [shown(problem) for problem in problems]
+    return [one for one in findings if not one.problem or not any(text.endswith(one.problem) for text in known)]
 
 
 @contextmanager

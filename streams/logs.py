@@ -19,7 +19,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from streams.errors import described, is_ours
 
-__all__ = ["FIELDS", "SILENT", "filter_logger", "get_logger", "send_logs_to", "set_levels", "unexpected"]
+__all__ = ["FIELDS", "SILENT", "filter_logger", "flush_logs", "get_logger", "send_logs_to", "set_levels", "unexpected"]
 
 SILENT: Final = logging.CRITICAL + 1
 """A level above all others."""
@@ -121,6 +121,12 @@ def send_logs_to(handler: logging.Handler, level: int) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+
+
+def flush_logs() -> None:
+    """Waits for lines that are on their way, for about a second at most; what is printed next follows them."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def set_levels(levels: Mapping[str, int]) -> dict[str, int]:

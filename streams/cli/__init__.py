@@ -17,7 +17,7 @@ import typer
 
 from streams.cli.config_option import CommandsWithConfig
 from streams.cli.lazy import add_lazy
-from streams.process import note_start, one_heap
+from streams.process import last_words, note_start, one_heap
 
 __all__ = ["app", "main"]
 
@@ -123,11 +123,19 @@ def main() -> None:
 
         if not is_ours(error):
             raise
-        from streams.cli.output import errors, foreign
+        _end_with(_texts(error))
 
-        for text in _texts(error):
+
+def _end_with(problems: tuple[str, ...]) -> NoReturn:
+    """Ends with a line for each, after what is logged."""
+    from streams.cli.output import errors, foreign
+    from streams.logs import flush_logs
+
+    flush_logs()
+    with last_words(1):
+        for text in problems:
             errors.print(f"[bold red]error:[/] {foreign(_masked(text))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+    sys.exit(1)
 
 
 def _end_unwritable(error: OSError) -> NoReturn:

@@ -24,6 +24,7 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 from streams.errors import described
 from streams.logs import send_logs_to, set_levels, unexpected
 from streams.net.request_lines import shorten_request_lines
+from streams.observe.log_lines import LineHandler
 from streams.settings import Settings
 from streams.terminal import safe_json, visible
 
@@ -53,7 +54,7 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     """
     level = logging.getLevelNamesMapping().get(environment.get("MOODWIRE_LOG_LEVEL", "").upper(), logging.WARNING)
     as_json = environment.get("MOODWIRE_LOG_FORMAT", "").lower() == "json"
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

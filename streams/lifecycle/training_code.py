@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from streams.userfiles import UserFile, WrongFile, read_file, shaped
 if TYPE_CHECKING:
     from models.evaluation import LabelledSet
 
-__all__ = ["chosen_datasets", "held_out_sets", "import_training", "read_datasets"]
+__all__ = ["chosen_datasets", "held_out_sets", "import_training", "read_datasets", "training_packages"]
 
 
 def import_training(name: str) -> Any:
@@ -23,8 +24,15 @@ def import_training(name: str) -> Any:
 
     Raises `TrainingUnavailable`, naming the extra, when a package is missing.
     """
-    try:
+    with training_packages():
         return importlib.import_module(f"models.training.{name}")
+
+
+@contextmanager
+def training_packages() -> Iterator[None]:
+    """What runs inside may import the packages of training. Raises `TrainingUnavailable`, naming the extra."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name == "models.training":
             raise TrainingUnavailable("this installation has no training code; install moodwire[train,cpu]") from error
@@ -32,7 +40,7 @@ def import_training(name: str) -> Any:
             raise
         raise TrainingUnavailable(
             f"this command needs the package {error.name}, which comes with the training code: "
-            "install moodwire[train,cpu]"
+            "install moodwire[train,cpu], or run `make train-env` and use its moodwire"
         ) from error
 
 

@@ -1,7 +1,9 @@
 """The alert rules: a mapping (a profile's `alerts.yaml`) checked once and turned into `AlertConfig`.
 
-    mapping ──► msgspec (types, unknown keys) ──► checks across keys ──► AlertConfig
+    mapping ──► msgspec (types, unknown keys) ──► checks across keys ──► RulesFile ──► AlertConfig
                         └───────── ConfigError: the key, what is wrong, what to write instead
+
+Who has checked rules already, as the reader of a profile has, begins at `of`.
 
 The user's knob is `false_alarms_per_week`, over everything that is watched. It is split evenly by signal, then by
 kind of series, by rule and by window, and divided by the number of tests made in a week: that is the level of a
@@ -43,7 +45,7 @@ __all__ = ["AlertConfig"]
 
 
 class AlertConfig(msgspec.Struct, frozen=True):
-    """The checked rules, in the units that the core computes in: see `from_mapping` and `default`.
+    """The checked rules, in the units that the core computes in: see `from_mapping`, `of` and `default`.
 
     `signals` are those that are watched, in the order of the file; `ruleset` has the rules that look at a series;
     `wording` says what an alert is about.
@@ -74,9 +76,14 @@ class AlertConfig(msgspec.Struct, frozen=True):
     def from_mapping(cls, mapping: Mapping[str, Any], name: str = "alerts.yaml") -> AlertConfig:
         """Checks the mapping; `name` is the file's name for messages. Raises `ConfigError`."""
         file = _parse(mapping, name)
-        rules = {rule: file.rules.get(rule, RuleConfig()) for rule in RULES}
         for wrong in rules_mistakes(file):
             raise ConfigError(f"{name}: {wrong.key}", wrong.problem, wrong.fix)
+        return cls.of(file)
+
+    @classmethod
+    def of(cls, file: RulesFile) -> AlertConfig:
+        """Returns the rules of a file in which `rules_mistakes` finds none."""
+        rules = {rule: file.rules.get(rule, RuleConfig()) for rule in RULES}
         windows = tuple(Window.of_seconds(length) for length in sorted(file.windows_seconds))
         return cls(
             signals=file.signals,

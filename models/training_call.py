@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from models.dataset import DataSet
+
 __all__ = [
     "DATASET_HELP",
     "DATA_HELP",
@@ -43,15 +45,16 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Train a network and export it.
 
     `options` are those of `moodwire model train` or `distil` but `data`, `dataset` and `out`, by their names without
-    dashes in front; a number may be in words. `datasets` are the YAML files of the data sets, whose rows lie in `data`
-    unless they name another place. The run goes to the folder `run`, and the same request resumes it. `artifact` is
-    the folder of the exported model; its name is the model's. `behaviour` is its list of behaviour tests, a shipped one
-    or a file; empty: none. `values` are by head the places of its labels from -1 to 1, for heads with a direction.
+    dashes in front; a number may be in words. `datasets` are described as in a data set's YAML; their rows
+    lie in `data` unless they name another place. The run goes to the folder `run`, and the same request resumes it.
+    `artifact` is the folder of the exported model; its name is the model's. `behaviour` is its shipped list of
+    behaviour tests; empty: none. `values` are by head the places of its labels from -1 to 1, for heads with a
+    direction.
     """
 
     command: Literal["train", "distil"]
     data: str
-    datasets: list[str]
+    datasets: list[DataSet]
     run: str
     artifact: str
     model_version: str

@@ -97,12 +97,11 @@ def alert_config(
 
     The user's are those of the file in the settings, or of the document; `retired` are such as were removed.
     A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
-    Raises `SettingsError` or `alerts.ConfigError`.
     """
-    rules = {"signals": list(profile.signals)} | dict(profile.alerts)
+    rules = profile.rules
     if settings.lateness_seconds is not None:
-        rules["lateness_seconds"] = settings.lateness_seconds
-    config = AlertConfig.from_mapping(rules, name=f"profile {profile.name}, alerts.yaml")
+        rules = msgspec.structs.replace(rules, lateness_seconds=settings.lateness_seconds)
+    config = AlertConfig.of(rules)
     config = with_rules(config, rules_of(settings, profile) if document is None else document, retired)
     accepted = config.false_alarms_per_week / settings.mentions_partitions
     return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)

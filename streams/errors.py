@@ -33,12 +33,21 @@ __all__ = [
     "TransportError",
     "check_version",
     "described",
+    "is_ours",
 ]
 
 
 def described(error: BaseException) -> str:
     """Returns the error's text, or its type where it has none."""
     return str(error) or type(error).__name__
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether moodwire raised it on purpose, here or in models or alerts: its text says all, and no traceback helps."""
+    from alerts.errors import AlertsError  # late: what logs and reports errors is loaded by every command
+    from models.errors import ModelError
+
+    return isinstance(error, MoodwireError | AlertsError | ModelError)
 
 
 class MoodwireError(Exception):

@@ -18,9 +18,19 @@ from typing import Any, Final, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from streams.errors import MoodwireError, described
+from streams.errors import described, is_ours
 
-__all__ = ["FIELDS", "SILENT", "filter_logger", "get_logger", "overheard", "send_logs_to", "set_levels", "unexpected"]
+__all__ = [
+    "FIELDS",
+    "SILENT",
+    "filter_logger",
+    "flush_logs",
+    "get_logger",
+    "overheard",
+    "send_logs_to",
+    "set_levels",
+    "unexpected",
+]
 
 SILENT: Final = logging.CRITICAL + 1
 """A level above all others."""
@@ -112,7 +122,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def unexpected(error: BaseException) -> BaseException | None:
     """Returns the error for `exc_info`, to log its traceback; None for an error of ours, whose text says all."""
-    return None if isinstance(error, MoodwireError) else error
+    return None if is_ours(error) else error
 
 
 def send_logs_to(handler: logging.Handler, level: int) -> None:
@@ -122,6 +132,12 @@ def send_logs_to(handler: logging.Handler, level: int) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+
+
+def flush_logs() -> None:
+    """Waits for lines that are on their way, for about a second at most; what is printed next follows them."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def set_levels(levels: Mapping[str, int]) -> dict[str, int]:

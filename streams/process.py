@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-__all__ = ["note_start", "one_heap", "seconds_since_start", "settle_interpreter"]
+__all__ = ["last_words", "note_start", "one_heap", "seconds_since_start", "settle_interpreter"]
 
 _M_ARENA_MAX = -8  # malloc.h
+_LAST_WORDS_SECONDS = 3.0
 
 
 _started: list[float] = []
@@ -47,3 +51,18 @@ def settle_interpreter() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     sys.setswitchinterval(0.02)
+
+
+@contextmanager
+def last_words(exit_code: int, within_seconds: float = _LAST_WORDS_SECONDS) -> Iterator[None]:
+    """Within it a process prints what it says last: where that is stuck, the process ends with `exit_code`.
+
+    A standard stream may be a pipe that no program reads or a stopped terminal; the work is done by then.
+    """
+    end = threading.Timer(within_seconds, os._exit, [exit_code])
+    end.daemon = True
+    end.start()
+    try:
+        yield
+    finally:
+        end.cancel()

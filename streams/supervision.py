@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from alerts.backoff import Backoff
-from streams.errors import MoodwireError
+from streams.errors import is_ours
 from streams.logs import get_logger, unexpected
 
 __all__ = ["Beat", "OnProblem", "Supervisor"]
@@ -71,7 +71,7 @@ class Supervisor:
             await asyncio.sleep(self._backoff.wait_seconds(failures))
 
     def _report(self, name: str, error: Exception) -> None:
-        problem = str(error) if isinstance(error, MoodwireError) else repr(error)
+        problem = str(error) if is_ours(error) else repr(error)
         log.error("Task failed and is restarted", task=name, error=problem, exc_info=unexpected(error))
         self._on_problem(name, problem)
 

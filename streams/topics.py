@@ -17,28 +17,28 @@ from streams.wall_clock import HOUR_MS
 
 __all__ = [
     "BASELINES_HEADER",
-    "CHANGE_HEADER",
     "CLOCK_HEADER",
     "CUT_HEADER",
     "DECISION_HEADER",
     "END_HEADER",
     "NAMED",
     "OWN_HEADERS",
+    "PROMOTION_HEADER",
     "RESEND_HEADER",
     "SEAL_HEADER",
     "TICK_HEADER",
     "NamedTopics",
     "Topics",
-    "change_of",
     "checked_namespace",
     "checked_prefix",
+    "promotion_number",
     "topic_specs",
 ]
 
 END_HEADER = "moodwire-end"
 """Header of the record that ends a replay; its value is the progress in milliseconds, in ASCII."""
 
-CHANGE_HEADER = "moodwire-change"
+PROMOTION_HEADER = "moodwire-promotion"
 """Header of mentions that a promoted model scored; its value is the promotion's number, in ASCII."""
 
 CUT_HEADER = "moodwire-cut"
@@ -68,7 +68,7 @@ OWN_HEADERS = "moodwire-"
 NAMED = ("news", "scored", "alerts", "rejects")
 """The topics that may be others': those that strangers write or read."""
 
-_LONGEST_CHANGE = 18  # digits; promotions are numbered from 1
+_LONGEST_NUMBER = 18  # digits; promotions are numbered from 1
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")  # what Kafka takes in names of topics
@@ -198,11 +198,11 @@ class Topics:
         return self.name("progress")
 
 
-def change_of(headers: Iterable[tuple[str, bytes]]) -> int:
-    """The number of the promotion that the headers of mentions tell; 0 without one. Raises ValueError for garbage."""
-    value = next((value for name, value in headers if name == CHANGE_HEADER), b"0")
-    if not value.isdigit() or len(value) > _LONGEST_CHANGE:
-        raise ValueError(f"the header {CHANGE_HEADER} is {value[:100]!r}, no number")
+def promotion_number(headers: Iterable[tuple[str, bytes]]) -> int:
+    """Returns the number of the promotion in the headers of mentions; 0 without one. Raises ValueError for garbage."""
+    value = next((value for name, value in headers if name == PROMOTION_HEADER), b"0")
+    if not value.isdigit() or len(value) > _LONGEST_NUMBER:
+        raise ValueError(f"the header {PROMOTION_HEADER} is {value[:100]!r}, no number")
     return int(value)
 
 

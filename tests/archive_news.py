@@ -16,7 +16,7 @@ from tests.stages.finance_items import counted, sentiment
 
 __all__ = ["CONFIG", "CRISIS_MS", "END_MS", "SERIES", "START_MS", "crisis_news", "watched_events"]
 
-CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
+CONFIG = AlertConfig.of(load_profile("finance").rules)
 SERIES = "entity/ACME"
 START_MS = 1_750_000_000_000 // DAY_MS * DAY_MS
 CRISIS_MS = START_MS + 8 * DAY_MS + 10 * HOUR_MS

@@ -156,7 +156,7 @@ def test_every_promise_is_listed() -> None:
 
 def test_an_alert_is_decided_within_a_minute() -> None:
     """An item that is seen waits for its tick's end, for the lateness, and for the next run of both stages."""
-    rules, settings = AlertConfig.from_mapping(load_profile("finance").alerts), Settings.model_construct()
+    rules, settings = AlertConfig.of(load_profile("finance").rules), Settings.model_construct()
     assert rules.hop_ms + rules.lateness_ms + 1000 * (settings.score_seconds + settings.watch_seconds) < 45_000
 
 
@@ -168,8 +168,8 @@ def test_figures_are_those_of_the_code() -> None:
     assert f"over {slots.slow_seconds:g} s moves to {slots.lane} separate slots" in README
     assert COSTLY_SECONDS == 1.0
     assert f"{ScoreOptions(Topics('moodwire.', 'live')).story_capacity:,} recent stories in `score`" in README
-    days = load_profile("finance").alerts["warm_up_days"]
-    assert {3: "in its first three days"}[days] in README
+    days = load_profile("finance").rules.warm_up_days
+    assert {3.0: "in its first three days"}[days] in README
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from alerts.delivery.aside import Aside
 from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds, fingerprint
 from alerts.delivery.group import AlertGroup
 from alerts.delivery.notice import Notice
 from alerts.records import AlertEvent
 
 __all__ = ["FileChannel", "FileLine"]
+
+_DEADLINE_SECONDS: Final = 4.0
+"""Shorter than the time that a process gives its stages at SIGTERM."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -39,11 +43,14 @@ class FileChannel:
     """Appends to an NDJSON file; safe to start again on the same file.
 
     On its first write it reads which notifications the file holds, and cuts off a last line that a crash left
-    unfinished. The file is the memory of what was delivered: move it away and everything is news again.
+    unfinished. The file is the memory of what was delivered: move it away and everything is news again. An attempt
+    takes `deadline_seconds` at most; what is written after them is found in the file by the next attempt.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, deadline_seconds: float = _DEADLINE_SECONDS) -> None:
         self._path = path
+        self._deadline_seconds = deadline_seconds
+        self._aside = Aside("alerts file")
         self._written: set[str] | None = None
 
     def __repr__(self) -> str:
@@ -60,11 +67,15 @@ class FileChannel:
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Returns `Delivered` when the line is on the disk, `RetryLater` when the disk refuses."""
         try:
-            await asyncio.to_thread(self._append, notification, now_ms)
+            await self._aside.call(lambda: self._append(notification, now_ms), self._deadline_seconds)
+        except TimeoutError:
+            return self._later(notification, f"the disk took nothing for {self._deadline_seconds:g} s")
         except OSError as error:
-            problem = f"cannot write {self._path}: {error.strerror}"
-            return RetryLater(back_off_seconds(notification), problem)
+            return self._later(notification, error.strerror or str(error))
         return Delivered()
+
+    def _later(self, notification: Notification, problem: str) -> RetryLater:
+        return RetryLater(back_off_seconds(notification), f"cannot write the alerts file {self._path}: {problem}")
 
     async def aclose(self) -> None:
         """Nothing is held open between notifications."""
@@ -122,6 +133,8 @@ def _read(path: Path) -> set[str]:
     """
     found: set[str] = set()
     whole = 0
+    if path.is_fifo():
+        raise OSError(errno.ESPIPE, "it is a pipe, which keeps no record of what was delivered; it must be a file")
     with path.open("ab+") as file:
         file.seek(0)
         for line in file:

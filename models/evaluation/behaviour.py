@@ -1,26 +1,22 @@
 """Tests of behaviour: what any good model must answer, whatever a set of news happens to hold.
 
-After CheckList (Ribeiro et al. 2020, arXiv 2005.04118), three forms, each a mapping in a kind's `tests`:
-
-    {text, expect}        the label must be one of `expect`
-    {same, within}        all texts must get one label, and tones that differ by at most `within`
-    {template, names}     the same for a sentence in which {} is each of the names
-    {worse, better}       the second text's tone must be the higher one
-
-The tone is the mean of the labels' `values`, which the list gives, by their probabilities: from -1 to 1.
+`behaviour_file` says how a list of them is written. The tone of an answer is the mean of the labels' `values`, which
+the list gives, by their probabilities: from -1 to 1.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import yaml
 
 from models.classifier import Classifier
 from models.errors import ModelError
+from models.evaluation.behaviour_file import BehaviourFile, WrittenTest
 from models.evaluation.slices import Slice
 
 __all__ = [
@@ -63,6 +59,18 @@ class BehaviourList:
     tests: Sequence[BehaviourTest]
     slices: Sequence[Slice] = ()
 
+    @classmethod
+    def of(cls, file: BehaviourFile) -> Self:
+        """Returns the list of a file without mistakes."""
+        return cls(
+            name=file.name,
+            head=file.head,
+            values=file.values,
+            kinds={name: kind.about for name, kind in file.kinds.items()},
+            tests=[_test(name, test) for name, kind in file.kinds.items() for test in kind.tests],
+            slices=[Slice(name, one.pattern, one.least_words, one.most_words) for name, one in file.slices.items()],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -94,37 +102,15 @@ def behaviour_lists() -> list[str]:
     return sorted(one.stem for one in _SHIPPED.glob("*.yaml"))
 
 
-def load_behaviour_list(path: Path | str) -> BehaviourList:
-    """Reads a list from a file (a path, or a name that ends in .yaml or .yml), or one of the package by its name.
-
-    Raises `ModelError` naming the file, the kind and the test that cannot be read.
-    """
-    is_file = isinstance(path, Path) or path.endswith((".yaml", ".yml"))
-    file = Path(path) if is_file else _SHIPPED / f"{path}.yaml"
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
+def load_behaviour_list(name: str) -> BehaviourList:
+    """Returns a list of the package. Raises `ModelError` naming those that there are."""
+    if name not in behaviour_lists():
         known = ", ".join(behaviour_lists())
-        raise ModelError(f"behaviour list {file} cannot be read ({error.strerror}); shipped lists: {known}") from error
-    except yaml.YAMLError as error:
-        raise ModelError(f"behaviour list {file} is no YAML: {error}") from error
-    try:
-        kinds = content["kinds"]
-        found = BehaviourList(
-            name=str(content["name"]),
-            head=str(content["head"]),
-            values={str(label): float(value) for label, value in (content.get("values") or {}).items()},
-            kinds={name: str(kind["about"]) for name, kind in kinds.items()},
-            tests=[test for name, kind in kinds.items() for test in _tests(file, name, kind["tests"])],
-            slices=[Slice(name, **one) for name, one in (content.get("slices") or {}).items()],
+        raise ModelError(
+            f"there is no behaviour list {name!r}; shipped lists: {known}; or name a file, such as my.yaml"
         )
-    except KeyError as error:
-        raise ModelError(f"behaviour list {file} lacks {error}") from error
-    except (TypeError, AttributeError, ValueError) as error:
-        raise ModelError(f"behaviour list {file} is malformed: {error}") from error
-    if not found.values and any(not test.expect for test in found.tests):
-        raise ModelError(f"behaviour list {file} compares tones; give each label's place from -1 to 1 under `values`")
-    return found
+    text = (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
+    return BehaviourList.of(msgspec.convert(yaml.safe_load(text), BehaviourFile))
 
 
 def check_behaviour(classifier: Classifier, behaviour: BehaviourList) -> list[BehaviourKind]:
@@ -180,21 +166,12 @@ def _labels(classifier: Classifier, behaviour: BehaviourList) -> tuple[str, ...]
     return labels
 
 
-def _tests(file: Path, kind: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[BehaviourTest]:
-    for number, entry in enumerate(entries, start=1):
-        try:
-            yield _test(kind, entry)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"behaviour list {file}, {kind}, test {number} cannot be read ({error}): {entry}"
-            ) from error
-
-
-def _test(kind: str, entry: Mapping[str, Any]) -> BehaviourTest:
-    if "text" in entry:
-        expect = entry["expect"]
-        return BehaviourTest(kind, (entry["text"],), expect=(expect,) if isinstance(expect, str) else tuple(expect))
-    if "worse" in entry:
-        return BehaviourTest(kind, (entry["worse"], entry["better"]), rising=True)
-    texts = entry["same"] if "same" in entry else [entry["template"].replace("{}", name) for name in entry["names"]]
-    return BehaviourTest(kind, tuple(texts), within=float(entry.get("within", WITHIN)))
+def _test(kind: str, test: WrittenTest) -> BehaviourTest:
+    if test.text is not None:
+        expect = (test.expect,) if isinstance(test.expect, str) else test.expect or ()
+        return BehaviourTest(kind, (test.text,), expect=expect)
+    if test.worse is not None and test.better is not None:
+        return BehaviourTest(kind, (test.worse, test.better), rising=True)
+    template = test.template or ""
+    texts = test.same or tuple(template.replace("{}", name) for name in test.names or ())
+    return BehaviourTest(kind, texts, within=WITHIN if test.within is None else test.within)

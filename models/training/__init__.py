@@ -20,5 +20,5 @@ Needs the extra `train`, except for what is plain data: `options`, `commands` up
 `augmentation` without `augmented`, `learning.plan`, `learning.measure` and `topics.few_shot` run without torch.
 
     TrainingError        a run cannot start or go on
-    └── DatasetError     a data set's YAML or file is not what it says
+    └── DatasetError     a data set's file is not what its description says
 """

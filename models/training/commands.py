@@ -1,18 +1,18 @@
 """The commands of training: the options that each takes, as data, and what it does with them.
 
     TrainOptions, DistilOptions, PretrainOptions, TuneOptions ─ from a command line, or decoded from JSON
-       │
-       └─ train, distil, pretrain, tune ─> the record of the run; tune: the best settings
+    descriptions of data sets ────┐
+                                  └─ train, distil, pretrain, tune ─> the record of the run; tune: the best settings
 
 The options need no torch; what runs on them is imported by the call.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from models.training.data.dataset import load_datasets, shipped_datasets
+from models.dataset import DataSet
 from models.training.data.sources import Sources
 from models.training.distillation.teaching import Teaching
 from models.training.encoder.cache import find_encoder
@@ -101,31 +101,31 @@ class TuneOptions:
     hardware: Annotated[Hardware, group(without=("checkpoint_minutes", "restart", "wandb"))]
 
 
-def train(options: TrainOptions) -> Record:
+def train(options: TrainOptions, sets: Sequence[DataSet]) -> Record:
     """Returns the record of the run; raises `TrainingError` as `learning.train.train` does."""
     from models.training.learning.train import train as run
 
-    return run(_setup(options.sources, options.hardware), options.plan)
+    return run(_setup(options.sources, sets, options.hardware), options.plan)
 
 
-def distil(options: DistilOptions) -> Record:
+def distil(options: DistilOptions, sets: Sequence[DataSet]) -> Record:
     """Returns the record of the student's run; raises `TrainingError` as `distillation.distil.distil` does."""
     from models.training.distillation.distil import distil as run
 
     teaching = options.teaching
     if teaching.rewriter is not None:
         teaching = replace(teaching, rewriter=find_encoder(str(teaching.rewriter)))
-    return run(_setup(options.sources, options.hardware), options.plan, teaching)
+    return run(_setup(options.sources, sets, options.hardware), options.plan, teaching)
 
 
-def pretrain(options: PretrainOptions) -> Record:
+def pretrain(options: PretrainOptions, sets: Sequence[DataSet]) -> Record:
     """Returns the record of the run; raises `TrainingError` as `learning.pretrain.pretrain` does."""
     from models.training.learning.pretrain import pretrain as run
 
-    return run(_setup(options.sources, options.hardware), options.plan)
+    return run(_setup(options.sources, sets, options.hardware), options.plan)
 
 
-def tune(options: TuneOptions) -> Mapping[str, Any]:
+def tune(options: TuneOptions, sets: Sequence[DataSet]) -> Mapping[str, Any]:
     """Returns the best value found of each setting that was tried; raises `TrainingError` as `learning.tune` does."""
     from models.training.learning.train import train as run
     from models.training.learning.tune import tune as search
@@ -133,18 +133,18 @@ def tune(options: TuneOptions) -> Mapping[str, Any]:
     hardware = replace(options.hardware, checkpoint_minutes=1e7, restart=True)
 
     def trial(plan: Plan, folder: Path, listen: Callable[[Any], None]) -> Record:
-        return run(_setup(replace(options.sources, out=folder), hardware), plan, listen=listen)
+        return run(_setup(replace(options.sources, out=folder), sets, hardware), plan, listen=listen)
 
     names = options.search.names
     best = search(options.plan, trial, options.sources.out, trials=options.search.trials, names=names)
     return {name: getattr(best, name) for name in names}
 
 
-def _setup(sources: Sources, hardware: Hardware) -> Any:
+def _setup(sources: Sources, sets: Sequence[DataSet], hardware: Hardware) -> Any:
     from models.training.learning.run import Setup
 
     return Setup(
-        sets=load_datasets(sources.dataset) if sources.dataset else shipped_datasets(),
+        sets=sets,
         data=sources.data,
         encoder=find_encoder(sources.encoder),
         out=sources.out,

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from models.errors import ModelError
+from models.evaluation import load_behaviour_list
 from models.training.commands import DistilOptions, TrainOptions, distil, train
-from models.training.data.dataset import load_datasets
+from models.training.data.dataset import refuse_mistakes
 from models.training.errors import TrainingError
 from models.training.options import built
 from models.training_call import Answer, Failed, Failure, Trained, TrainingRequest
@@ -62,15 +63,15 @@ def answer_to(request: bytes) -> Answer:
 
 def _learning(request: TrainingRequest) -> Callable[[], Any]:
     """Returns the run that the request asks for; raises `TrainingError` naming an option or a file that is wrong."""
-    load_datasets([Path(path) for path in request.datasets])
-    own = {"data": request.data, "out": request.run, "dataset": request.datasets}
-    taken = sorted(own.keys() & request.options.keys())
+    refuse_mistakes(request.datasets)
+    own = {"data": request.data, "out": request.run}
+    taken = sorted({*own, "dataset"} & request.options.keys())
     if taken:
         raise TrainingError(f"--{taken[0]} is not an option here: retraining sets it")
     values = {**request.options, **own}
     if request.command == "train":
-        return partial(train, built(TrainOptions, values))
-    return partial(distil, built(DistilOptions, values))
+        return partial(train, built(TrainOptions, values), request.datasets)
+    return partial(distil, built(DistilOptions, values), request.datasets)
 
 
 def _export(request: TrainingRequest) -> None:
@@ -82,10 +83,10 @@ def _export(request: TrainingRequest) -> None:
             out=Path(request.artifact),
             version=request.model_version,
             language=request.language,
-            behaviour=request.behaviour,
+            behaviour=load_behaviour_list(request.behaviour) if request.behaviour else None,
             values=request.values,
             data=Path(request.data),
-            sets=load_datasets([Path(path) for path in request.datasets]),
+            sets=request.datasets,
         )
     )
 

@@ -2,7 +2,7 @@
 
 ModelError
 └── TrainingError       a run cannot start or go on: the message names the thing and the fix
-    └── DatasetError    a data set's YAML or file is not what it says
+    └── DatasetError    a data set's file is not what its description says
 """
 
 from models.errors import ModelError

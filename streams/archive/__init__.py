@@ -26,7 +26,9 @@ from streams.errors import SettingsError
 if TYPE_CHECKING:
     from streams.archive.elastic.archive import ElasticArchive
 
-__all__ = ["closing_archive", "open_archive", "open_elastic"]
+__all__ = ["check_archive_url", "closing_archive", "open_archive", "open_elastic"]
+
+_EMBEDDED = "sqlite://"
 
 A = TypeVar("A", bound=Archive)
 
@@ -50,14 +52,20 @@ def open_archive(
 
     `options` and `on_trouble` are for Elasticsearch alone. Raises `SettingsError` for anything else.
     """
+    check_archive_url(url)
     if is_elastic(url):
         return open_elastic(url, options, on_trouble=on_trouble)
-    scheme, separator, rest = url.partition("://")
-    if scheme != "sqlite" or not separator or not rest.startswith("/"):
+    return SqliteArchive(Path(url.removeprefix(_EMBEDDED)))
+
+
+def check_archive_url(url: str) -> None:
+    """Raises `SettingsError` for a URL that `open_archive` would not take."""
+    if is_elastic(url):
+        normalised(without_user(url)[0])
+    elif not url.startswith(f"{_EMBEDDED}/"):
         raise SettingsError(
             f"MOODWIRE_ARCHIVE_URL={url!r}: take sqlite:///absolute/path/archive.db, or https://host:port"
         )
-    return SqliteArchive(Path(rest))
 
 
 def open_elastic(

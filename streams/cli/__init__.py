@@ -17,7 +17,7 @@ import typer
 
 from streams.cli.config_option import CommandsWithConfig
 from streams.cli.lazy import add_lazy
-from streams.process import note_start, one_heap
+from streams.process import last_words, note_start, one_heap
 
 __all__ = ["app", "main"]
 
@@ -125,13 +125,23 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
             _end_unwritable(error)
-        if not _is_ours(error):
-            raise
-        from streams.cli.output import errors, foreign
+        from streams.errors import is_ours
 
-        for text in _texts(error):
+        if not is_ours(error):
+            raise
+        _end_with(_texts(error))
+
+
+def _end_with(problems: tuple[str, ...]) -> NoReturn:
+    """Ends with a line for each, after what is logged."""
+    from streams.cli.output import errors, foreign
+    from streams.logs import flush_logs
+
+    flush_logs()
+    with last_words(1):
+        for text in problems:
             errors.print(f"[bold red]error:[/] {foreign(_masked(text))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+    sys.exit(1)
 
 
 def _end_unwritable(error: OSError) -> NoReturn:
@@ -141,14 +151,6 @@ def _end_unwritable(error: OSError) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     errors.print(f"[bold red]error:[/] cannot write the output: {error.strerror}", highlight=False, soft_wrap=True)
     sys.exit(1)
-
-
-def _is_ours(error: Exception) -> bool:
-    from alerts.errors import AlertsError
-    from models.errors import ModelError
-    from streams.errors import MoodwireError
-
-    return isinstance(error, MoodwireError | AlertsError | ModelError)
 
 
 def _texts(error: Exception) -> tuple[str, ...]:

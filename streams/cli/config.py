@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 
+from alerts.errors import DeliveryError
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import SettingsError
@@ -16,7 +17,7 @@ from streams.observe.logs import shown
 from streams.settings import Settings
 from streams.settings.documents import commented_file
 from streams.settings.file import FILE_NAME, searched, user_file
-from streams.settings.loading import Loaded, WrongSettings, read_settings
+from streams.settings.loading import Loaded, WrongSettings, named_setting, read_settings
 from streams.settings.places import place_of, variable_of
 
 _WIDEST = max(len(place_of(field)) for field in Settings.model_fields.values())
@@ -72,6 +73,7 @@ def show(
 def check(json: JsonOption = False) -> None:
     try:
         loaded = read_settings()
+        _try_webhook(loaded)
     except WrongSettings as wrong:
         problems = wrong.problems
     except SettingsError as error:
@@ -94,6 +96,21 @@ def check(json: JsonOption = False) -> None:
     for problem in () if json else problems:
         errors.print(f"[bold red]wrong[/] {foreign(shown(problem))}", highlight=False, soft_wrap=True)
     raise typer.Exit(1)
+
+
+def _try_webhook(loaded: Loaded) -> None:
+    """Raises WrongSettings for a webhook that cannot be made: its address and its secret are checked by the channel."""
+    from alerts.delivery import WebhookChannel  # loads an HTTP library: too slow for every reading of the settings
+
+    settings = loaded.settings
+    if settings.webhook_url is None:
+        return
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    try:
+        WebhookChannel(settings.webhook_url.get_secret_value(), secret)
+    except DeliveryError as error:
+        name = "webhook_secret" if "secret" in str(error) else "webhook_url"
+        raise WrongSettings((f"{named_setting(name, loaded.origins)}: {error}",)) from error
 
 
 def _described(loaded: Loaded) -> dict[str, dict[str, Any]]:

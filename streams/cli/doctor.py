@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 from pydantic import SecretStr
+from rich.markup import escape
 from rich.table import Table
 
 from streams.cli.doctor_checks import Check, Finding, State, one_hangs, run_checks
 from streams.cli.doctor_feeds import feed_checks
-from streams.cli.doctor_files import FILE_CHECKS
+from streams.cli.doctor_files import FILE_CHECKS, PROFILE_CHECK
 from streams.cli.doctor_servers import SERVER_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
@@ -69,8 +70,14 @@ def _of_setting(problem: str) -> Finding:
 
 
 def _besides(problems: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:
-    """Without those that only repeat what is wrong with a setting."""
-    return [finding for finding in findings if finding.problem not in {shown(problem) for problem in problems}]
+    """Without those that only repeat what is wrong with a setting or the profile, which says where models are."""
+    known = [shown(problem) for problem in problems]
+    kept: list[Finding] = []
+    for one in findings:
+        if not one.problem or not any(text.endswith(one.problem) for text in known):
+            kept.append(one)
+            known += [one.problem] if one.check == PROFILE_CHECK else []
+    return kept
 
 
 @contextmanager
@@ -106,7 +113,7 @@ def _shown(settings: Settings) -> dict[str, str]:
 def _show(settings: Settings, findings: list[Finding]) -> None:
     table = Table("setting", "value", "what it is", box=None, header_style="bold")
     for name, value in _shown(settings).items():
-        table.add_row(variable_of(name), foreign(value), Settings.model_fields[name].description)
+        table.add_row(variable_of(name), foreign(value), escape(Settings.model_fields[name].description or ""))
     console.print(table)
     console.print()
     _show_findings(findings)

@@ -30,7 +30,7 @@ from streams.text.profile import load_profile
 from streams.text.user_rules import load_rules
 from streams.text.watchlists import load_watchlists
 
-__all__ = ["FILE_CHECKS"]
+__all__ = ["FILE_CHECKS", "PROFILE_CHECK"]
 
 _reading = threading.Lock()
 _LEAST_FREE_BYTES = 100 << 20  # below, SQLite's logs soon fail
@@ -188,14 +188,15 @@ def _settings_file(settings: Settings) -> str:
     return f"{where}{WARNING}data in {earlier} are not used: set MOODWIRE_DATA_DIR to it" if earlier else where
 
 
+PROFILE_CHECK = "profile"
 FILE_CHECKS = (
     Check("settings file", _settings_file, "set MOODWIRE_DATA_DIR, or move the data to the data folder"),
     Check("data folder", _data_folder, "name a folder that this user may write: MOODWIRE_DATA_DIR, or free some space"),
     Check("namespace", _namespace, "-n NAME or MOODWIRE_NAMESPACE takes another"),
-    Check("processor", _processor, "see Requirements in the README, or set MOODWIRE_DEVICE=gpu where there is one"),
+    Check(PROFILE_CHECK, _profile, "MOODWIRE_PROFILE is a shipped name or a folder with profile.yaml"),
+    Check("processor", _processor, "take another processor, or set MOODWIRE_DEVICE=gpu where there is one"),
     Check("classifier", _classifier, "install moodwire again: a file of the model is missing or damaged"),
     Check("models", _models, "add the version again: moodwire model add FOLDER"),
-    Check("profile", _profile, "MOODWIRE_PROFILE is a shipped name or a folder with profile.yaml"),
     Check("gazetteer", _gazetteer, "correct the file, or unset MOODWIRE_GAZETTEER"),
     Check("watchlists", _watchlists, "correct the file, or unset MOODWIRE_WATCHLISTS"),
     Check("rules", _rules, "correct the file (`moodwire rules check`), or unset MOODWIRE_RULES"),

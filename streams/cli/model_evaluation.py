@@ -14,7 +14,7 @@ from rich.table import Table
 
 from models import OnnxClassifier, load_artifact, shipped
 from models.artifact import open_artifact
-from models.evaluation import Evaluation, evaluate_artifact, load_behaviour_list
+from models.evaluation import Evaluation, evaluate_artifact
 from models.evaluation.report import report_html
 from models.evaluation.speed import measure_speed
 from streams.classifiers import artifact_folders
@@ -22,7 +22,7 @@ from streams.cli.model_options import BehaviourOption, DatasetOption, OptionalDa
 from streams.cli.options import JsonOption, ProfileOption
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import MoodwireError
-from streams.lifecycle.behaviour import behaviour_name
+from streams.lifecycle.behaviour import behaviour_name, read_behaviour
 from streams.lifecycle.service import Lifecycle
 from streams.lifecycle.training_code import chosen_datasets, import_training
 from streams.sample import generate
@@ -54,8 +54,7 @@ def evaluate(
 ) -> None:
     chosen = load_profile(load_settings(profile=profile).profile)
     folder = model_folder(model) if model else _sole_model(chosen)
-    named = behaviour or behaviour_name(chosen.name, open_artifact(folder).language)
-    listed = load_behaviour_list(named) if named else None
+    listed = read_behaviour(behaviour or behaviour_name(chosen.name, open_artifact(folder).language))
     sets = _labelled(folder, data, dataset or []) if data is not None else _Labelled()
     with console.status("scoring"):
         evaluation = evaluate_artifact(
@@ -124,7 +123,7 @@ def export(
         max_tokens=max_tokens,
         data=data,
         sets=chosen_datasets(dataset),
-        behaviour=behaviour or behaviour_name(chosen.name, language),
+        behaviour=read_behaviour(behaviour or behaviour_name(chosen.name, language)),
         values=chosen.label_values,
         traced=traced,
     )

@@ -80,7 +80,7 @@ def shadow(
     json: JsonOption = False,
 ) -> None:
     if stop == (name is not None and version is not None):
-        raise SettingsError("name a model and its version, or give --stop")
+        raise SettingsError(f"name a model and its version{'' if report else ', or give --stop'}")
     asked = str(name), str(version)
     with following(load_settings(namespace=namespace), quiet=json) as lifecycle:
         if stop:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from streams.cli.derived import command_of
 from streams.cli.output import console, foreign, print_json
-from streams.lifecycle.training_code import import_training
+from streams.lifecycle.training_code import chosen_datasets, import_training, training_packages
 
 __all__ = ["distil", "pretrain", "train", "tune"]
 
@@ -19,20 +19,26 @@ Record = dict[str, Any]
 _code = import_training("commands")
 
 
+def _run(name: str, options: Any) -> Any:
+    """Training code loads its packages when it is called."""
+    with training_packages():
+        return getattr(_code, name)(options, chosen_datasets(options.sources.dataset))
+
+
 def _train(options: Any, *, json: bool) -> None:
-    _show(_code.train(options), options.sources.out, _scored, json=json)
+    _show(_run("train", options), options.sources.out, _scored, json=json)
 
 
 def _distil(options: Any, *, json: bool) -> None:
-    _show(_code.distil(options), options.sources.out, _scored, json=json)
+    _show(_run("distil", options), options.sources.out, _scored, json=json)
 
 
 def _pretrain(options: Any, *, json: bool) -> None:
-    _show(_code.pretrain(options), options.sources.out, _guessed, json=json)
+    _show(_run("pretrain", options), options.sources.out, _guessed, json=json)
 
 
 def _tune(options: Any, *, json: bool) -> None:
-    found = _code.tune(options)
+    found = _run("tune", options)
     if json:
         print_json(found)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from streams.feeds.fieldmap import OF_THE_MAP
 from streams.feeds.preview import FieldsUnknown
 from streams.feeds.replay import ReplayProgress
 from streams.jobs.replay import ReplayReport, namespace_of, replay_file
+from streams.process import last_words
 from streams.receivers.channels import channels_of
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
@@ -41,7 +43,7 @@ def replay(
     profile: ProfileOption = None,
     partitions: Annotated[int | None, typer.Option(help="Number of partitions of a new namespace.", min=1)] = None,
     lateness: Annotated[
-        float | None, typer.Option(help="Seconds that windows wait for items out of order.", min=0)
+        float | None, typer.Option(help="Seconds that windows wait for items out of order.", min=0, max=86_400)
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -59,9 +61,10 @@ def replay(
     except FieldsUnknown as unknown:
         _show_unknown(unknown, file, settings, json=json)
         raise typer.Exit(1) from None
-    show_report(report, file, json=json)
-    if not json:
-        console.print(f"Data: {foreign(places(settings))}", highlight=False, soft_wrap=True)
+    with _ending(report):
+        show_report(report, file, json=json)
+        if not json:
+            console.print(f"Data: {foreign(places(settings))}", highlight=False, soft_wrap=True)
     leave_unfinished(report)
     if not report.archived:
         raise typer.Exit(1)
@@ -83,9 +86,17 @@ def run_replay(settings: Settings, file: Path, *, speed: float = 0.0, json: bool
         def scored(lag: int) -> None:
             bar.update(task, total=max(lines, 1), completed=max(lines - lag, 0))
 
-        return asyncio.run(
+        report = asyncio.run(
             replay_file(settings, file, speed=speed, channels=channels, on_progress=published, on_scored=scored)
         )
+        with _ending(report):
+            bar.stop()
+    return report
+
+
+def _ending(report: ReplayReport) -> AbstractContextManager[None]:
+    """A replay that a signal stopped says so in a moment, or ends without it."""
+    return nullcontext() if report.stopped_by is None else last_words(128 + report.stopped_by)
 
 
 def leave_unfinished(report: ReplayReport) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from streams.namespaces import Kind
 from streams.observe.jobs import JobState
 from streams.observe.logs import shown
 from streams.observe.operations import Operations
+from streams.process import last_words
 from streams.receivers.channels import channels_of
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
@@ -47,7 +48,8 @@ def run(
         soft_wrap=True,
     )
     asyncio.run(_run(settings, stages, feeds, kind))
-    console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
+    with last_words(0), suppress(SystemExit):  # rich ends the program where its reader is gone
+        console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
 
 
 def _chosen(names: list[str], settings: Settings, kind: Kind, *, asked: bool) -> list[str]:

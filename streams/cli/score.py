@@ -14,11 +14,10 @@ from streams.classifiers import classifiers_of
 from streams.cli.options import JsonOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, counted, errors, foreign, print_json, require_output
 from streams.errors import MoodwireError, Reject
-from streams.library.scoring import read_text, record_of
+from streams.library.scoring import Scored, record_of, score_texts
 from streams.records import EntityMention, HeadScore
 from streams.settings import load_settings
-from streams.stages.classify import Verdict, classify_items
-from streams.stages.reader import ReadItem, TextReader
+from streams.stages.reader import TextReader
 from streams.text.heads import HEAD_LABEL, Head
 from streams.text.profile import load_profile
 
@@ -26,7 +25,12 @@ _CHUNK = 256
 
 
 def score(
-    text: Annotated[str, typer.Argument(help="Text; - reads one text a line from standard input.")],
+    text: Annotated[
+        str,
+        typer.Argument(
+            help="Text; - reads one text a line from standard input; with --json each line gives a record, in order."
+        ),
+    ],
     profile: ProfileOption = None,
     watchlists: WatchlistsOption = None,
     json: JsonOption = False,
@@ -39,24 +43,19 @@ def score(
     failed = False
     unscored: Counter[str] = Counter()
     texts = 0
-    lines: Iterable[str] = _standard_input() if text == "-" else [text]
-    for chunk in _chunks(lines):
-        items: list[ReadItem] = []
-        for line in chunk:
-            try:
-                items.append(read_text(reader, line))
-            except Reject as reject:
-                errors.print(f"[red]rejected[/] {foreign(reject)}: {foreign(repr(line[:60]))}", highlight=False)
-                failed = True
-        texts += len(items)
-        for item, verdict in zip(items, classify_items(chosen, classifiers, items), strict=True):
-            if not verdict.heads:
-                unscored[item.language] += 1
-            record = record_of(item, verdict)
-            if json:
-                print_json(record)
+    for chunk in _chunks(_standard_input(with_empty=json) if text == "-" else [text]):
+        for line, found in zip(chunk, score_texts(chosen, classifiers, reader, chunk), strict=True):
+            if isinstance(found, Reject):
+                failed = failed or bool(line.strip())
+                if line.strip():
+                    errors.print(f"[red]rejected[/] {foreign(found)}: {foreign(repr(line[:60]))}", highlight=False)
             else:
-                _show(item, verdict, chosen.heads)
+                texts += 1
+                unscored.update([found.item.language] if not found.verdict.heads else [])
+            if json:
+                print_json(record_of(line, found))
+            elif not isinstance(found, Reject):
+                _show(found, chosen.heads)
     if unscored and texts > 1:
         said = f"{sum(unscored.values()):,} of {texts:,} texts have no score, since no classifier speaks their language"
         errors.print(f"{said}: {foreign(counted(unscored))}", highlight=False, soft_wrap=True)
@@ -64,12 +63,13 @@ def score(
         raise typer.Exit(1)
 
 
-def _standard_input() -> Iterator[str]:
+def _standard_input(*, with_empty: bool) -> Iterator[str]:
+    """The lines; those without a text count for scripts, which match records with lines."""
     if sys.stdin is None:
         raise MoodwireError("standard input is closed: no text can be read")
     for line in sys.stdin.buffer:
         text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if text.strip():
+        if with_empty or text.strip():
             yield text
 
 
@@ -79,7 +79,8 @@ def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _show(item: ReadItem, verdict: Verdict, heads: Mapping[str, Head]) -> None:
+def _show(found: Scored, heads: Mapping[str, Head]) -> None:
+    item, verdict = found
     console.print(f"[bold]{foreign(item.title)}[/]", highlight=False)
     if not verdict.heads:
         console.print(f"  no classifier speaks this language ({foreign(item.language)})", highlight=False)

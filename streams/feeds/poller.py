@@ -34,7 +34,7 @@ from streams.feeds.fieldmap import FieldMap, to_news
 from streams.feeds.outcome import Poll, PollOutcome, PollTopics
 from streams.feeds.progress import COUNTED_UNTIL
 from streams.feeds.publisher import Publisher
-from streams.feeds.rejects import reject_send
+from streams.feeds.rejects import Unprocessed, reject_send
 from streams.feeds.schedule import FeedState, after_failure, after_success, state_key
 from streams.feeds.slots import Place
 from streams.limits import check_records
@@ -220,9 +220,8 @@ class FeedPoller:
         return Send(self._topics.news, partition_key(news.title), msgspec.json.encode(news), timestamp_ms=news.seen_ms)
 
     def _reject(self, position: str, reject: Reject, raw: bytes, now_ms: int) -> Send:
-        return reject_send(
-            self._topics.rejects, position, reject, raw, source=self.feed.name, at_ms=now_ms, seen_ms=now_ms
-        )
+        found = Unprocessed(position, self.feed.name, raw, seen_ms=now_ms)
+        return reject_send(self._topics.rejects, found, reject, now_ms)
 
     def _remembered(self, keys: Sequence[str]) -> tuple[str, ...]:
         """The entries of this document last, so that they are forgotten last."""

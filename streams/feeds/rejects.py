@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,7 +14,7 @@ from streams.errors import Reject
 from streams.records import VERSION, Position
 from streams.topics import OWN_HEADERS
 
-__all__ = ["RAW_LIMIT", "RejectHeader", "RejectRecord", "parked_send", "reject_send"]
+__all__ = ["RAW_LIMIT", "RejectHeader", "RejectRecord", "Unprocessed", "parked_send", "reject_send"]
 
 RAW_LIMIT = 65_536  # bytes of the raw record that are kept
 _DETAIL_LIMIT = 2_000  # characters
@@ -72,59 +73,58 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
         return self.id.partition(":")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Unprocessed:
+    """What could not be processed, of any length; a `RejectRecord` says what the fields mean.
+
+    `size` is the whole length in bytes where `raw` was cut already; None: that of `raw`.
+    """
+
+    id: str
+    source: str
+    raw: bytes
+    size: int | None = None
+    seen_ms: int | None = None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+    position: Position | None = None
+
+
 def parked_send(topic: str, kind: str, run: Run, record: Record, reject: Reject, *, at_ms: int) -> Send:
     """Returns the record that parks one of a run of the topic `kind`, by its position.
 
     It was first seen at its own time, unless that is none or its clock is ahead.
     """
     position = Position(run.epoch, run.partition, record.offset)
-    return reject_send(
-        topic,
-        f"{kind}:{position.partition}:{position.offset}:{position.epoch}",
-        reject,
-        record.value or b"",
+    found = Unprocessed(
+        id=f"{kind}:{position.partition}:{position.offset}:{position.epoch}",
         source=run.topic,
-        at_ms=at_ms,
+        raw=record.value or b"",
         seen_ms=record.timestamp_ms if 0 < record.timestamp_ms < at_ms else at_ms,
         key=record.key,
         headers=record.headers,
         position=position,
     )
+    return reject_send(topic, found, reject, at_ms)
 
 
-def reject_send(
-    topic: str,
-    name: str,
-    reject: Reject,
-    raw: bytes,
-    *,
-    source: str,
-    at_ms: int,
-    size: int = -1,
-    seen_ms: int | None = None,
-    key: bytes | None = None,
-    headers: Sequence[tuple[str, bytes]] = (),
-    position: Position | None = None,
-) -> Send:
-    """The record that parks `raw`, with the id `name`; `size` is its whole length where `raw` was cut already.
-
-    It is bounded itself.
-    """
-    kept_key = key if key is not None and len(key) <= _NAME_LIMIT else b""
+def reject_send(topic: str, found: Unprocessed, reject: Reject, at_ms: int) -> Send:
+    """Returns the record that parks what could not be processed, and why; it is bounded itself."""
+    kept_key = found.key if found.key is not None and len(found.key) <= _NAME_LIMIT else b""
     record = RejectRecord(
-        id=name,
+        id=found.id,
         reason=reject.reason,
         detail=_plain(reject.detail, _DETAIL_LIMIT),
         at_ms=at_ms,
-        raw=base64.b64encode(raw[:RAW_LIMIT]).decode(),
-        size=len(raw) if size < 0 else size,
-        source=_plain(source, _NAME_LIMIT),
-        seen_ms=seen_ms,
+        raw=base64.b64encode(found.raw[:RAW_LIMIT]).decode(),
+        size=len(found.raw) if found.size is None else found.size,
+        source=_plain(found.source, _NAME_LIMIT),
+        seen_ms=found.seen_ms,
         key=base64.b64encode(kept_key).decode(),
-        headers=tuple(_kept(headers)),
-        position=position,
+        headers=tuple(_kept(found.headers)),
+        position=found.position,
     )
-    return Send(topic, name.encode("utf-8", "replace"), msgspec.json.encode(record), timestamp_ms=at_ms)
+    return Send(topic, found.id.encode("utf-8", "replace"), msgspec.json.encode(record), timestamp_ms=at_ms)
 
 
 def _kept(headers: Iterable[tuple[str, bytes]]) -> Iterator[RejectHeader]:

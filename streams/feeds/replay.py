@@ -30,7 +30,7 @@ from streams.feeds.pace import Pace
 from streams.feeds.preview import check_table, previewed
 from streams.feeds.progress import CountedUntil, Counts, Kept, ReplayProgress, content_key, progress_key, went_on
 from streams.feeds.publisher import Publisher
-from streams.feeds.rejects import reject_send
+from streams.feeds.rejects import Unprocessed, reject_send
 from streams.feeds.table import csv_entries
 from streams.limits import check_records
 from streams.records import News
@@ -261,16 +261,8 @@ class _Playing:
             if not raw.lstrip().startswith(b"{"):  # a row of CSV without its header could never be read again
                 raw = encode(entry.record)
                 size = len(raw)
-        return reject_send(
-            self._replay.rejects_topic,
-            self._place(entry),
-            reject,
-            raw,
-            source=self._source.name,
-            at_ms=self._now_ms,
-            size=size,
-            seen_ms=seen_ms,
-        )
+        found = Unprocessed(self._place(entry), self._source.name, raw, size, seen_ms)
+        return reject_send(self._replay.rejects_topic, found, reject, self._now_ms)
 
     def _place(self, entry: Entry) -> str:
         return f"file:{self._source.name}:{entry.line}"

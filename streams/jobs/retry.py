@@ -16,7 +16,7 @@ from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
 from streams.feeds.fieldmap import FieldMap, dated_ms, news_from_record, parse_json
-from streams.feeds.rejects import RejectRecord, reject_send
+from streams.feeds.rejects import RejectRecord, Unprocessed, reject_send
 from streams.records import VERSION, News
 from streams.text.signature import partition_key
 from streams.topics import Topics
@@ -65,14 +65,10 @@ def _decoded(value: bytes) -> RejectRecord:
 
 def _foreign(record: Record, problem: str, topic: str) -> RejectRecord:
     """A record of the topic `rejects` that parks nothing, as one that does."""
-    send = reject_send(
-        topic,
-        (record.key or b"").decode("utf-8", "replace") or f"rejects:{record.offset}",
-        Reject(UNREADABLE, f"no parked record: {problem}"),
-        record.value or b"",
-        source=topic,
-        at_ms=max(record.timestamp_ms, 0),
-    )
+    name = (record.key or b"").decode("utf-8", "replace") or f"rejects:{record.offset}"
+    found = Unprocessed(name, source=topic, raw=record.value or b"")
+    reject = Reject(UNREADABLE, f"no parked record: {problem}")
+    send = reject_send(topic, found, reject, at_ms=max(record.timestamp_ms, 0))
     return _decoder.decode(send.value or b"")
 
 

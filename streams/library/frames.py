@@ -36,17 +36,27 @@ def frame_of(records: Iterable[Mapping[str, Any]], *, index: str | None = None) 
 
 
 def epoch_ms(moment: Moment) -> int:
-    """Returns the moment in UTC epoch milliseconds. Raises MoodwireError without pandas, ValueError for no moment."""
-    read = _pandas().Timestamp(moment)
-    aware = read.tz_localize("UTC") if read.tzinfo is None else read
-    return int(aware.timestamp() * 1000)
+    """Returns the moment in UTC epoch milliseconds. Raises MoodwireError without pandas, or for what is no moment."""
+    pandas = _pandas()
+    try:
+        read = pandas.Timestamp(moment)
+        aware = read.tz_localize("UTC") if read.tzinfo is None else read
+        return int(aware.timestamp() * 1000)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise MoodwireError(
+            f"{moment!r} is no point in time: write one such as 2023-03-09 or 2023-03-09 20:00"
+        ) from error
 
 
 def milliseconds(span: Span) -> int:
-    """Returns the length in milliseconds. Raises MoodwireError without pandas, ValueError for no length above 0."""
-    found = int(_pandas().Timedelta(span).total_seconds() * 1000)
+    """Returns the length in milliseconds. Raises MoodwireError without pandas, or for what is no length above 0."""
+    pandas = _pandas()
+    try:
+        found = int(pandas.Timedelta(span).total_seconds() * 1000)
+    except (ValueError, TypeError, OverflowError):
+        found = 0
     if found <= 0:
-        raise ValueError(f"{span!r}: take a length of time above 0, such as 15min or 1h")
+        raise MoodwireError(f"{span!r}: take a length of time above 0, such as 15min or 1h")
     return found
 
 

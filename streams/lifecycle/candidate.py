@@ -16,12 +16,7 @@ from models import training_call
 from models.training_call import ENTRY, Answer, Failed, Failure, TrainingRequest, read_answer
 from streams.lifecycle.errors import TrainingFailed, TrainingUnavailable
 
-__all__ = ["next_version", "shipped_descriptions", "train_candidate"]
-
-
-def shipped_descriptions() -> list[Path]:
-    """Returns the files that describe the data sets of the shipped model."""
-    return sorted((_models() / "training" / "data" / "datasets").glob("*.yaml"))
+__all__ = ["next_version", "train_candidate"]
 
 
 def next_version(current: str, taken: Sequence[str]) -> str:

@@ -98,7 +98,7 @@ def _change_over(
         if days is not None:
             progress.step("scoring the past again")
             rescoring = Rescoring(profile, {request.language: candidate})
-            prepared = asyncio.run(_prepare(settings, broker, rescoring, promotion.change, days, progress))
+            prepared = asyncio.run(_prepare(settings, broker, rescoring, promotion.number, days, progress))
         broker.append([promotion_send(settings.topics.control, promotion)])
     return Changeover(promotion, prepared)
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from models import Classifier, OnnxClassifier
 from models.artifact import Artifact
-from models.evaluation import BehaviourList, LabelledSet, load_behaviour_list
+from models.evaluation import BehaviourList, LabelledSet
 from models.gate import GateReport, Limits, judge
 from models.measured import Measured, measure, measure_latency
 from streams.classifiers import registry_of
-from streams.lifecycle.behaviour import behaviour_name
+from streams.lifecycle.behaviour import behaviour_name, read_behaviour
 from streams.lifecycle.decisions import artifact_in_service
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.training_code import held_out_sets
@@ -86,7 +86,8 @@ class Asked:
 def compare(settings: Settings, request: GateRequest, progress: Progress, now_ms: int) -> GateResult:
     """Asks the gate about a version and keeps the result beside it.
 
-    Raises `PromotionRefused` for a language without a model, `ArtifactError`, and `DatasetError` naming a file.
+    Raises `PromotionRefused` for a language without a model, `ArtifactError`, and `WrongFile` or `DatasetError` naming
+    a file.
     """
     registry = registry_of(settings)
     artifact = registry.load(request.name, request.version)
@@ -115,7 +116,7 @@ def _asked(request: GateRequest, current: Artifact, profile: Profile, language: 
         held_out=held_out_sets(request.datasets, request.data, current),
         corrections=beside(request.corrections),
         golden=beside(request.golden),
-        behaviour=load_behaviour_list(behaviour) if behaviour else None,
+        behaviour=read_behaviour(behaviour),
         values=profile.label_values,
     )
 

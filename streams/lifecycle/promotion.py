@@ -77,7 +77,7 @@ def promotion_of(
         language=request.language,
         name=request.name,
         version=request.version,
-        change=max(control.change + 1, now_ms),
+        number=max(control.latest_number + 1, now_ms),
         at_ms=now_ms,
         by=request.by,
         gate=gate,

@@ -20,13 +20,14 @@ from models.training_call import OptionValue, TrainingRequest
 from streams.archive import closing_archive, open_archive
 from streams.classifiers import registry_of
 from streams.lifecycle.behaviour import behaviour_name
-from streams.lifecycle.candidate import next_version, shipped_descriptions, train_candidate
+from streams.lifecycle.candidate import next_version, train_candidate
 from streams.lifecycle.corrections import read_review
 from streams.lifecycle.decisions import artifact_in_service
 from streams.lifecycle.errors import TooFewCorrections
 from streams.lifecycle.feedback import Review
 from streams.lifecycle.gate import GateRequest, GateResult, compare
 from streams.lifecycle.progress import Progress
+from streams.lifecycle.training_code import chosen_datasets, read_datasets
 from streams.lifecycle.training_set import TrainingSet, build_training_set
 from streams.settings import Settings
 from streams.text.profile import Profile, load_profile
@@ -100,7 +101,7 @@ def _training(
     return TrainingRequest(
         command=request.command,
         data=str(request.data),
-        datasets=[str(path) for path in [*(request.datasets or shipped_descriptions()), *built.descriptions]],
+        datasets=[*chosen_datasets(request.datasets), *read_datasets(built.descriptions)],
         run=str(request.out / "run"),
         artifact=str(request.out / version / current.name),
         model_version=version,

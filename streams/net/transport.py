@@ -17,7 +17,7 @@ import httpx
 from streams.net.networks import Network, literal_address, refusal
 from streams.transport.asking import ask
 
-__all__ = ["Address", "AddressRefused", "CheckedTransport", "Resolve", "normalised", "resolve"]
+__all__ = ["Address", "AddressRefused", "CheckedTransport", "Resolve", "resolve"]
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
@@ -20,7 +21,10 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from streams.logs import send_logs_to, set_levels
+from streams.errors import described
+from streams.logs import send_logs_to, set_levels, unexpected
+from streams.net.request_lines import shorten_request_lines
+from streams.observe.log_lines import LineHandler
 from streams.settings import Settings
 from streams.terminal import safe_json, visible
 
@@ -36,9 +40,6 @@ _ERRORS_ALONE = {
 }
 _OF_LINES = frozenset({"exception", "stack"})
 _OURS = ("alerts", "models", "streams")
-_HTTP_CLIENTS = ("httpcore", "httpx")
-_PATH = re.compile(r"""(https?://[^/?\#\s"'<>)\]]+)[^\s"'<>)\]]+""", re.IGNORECASE)
-_HEADERS = re.compile(r"\[\(b'.*\)\]")  # of an answer, as httpcore logs them: redirects and cookies hold secrets
 _REPEATS_SECONDS = 30.0
 _REPEATS_SHOWN = 3
 _KINDS_KEPT = 1_000
@@ -53,13 +54,14 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
     """
     level = logging.getLevelNamesMapping().get(environment.get("MOODWIRE_LOG_LEVEL", "").upper(), logging.WARNING)
     as_json = environment.get("MOODWIRE_LOG_FORMAT", "").lower() == "json"
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _ours_without_traceback,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_json_chain() if as_json else _text_chain(colours=stream.isatty())),
                 _Masking(secrets_of(environment)),
@@ -67,10 +69,29 @@ def set_up_logs(stream: TextIO, environment: Mapping[str, str] = os.environ) -> 
         )
     )
     handler.addFilter(Repeats())
-    handler.addFilter(ShortAddresses(secrets_of(environment)))
+    shorten_request_lines(mask(secrets_of(environment)))
     send_logs_to(handler, level)
     set_levels(dict.fromkeys(_TALKATIVE, logging.NOTSET if level < logging.INFO else max(level, logging.WARNING)))
     set_levels(_ERRORS_ALONE)
+
+
+def _ours_without_traceback(logger: WrappedLogger, name: str, line: EventDict) -> EventDict:  # noqa: ARG001  # structlog's
+    """An error of ours says all in its text, whoever logs it; Faust and asyncio log up to 175 lines of traceback."""
+    error = _exception_of(line.get("exc_info"))
+    if error is None or unexpected(error) is not None:
+        return line
+    del line["exc_info"]
+    if described(error) not in f"{line['event']} {line.get('error', '')}":
+        line["error"] = described(error)
+    return line
+
+
+def _exception_of(exc_info: object) -> BaseException | None:
+    """The exception of a log call: it is given itself, as `sys.exc_info()`, or as True for the one in hand."""
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    found = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    return found if isinstance(found, BaseException) else None
 
 
 def _json_chain() -> list[Processor]:
@@ -138,23 +159,6 @@ class Repeats(logging.Filter):
         self._seen[key] = now, 1
         if count > _REPEATS_SHOWN:
             record.msg = f"{record.msg} ({count - _REPEATS_SHOWN} more like it were left out)"
-        return True
-
-
-class ShortAddresses(logging.Filter):
-    """Cuts addresses to scheme and host in what HTTP clients log: paths and queries of feeds and webhooks hold keys.
-
-    Headers of answers are left out. Secret addresses are masked whole, before they are cut.
-    """
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        super().__init__()
-        self._mask = mask(secrets)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.partition(".")[0] in _HTTP_CLIENTS:
-            shown = _HEADERS.sub("[…]", self._mask(record.getMessage()))
-            record.msg, record.args = _PATH.sub(r"\1/***", shown), ()
         return True
 
 

@@ -16,11 +16,11 @@ from streams.records import MentionBatch, News, Scored
 from streams.serving.control import Promotion, Shadow
 from streams.stages.deliver_judging import Resend
 from streams.topics import (
-    CHANGE_HEADER,
     CLOCK_HEADER,
     CUT_HEADER,
     DECISION_HEADER,
     END_HEADER,
+    PROMOTION_HEADER,
     RESEND_HEADER,
     SEAL_HEADER,
     TICK_HEADER,
@@ -74,7 +74,7 @@ CONTENTS = (
         "Between `score` and `watch`. Records with the header moodwire-baselines are MessagePack and hold baselines.",
         (MentionBatch,),
         "None; the partition is chosen by the names of series.",
-        {CHANGE_HEADER: "Number of the promotion whose model scored the items, in ASCII."},
+        {PROMOTION_HEADER: "Number of the promotion whose model scored the items, in ASCII."},
         others_read=False,
         internal=True,
     ),

@@ -48,7 +48,7 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
-    """A version goes into service. `change` grows with every promotion of a namespace, whatever the language.
+    """A version goes into service. `number` grows with every promotion of a namespace, whatever the language.
 
     `gate` says why it may: `passed`, `rollback` (it was in service before) or `forced`, then with a `reason`.
     """
@@ -56,7 +56,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     name: str
     version: str
-    change: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+    number: Annotated[int, Meta(ge=0, le=2**53 - 1)]
     at_ms: int
     by: str
     gate: str
@@ -104,9 +104,9 @@ class Control:
     unreadable: tuple[str, ...] = ()
 
     @property
-    def change(self) -> int:
+    def latest_number(self) -> int:
         """The newest promotion's number; 0 before the first."""
-        return max((promotion.change for promotion in self.promotions.values()), default=0)
+        return max((promotion.number for promotion in self.promotions.values()), default=0)
 
 
 T = TypeVar("T", Promotion, Shadow, Watched)

@@ -40,8 +40,8 @@ def active_models(
     }
     models = {**profile, **promoted}
     if lists is None:
-        return ActiveModels(models, control.change)
-    return ActiveModels(models, control.change, lists.take(control.watchlists.values()), control.lists_change)
+        return ActiveModels(models, control.latest_number)
+    return ActiveModels(models, control.latest_number, lists.take(control.watchlists.values()), control.lists_change)
 
 
 class Listener(Protocol):

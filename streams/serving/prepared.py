@@ -1,6 +1,6 @@
 """Baselines on their way to `watch`: records of the topic `mentions`, rows until the promotion comes, then counts.
 
-    promote ─► records with the header BASELINES_HEADER ─► rows "b/CHANGE/PART" ─► taken at the first mention of CHANGE
+    promote ─► records with the header BASELINES_HEADER ─► rows "b/PROMOTION/PART" ─► taken at its first mention
 
 They stand in the topic before the first mention that the promoted model scored, so `watch` has them when that comes.
 A record holds some of the series: all of a partition's may be more than a broker takes.
@@ -24,7 +24,7 @@ BASELINES_PREFIX = "b/"
 
 PART_BYTES = 512 << 10
 
-FORMAT = 2
+FORMAT = 3
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -32,7 +32,7 @@ _encoder = msgspec.msgpack.Encoder()
 class _Part(msgspec.Struct):
     """Some series of one mentions partition, by signal and name; the first part has what they share, by signal."""
 
-    change: int
+    promotion: int
     cut_ms: int
     part: int
     parts: int
@@ -42,7 +42,7 @@ class _Part(msgspec.Struct):
 
     @property
     def key(self) -> str:
-        return f"{BASELINES_PREFIX}{self.change}/{self.part}"
+        return f"{BASELINES_PREFIX}{self.promotion}/{self.part}"
 
 
 _decoder = msgspec.msgpack.Decoder(_Part)
@@ -68,7 +68,7 @@ def is_baselines(headers: Iterable[tuple[str, bytes]]) -> bool:
 
 
 def baseline_sends(
-    topic: str, partition: int, change: int, cut_ms: int, streams: Mapping[str, bytes], series: Mapping[str, bytes]
+    topic: str, partition: int, promotion: int, cut_ms: int, streams: Mapping[str, bytes], series: Mapping[str, bytes]
 ) -> list[Send]:
     """The records that bring baselines to one mentions partition."""
     groups: list[dict[str, bytes]] = [{}]
@@ -80,10 +80,10 @@ def baseline_sends(
         groups[-1][name] = data
         size += len(data)
     parts = [
-        _Part(change, cut_ms, number, len(groups), dict(streams) if number == 0 else {}, group)
+        _Part(promotion, cut_ms, number, len(groups), dict(streams) if number == 0 else {}, group)
         for number, group in enumerate(groups)
     ]
-    headers = ((BASELINES_HEADER, str(change).encode()),)
+    headers = ((BASELINES_HEADER, str(promotion).encode()),)
     return [Send(topic, None, _encoder.encode(part), partition=partition, headers=headers) for part in parts]
 
 
@@ -117,21 +117,21 @@ class Prepared:
     def _keep(self, value: bytes) -> _Part:
         part = _decoder.decode(value)
         check_version("a record of baselines", part.version, FORMAT)
-        self._parts.setdefault(part.change, {})[part.part] = value
+        self._parts.setdefault(part.promotion, {})[part.part] = value
         return part
 
-    def complete(self, change: int) -> Baselines | None:
+    def complete(self, promotion: int) -> Baselines | None:
         """The baselines of the promotion; None when there are none, or not all parts of them."""
-        parts = [_decoder.decode(value) for _, value in sorted(self._parts.get(change, {}).items())]
+        parts = [_decoder.decode(value) for _, value in sorted(self._parts.get(promotion, {}).items())]
         if not parts or len(parts) < parts[0].parts:
             return None
         series = {name: data for part in parts for name, data in part.series.items()}
         streams = {signal: StreamState.from_bytes(data) for signal, data in parts[0].streams.items()}
         return Baselines(parts[0].cut_ms, streams, series)
 
-    def spend(self, change: int) -> None:
+    def spend(self, promotion: int) -> None:
         """The promotion came: its rows and those of earlier ones are not needed once that is written down."""
-        for old in [known for known in self._parts if known <= change]:
+        for old in [known for known in self._parts if known <= promotion]:
             for number in self._parts.pop(old):
                 key = f"{BASELINES_PREFIX}{old}/{number}"
                 self._new.pop(key, None)

@@ -49,7 +49,7 @@ class Part:
     """
 
     end_offset: int
-    change: int
+    promotion: int
     classifiers: Mapping[str, Classifier]
     lists: RunningLists | None = None
 
@@ -115,7 +115,7 @@ class SwappedVersions:
     async def _part(self, partition: int, line: Line, end_offset: int) -> Part:
         stored = self._state.get(partition, LISTS_PREFIX + line.active.lists) if line.active.lists else None
         lists = self._lists.running(line.active.lists, stored)
-        return Part(end_offset, line.active.change, await self._classifiers(line.active), lists)
+        return Part(end_offset, line.active.promotion, await self._classifiers(line.active), lists)
 
     async def _classifiers(self, active: ActiveModels) -> Mapping[str, Classifier]:
         held = self._cache.cached(active)

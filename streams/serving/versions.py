@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from streams.errors import NewerVersion
+from streams.errors import check_version
 
 __all__ = ["ActiveModels", "Line", "VersionRow"]
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 
 LINES_KEPT = 32
 """Lines of an epoch: older ones speak for offsets that were committed long ago."""
@@ -28,24 +28,25 @@ EPOCHS_KEPT = 4
 class ActiveModels(msgspec.Struct, frozen=True):
     """What scores: the model (name, version) of each language, and the watchlists that people changed.
 
-    `change` is the number of the promotion that made it so, 0: the profile. `lists` is the digest of the watchlists
+    `promotion` is the number of the one that made it so, 0: the profile. `lists` is the digest of the watchlists
     (`streams.serving.watched`), `lists_change` the number of their change; 0: none was changed.
     """
 
     models: Mapping[str, tuple[str, str]]
-    change: int = 0
+    promotion: int = 0
     lists: str = ""
     lists_change: int = 0
 
     def follows(self, latest: ActiveModels) -> bool:
         """Whether the models are news: a worker that has not heard of the latest promotion takes none back."""
-        return self.change > latest.change or (self.change == latest.change and self.models != latest.models)
+        is_same = self.promotion == latest.promotion
+        return self.promotion > latest.promotion or (is_same and self.models != latest.models)
 
     def after(self, latest: ActiveModels) -> ActiveModels:
         """Returns what holds after `latest`, where this is wanted: of models and of lists the newer ones."""
         found = self if self.follows(latest) else latest
         newer = self if self.lists_change > latest.lists_change else latest
-        return ActiveModels(found.models, found.change, newer.lists, newer.lists_change)
+        return ActiveModels(found.models, found.promotion, newer.lists, newer.lists_change)
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -92,10 +93,9 @@ class VersionRow(msgspec.Struct):
 
     @classmethod
     def from_bytes(cls, data: bytes | None) -> VersionRow:
-        """Raises `NewerVersion`, or `msgspec.MsgspecError` for a damaged one."""
+        """Raises `NewerVersion`, `OlderVersion`, or `msgspec.MsgspecError` for a damaged one."""
         if data is None:
             return cls()
         row = msgspec.msgpack.decode(data, type=cls)
-        if row.version > ROW_VERSION:
-            raise NewerVersion("the row of the model's versions", row.version, ROW_VERSION)
+        check_version("the row of the model's versions", row.version, ROW_VERSION)
         return row

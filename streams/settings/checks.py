@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from streams.archive import check_archive_url
 from streams.errors import SettingsError
 from streams.settings.fields import Settings
+from streams.settings.places import variable_of
 from streams.transport.broker import check_url
 
 __all__ = ["contradictions"]
@@ -16,18 +19,34 @@ Written = Callable[[str], str]
 
 def contradictions(settings: Settings, written: Written) -> Iterator[str]:
     """Every contradiction as a sentence that names the settings and the fix."""
-    if not settings.data_dir.is_absolute() and "data_dir" not in settings.model_fields_set:
-        yield f"{written('data_dir')}: this user has no home folder: name a folder for the data"
-    yield from _refused(lambda: check_url(settings.broker))
+    yield from _homeless(settings, written)
+    yield from _refused(written, "broker_url", lambda: check_url(settings.broker))
     yield from _of_kafka(settings, written) if settings.on_kafka else _of_embedded_broker(settings, written)
-    yield from _refused(lambda: settings.net)
+    yield from _refused(written, "archive_url", lambda: check_archive_url(settings.archive))
+    yield from _refused(written, "proxy", lambda: settings.checked_proxy)
+    yield from _refused(written, "allowed_networks", lambda: settings.networks)
 
 
-def _refused(check: Callable[[], object]) -> Iterator[str]:
+def _homeless(settings: Settings, written: Written) -> Iterator[str]:
+    """Paths in a home folder that there is not."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if not isinstance(value, Path) or not str(value).startswith("~"):
+            continue
+        if name == "data_dir" and name not in settings.model_fields_set:
+            yield f"{written(name)}: this user has no home folder: name a folder for the data"
+        else:
+            yield f"{written(name)}={value}: there is no such home folder: write the whole path"
+
+
+def _refused(written: Written, name: str, check: Callable[[], object]) -> Iterator[str]:
+    """What the check of a setting raises, with the name that whoever set it knows."""
     try:
         check()
     except SettingsError as error:
-        yield str(error)
+        variable, place = variable_of(name), written(name)
+        text = str(error).replace(variable, place, 1)
+        yield text if place in text else f"{place}: {text}"
 
 
 def _of_embedded_broker(settings: Settings, written: Written) -> Iterator[str]:
@@ -59,4 +78,4 @@ def _of_kafka(settings: Settings, written: Written) -> Iterator[str]:
         yield f"{compared}: nothing could be sent"
     if replicas == 0:
         yield f"{written('kafka_replication')}=0: take 1 or more, or -1 for the cluster's default"
-    yield from _refused(settings.kafka.security.options)
+    yield from _refused(written, "kafka_mechanism", settings.kafka.security.options)

@@ -5,7 +5,7 @@ A field `broker_url` is `url` in the section `broker` of moodwire.yaml, and MOOD
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +15,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from streams.archive.elastic.address import without_user
 from streams.archive.elastic.options import ElasticOptions
 from streams.errors import SettingsError
-from streams.net.networks import parse_networks
+from streams.net.networks import Network, parse_networks
 from streams.net.options import NetOptions, checked_proxy
-from streams.settings.places import default_data_dir, setting
+from streams.settings.places import default_data_dir, from_home, setting
 from streams.settings.source import FileSource
 from streams.topics import NAMED, NamedTopics, Topics, checked_namespace, checked_prefix
 from streams.transport.kafka.options import KafkaOptions, is_kafka
@@ -26,12 +26,17 @@ from streams.wall_clock import HOUR_MS
 
 __all__ = ["Settings"]
 
+_CENTURY_HOURS = 876_600
+"""More is a slip, and times in ms stay within 64 bits."""
+
 
 class Settings(BaseSettings):
     """Validated settings. Unset URLs mean the embedded broker and archive under `data_dir/namespace`."""
 
     # A variable that compose or a chart passes on empty counts as not set.
-    model_config = SettingsConfigDict(env_prefix="MOODWIRE_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MOODWIRE_", frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     data_dir: Path = setting(
         "data.dir",
@@ -68,7 +73,9 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
     )
-    retention_hours: float = setting("broker.retention_hours", "how long the broker keeps records", 168.0, gt=0)
+    retention_hours: float = setting(
+        "broker.retention_hours", "how long the broker keeps records", 168.0, gt=0, le=_CENTURY_HOURS
+    )
 
     kafka_replication: int = setting(
         "kafka.replication", "replicas of each topic; -1: the cluster's default", -1, ge=-1, le=15
@@ -83,7 +90,7 @@ class Settings(BaseSettings):
         "kafka.instance", "name of this worker, the same after a restart: a quick restart moves no partition", None
     )
     kafka_compaction_lag_hours: float = setting(
-        "kafka.compaction_lag_hours", "how long a replaced row of state is kept", 24.0, ge=0
+        "kafka.compaction_lag_hours", "how long a replaced row of state is kept", 24.0, ge=0, le=_CENTURY_HOURS
     )
     kafka_ca: Path | None = setting("kafka.ca", "certificate authority of the brokers (PEM); turns TLS on", None)
     kafka_tls: bool = setting("kafka.tls", "TLS with the system's certificate authorities", False)
@@ -123,7 +130,7 @@ class Settings(BaseSettings):
     )
     archive_in_flight: int = setting("archive.in_flight", "bulk requests that a worker sends at once", 4, ge=1, le=64)
     archive_seconds: float = setting(
-        "archive.seconds", "how long Elasticsearch may take to answer a request", 30.0, ge=1
+        "archive.seconds", "how long Elasticsearch may take to answer a request", 30.0, ge=1, le=3600
     )
 
     profile: str = setting("scoring.profile", "profile: a shipped name, or a folder with profile.yaml", "finance")
@@ -156,16 +163,21 @@ class Settings(BaseSettings):
     rules: Path | None = setting("alerts.rules", "YAML of alert rules of your own, beside the profile's", None)
     routes: Path | None = setting("alerts.routes", "YAML of routes and receivers of alerts", None)
     lateness_seconds: float | None = setting(
-        "alerts.lateness_seconds", "disorder that windows wait for; unset: the profile's", None, ge=0
+        "alerts.lateness_seconds", "disorder that windows wait for; unset: the profile's", None, ge=0, le=86_400
     )
     late_after_hours: float = setting(
-        "alerts.late_after_hours", "an item published longer than this before it was seen is not counted", 6.0, gt=0
+        "alerts.late_after_hours",
+        "an item published longer than this before it was seen is not counted",
+        6.0,
+        gt=0,
+        le=_CENTURY_HOURS,
     )
     hold_hours: float = setting(
         "alerts.hold_hours",
         "live: longest that one silent partition of news holds back the time of windows",
         24.0,
         gt=0,
+        le=_CENTURY_HOURS,
     )
     hold_items: int = setting(
         "alerts.hold_items",
@@ -234,21 +246,30 @@ class Settings(BaseSettings):
     watchdog_url: SecretStr | None = setting(
         "monitoring.watchdog_url", "pinged by POST while all is well (dead man's switch)", None
     )
-    watchdog_seconds: float = setting("monitoring.watchdog_seconds", "time between two pings", 60.0, ge=1)
+    watchdog_seconds: float = setting("monitoring.watchdog_seconds", "time between two pings", 60.0, ge=1, le=86_400)
     trouble_after_seconds: float = setting(
         "monitoring.trouble_after_seconds",
         "how long a trouble lasts before it is reported through the channels of alerts",
         60.0,
         ge=0,
+        le=86_400,
     )
     stall_seconds: float = setting(
-        "monitoring.stall_seconds", "a stage or event time that makes no progress for so long is a trouble", 120.0, gt=0
+        "monitoring.stall_seconds",
+        "a stage or event time that makes no progress for so long is a trouble",
+        120.0,
+        gt=0,
+        le=86_400,
     )
     lag_limit: int = setting(
         "monitoring.lag_limit", "more records behind than this are a trouble; 0: no limit", 100_000, ge=0
     )
     feed_silent_hours: float = setting(
-        "monitoring.feed_silent_hours", "a feed without news for so long is a trouble; 0: never", 24.0, ge=0
+        "monitoring.feed_silent_hours",
+        "a feed without news for so long is a trouble; 0: never",
+        24.0,
+        ge=0,
+        le=_CENTURY_HOURS,
     )
 
     @classmethod
@@ -273,6 +294,17 @@ class Settings(BaseSettings):
         clean, user, password = without_user(url)
         login = {"archive_user": user, "archive_password": password} if user else {}
         return {**login, **given, "archive_url": clean}
+
+    @field_validator("*")
+    @classmethod
+    def _from_home(cls, value: Any) -> Any:
+        """A path that begins with ~ is in a home folder, also where no shell has expanded it."""
+        return from_home(value) if isinstance(value, Path) else value
+
+    @field_validator("profile")
+    @classmethod
+    def _profile_from_home(cls, value: str) -> str:
+        return str(from_home(Path(value)))
 
     @field_validator("namespace")
     @classmethod
@@ -379,8 +411,17 @@ class Settings(BaseSettings):
     @property
     def net(self) -> NetOptions:
         """How to reach feeds, webhooks and the watchdog; raises SettingsError."""
-        proxy = checked_proxy(self.proxy.get_secret_value()) if self.proxy else None
-        return NetOptions(parse_networks(self.allowed_networks, "MOODWIRE_ALLOWED_NETWORKS"), proxy)
+        return NetOptions(self.networks, self.checked_proxy)
+
+    @property
+    def networks(self) -> Sequence[Network]:
+        """The private networks that strangers' addresses may lead into; raises SettingsError."""
+        return parse_networks(self.allowed_networks, "MOODWIRE_ALLOWED_NETWORKS")
+
+    @property
+    def checked_proxy(self) -> str | None:
+        """The proxy of outgoing HTTP, which may hold a password; raises SettingsError."""
+        return checked_proxy(self.proxy.get_secret_value()) if self.proxy else None
 
     def changed(self, **changes: object) -> Settings:
         """The settings with some of another value; those of another namespace name no existing topics."""

@@ -21,7 +21,7 @@ from streams.errors import SettingsError
 from streams.settings.places import CONFIG_VARIABLE, SECTIONS, place_of, places_of, user_settings_dir, variable_of
 from streams.settings.wanted import is_secret
 from streams.userfiles import UserFile, WrongFile, read_file
-from streams.userfiles.document import entries, is_empty, line_of
+from streams.userfiles.document import MERGE_KEY, entries, is_empty, line_of
 from streams.userfiles.names import nearest
 
 __all__ = ["FILE_NAME", "SettingsFile", "find_settings_file", "read_settings_file", "searched", "user_file"]
@@ -93,7 +93,9 @@ class _Reading:
         self.lines: dict[str, int] = {}
 
     def section(self, name: str, line: int, node: yaml.Node) -> None:
-        if name not in SECTIONS:
+        if name == MERGE_KEY:
+            self._problem(line, f"`{MERGE_KEY}` is not read here: write the settings out")
+        elif name not in SECTIONS:
             self._problem(line, f"unknown section `{name}`{self._suggested(name)}")
         elif isinstance(node, yaml.MappingNode):
             for key, place, value in entries(node):
@@ -125,6 +127,8 @@ class _Reading:
     def _suggested(self, written: str) -> str:
         """What may have been meant: a place that is spelt alike, or the place of that name or variable."""
         section, _, key = written.partition(".")
+        if written in self._places:  # as one key
+            return f": write `{key}` on a line of its own below `{section}:`, indented"
         by_name = {name: place for place, name in self._places.items()}
         for word in (key, section):
             if place := by_name.get(word.lower().removeprefix("moodwire_")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,6 +29,7 @@ __all__ = [
     "Source",
     "WrongSettings",
     "load_settings",
+    "named_setting",
     "read_settings",
     "usable_settings",
     "with_file",
@@ -126,10 +128,12 @@ def read_settings(**options: object) -> Loaded:
         try:
             settings = _settings(given)
         except ValidationError as error:
-            raise WrongSettings((*problems, *_wrong_values(error, origins))) from error
+            problems += _wrong_values(error, origins)
+            problems += contradictions(_without_refused(given), lambda name: named_setting(name, origins))
+            raise WrongSettings(tuple(problems)) from error
         except SettingsError as error:
             raise WrongSettings((*problems, str(error))) from error
-    problems += contradictions(settings, lambda name: _written(name, origins))
+    problems += contradictions(settings, lambda name: named_setting(name, origins))
     if problems:
         raise WrongSettings(tuple(problems))
     return Loaded(settings, file.path if file else None, origins)
@@ -178,8 +182,8 @@ def _origins(
     return found | {name: Origin(Source.OPTION) for name in options if name in found}
 
 
-def _written(name: str, origins: Mapping[str, Origin]) -> str:
-    """The setting by the name that whoever set it knows."""
+def named_setting(name: str, origins: Mapping[str, Origin]) -> str:
+    """Returns the setting by the name that whoever set it knows: its line in the file, or its variable."""
     origin = origins[name]
     if origin.source is Source.FILE:
         return f"{origin.where}: {place_of(Settings.model_fields[name])}"
@@ -193,14 +197,19 @@ def _wrong_values(error: ValidationError, origins: Mapping[str, Origin]) -> Iter
             yield issue["msg"].removeprefix("Value error, ")
             continue
         field = Settings.model_fields[name]
-        value = "(not shown)" if is_secret(field) else repr(issue.get("input"))
+        value = "(not shown)" if is_secret(field) else _shown_value(issue.get("input"))
         own = issue["type"] == "value_error"
         fix = (
             issue["msg"].removeprefix("Value error, ")
             if own
             else f"take {wanted(field)}{_IN_QUOTES.get(issue['type'], '')}"
         )
-        yield f"{_written(name, origins)}={value}: {fix}"
+        yield f"{named_setting(name, origins)}={value}: {fix}"
+
+
+def _shown_value(value: object) -> str:
+    """The value as it was written: YAML makes dates of some."""
+    return value.isoformat() if isinstance(value, date) else repr(value)
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:

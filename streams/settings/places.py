@@ -14,6 +14,7 @@ __all__ = [
     "CONFIG_VARIABLE",
     "SECTIONS",
     "default_data_dir",
+    "from_home",
     "place_of",
     "places_of",
     "setting",
@@ -73,6 +74,14 @@ def default_data_dir() -> Path:
     A relative path for a user without a home, which `contradictions` refuses.
     """
     return _user_path(user_data_path)
+
+
+def from_home(path: Path) -> Path:
+    """Returns the path with ~ or ~user expanded; as it is where no such home exists, which `contradictions` refuses."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def user_settings_dir() -> Path:

@@ -11,7 +11,7 @@ from streams.engine.runs import Record
 from streams.errors import OlderVersion, Reject, check_version
 from streams.records import VERSION, MentionBatch
 from streams.serving.prepared import Prepared
-from streams.topics import change_of
+from streams.topics import promotion_number
 
 __all__ = ["read_mentions", "take_baselines"]
 
@@ -25,14 +25,14 @@ def read_mentions(record: Record) -> tuple[MentionBatch, int]:
     """
     try:
         batch = _decoder.decode(record.value or b"")
-        change = change_of(record.headers)
+        promotion = promotion_number(record.headers)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise Reject("bad_mentions", f"no mentions record: {error}", record.offset) from error
     check_version(f"the mentions record at offset {record.offset}", batch.schema, VERSION)
     if batch.partition >= batch.partitions:
         detail = f"source partition {batch.partition} of a topic with {batch.partitions}"
         raise Reject("bad_mentions", detail, record.offset)
-    return batch, change
+    return batch, promotion
 
 
 def take_baselines(prepared: Prepared, record: Record) -> None:

@@ -19,7 +19,7 @@ from alerts import Hits
 from streams.engine.ports import Send
 from streams.limits import RECORD_BYTES
 from streams.records import VERSION, MentionBatch, MentionItem, Scored
-from streams.topics import CHANGE_HEADER
+from streams.topics import PROMOTION_HEADER
 
 __all__ = ["MENTIONS", "mention_sends", "mentions_partition"]
 
@@ -52,14 +52,14 @@ def mention_sends(
     partitions: int,
     progress_ms: int,
     items: Sequence[Scored],
-    change: int = 0,
+    promotion: int = 0,
 ) -> list[Send]:
     """The records that tell of items of one source partition, in order of their offsets, and of its progress.
 
     For every one of the `count` mentions partitions at least one batch, empty or not: each must learn of the
     progress. Only the last batch of a partition tells it: the items of the others are not all of it. Items that
-    are not counted are not mentioned. `partitions` is the source topic's number of partitions; `change` is
-    that of the promotion whose model scored the items, told in the header `CHANGE_HEADER`.
+    are not counted are not mentioned. `partitions` is the source topic's number of partitions; `promotion` is
+    the number of the one whose model scored the items; it goes into the header `PROMOTION_HEADER`.
     """
     mentioned: list[list[list[MentionItem]]] = [[] for _ in range(count)]
     for item in items:
@@ -67,7 +67,7 @@ def mention_sends(
             continue
         for target, of_item in _mentions(item, count).items():
             mentioned[target].append(of_item)
-    headers = ((CHANGE_HEADER, str(change).encode()),) if change else ()
+    headers = ((PROMOTION_HEADER, str(promotion).encode()),) if promotion else ()
 
     def encoded(batch: Sequence[list[MentionItem]], *, last: bool) -> bytes:
         mentions = tuple(chain.from_iterable(batch))

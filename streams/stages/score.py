@@ -256,11 +256,11 @@ class ScoreStage:
         sends: list[Send] = []
         for part, items in _by_part(parts, results.added, lambda item: item.position.offset):
             progress_ms = results.progress_ms if part is parts[-1] else 0
-            sends += self._mentions(run.epoch, run.partition, run.partitions, progress_ms, items, part.change)
+            sends += self._mentions(run.epoch, run.partition, run.partitions, progress_ms, items, part.promotion)
         return sends
 
     def _mentions(
-        self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored], change: int = 0
+        self, epoch: str, partition: int, partitions: int, progress_ms: int, items: Sequence[Scored], promotion: int = 0
     ) -> list[Send]:
         options = self._options
         return mention_sends(
@@ -271,7 +271,7 @@ class ScoreStage:
             partitions=partitions,
             progress_ms=progress_ms,
             items=items,
-            change=change,
+            promotion=promotion,
         )
 
 

@@ -102,7 +102,7 @@ class WatchPartition:
             yield
         if baselines:
             self._prepared = Prepared(baselines)
-            self._prepared.spend(self._row.change)  # a crash may have come before they were deleted
+            self._prepared.spend(self._row.promotion)  # a crash may have come before they were deleted
         yield from self._waiting.restore(waiting, self._row.own_offset, self._row.tick_ms)
         yield from self._copies.restore(parts, self._row.copies_part, self._row.tick_ms)
 
@@ -198,22 +198,22 @@ class WatchPartition:
             return
         if is_baselines(record.headers):
             take_baselines(self._prepared, record)
-            self._prepared.spend(self._row.change)
+            self._prepared.spend(self._row.promotion)
             self._row.own_offset = own
             return
-        batch, change = read_mentions(record)
-        if change > self._row.change:
-            yield from self._go_over(change)
+        batch, promotion = read_mentions(record)
+        if promotion > self._row.promotion:
+            yield from self._go_over(promotion)
         self._count(batch, own)
         self._row.hear(batch, self._latest_ms(batch, own))
         yield from self._close_due()
         self._row.own_offset = own
 
-    def _go_over(self, change: int) -> Iterator[list[AlertEvent]]:
+    def _go_over(self, promotion: int) -> Iterator[list[AlertEvent]]:
         """Take the baselines of a promotion, in steps, one a series; without any what was counted goes on."""
-        before, found = self._row.change, self._prepared.complete(change)
-        self._row.change = change
-        self._prepared.spend(change)
+        before, found = self._row.promotion, self._prepared.complete(promotion)
+        self._row.promotion = promotion
+        self._prepared.spend(promotion)
         if found is None:
             return
         self._row.cut_ms = found.cut_ms
@@ -224,17 +224,17 @@ class WatchPartition:
             for signal, stream in self._streams.items()
         }
         for name in sorted({*self._series.names(), *found.series}):
-            self._rebase(name, before, change, found)
+            self._rebase(name, before, promotion, found)
             yield []
 
-    def _rebase(self, name: str, before: int, change: int, found: Baselines) -> None:
+    def _rebase(self, name: str, before: int, promotion: int, found: Baselines) -> None:
         """A row that is ahead has the baselines already."""
         was_awake = self._series.is_awake(name)
         entry = self._series.of(name, self._row.tick_ms, before)
         prepared = found.of(name)
-        if entry.change < change and (prepared is not None or entry.state.tick_ms):
+        if entry.promotion < promotion and (prepared is not None or entry.state.tick_ms):
             entry.state = rebased_series(entry.state, prepared, found.cut_ms, self._config)
-            entry.change = change
+            entry.promotion = promotion
             self._series.touch(name, entry)
         if not was_awake:
             self._series.put_away(name)
@@ -307,7 +307,7 @@ class WatchPartition:
         keys = {watched_key(signal, name) for signal in self._streams for name in counted}
         keys.update(looks)
         for key in sorted(keys):
-            entry = self._series.of(key, tick_ms, self._row.change)
+            entry = self._series.of(key, tick_ms, self._row.promotion)
             if tick_ms <= entry.state.tick_ms:
                 continue  # a crash came after this row was written: the tick is in it already
             yield self._closed(entry, tick_ms, counted.get(entry.name, ()))

@@ -4,7 +4,7 @@
     "s/SIGNAL/SERIES" a series' state for a signal at the last tick that was closed for it
     "w/TICK/PART"    mentions that wait for their tick (`streams.stages.waiting`)
     "c/PART"         what was counted within 24 hours, so that copies are told apart (`alerts.copies`)
-    "b/CHANGE/PART"  baselines that wait for a promotion (`streams.serving.prepared`)
+    "b/PROMOTION/PART"  baselines that wait for a promotion (`streams.serving.prepared`)
     "t/OWN"          the limit of event time that held for a record, until the partition row is past it
 
 A crash leaves rows that are ahead of the partition row, and each of them is exact all the same: a series' row says up
@@ -46,7 +46,7 @@ SERIES_PREFIX = "s/"
 COPIES_PREFIX = "c/"
 LIMIT_PREFIX = "t/"
 
-ROW_VERSION = 3
+ROW_VERSION = 4
 
 
 class PartitionRow(msgspec.Struct):
@@ -60,7 +60,7 @@ class PartitionRow(msgspec.Struct):
     streams: dict[str, bytes] = msgspec.field(default_factory=dict)  # what all series share, by signal
     version: int = ROW_VERSION
     epochs: list[str] = msgspec.field(default_factory=list)  # of the own topic, in the order first seen
-    change: int = 0  # the latest promotion whose mentions came
+    promotion: int = 0  # the latest promotion whose mentions came
     cut_ms: int = 0  # up to here all is in the baselines that were prepared for it
     copies_part: int = 0  # the one of the parts "c/…" that grows
 
@@ -123,11 +123,11 @@ class KeptLimits:
 class SeriesRow(msgspec.Struct, array_like=True):
     """A series' row. What must be known of all series at a restart stands before the state, which is read later.
 
-    `change` is the promotion whose baselines it has; from the tick `forgotten_ms` on the series is as good as new.
+    `promotion` is the promotion whose baselines it has; from the tick `forgotten_ms` on the series is as good as new.
     """
 
     version: int
-    change: int
+    promotion: int
     forgotten_ms: int
     is_open: bool
     state: msgspec.Raw
@@ -173,27 +173,27 @@ def watched_key(signal: str, series: str) -> str:
 class Series:
     """A series in memory: its state for a signal, and the promotion whose baselines it has."""
 
-    __slots__ = ("change", "kind", "name", "signal", "state")
+    __slots__ = ("kind", "name", "promotion", "signal", "state")
 
-    def __init__(self, key: str, change: int, state: SeriesState) -> None:
+    def __init__(self, key: str, promotion: int, state: SeriesState) -> None:
         self.signal, _, self.name = key.partition("/")
         self.kind = kind_of(self.name)
-        self.change = change
+        self.promotion = promotion
         self.state = state
 
     @classmethod
-    def new(cls, key: str, change: int) -> Self:
+    def new(cls, key: str, promotion: int) -> Self:
         """The `watched_key` of a series that was not mentioned yet."""
-        return cls(key, change, SeriesState())
+        return cls(key, promotion, SeriesState())
 
     @classmethod
     def restored(cls, key: str, row: SeriesRow) -> Self:
         """Raises `alerts.StateError`."""
-        return cls(key, row.change, SeriesState.from_bytes(bytes(row.state)))
+        return cls(key, row.promotion, SeriesState.from_bytes(bytes(row.state)))
 
     def encoded(self, config: AlertConfig) -> bytes:
         state = self.state
         row = SeriesRow(
-            ROW_VERSION, self.change, state.forgotten_ms(config), state.is_open, msgspec.Raw(state.to_bytes())
+            ROW_VERSION, self.promotion, state.forgotten_ms(config), state.is_open, msgspec.Raw(state.to_bytes())
         )
         return _encoder.encode(row)

@@ -61,15 +61,15 @@ class SeriesShelf:
         """Other rules from now on."""
         self._config = config
 
-    def of(self, name: str, tick_ms: int, change: int) -> Series:
-        """The series as it is at this tick; `change` is the present promotion, of whose baselines a new one is."""
+    def of(self, name: str, tick_ms: int, promotion: int) -> Series:
+        """The series as it is at this tick; `promotion` is the present one, whose baselines a new series has."""
         entry = self._awake.get(name)
         if entry is None:
             entry = self._read(name, tick_ms)
         elif tick_ms - entry.state.tick_ms > _SURELY_KNOWN_MS and tick_ms >= entry.state.forgotten_ms(self._config):
             entry = None
         if entry is None:
-            entry = Series.new(name, change)
+            entry = Series.new(name, promotion)
         self._awake[name] = entry
         return entry
 

@@ -7,7 +7,7 @@ within the folder: gazetteers, models. What it says of each language is in `lang
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +49,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Profile:
     """A checked profile; limits in characters. `messages` is the language of what people read of alerts.
 
+    `rules` are those of alerts.yaml; where that names no signals, they watch all of the profile's.
     `both` names the series of items that are in several others at once, as the rules of a user ask for.
     """
 
@@ -63,7 +64,7 @@ class Profile:
     min_language_confidence: float
     title_limit: int
     text_limit: int
-    alerts: Mapping[str, Any]
+    rules: RulesFile
     both: tuple[str, ...] = ()
 
     @property
@@ -110,20 +111,21 @@ def load_profile(name: str) -> Profile:
     Raises `SettingsError` naming each mistake in profile.yaml and alerts.yaml: file, line, key and fix.
     """
     folder = _folder(name)
-    file, rules = read_file(folder / "profile.yaml"), read_file(folder / "alerts.yaml")
+    file, rules_file = read_file(folder / "profile.yaml"), read_file(folder / "alerts.yaml")
     written = shaped(file, _File)
-    profile = _profile(written, folder, rules.plain()) if written is not None and not file.problems else None
+    profile = _profile(written, folder) if written is not None and not file.problems else None
     if profile is not None:
         _check_gazetteers(profile, file)
-    _check_rules(rules, profile)
-    if profile is None or file.problems or rules.problems:
-        raise WrongFile((*file.problems, *rules.problems))
-    return profile
+    rules = _rules(rules_file, profile)
+    if profile is None or rules is None or file.problems or rules_file.problems:
+        raise WrongFile((*file.problems, *rules_file.problems))
+    return replace(profile, rules=rules)
 
 
-def _profile(written: _File, folder: Path, alerts: Mapping[str, Any]) -> Profile:
+def _profile(written: _File, folder: Path) -> Profile:
+    """The profile with default rules."""
     values = {field: getattr(written, field) for field in written.__struct_fields__}
-    return Profile(folder=folder, alerts=alerts, **values)
+    return Profile(folder=folder, rules=RulesFile(), **values)
 
 
 def _check_gazetteers(profile: Profile, file: UserFile) -> None:
@@ -133,20 +135,26 @@ def _check_gazetteers(profile: Profile, file: UserFile) -> None:
             file.problem(("languages", language, "gazetteer"), f"there is no {gazetteer.file}; name a file beside it")
 
 
-def _check_rules(file: UserFile, profile: Profile | None) -> None:
-    """Whether alerts.yaml is right in itself, and watches what profile.yaml declares."""
+def _rules(file: UserFile, profile: Profile | None) -> RulesFile | None:
+    """Returns alerts.yaml, which must be right in itself and watch what profile.yaml declares; None where it cannot be
+    read, else what is wrong is in the file's problems.
+    """
     rules = shaped(file, RulesFile)
     if rules is None or file.problems:
-        return
+        return None
     for wrong in rules_mistakes(rules):
         file.problem(tuple(wrong.key.split(".")), f"{wrong.problem}; {wrong.fix}")
-    if profile is not None:
-        if "signals" in profile.alerts and not rules.signals:
-            file.problem(("signals",), f"is empty; list some of {', '.join(profile.signals)}")
-        for key, names, known in (("signals", rules.signals, profile.signals), ("kinds", rules.kinds, profile.series)):
-            for name in names:
-                for keys, text in unknown((key,), name, known):
-                    file.problem(keys, text)
+    if profile is None:
+        return rules
+    if "signals" not in file.plain():
+        rules = msgspec.structs.replace(rules, signals=tuple(profile.signals))
+    elif not rules.signals:
+        file.problem(("signals",), f"is empty; list some of {', '.join(profile.signals)}")
+    for key, names, known in (("signals", rules.signals, profile.signals), ("kinds", rules.kinds, profile.series)):
+        for name in names:
+            for keys, text in unknown((key,), name, known):
+                file.problem(keys, text)
+    return rules
 
 
 def _folder(name: str) -> Path:

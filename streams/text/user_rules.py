@@ -7,7 +7,6 @@ from pathlib import Path
 
 from alerts.rule_file import RulesDocument, WrittenRule, parts_of
 from alerts.ruleset import BOTH, kind_of
-from alerts.sections import RulesFile
 from streams.text.heads import Of, unknown
 from streams.text.profile import Profile
 from streams.userfiles import Keys, UserFile, read_file, shaped
@@ -51,7 +50,7 @@ def _check(file: UserFile, keys: Keys, rule: WrittenRule, profile: Profile) -> N
                 file.problem((*keys, "series", at), problem)
         if len(parts_of(written)) > 1 and BOTH in profile.series:
             file.problem((*keys, "series", at), f"the profile has a kind {BOTH!r} of its own; '&' cannot be used")
-    hop = profile.alerts.get("hop_seconds", RulesFile().hop_seconds)
+    hop = profile.rules.hop_seconds
     for at, length in enumerate(rule.windows_seconds):
         if length < hop:
             file.problem((*keys, "windows_seconds", at), f"{length} is below hop_seconds ({hop}); write that or more")

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from streams.errors import Damaged, MoodwireError, TransportError
+from streams.errors import Damaged, MoodwireError, TransportError, is_ours
 from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.asking import ask
@@ -64,7 +64,7 @@ async def run_stages(
 def _reason(job: StageJob) -> str:
     """Why it crashed: our own errors say it in words."""
     reason = job.app.crash_reason
-    return str(reason) if isinstance(reason, MoodwireError) else repr(reason)
+    return str(reason) if reason is not None and is_ours(reason) else repr(reason)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,18 @@ import yaml
 
 from streams.errors import Mistakes
 
-__all__ = ["UNMADE", "Keys", "UserFile", "WrongFile", "entries", "is_empty", "line_of", "named", "read_file"]
+__all__ = [
+    "MERGE_KEY",
+    "UNMADE",
+    "Keys",
+    "UserFile",
+    "WrongFile",
+    "entries",
+    "is_empty",
+    "line_of",
+    "named",
+    "read_file",
+]
 
 Keys = tuple[str | int, ...]
 """Where a value is in its file: names of keys, and numbers of entries from 0."""
@@ -22,6 +34,10 @@ _MOST_REPEATED = 100_000
 UNMADE = (yaml.YAMLError, ValueError, OverflowError)
 """Raised for a value that cannot be made: a tag that is not known, a date that no calendar has."""
 _MERGE = "tag:yaml.org,2002:merge"
+MERGE_KEY = "<<"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_OLD_NUMBER = re.compile(r"[-+]?0[0-7_]+|.*[:_].*")
+"""Numbers of YAML 1.1 that no one means today: 010 is 8 there, 1:30 is 90, and 1_0 is 10."""
 
 
 class WrongFile(Mistakes):
@@ -173,7 +189,7 @@ def _node_at(node: yaml.Node | None, keys: Keys) -> yaml.Node | None:
 
 
 class _Inspection:
-    """Looks at each node once: keys that are written twice, and how far the aliases expand."""
+    """Looks at each node once: keys that are written twice, numbers in old forms, and how far the aliases expand."""
 
     def __init__(self, file: UserFile) -> None:
         self._file = file
@@ -190,9 +206,14 @@ class _Inspection:
             self._refuse(node, "an alias (*name) refers to a value that contains it; write the value")
         if id(node) not in self._sizes:
             self._above.add(id(node))
+            self._look_at(node, keys)
             self._sizes[id(node)] = 1 + sum(self._size(value, at) for value, at in self._below(node, keys))
             self._above.discard(id(node))
         return self._sizes[id(node)]
+
+    def _look_at(self, node: yaml.Node, keys: Keys) -> None:
+        if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS and _OLD_NUMBER.fullmatch(node.value):
+            self._file.add(node, keys, f"{node.value} may be read as another number; write it in digits, or in quotes")
 
     def _below(self, node: yaml.Node, keys: Keys) -> Iterator[tuple[yaml.Node, Keys]]:
         if isinstance(node, yaml.SequenceNode):

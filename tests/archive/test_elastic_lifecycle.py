@@ -6,6 +6,7 @@ from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.options import ElasticOptions
 from tests.archive.elastic_stub import ElasticStub, Reply, running_stub
 
+NO_INDEX = Reply()
 NOTHING = Reply(404, {"error": {"type": "resource_not_found_exception", "reason": "none"}, "status": 404})
 MANAGED = {"template": {"settings": {"index": {"lifecycle": {"name": "p-items"}}}}, "version": 1}
 
@@ -21,24 +22,24 @@ async def set_up(stub: ElasticStub, *, lifecycle: bool) -> dict[str, str]:
 
 
 async def test_a_policy_deletes_days_and_leaves_the_overflow_alone() -> None:
-    async with running_stub(NOTHING) as stub:
+    async with running_stub(NOTHING, NO_INDEX) as stub:
         named = await set_up(stub, lifecycle=True)
-        assert stub.calls[1] == "PUT /_ilm/policy/p-items"
-        assert stub.requests[1][0]["policy"]["phases"]["delete"]["min_age"] == "31d"
+        policy = stub.calls.index("PUT /_ilm/policy/p-items")
+        assert stub.requests[policy][0]["policy"]["phases"]["delete"]["min_age"] == "31d"
         assert {name for name, policy in named.items() if policy} == {"p-items"}
         assert "p-overflow" in named
 
 
 async def test_a_later_set_up_keeps_the_policy() -> None:
     present = Reply(body={"index_templates": [{"name": "p-items", "index_template": MANAGED}]})
-    async with running_stub(present) as stub:
+    async with running_stub(present, NO_INDEX, NO_INDEX) as stub:
         named = await set_up(stub, lifecycle=False)
         assert named["p-items"] == "p-items"
         assert not any("_ilm" in call for call in stub.calls)
 
 
 async def test_without_one_nothing_asks_for_ilm() -> None:
-    async with running_stub(NOTHING) as stub:
+    async with running_stub(NOTHING, NO_INDEX) as stub:
         named = await set_up(stub, lifecycle=False)
         assert set(named.values()) == {""}
         assert "p-overflow" not in named

@@ -85,11 +85,11 @@ async def test_a_mapping_error_refuses_that_item_alone_and_a_mended_copy_is_new(
     await elastic.session.call("PUT", f"/{index}", wrong)
     good = scored(2, seen_ms=NOW_MS - DAY_MS)
     bad = scored(1, seen_ms=NOW_MS)
-    refused, added, again = await elastic.write_items([bad, good, scored(1, seen_ms=NOW_MS, offset=5)])
-    assert isinstance(refused, Refused)
-    assert refused.reason == "document_parsing_exception"
-    assert "labels.language" in refused.detail
-    assert (added, again) == (Outcome.ADDED, refused)
+    first, added, again = await elastic.write_items([bad, good, scored(1, seen_ms=NOW_MS, offset=5)])
+    assert isinstance(first, Refused)
+    assert first.reason == "document_parsing_exception"
+    assert "labels.language" in first.detail
+    assert (added, again) == (Outcome.ADDED, first)
     await elastic.session.call("DELETE", f"/{index}")
     assert await elastic.write_items([scored(1, seen_ms=NOW_MS, offset=9)]) == [Outcome.ADDED]
     assert {item.news.id for item in await elastic.items_by_id(["id1", "id2"])} == {"id1", "id2"}
@@ -134,13 +134,85 @@ async def test_documents_of_an_older_version_are_refused_with_the_way_to_start_a
     assert await elastic.write_items([scored(2, seen_ms=NOW_MS)]) == [Outcome.ADDED]
 
 
+async def lose(elastic: ElasticArchive, *, templates_alone: bool = False) -> None:
+    """What an Elasticsearch has lost whose disk was wiped."""
+    await elastic.session.call("DELETE", f"/_index_template/{elastic.names.prefix}*")
+    if not templates_alone:
+        await elastic.session.call("DELETE", f"/{elastic.names.prefix}*")
+
+
+async def refused(elastic: ElasticArchive, words: str) -> None:
+    for _ in range(2):
+        with pytest.raises(Retry, match=words):
+            await elastic.write_items([scored(2, seen_ms=NOW_MS, offset=2)])
+
+
+async def test_a_server_that_comes_back_empty_is_one_trouble_until_somebody_acts(
+    elastic: ElasticArchive, elastic_url: str, elastic_prefix: str
+) -> None:
+    heard: list[str | None] = []
+    elastic.session.on_trouble = heard.append
+    await elastic.write_items([scored(1, seen_ms=NOW_MS)])
+    await lose(elastic)
+    made = f"{elastic_prefix}registry were made without moodwire's templates"
+    await refused(elastic, f"{made}.* delete these indices.*`moodwire archive rebuild`")
+    await elastic.stats()  # what goes through ends no trouble that it is not about
+    assert len(heard) == 1
+    later = opened(elastic_url, elastic_prefix)  # a restart changes nothing
+    await refused(later, made)
+    assert made in await later.refusal()
+    with pytest.raises(ArchiveError, match=made):
+        await later.setup()
+    await elastic.session.call("DELETE", f"/{elastic_prefix}registry")
+    await refused(elastic, "templates .* are gone")
+    await later.setup()
+    await later.close()
+    assert await elastic.write_items([scored(2, seen_ms=NOW_MS)]) == [Outcome.ADDED]
+    assert heard[1:] == [None]
+    assert len(await documents(elastic, elastic.names.items)) == 1
+
+
+async def test_templates_that_are_lost_are_found_at_the_next_index(elastic: ElasticArchive) -> None:
+    await elastic.write_items([scored(1, seen_ms=NOW_MS)])
+    await lose(elastic, templates_alone=True)
+    day = elastic.names.of_day("2026.11.23")
+    with pytest.raises(Retry, match=f"{day} were made without"):
+        await elastic.write_items([scored(2, seen_ms=NOW_MS - DAY_MS)])
+    await elastic.session.call("DELETE", f"/{day}")
+    await elastic.setup()
+    assert await elastic.write_items([scored(2, seen_ms=NOW_MS - DAY_MS)]) == [Outcome.ADDED]
+    assert len(await documents(elastic, elastic.names.items)) == 2
+
+
+async def test_a_lost_connection_is_a_reason_to_look_again(elastic: ElasticArchive) -> None:
+    await elastic.write_items([scored(1, seen_ms=NOW_MS)])
+    await lose(elastic)
+    elastic.session.losses += 1
+    await refused(elastic, "templates .* are gone")
+    assert await indices(elastic) == []
+
+
+async def test_a_set_up_that_fails_is_made_again_until_it_passes(
+    elastic: ElasticArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise Retry("the indices take no new fields", 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("streams.archive.elastic.archive.upgrade", broken)
+        await refused(elastic, "take no new fields")
+    assert not await elastic.is_set_up()
+    assert await elastic.write_items([scored(1, seen_ms=NOW_MS)]) == [Outcome.ADDED]
+    assert await elastic.is_set_up()
+
+
 async def test_a_refused_revision_gives_the_item_back_its_mark(elastic: ElasticArchive) -> None:
     item, earlier = scored(1, seen_ms=NOW_MS), scored(1, content="b", seen_ms=NOW_MS - DAY_MS, offset=2)
     await elastic.write_items([item])
     wrong = {"mappings": {"properties": {"labels": {"properties": {"language": {"type": "long"}}}}}}
     await elastic.session.call("PUT", f"/{elastic.names.of_day('2026.11.23')}", wrong)
-    (refused,) = await elastic.write_items([earlier])
-    assert isinstance(refused, Refused)
+    (answer,) = await elastic.write_items([earlier])
+    assert isinstance(answer, Refused)
     assert await elastic.items_by_id(["id1"]) == [item]
     assert await elastic.stats() == ArchiveStats(1, 0, 0)
 

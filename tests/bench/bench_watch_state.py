@@ -83,7 +83,7 @@ class Feed:
     """A stage over a store, fed record by record."""
 
     def __init__(self) -> None:
-        self.config = AlertConfig.from_mapping(dict(load_profile("finance").alerts), name="finance")
+        self.config = AlertConfig.of(load_profile("finance").rules)
         self.store = Store()
         self.stage = self.new_stage()
         self._offset = self._source = 0

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.engine.ports import Send
 from streams.records import News
-from streams.topics import BASELINES_HEADER, CHANGE_HEADER, END_HEADER
+from streams.topics import BASELINES_HEADER, END_HEADER, PROMOTION_HEADER
 from tests.chaos.conftest import Report
 from tests.chaos.feed import INDIGESTIBLE
 from tests.chaos.found import parked
@@ -50,7 +50,7 @@ def _hostile(topic: str, partition: int) -> Iterator[Send]:
     ]
     for value in values:
         yield Send(topic, b"k", value, partition)
-    for number, (name, value) in enumerate(((END_HEADER, b"soon"), (END_HEADER, b"9" * 400), (CHANGE_HEADER, b"x"))):
+    for number, (name, value) in enumerate(((END_HEADER, b"soon"), (END_HEADER, b"9" * 400), (PROMOTION_HEADER, b"x"))):
         yield Send(topic, b"k", own(10 + number, id=f"g{number}", published_ms=-1), partition, ((name, value),))
     yield Send(topic, b"k", None, partition, ((END_HEADER, b"soon"),))
 

@@ -20,7 +20,7 @@ Place = tuple[str, int, int]
 """Epoch, partition and offset of a record."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, at_most_seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, at_most_seconds: float = 240) -> None:
     """Looks until it holds; other processes tell of nothing, so it polls."""
     deadline = time.monotonic() + at_most_seconds
     while not condition():
@@ -62,7 +62,7 @@ class Worker:
                 found.append((int(partition), int(first), int(last), epoch))
         return found
 
-    def wait_for_runs(self, more: int, stage: str = "score", at_most_seconds: float = 60) -> None:
+    def wait_for_runs(self, more: int, stage: str = "score", at_most_seconds: float = 240) -> None:
         """Until it has finished so many more runs."""
         wanted = len(self.done(stage)) + more
 

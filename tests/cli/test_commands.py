@@ -78,6 +78,14 @@ def test_score_reads_lines_and_speaks_json(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
+def test_with_json_every_line_has_a_record(tmp_path: Path) -> None:
+    done = moodwire(tmp_path, "score", "-", "--json", text="Good news\n\n<p></p>\nBad news\n")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["title"] for record in records] == ["Good news", "", "<p></p>", "Bad news"]
+    assert ["rejected" in record for record in records] == [False, True, True, False]
+    assert done.returncode == 1  # for the markup: an empty line is no failure
+
+
 def test_texts_in_a_language_without_a_classifier_are_counted(tmp_path: Path) -> None:
     done = moodwire(tmp_path, "score", "-", text="银行倒闭引发市场恐慌情绪\nGood news\n银行倒闭引发恐慌\n")
     assert done.returncode == 0

@@ -299,6 +299,22 @@ def test_every_wrong_setting_is_a_finding_beside_the_other_checks(
     assert "secret" not in broker
 
 
+def test_one_cause_is_one_finding_with_its_own_fix(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classifier, the models and the processor are looked up in the profile too."""
+    monkeypatch.setenv("MOODWIRE_PROFILE", str(nowhere / "nonsense"))
+    _, said = called("doctor")
+    wrong = [line for line in said.splitlines() if line.startswith("wrong")]
+    (line,) = [line for line in wrong if "nonsense" in line]
+    assert line.startswith("wrong   profile: there is no profile")
+    assert "fix: MOODWIRE_PROFILE is a shipped name or a folder with profile.yaml" in said
+
+
+def test_what_a_setting_is_for_is_shown_as_it_is_written(nowhere: Path) -> None:
+    """In square brackets too."""
+    _, said = called("doctor")
+    assert "moodwire[otel]" in "".join(said.split())
+
+
 # -- checks side by side
 
 

@@ -18,7 +18,7 @@ from streams.cli import app
 from streams.cli.model_retrain import training_options
 from streams.engine.ports import Send
 from streams.errors import SettingsError
-from streams.lifecycle.candidate import next_version, shipped_descriptions
+from streams.lifecycle.candidate import next_version
 from streams.lifecycle.errors import TrainingFailed, TrainingUnavailable
 from streams.lifecycle.feedback import Feedback, feedback_send
 from streams.settings import Settings
@@ -111,7 +111,7 @@ def test_a_candidate_is_trained_with_the_corrections_taken_in_and_judged(home: P
     assert "accuracy of feedback-sentiment, sentiment" in checks, "it is asked about corrections it has not seen"
     asked = json.loads((home / "run" / "run" / "request.json").read_text(encoding="utf-8"))
     assert asked["options"] == {"encoder": "some-encoder", "epochs": "2"}
-    assert str(home / "run" / "corrections" / "feedback-sentiment.yaml") in asked["datasets"]
+    assert [one["name"] for one in asked["datasets"]] == ["own", "feedback-sentiment"]
     assert (asked["language"], asked["behaviour"]) == ("en", "finance-en")
     assert asked["values"]["sentiment"] == {"negative": -1, "neutral": 0, "positive": 1}
     registry = Registry(settings(home).models)
@@ -175,4 +175,3 @@ def test_versions_go_on() -> None:
     assert next_version("1.0.0", []) == "1.0.1"
     assert next_version("1.0.0", ["1.0.1", "1.0.2"]) == "1.0.3"
     assert next_version("2024-a", []) == "2024-a.1"
-    assert [path.stem for path in shipped_descriptions()] == ["sentfin", "tfns-sentiment", "tfns-topic"]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from streams.cli import app
 from streams.errors import Reject
-from streams.feeds.rejects import reject_send
+from streams.feeds.rejects import Unprocessed, reject_send
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
@@ -25,7 +25,8 @@ def test_json_lists_all_rows_unless_fewer_are_asked_for(
     with open_broker(settings.broker) as broker:
         broker.ensure_topics(topic_specs(settings))
         bad = Reject("bad_json", "no object")
-        broker.append([reject_send(topic, f"news:0:{n}:e", bad, b"{", source="news", at_ms=n) for n in range(120)])
+        parked = [Unprocessed(f"news:0:{n}:e", "news", b"{") for n in range(120)]
+        broker.append([reject_send(topic, one, bad, at_ms=n) for n, one in enumerate(parked)])
     listed = CliRunner().invoke(app, ["rejects", "list", "--json", *more])
     assert listed.exit_code == 0
     assert len(listed.stdout.splitlines()) == rows

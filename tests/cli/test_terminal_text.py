@@ -23,6 +23,7 @@ from streams.cli import output, rejects, score
 from streams.cli.doctor import _show_findings
 from streams.cli.doctor_checks import Finding
 from streams.feeds.rejects import RejectRecord
+from streams.library.scoring import Scored
 from streams.logs import get_logger
 from streams.observe.logs import set_up_logs
 from streams.records import EntityMention, HeadScore
@@ -112,8 +113,9 @@ def test_a_score_is_shown_without_being_obeyed(title: str, name: str) -> None:
     item = ReadItem(title, "", name, 0, [], (EntityMention(title, name, 1.0, heads={"entity": tone}),), (name,))
     heads = load_profile("finance").heads
     with screens(score) as written:
-        score._show(item, Verdict(item.entities, {}, {"sentiment": tone, "topic": HeadScore(title, 0.5)}), heads)
-        score._show(item, Verdict(item.entities, {}), heads)
+        judged = Verdict(item.entities, {}, {"sentiment": tone, "topic": HeadScore(title, 0.5)})
+        score._show(Scored(item, judged), heads)
+        score._show(Scored(item, Verdict(item.entities, {})), heads)
     assert is_safe(written.getvalue())
     assert written.getvalue().count("\n") == 7
 

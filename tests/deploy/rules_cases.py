@@ -117,7 +117,7 @@ CASES = (
     Case(
         "no process is seen",
         _without("build_info"),
-        (Firing("MoodwireAbsent", "critical", "No process of moodwire is seen at all"),),
+        (Firing("MoodwireAbsent", "critical", "Prometheus finds no process of moodwire"),),
     ),
     Case(
         "one worker of two is stuck",
@@ -126,7 +126,7 @@ CASES = (
             Firing(
                 "MoodwireWorkerStuck",
                 "warning",
-                "score-2 does not get stage score going",
+                "score-2 has not started stage score",
                 (("instance", "score-2"), *SCORE),
             ),
         ),
@@ -156,7 +156,7 @@ CASES = (
             Firing(
                 "MoodwireVersionsDiffer",
                 "warning",
-                "2 versions of moodwire run side by side: an upgrade stopped half way",
+                "2 versions of moodwire run side by side: an upgrade is not finished",
             ),
         ),
     ),
@@ -183,7 +183,7 @@ CASES = (
     Case(
         "nothing comes in",
         {'moodwire_records_total{instance="score-1",stage="score"}': STOPPED, **dict.fromkeys(LAGS, flat(0))},
-        (Firing("MoodwireNoThroughput", "warning", "Not one item was scored in 45 minutes"),),
+        (Firing("MoodwireNoThroughput", "warning", "No item was scored in 45 minutes"),),
     ),
     Case(
         "records wait and none is handled",
@@ -192,17 +192,17 @@ CASES = (
             'moodwire_last_progress_timestamp_seconds{stage="score"}': flat(0),
         },
         (
-            Firing("MoodwireNoThroughput", "warning", "Not one item was scored in 45 minutes"),
+            Firing("MoodwireNoThroughput", "warning", "No item was scored in 45 minutes"),
             Firing(
                 "MoodwireNoProgress",
                 "critical",
-                "Stage score neither finished a run nor found its partitions read in 2h 0m 0s",
+                "Stage score has made no progress for 2h 0m 0s",
                 SCORE,
             ),
             Firing(
                 "MoodwireLagSevere",
                 "critical",
-                "Stage score is over an hour of work behind, or records wait and none is handled",
+                "Stage score is over an hour of work behind, or handles nothing while records wait",
                 SCORE,
             ),
         ),
@@ -221,7 +221,7 @@ CASES = (
             Firing(
                 "MoodwireLagSevere",
                 "critical",
-                "Stage score is over an hour of work behind, or records wait and none is handled",
+                "Stage score is over an hour of work behind, or handles nothing while records wait",
                 SCORE,
             ),
         ),
@@ -233,7 +233,7 @@ CASES = (
             Firing(
                 "MoodwireWatermarkStalled",
                 "critical",
-                "Windows of mentions partition 1 stand still: event time is 5m 0s behind",
+                "Windows of mentions partition 1 do not close: event time is 5m 0s behind",
                 (("partition", "1"),),
             ),
         ),
@@ -252,7 +252,7 @@ CASES = (
             Firing(
                 "MoodwireEventTimeAhead",
                 "critical",
-                "Windows of mentions partition 1 are ahead: event time is 2h 0m 0s beyond the clock",
+                "Windows of mentions partition 1 are ahead: event time is 2h 0m 0s ahead of the clock",
                 (("partition", "1"),),
             ),
         ),
@@ -264,7 +264,7 @@ CASES = (
             Firing(
                 "MoodwireClockAhead",
                 "warning",
-                "News claims to be seen 5m 0s from now: the clock of a publisher is wrong",
+                "News is dated 5m 0s in the future: the clock of a publisher is wrong",
             ),
         ),
     ),
@@ -279,7 +279,7 @@ CASES = (
             Firing(
                 "MoodwireMentionsDropped",
                 "warning",
-                "6 mentions came over a day late and were left out of the baselines",
+                "6 mentions arrived over a day late and are in no baseline",
             ),
         ),
         minute=119,
@@ -328,7 +328,7 @@ CASES = (
             Firing(
                 "MoodwireTaskFails",
                 "critical",
-                "The background task feeds fails and is started again",
+                "The background task feeds fails and is restarted",
                 (("task", "feeds"),),
             ),
         ),
@@ -336,7 +336,7 @@ CASES = (
     Case(
         "moodwire says what troubles it",
         {'moodwire_trouble{reason="lag"}': flat(1)},
-        (Firing("MoodwireTrouble", "warning", "moodwire reports trouble: lag", (("reason", "lag"),)),),
+        (Firing("MoodwireTrouble", "warning", "moodwire reports a trouble: lag", (("reason", "lag"),)),),
     ),
     Case(
         "retention overtakes a stage",
@@ -356,7 +356,7 @@ CASES = (
             Firing(
                 "MoodwireArchiveDown",
                 "critical",
-                "No worker reaches the archive; partitions wait and lag grows",
+                "No worker reaches the archive; partitions wait, and lag grows",
             ),
         ),
     ),
@@ -390,7 +390,7 @@ CASES = (
             Firing(
                 "MoodwireAlertLatency",
                 "critical",
-                "Alerts reach people 1m 39s after the news; a minute is promised",
+                "Alerts are sent 1m 39s after the news, not within a minute",
             ),
         ),
     ),
@@ -413,7 +413,7 @@ CASES = (
             Firing(
                 "MoodwireNotificationsDelayed",
                 "warning",
-                "Channel webhook has not taken notifications at the first try for 10 minutes",
+                "Channel webhook has not taken notifications at the first attempt for 10 minutes",
                 (("channel", "webhook"),),
             ),
         ),
@@ -440,7 +440,7 @@ CASES = (
             Firing(
                 "MoodwireWatchdogSilent",
                 "critical",
-                "The dead man's switch is not being told that moodwire lives",
+                "The dead man's switch is not pinged",
             ),
         ),
     ),
@@ -475,7 +475,7 @@ CASES = (
             Firing(
                 "MoodwireUnknownTokens",
                 "warning",
-                "small has no word for 5% of what it reads",
+                "small does not know 5% of the tokens",
                 (("model", "small"),),
             ),
         ),

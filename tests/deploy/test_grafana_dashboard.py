@@ -14,7 +14,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.deploy.exported import asked_for, exported_names, recorded_names
-from tests.deploy.programs import promtool
+from tests.deploy.programs import grafana_schema, promtool
 
 GRAFANA = ROOT / "deploy" / "grafana"
 RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
@@ -75,6 +75,16 @@ def test_prometheus_reads_every_query(dashboard: dict[str, Any], tmp_path: Path)
     )
     assert done.returncode == 0, done.stderr
     assert f"{len(rules)} rules found" in done.stdout
+
+
+def test_it_follows_grafanas_own_schema(tmp_path: Path) -> None:
+    file = GRAFANA / "dashboards" / "moodwire.json"
+    done = subprocess.run([grafana_schema(), file], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("", 0)
+    other = tmp_path / "other.json"
+    other.write_text(file.read_text().replace('"graphMode"', '"grahpMode"'))
+    done = subprocess.run([grafana_schema(), other], capture_output=True, text=True, timeout=60, check=False)
+    assert "options.Options: unexpected field 'grahpMode'" in done.stdout, "options of panels are read, too"
 
 
 def test_panels_are_whole_and_none_covers_another(dashboard: dict[str, Any]) -> None:

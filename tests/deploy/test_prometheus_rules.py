@@ -23,7 +23,7 @@ def alerts() -> dict[str, dict[str, Any]]:
 
 
 def run(*arguments: str | Path) -> str:
-    done = subprocess.run([promtool(), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([promtool(), *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

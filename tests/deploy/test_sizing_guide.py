@@ -34,7 +34,7 @@ def reckoned(rate: int) -> list[int]:
 
 
 def rows() -> list[list[int]]:
-    section = GUIDE.partition("## What it comes to")[2].partition("\n## ")[0]
+    section = GUIDE.partition("## Result")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| (1[0,]* \|.*) \|$", section, re.MULTILINE)
     return [[int(cell.replace(",", "")) for cell in line.split(" | ")] for line in lines]
 

@@ -31,7 +31,7 @@ from streams.stages.reader import TextReader
 from streams.stages.scored_records import scored_of, scored_send
 from streams.text.profile import load_profile
 from streams.text.stories import StoryIndex
-from streams.topics import BASELINES_HEADER, CHANGE_HEADER, END_HEADER
+from streams.topics import BASELINES_HEADER, END_HEADER, PROMOTION_HEADER
 
 NOW_MS = 1_750_000_000_000
 PROFILE = load_profile("finance")
@@ -74,7 +74,7 @@ RECORDS = st.one_of(
 )
 HEADERS = st.lists(
     st.tuples(
-        st.sampled_from([END_HEADER, CHANGE_HEADER, BASELINES_HEADER, "traceparent", ""]) | st.text(max_size=8),
+        st.sampled_from([END_HEADER, PROMOTION_HEADER, BASELINES_HEADER, "traceparent", ""]) | st.text(max_size=8),
         st.sampled_from([b"soon", b"-1", b"9" * 5_000, b"", b"1e9", "²".encode()]) | st.binary(max_size=20),
     ),
     max_size=3,

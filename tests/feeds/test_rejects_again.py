@@ -13,7 +13,7 @@ from streams.engine.ports import Send
 from streams.errors import Reject
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.feeds.fieldspec import parse_fieldmap
-from streams.feeds.rejects import reject_send
+from streams.feeds.rejects import Unprocessed, reject_send
 from streams.jobs.retry import MENTIONS_PASSED, UNREADABLE, read_rejects, retry_rejects
 from streams.limits import RECORD_BYTES, record_bytes
 from streams.records import News
@@ -38,7 +38,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 def park(broker: Broker, position: str, raw: object, seen_ms: int | None, source: str = "news.ndjson") -> None:
     data = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
-    broker.append([reject_send(TOPICS.rejects, position, WHY, data, source=source, at_ms=NOW_MS, seen_ms=seen_ms)])
+    broker.append([reject_send(TOPICS.rejects, Unprocessed(position, source, data, seen_ms=seen_ms), WHY, NOW_MS)])
 
 
 def sent(broker: Broker) -> list[News]:
@@ -98,13 +98,12 @@ def test_a_record_of_our_own_form_and_the_file_s_name_as_source_come_back_as_the
 
 def test_a_parked_alert_goes_to_its_own_topic_and_mentions_stay(broker: Broker) -> None:
     alert, source = delivery_event("a").to_json(), TOPICS.alerts
-    broker.append(
-        [
-            reject_send(TOPICS.rejects, "alerts:0:1:e", WHY, alert, source=source, at_ms=NOW_MS, key=b"entity/a"),
-            reject_send(TOPICS.rejects, "alerts:0:2:e", WHY, b"{}", source=source, at_ms=NOW_MS),
-            reject_send(TOPICS.rejects, "mentions:0:1:e", WHY, b"[]", source=TOPICS.mentions, at_ms=NOW_MS),
-        ]
-    )
+    parked = [
+        Unprocessed("alerts:0:1:e", source, alert, key=b"entity/a"),
+        Unprocessed("alerts:0:2:e", source, b"{}"),
+        Unprocessed("mentions:0:1:e", TOPICS.mentions, b"[]"),
+    ]
+    broker.append([reject_send(TOPICS.rejects, one, WHY, NOW_MS) for one in parked])
     done = retry_rejects(broker, TOPICS, read_rejects(broker, TOPICS), MAP, now_ms=NOW_MS)
     assert (done.sent, done.refused) == (1, {"bad_alert": 1, MENTIONS_PASSED: 1})
     assert [(record.key, record.value) for record in broker.scan(TOPICS.alerts)] == [(b"entity/a", alert)]
@@ -125,7 +124,6 @@ def test_what_is_no_parked_record_is_shown_hides_none_and_is_not_sent(broker: Br
 
 
 def test_a_parked_record_is_bounded_whatever_it_was() -> None:
-    send = reject_send(
-        "r", "p" * 300, Reject("x", "\udcff" * 10**6), b"y" * 10**6, source="\udcff", at_ms=1, key=b"k" * 10**6
-    )
+    found = Unprocessed("p" * 300, "\udcff", b"y" * 10**6, key=b"k" * 10**6)
+    send = reject_send("r", found, Reject("x", "\udcff" * 10**6), at_ms=1)
     assert record_bytes(send) < RECORD_BYTES / 8

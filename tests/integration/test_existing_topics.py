@@ -162,14 +162,13 @@ async def test_one_that_grows_while_its_worker_starts_ends_it_as_well(settings: 
 
 def test_a_retried_record_keeps_its_key_and_headers(settings: Settings, broker: KafkaBroker) -> None:
     from streams.errors import Reject
-    from streams.feeds.rejects import reject_send
+    from streams.feeds.rejects import Unprocessed, reject_send
 
     broker.ensure_topics(topic_specs(settings))
     raw, headers = b'{"title": "Mill closes", "source": "Post"}', (TRACE, ("moodwire-end", b"1"))
     why = Reject("no_title", "")
-    broker.append(
-        [reject_send(settings.rejects_topic, "news:0:7:e", why, raw, source="n", at_ms=2, key=b"k1", headers=headers)]
-    )
+    parked = Unprocessed("news:0:7:e", "n", raw, key=b"k1", headers=headers)
+    broker.append([reject_send(settings.rejects_topic, parked, why, at_ms=2)])
     retry_rejects(broker, settings.topics, read_rejects(broker, settings.topics), FieldMap.default(), now_ms=9)
     [record] = broker.scan(settings.news_topic)
     assert (record.key, record.headers) == (b"k1", (TRACE,))

@@ -12,7 +12,7 @@ import pytest
 from streams.errors import Reject, SettingsError
 from streams.existing import exists, open_existing
 from streams.feeds.fieldmap import FieldMap, news_from_record
-from streams.feeds.rejects import reject_send
+from streams.feeds.rejects import Unprocessed, reject_send
 from streams.jobs.retry import read_rejects, retry_rejects
 from streams.settings import Settings
 from streams.topics import topic_specs
@@ -47,8 +47,8 @@ def test_a_retried_record_keeps_its_time_although_the_broker_stamps_it(settings:
     with open_broker(settings.broker, settings.kafka) as broker:
         broker.ensure_topics(topic_specs(settings))
         why = Reject("no_title", "")
-        parked = reject_send(topics.rejects, "news:0:7:e", why, raw, source="x", at_ms=now_ms, seen_ms=SEEN_MS)
-        broker.append([parked])
+        parked = Unprocessed("news:0:7:e", "x", raw, seen_ms=SEEN_MS)
+        broker.append([reject_send(topics.rejects, parked, why, now_ms)])
         done = retry_rejects(broker, topics, read_rejects(broker, topics), FieldMap.default(), now_ms=now_ms)
         [record] = broker.scan(topics.news)
         assert done.sent == 1

@@ -88,5 +88,11 @@ def test_moments_are_utc_unless_they_name_a_zone(given: Any, expected: int) -> N
 
 def test_lengths_of_time() -> None:
     assert milliseconds("1h") == HOUR_MS
-    with pytest.raises(ValueError, match="above 0"):
-        milliseconds("0s")
+    for wrong in ("0s", "1 fortnight", "-1h", ""):
+        with pytest.raises(MoodwireError, match="above 0, such as 15min or 1h"):
+            milliseconds(wrong)
+
+
+def test_what_is_no_moment_is_named() -> None:
+    with pytest.raises(MoodwireError, match="'yesterweek' is no point in time"):
+        epoch_ms("yesterweek")

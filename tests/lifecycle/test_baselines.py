@@ -33,7 +33,7 @@ START_MS = 1_749_427_200_000  # a Monday
 BEFORE_DAYS, AFTER_DAYS = 12, 3
 PER_HOUR = 12
 ENTITIES = [f"E{number}" for number in range(6)]
-CHANGE = 77
+PROMOTION = 77
 MODEL = "finance-en-minilm-int8"  # the profile's: only its version changes
 
 
@@ -143,14 +143,14 @@ class World:
                 archive,
                 alert_config(self.settings, self.profile),
                 Rescoring(self.profile, {"en": self.opened(MODEL, "2")}),
-                CHANGE,
+                PROMOTION,
                 span_ms=56 * DAY_MS,
             )
             assert prepared is not None
             assert prepared.cut_ms == START_MS + BEFORE_DAYS * DAY_MS - HOUR_MS
             assert prepared.items == BEFORE_DAYS * 24 * PER_HOUR
         promotion = Promotion(
-            language="en", name=MODEL, version="2", change=CHANGE, at_ms=1, by="ann", gate="forced", reason="a test"
+            language="en", name=MODEL, version="2", number=PROMOTION, at_ms=1, by="ann", gate="forced", reason="a test"
         )
         broker.append([promotion_send(topics.control, promotion)])
         [follower] = pipeline._followers

@@ -23,7 +23,7 @@ from streams.stages import watch_series
 from streams.stages.watch import WatchStage
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import Series, SeriesRow
-from streams.topics import CHANGE_HEADER
+from streams.topics import PROMOTION_HEADER
 from tests.alerts.one_series import SIGNAL, mention_of
 from tests.engine.positions_harness import START_MS, Crash, FakeOutbox, FakeState, Fuse, batches_of, make_items
 from tests.engine.test_positions_property import eager_config
@@ -60,7 +60,9 @@ def plan_of(rng: random.Random, config: AlertConfig) -> Plan:
     end = MentionBatch(VERSION, "e1", 0, 1, items[-1].seen_ms + 30 * HOUR_MS)
     records = [_record(*one) for one in sent[:at]] + brought + [_record(*one) for one in [*sent[at:], (end, 5)]]
     log = [msgspec.structs.replace(record, offset=offset) for offset, record in enumerate(records)]
-    return Plan(log, next(record.offset for record in log if record.headers and record.headers[0][0] == CHANGE_HEADER))
+    return Plan(
+        log, next(record.offset for record in log if record.headers and record.headers[0][0] == PROMOTION_HEADER)
+    )
 
 
 def _sends(rng: random.Random, items: Sequence[MentionItem]) -> list[tuple[MentionBatch, int]]:
@@ -72,8 +74,8 @@ def _sends(rng: random.Random, items: Sequence[MentionItem]) -> list[tuple[Menti
     return sent
 
 
-def _record(batch: MentionBatch, change: int) -> Record:
-    headers = ((CHANGE_HEADER, str(change).encode()),) if change else ()
+def _record(batch: MentionBatch, promotion: int) -> Record:
+    headers = ((PROMOTION_HEADER, str(promotion).encode()),) if promotion else ()
     return Record(0, None, msgspec.json.encode(batch), 0, headers)
 
 
@@ -144,7 +146,7 @@ class _ForgetfulSeries(Series):
     @classmethod
     def restored(cls, name: str, row: SeriesRow) -> Series:  # type: ignore[override]
         entry = Series.restored(name, row)
-        entry.change = entry.state.tick_ms = 0
+        entry.promotion = entry.state.tick_ms = 0
         return entry
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.training.data.dataset import load_datasets, read_split
+from models.training.data.dataset import read_split
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
 from streams.lifecycle.feedback import Conflict, Feedback, feedback_send, parse_feedback, read_feedback, review
+from streams.lifecycle.training_code import read_datasets
 from streams.lifecycle.training_set import build_training_set
 from tests.lifecycle.scored_items import scored
 
@@ -89,7 +90,7 @@ async def test_a_set_is_what_training_reads_with_a_part_held_out(tmp_path: Path)
     assert built.rows == {"sentiment": 200}
     assert [(one.item, one.head) for one in built.left_out] == [("gone", "sentiment"), ("id7", "colour")]
     assert "does not hold" in built.left_out[0].reason
-    [described] = load_datasets(built.descriptions)
+    [described] = read_datasets(built.descriptions)
     parts = [read_split(described, tmp_path, part) for part in ("train", "test")]
     assert sum(map(len, parts)) == 200
     assert 20 < len(parts[1]) < 60
@@ -100,7 +101,7 @@ async def test_entities_make_a_set_of_their_own(tmp_path: Path) -> None:
     await archive.write_items([scored(1, "Oreon falls as Tessel rises")])
     said = Feedback(item="id1", by="ann", at_ms=1, entities={"Oreon": "negative", "Tessel": "positive"})
     built = await build_training_set(review([said]), archive, {"entity": LABELS}, tmp_path, entity_head="entity")
-    [described] = load_datasets(built.descriptions)
+    [described] = read_datasets(built.descriptions)
     assert described.kind == "entities"
     examples = [one for part in ("train", "test") for one in read_split(described, tmp_path, part)]
     assert len(examples) == 1

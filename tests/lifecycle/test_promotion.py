@@ -29,7 +29,7 @@ def promoted(request: Request = REQUEST, control: Control | None = None, verdict
 
 def test_through_the_gate() -> None:
     promotion = promoted()
-    assert (promotion.gate, promotion.change, promotion.earlier) == ("passed", NOW_MS, (Earlier("model", "1"),))
+    assert (promotion.gate, promotion.number, promotion.earlier) == ("passed", NOW_MS, (Earlier("model", "1"),))
     control = control_of(promotion)
     assert in_service(control, PROFILE, "en") == Earlier("model", "2", NOW_MS)
     assert active_models(control, PROFILE).models == {"en": ("model", "2")}
@@ -60,7 +60,7 @@ def test_back_without_the_gate_and_the_number_grows() -> None:
     control = control_of(promoted())
     back = previous(control, "en")
     promotion = promoted(Request("en", back.name, back.version, "ann"), control, None)
-    assert (promotion.gate, promotion.change) == ("rollback", NOW_MS + 1)
+    assert (promotion.gate, promotion.number) == ("rollback", NOW_MS + 1)
     assert [one.version for one in promotion.earlier] == ["1", "2"]
     again = promoted(Request("en", "model", "2", "ann"), control_of(promotion), None)
     assert again.gate == "rollback"
@@ -94,7 +94,7 @@ def test_control_says_the_last_word_of_each_key() -> None:
 
 def test_what_cannot_be_read_is_said() -> None:
     good = promotion_send("c", promoted())
-    for garbage in (b"{", b"\xff", b"[]", b"", good.value.replace(b'"change":1', b'"change":%d' % 10**30)):  # type: ignore[union-attr]
+    for garbage in (b"{", b"\xff", b"[]", b"", good.value.replace(b'"number":1', b'"number":%d' % 10**30)):  # type: ignore[union-attr]
         found = read_control([*records(good), Record(1, b"model/en", garbage, 0), Record(2, b"\xff", garbage, 0)])
         assert found.promotions["en"] == promoted(), "the last word that can be read holds"
         [problem] = found.unreadable

@@ -1,5 +1,6 @@
 """Tests of behaviour, on a model whose answers are written down."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from models import ModelError, NullClassifier, OnnxClassifier, Places, Probabilities
 from models.evaluation import BehaviourList, check_behaviour, load_behaviour_list
+from streams.lifecycle.behaviour import read_behaviour
+from streams.userfiles import WrongFile
+from tests.conftest import ROOT
 
 POLES = ("negative", "neutral", "positive")
 
@@ -52,7 +56,9 @@ class Written:
 def load(folder: Path, content: str) -> BehaviourList:
     path = folder / "list.yaml"
     path.write_text(content, encoding="utf-8")
-    return load_behaviour_list(path)
+    found = read_behaviour(str(path))
+    assert found is not None
+    return found
 
 
 def test_each_kind_counts_what_passed(tmp_path: Path) -> None:
@@ -78,22 +84,40 @@ def test_slices_stand_in_the_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("kinds: {}", "lacks 'name'"),
-        ("name: [", "is no YAML"),
-        ("[1, 2]", "is malformed"),
-        ("{name: a, head: b, kinds: {c: {about: d, tests: [{text: e}]}}}", "c, test 1 cannot be read"),
-        ("{name: a, head: b, kinds: {c: {about: d, tests: [{worse: e}]}}}", "c, test 1 cannot be read"),
-        ("{name: a, head: b, kinds: {c: {about: d, tests: [{worse: e, better: f}]}}}", "under `values`"),
+        ("kinds: {}", ":1: the key 'name' is missing"),
+        ("name: [", ":1: not YAML"),
+        ("[1, 2]", ":1: take keys such as name, head, kinds"),
+        ("name: a\nhead: b\nkinds: {}", ":3: kinds: is empty"),
+        (
+            "name: a\nhead: b\nkinds:\n  c:\n    about: d\n    tests: [{text: e}]",
+            ":6: kinds.c.tests, entry 1: text: needs",
+        ),
+        ("name: a\nhead: b\nkinds: {c: {about: d, tests: [{worse: e}]}}", "entry 1: worse: needs the key 'better'"),
+        (
+            "name: a\nhead: b\nkinds: {c: {about: d, tests: [{same: [e], better: f}]}}",
+            "better: does not go with 'same'",
+        ),
+        ("name: a\nhead: b\nkinds: {c: {about: d, tests: [{worse: e, better: f}]}}", "under `values`"),
+        ("name: a\nhead: b\nkinds: {c: {about: d, tests: [{wurse: e}]}}", "'wurse'; did you mean 'worse'"),
+        ("name: a\nhead: b\nvalues: {x: 2}\nkinds: {c: {about: d, tests: []}}", ":3: values.x: take a number from -1"),
     ],
 )
 def test_a_list_that_cannot_be_read_names_the_place(tmp_path: Path, content: str, said: str) -> None:
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(WrongFile, match=re.escape(said)):
         load(tmp_path, content)
 
 
 def test_a_list_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(ModelError, match="shipped lists: finance-en"):
-        load_behaviour_list("nosuch")
+        read_behaviour("nosuch")
+    with pytest.raises(WrongFile, match=r"nosuch\.yaml cannot be read"):
+        read_behaviour("nosuch.yaml")
+    assert read_behaviour("") is None
+
+
+def test_the_shipped_list_has_no_mistake() -> None:
+    shipped = ROOT / "models" / "evaluation" / "lists" / "finance-en.yaml"
+    assert read_behaviour(str(shipped)) == load_behaviour_list("finance-en")
 
 
 def test_a_model_without_the_labels_is_told_so() -> None:

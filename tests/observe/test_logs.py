@@ -6,15 +6,22 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.errors import ConfigError
+from models.errors import ArtifactError
+from streams.engine.runs import Run
+from streams.errors import TransportError
 from streams.logs import get_logger
 from streams.net.client import open_client
 from streams.observe.logs import Repeats, mask, secrets_of, set_up_logs
+from streams.transport.faust_app import make_app, run_stage
+from streams.transport.stages import run_stages
 from tests.feeds.feed_server import Answer, running_feed_server
 
 WEBHOOK = "https://user:p4ssw0rd@hooks.example/services/T000/B000/XXXXyyyy?key=abcdef"
@@ -67,6 +74,53 @@ def test_an_exception_is_one_line() -> None:
         logging.getLogger("mode").exception("broke too")
     for line in lines(out):
         assert "ValueError: news\nof two lines" in line["exception"]
+
+
+class _Stage:
+    """It is never reached."""
+
+    async def handle(self, run: Run) -> None: ...
+
+    async def idle(self, partition: int, now_ms: int) -> None: ...
+
+    def forget(self, partition: int) -> None: ...
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+async def test_a_start_that_fails_is_logged_in_a_line_each(form: str, tmp_path: Path) -> None:
+    """Faust logs why a service of its own crashed, with a traceback: the text of our error says more."""
+    out = io.StringIO()
+    set_up_logs(out, {"MOODWIRE_LOG_FORMAT": form})
+    app = make_app("score", broker_url=f"sqlite://{tmp_path}/broker.db", group="t.score", data_dir=tmp_path)
+    with pytest.raises(TransportError, match=r"no topic 't\.news'"):
+        await run_stages([run_stage(app, "t.news", _Stage())])
+    written = out.getvalue().splitlines()
+    assert 1 <= len(written) <= 3
+    assert all("no topic 't.news'" in line for line in written)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_shown"),
+    [
+        (TransportError("no topic"), False),
+        (ArtifactError("no model"), False),
+        (ConfigError("hop", "no", "x"), False),
+        (KeyError("topic"), True),
+    ],
+)
+def test_an_error_of_ours_needs_no_traceback_whoever_logs_it(error: Exception, is_shown: bool) -> None:
+    out = io.StringIO()
+    set_up_logs(out, ENVIRONMENT)
+    try:
+        raise error
+    except Exception as caught:
+        logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=caught)
+        logging.getLogger("mode").exception("Crashed")
+        get_logger("streams.x").exception("Crashed")
+        get_logger("streams.x").error("Crashed", error=caught, exc_info=True)
+    for line in lines(out):
+        assert ("Traceback" in line.get("exception", "")) is is_shown, line
+        assert (line.get("error") == str(error)) or is_shown
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
@@ -132,6 +186,19 @@ def test_a_masked_text_holds_no_secret(secret: str, before: str, after: str) -> 
 @pytest.mark.parametrize("name", ["MOODWIRE_WEBHOOK_URL", "MOODWIRE_ARCHIVE_URL"])
 def test_a_malformed_address_does_not_stop_the_logs(name: str) -> None:
     set_up_logs(io.StringIO(), {name: "http://[::1/XXXXyyyy"})
+
+
+async def test_a_program_with_a_handler_of_its_own_sees_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
+    async with running_feed_server() as server:
+        server.answers["/XXXXyyyy/rss?key=XXXXyyyy"] = Answer("302 Found", headers={"Location": "/new?key=XXXXyyyy"})
+        url = server.url("/XXXXyyyy/rss?key=XXXXyyyy")
+        async with open_client([url]) as client:
+            assert (await client.get(url)).status_code == 302
+    assert f"GET http://127.0.0.1:{server.port}/***" in caplog.text
+    assert "receive_response_headers.complete" in caplog.text
+    assert "XXXXyyyy" not in caplog.text
 
 
 async def test_addresses_of_feeds_keep_their_keys_at_every_level() -> None:

@@ -96,7 +96,7 @@ async def _replayed(settings: Settings, folder: Path, alarmed: Alarmed, url: str
 def _decide(broker: Broker, settings: Settings) -> None:
     topics = settings.topics
     promotion = Promotion(
-        language="en", name="m", version="2", change=1, at_ms=1, by="ann", gate="passed", earlier=(Earlier("m", "1"),)
+        language="en", name="m", version="2", number=1, at_ms=1, by="ann", gate="passed", earlier=(Earlier("m", "1"),)
     )
     shadow = Shadow(language="en", name="m", version="3", at_ms=1, by="ann")
     word = Feedback(item="a", by="ann", at_ms=1, labels={"sentiment": "negative"}, entities={"ACME": "neutral"})

@@ -30,7 +30,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import ScoreOptions, ScoreStage
 from streams.text.profile import load_profile
 from streams.text.watchlists import Watchlist
-from streams.topics import Topics, change_of
+from streams.topics import Topics, promotion_number
 from tests.engine.positions_harness import Crash, FakeState, Fuse, land
 
 TOPICS = Topics("t.", "live")
@@ -134,8 +134,8 @@ class Worker:
 
     def _watching(self, heard: ActiveModels) -> ActiveModels:
         """What `heard` is, with the watchlists of the same number; those of others are in rows alone."""
-        digest = self.lists.take(lists_of(heard.change))
-        return msgspec.structs.replace(heard, lists=digest, lists_change=heard.change)
+        digest = self.lists.take(lists_of(heard.promotion))
+        return msgspec.structs.replace(heard, lists=digest, lists_change=heard.promotion)
 
     async def claim(self, _: Sequence[Unscored]) -> None:
         self._world.fuse.burn()
@@ -253,7 +253,7 @@ def _mentions_agree(world: World, row: VersionRow) -> set[int]:
             batch = msgspec.json.decode(send.value or b"", type=MentionBatch)
             for item in batch.items:
                 wanted = _line_of(row, item.offset)
-                assert change_of(send.headers) == wanted.change
+                assert promotion_number(send.headers) == wanted.promotion
                 assert ("negative" in item.signals) == bool(int(wanted.models["en"][1]) % 2)
                 told.add(item.offset)
     return told

@@ -15,9 +15,9 @@ from tests.serving.swap_harness import opened
 PROFILE = {"en": ("model", "1")}
 
 
-def control(version: str, change: int, language: str = "en") -> Control:
+def control(version: str, number: int, language: str = "en") -> Control:
     promotion = Promotion(
-        language=language, name="model", version=version, change=change, at_ms=change, by="ann", gate="passed"
+        language=language, name="model", version=version, number=number, at_ms=number, by="ann", gate="passed"
     )
     return Control({language: promotion})
 
@@ -60,7 +60,7 @@ async def test_what_stands_there_at_the_start_is_wanted_or_the_start_fails() -> 
     world = World()
     world.said = control("2", 5)
     async with world.follower():
-        assert world.cache.wanted.change == 5
+        assert world.cache.wanted.promotion == 5
     world.missing = {"3"}
     world.said = control("3", 6)
     with pytest.raises(ArtifactError):
@@ -81,7 +81,7 @@ async def test_what_cannot_be_loaded_leaves_the_old_one_is_a_trouble_and_ends(ca
         world.missing = set()
         await follower.look()
         assert world.troubles.pop() is None
-        assert world.cache.wanted.change == 5
+        assert world.cache.wanted.promotion == 5
 
 
 async def test_a_broker_that_is_away_is_no_trouble_of_the_model() -> None:
@@ -99,7 +99,7 @@ async def test_a_record_that_cannot_be_read_is_a_trouble_and_the_rest_is_followe
     world = World()
     world.said = Control(control("2", 5).promotions, unreadable=("the record shadow/en cannot be read",))
     async with world.follower() as follower:
-        assert world.cache.wanted.change == 5
+        assert world.cache.wanted.promotion == 5
         await follower.look()
         assert world.troubles == ["the record shadow/en cannot be read"] * 2
         assert caplog.text.count("shadow/en") == 1, "said once"

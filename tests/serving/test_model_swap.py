@@ -7,7 +7,7 @@ import pytest
 
 from models import ArtifactError, Classifier
 from streams.engine.runs import Run
-from streams.errors import NewerVersion, Retry
+from streams.errors import NewerVersion, OlderVersion, Retry
 from streams.serving.model_cache import ModelCache
 from streams.serving.swap import VERSIONS_KEY, SwappedVersions
 from streams.serving.versions import LINES_KEPT, ActiveModels, Line, VersionRow
@@ -77,7 +77,7 @@ async def _without_row(self: SwappedVersions, run: Run) -> object:
     from streams.serving.swap import Part
 
     wanted = self._cache.wanted
-    return [Part(run.last_offset + 1, wanted.change, self._cache.classifiers(wanted))]
+    return [Part(run.last_offset + 1, wanted.promotion, self._cache.classifiers(wanted))]
 
 
 async def test_a_worker_that_is_up_to_date_swaps_with_its_next_run() -> None:
@@ -99,10 +99,10 @@ async def test_a_successor_scores_what_waited_by_the_old_version_and_cuts_the_ru
     await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 0, 4))
     successor = SwappedVersions(ModelCache(opened, active(2)), state)
     [old] = await successor.of(run(world, 2, 6))
-    assert old.change == 1
+    assert old.promotion == 1
     world.publish(10)
     parts = await successor.of(run(world, 6, 14))
-    assert [(part.end_offset, part.change) for part in parts] == [(10, 1), (14, 2)]
+    assert [(part.end_offset, part.promotion) for part in parts] == [(10, 1), (14, 2)]
 
 
 async def test_a_worker_that_has_not_heard_takes_no_promotion_back() -> None:
@@ -110,7 +110,7 @@ async def test_a_worker_that_has_not_heard_takes_no_promotion_back() -> None:
     state = FakeState(Fuse())
     await SwappedVersions(ModelCache(opened, active(2)), state).of(run(world, 0, 4))
     [part] = await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 4, 20))
-    assert part.change == 2
+    assert part.promotion == 2
 
 
 def test_of_models_and_watchlists_the_newer_ones_hold_each_by_itself() -> None:
@@ -162,7 +162,7 @@ async def test_a_topic_made_again_begins_with_the_wanted_version() -> None:
     await SwappedVersions(ModelCache(opened, active(1)), state).of(run(world, 0, 4))
     again = Run(TOPICS.news, 0, 1, "another", world.records[0:4], 9)
     [part] = await SwappedVersions(ModelCache(opened, active(2)), state).of(again)
-    assert part.change == 2
+    assert part.promotion == 2
 
 
 def test_a_row_stays_small_and_one_of_a_version_to_come_is_refused() -> None:
@@ -174,8 +174,11 @@ def test_a_row_stays_small_and_one_of_a_version_to_come_is_refused() -> None:
     for number in range(9):
         row = row.extended(f"e{number}", 0, active(1))
     assert list(row.epochs) == ["e5", "e6", "e7", "e8"]
-    row.version = 2
+    row.version = 3
     with pytest.raises(NewerVersion):
+        VersionRow.from_bytes(row.to_bytes())
+    row.version = 1
+    with pytest.raises(OlderVersion, match="Start afresh"):
         VersionRow.from_bytes(row.to_bytes())
 
 

@@ -93,6 +93,6 @@ def test_the_same_lists_have_the_same_digest_in_any_order_and_no_lists_have_none
 def test_a_worker_wants_what_control_says() -> None:
     lists, profile = WatchedLists(), {"en": ("model", "1")}
     wanted = active_models(read_control([word("a", 3)]), profile, lists)
-    assert (wanted.change, wanted.lists_change) == (0, 3)
+    assert (wanted.promotion, wanted.lists_change) == (0, 3)
     assert lists.body(wanted.lists) is not None
     assert msgspec.structs.replace(wanted, lists="", lists_change=0) == active_models(Control(), profile, lists)

@@ -106,6 +106,18 @@ def test_check_prints_every_problem_at_once(folder: Path) -> None:
     assert called("config", "check")[0] == 1
 
 
+def test_check_tries_the_webhook_without_showing_it(folder: Path) -> None:
+    """Its channel refuses at the start of `run` what the types of the settings let pass."""
+    file = folder / "moodwire.yaml"
+    file.touch(0o600)
+    file.write_text("delivery:\n  webhook_url: http://localhost:1/hidden\n  webhook_secret: shortened\n")
+    code, said = called("config", "check")
+    assert code == 1
+    assert f"{file}:3: delivery.webhook_secret: the webhook secret must be whsec_" in said
+    assert "hidden" not in said
+    assert "shortened" not in said
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -44,7 +44,7 @@ def test_a_text_without_its_marks_is_refused() -> None:
     [
         ("partitions", "a whole number from 1 to 1024"),
         ("hold_items", "a whole number of at least 10,000"),
-        ("retention_hours", "a number above 0"),
+        ("retention_hours", "a number above 0 to 876,600"),
         ("drain_seconds", "a number above 0 to 300"),
         ("archive_verify", "true or false"),
         ("device", "cpu or gpu"),

@@ -13,7 +13,7 @@ from streams.settings import Settings, load_settings
 from streams.settings.documents import commented_file
 from streams.settings.file import read_settings_file, searched
 from streams.settings.loading import Source, WrongSettings, read_settings, with_file
-from streams.settings.places import SECTIONS, place_of
+from streams.settings.places import SECTIONS, place_of, variable_of
 
 SECRET = "whsec_c2VjcmV0c2VjcmV0"
 
@@ -127,7 +127,7 @@ def test_relative_paths_start_from_the_file(folder: Path, tmp_path: Path, monkey
         ("alerts:\n  watchlists: ~no-such-user/w.yaml\n", "FILE:2: `alerts.watchlists` cannot be read: Could not"),
         ("logs:\n  level: !!python/name:os.system x\n", "FILE:2: `logs.level` cannot be read: could not determine"),
         ("kafka:\n  user: ann\n", "FILE:2: kafka.user: only for Kafka"),
-        ("network:\n  allowed_networks: intranet\n", "MOODWIRE_ALLOWED_NETWORKS"),
+        ("network:\n  allowed_networks: intranet\n", "FILE:2: network.allowed_networks: 'intranet'"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line_its_key_and_the_fix(folder: Path, text: str, problem: str) -> None:
@@ -222,3 +222,60 @@ def test_without_a_home_a_folder_for_the_data_is_asked_for(monkeypatch: pytest.M
         load_settings()
     monkeypatch.setenv("MOODWIRE_DATA_DIR", "/var/lib/moodwire")
     assert load_settings().home == Path("/var/lib/moodwire/live")
+
+
+def test_every_mistake_is_named_at_once_each_with_its_line(folder: Path) -> None:
+    """Those of one value, of values that are checked after all are read, and of forms that YAML reads otherwise."""
+    text = (
+        "broker.partitions: 3\n"
+        "<<: {a: 1}\n"
+        "data:\n  namespace: 2024-01-01\n"
+        "broker:\n  retention_hours: .inf\n  partitions: 010\n"
+        "archive:\n  url: localhost:9200\n"
+        "alerts:\n  late_after_hours: .nan\n"
+        "http:\n  port: 1:30\n"
+        "network:\n  proxy: nonsense\n  allowed_networks: 10.0.0.0/40\n"
+    )
+    found = problems(folder, text)
+    starts = [
+        "FILE:1: unknown section `broker.partitions`: write `partitions` on a line of its own below `broker:`",
+        "FILE:2: `<<` is not read here",
+        "FILE:4: data.namespace=2024-01-01: take a text, in quotes",
+        "FILE:6: broker.retention_hours=inf: take a number above 0 to 876,600",
+        "FILE:7: broker.partitions: 010 may be read as another number",
+        "FILE:9: archive.url='localhost:9200': take sqlite:///absolute/path/archive.db, or https://host:port",
+        "FILE:11: alerts.late_after_hours=nan: take a number above 0 to 876,600",
+        "FILE:13: http.port: 1:30 may be read as another number",
+        "FILE:15: network.proxy must look like http://host:port",
+        "FILE:16: network.allowed_networks: '10.0.0.0/40' does not appear to be",
+    ]
+    unnamed = [start for start in starts if not any(problem.startswith(start) for problem in found)]
+    assert not unnamed, found
+    assert len(found) == len(starts)
+
+
+def _floats() -> list[str]:
+    return [name for name, field in Settings.model_fields.items() if field.annotation in (float, float | None)]
+
+
+@pytest.mark.parametrize("name", _floats())
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300"])
+def test_a_number_is_finite_and_within_what_times_can_hold(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable_of(name), value)
+    with pytest.raises(WrongSettings, match=f"{variable_of(name)}="):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["data_dir", "feeds", "alerts_file", "kafka_ca"])
+def test_a_path_from_the_environment_may_begin_with_the_home_folder(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of variables are read by no shell."""
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv(variable_of(name), "~/there")
+    assert getattr(Settings(), name) == folder / "there"
+    monkeypatch.setenv(variable_of(name), "~no_such_user/there")
+    with pytest.raises(WrongSettings, match="there is no such home folder: write the whole path"):
+        load_settings()

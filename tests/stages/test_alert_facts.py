@@ -23,7 +23,7 @@ FACTS: dict[str, Any] = json.loads(Path(__file__).with_name("alert_facts.json").
 
 async def facts(path: Path, watchlists: Path) -> dict[str, Any]:
     profile = load_profile("finance")
-    config = AlertConfig.from_mapping(dict(profile.alerts))
+    config = AlertConfig.of(profile.rules)
     played = await play_file(path, profile, config, {"en": KeywordClassifier()}, watchlists=watchlists)
     return (await played.facts()).as_json()
 

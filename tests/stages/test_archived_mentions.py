@@ -16,7 +16,7 @@ from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 from tests.stages.finance_items import counted, sentiment
 
-CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
+CONFIG = AlertConfig.of(load_profile("finance").rules)
 START_MS = 1_750_000_000_000
 STEP_MS = 20_000
 decoder = msgspec.json.Decoder(MentionBatch)

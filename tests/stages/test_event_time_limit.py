@@ -33,7 +33,7 @@ AHEAD_MS = 1_000
 TOPICS = Topics("t.", "live")
 PROFILE = load_profile("finance")
 READER = TextReader(PROFILE, {}, ())
-CONFIG = AlertConfig.from_mapping(dict(PROFILE.alerts))
+CONFIG = AlertConfig.of(PROFILE.rules)
 
 
 class Clock:

@@ -25,7 +25,7 @@ from streams.serving.prepared import baseline_sends
 from streams.stages.deliver import DeliverStage
 from streams.stages.watch import WatchStage
 from streams.stages.watch_rows import PARTITION_KEY
-from streams.topics import BASELINES_HEADER, CHANGE_HEADER
+from streams.topics import BASELINES_HEADER, PROMOTION_HEADER
 from streams.transport.dispatch import Dispatcher
 from tests.alerts.delivery_event import delivery_event
 from tests.engine.positions_harness import EPOCH, START_MS, FakeOutbox, FakeState, Fuse
@@ -57,8 +57,8 @@ MENTIONS: dict[str, tuple[bytes, tuple[tuple[str, bytes], ...]]] = {
     "a signal without a name": (batch(1, signals={"": 0.5}), ()),
     "series without a name": (batch(1, series=[""]), ()),
     "a partition that its topic has not": (msgspec.json.encode([VERSION, EPOCH, 77, 1, START_MS, []]), ()),
-    "change that is no number": (batch(1), ((CHANGE_HEADER, b"soon"),)),
-    "endless change": (batch(1), ((CHANGE_HEADER, b"9" * 5_000),)),
+    "promotion that is no number": (batch(1), ((PROMOTION_HEADER, b"soon"),)),
+    "endless promotion": (batch(1), ((PROMOTION_HEADER, b"9" * 5_000),)),
     "no baselines": (b"garbage", ((BASELINES_HEADER, b"1"),)),
     "damaged baselines": (
         baseline_sends("t", 0, 1, 0, {"negative": b"\x93"}, {"negative/all": b"\xc1"})[0].value or b"",

@@ -142,7 +142,7 @@ def hash_of(series: str) -> int:
 async def check(path: Path, watchlists: Path) -> tuple[int, int]:
     """How many alerts there were, and how many messages."""
     profile = load_profile("finance")
-    config = AlertConfig.from_mapping(dict(profile.alerts))
+    config = AlertConfig.of(profile.rules)
     events = (await play_file(path, profile, config, {"en": KeywordClassifier()}, watchlists=watchlists)).events
     assert MINUTE_MS % config.hop_ms == 0
     start = events[0].updated_ms // MINUTE_MS * MINUTE_MS - HOUR_MS

@@ -67,13 +67,13 @@ ALERT_3 = (
 REJECT_2 = (
     b'{"id":"news:0:7","reason":"bad_json","detail":"no","at_ms":5,"raw":"ew==","size":1,"source":"news","schema":2}'
 )
-PARTITION_ROW_3 = (
+PARTITION_ROW_4 = (
     b"\x8b\xaaown_offset\x05\xa9positions\x81\xa4last\x81\xa2e1\x81\x00)\xa8progress\x81\x00\xcf\x00"
-    b"\x00\x01\x97t \xb4\xf0\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t ?\xc0\xa7streams\x80\xa7version\x03"
-    b"\xa6epochs\x90\xa6change\x00\xa6cut_ms\x00\xabcopies_part\x00"
+    b"\x00\x01\x97t \xb4\xf0\xaapartitions\x01\xa7tick_ms\xcf\x00\x00\x01\x97t ?\xc0\xa7streams\x80\xa7version\x04"
+    b"\xa6epochs\x90\xa9promotion\x00\xa6cut_ms\x00\xabcopies_part\x00"
 )
-SERIES_ROW_3 = (
-    b"\x95\x03\x00\xcf\x00\x00\x01\x99$\xb6o\xc0\xc2\x9c\x04\xcf\x00\x00\x01\x97t ?\xc0\xce\x00\x07j\xdf"
+SERIES_ROW_4 = (
+    b"\x95\x04\x00\xcf\x00\x00\x01\x99$\xb6o\xc0\xc2\x9c\x04\xcf\x00\x00\x01\x97t ?\xc0\xce\x00\x07j\xdf"
     b"\x00\x93\xce\x00\r"
     b"\xbb\xa0\xce\x00m\xdd\x00\xce\x05&\\\x00\x93\x81\xce\x03z\x18\x93\xcf\x00\x00\x00\x01\x00\x00\x00"
     b"\x01\x81\xce\x00Y\x02u"
@@ -99,19 +99,19 @@ COPIES_ROW_1 = (
 SERIES = "s/negative/entity/LND"
 WAITING = "w/1750000020000/0"
 ROWS = [
-    (SERIES, SERIES_ROW_3),
+    (SERIES, SERIES_ROW_4),
     (WAITING, WAITING_ROW_2),
     ("c/0", COPIES_ROW_1),
 ]
 NOW_MS = 1_750_000_100_000
-CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
+CONFIG = AlertConfig.of(load_profile("finance").rules)
 
 
 def record(value: bytes, offset: int = 6) -> Record:
     return Record(offset, None, value, NOW_MS)
 
 
-def restored(row: bytes | None = PARTITION_ROW_3) -> WatchPartition:
+def restored(row: bytes | None = PARTITION_ROW_4) -> WatchPartition:
     return WatchPartition(CONFIG, row, ROWS)
 
 
@@ -177,7 +177,7 @@ def test_all_that_is_written_says_its_version() -> None:
     assert b'"schema":3' in ALERT_3
     assert MENTIONS_2.startswith(b"[2,")
     assert VERSION == 2, "a new version needs fixtures of its own"
-    assert b"\xa7version\x03" in restored().partition_row()
+    assert b"\xa7version\x04" in restored().partition_row()
 
 
 def test_newer_news_is_parked_with_the_way_back() -> None:
@@ -206,24 +206,24 @@ def test_older_mentions_wait_with_the_way_to_start_afresh() -> None:
 
 def test_newer_rows_are_refused_before_anything_is_counted() -> None:
     with pytest.raises(NewerVersion, match="upgrade this worker"):
-        restored(PARTITION_ROW_3.replace(b"\xa7version\x03", b"\xa7version\x04"))
-    for key, row in {SERIES: b"\x95\x04" + SERIES_ROW_3[2:], WAITING: b"\x9b\x03" + WAITING_ROW_2[2:]}.items():
+        restored(PARTITION_ROW_4.replace(b"\xa7version\x04", b"\xa7version\x05"))
+    for key, row in {SERIES: b"\x95\x05" + SERIES_ROW_4[2:], WAITING: b"\x9b\x03" + WAITING_ROW_2[2:]}.items():
         with pytest.raises(NewerVersion, match="upgrade this worker"):
-            WatchPartition(CONFIG, PARTITION_ROW_3, [(key, row)])
+            WatchPartition(CONFIG, PARTITION_ROW_4, [(key, row)])
     with pytest.raises(StateError, match="version 2"):
-        WatchPartition(CONFIG, PARTITION_ROW_3, [("c/0", b"\x02" + COPIES_ROW_1[1:])])
-    state = SERIES_ROW_3.replace(b"\x9c\x04", b"\x9c\x05")
-    partition = WatchPartition(CONFIG, PARTITION_ROW_3, [(SERIES, state), (WAITING, WAITING_ROW_2)])
+        WatchPartition(CONFIG, PARTITION_ROW_4, [("c/0", b"\x02" + COPIES_ROW_1[1:])])
+    state = SERIES_ROW_4.replace(b"\x9c\x04", b"\x9c\x05")
+    partition = WatchPartition(CONFIG, PARTITION_ROW_4, [(SERIES, state), (WAITING, WAITING_ROW_2)])
     with pytest.raises(StateError, match="version 5"):
         partition.apply(record(b'[2,"e1",0,1,1750000095000]'))
 
 
 def test_rows_of_before_the_first_release_are_refused_with_the_way_out() -> None:
     with pytest.raises(OlderVersion, match="Start afresh"):
-        restored(PARTITION_ROW_3.replace(b"\xa7version\x03", b"\xa7version\x02"))
-    for key, row in {SERIES: b"\x95\x02" + SERIES_ROW_3[2:], WAITING: b"\x9b\x01" + WAITING_ROW_2[2:]}.items():
+        restored(PARTITION_ROW_4.replace(b"\xa7version\x04", b"\xa7version\x03"))
+    for key, row in {SERIES: b"\x95\x03" + SERIES_ROW_4[2:], WAITING: b"\x9b\x01" + WAITING_ROW_2[2:]}.items():
         with pytest.raises(OlderVersion, match="Start afresh"):
-            WatchPartition(CONFIG, PARTITION_ROW_3, [(key, row)])
+            WatchPartition(CONFIG, PARTITION_ROW_4, [(key, row)])
 
 
 async def test_a_newer_alert_waits_for_the_upgrade() -> None:

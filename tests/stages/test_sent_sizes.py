@@ -40,7 +40,7 @@ def scored(offset: int, entities: int, length: int = 24, text: str = "") -> Scor
 
 def sends_of(items: Sequence[Scored], targets: int) -> list[Send]:
     return mention_sends(
-        "mentions", targets, epoch="e", partition=0, partitions=1, progress_ms=77, items=items, change=3
+        "mentions", targets, epoch="e", partition=0, partitions=1, progress_ms=77, items=items, promotion=3
     )
 
 

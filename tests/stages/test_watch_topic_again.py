@@ -10,7 +10,7 @@ from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import load_profile
 
-CONFIG = AlertConfig.from_mapping(load_profile("finance").alerts, name="finance")
+CONFIG = AlertConfig.of(load_profile("finance").rules)
 START_MS = 1_750_000_000_000
 SERIES = "entity/LND"
 

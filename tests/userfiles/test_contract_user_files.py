@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from streams.errors import SettingsError
 from streams.feeds.feedlist import load_feeds
 from streams.feeds.fieldspec import load_fieldmap
+from streams.lifecycle.behaviour import read_behaviour
+from streams.lifecycle.training_code import read_datasets
 from streams.settings import Settings, load_settings
 from streams.text.gazetteer import load_gazetteer
 from streams.text.profile import load_profile
@@ -53,6 +55,26 @@ def profile_of(path: Path) -> Any:
         if name != path.name and path.parent.exists():
             (path.parent / name).write_text(text)
     return load_profile(str(path.parent))
+
+
+DATA_SET = """name: a
+licence: MIT
+head: mood
+head_labels: [bad, good]
+label: verdict
+label_map: {0: bad, 1: good}
+splits: {train: a.csv}
+"""
+TESTS = """name: a
+head: mood
+values: {bad: -1, good: 1}
+kinds:
+  plain:
+    about: Lines.
+    tests:
+      - {text: x, expect: bad}
+      - {worse: x, better: y}
+"""
 
 
 @dataclass(frozen=True)
@@ -222,6 +244,30 @@ KINDS = [
             "hour": (f"{RULE}    schedule: {{from: '7'}}\n", 4, "'7' is no time of the day"),
             "zone": (f"{RULE}    schedule: {{time_zone: Europe/Berln}}\n", 4, "there is no time zone 'Europe/Berln'"),
             "no hours": (f"{RULE}    schedule: {{from: '07:00', to: '07:00'}}\n", 4, "is the same as `from`"),
+        },
+    ),
+    Kind(
+        "data set",
+        lambda path: read_datasets([path]),
+        DATA_SET,
+        {
+            "unknown key": (f"{DATA_SET}wieght: 1\n", 8, "there is no key 'wieght'; did you mean 'weight'?"),
+            "wrong type": (f"{DATA_SET}weight: [1]\n", 8, "weight: take a number above 0, not a list"),
+            "out of range": (f"{DATA_SET}weight: 0\n", 8, "weight: take a number above 0, not '0'"),
+            "unknown label": (DATA_SET.replace("1: good", "1: god"), 6, "label_map.1: 'god' is no label of the head"),
+            "below": (DATA_SET.replace("train: a.csv", "test: a.csv"), 7, "splits: give either `train` (and `test`)"),
+        },
+    ),
+    Kind(
+        "tests of behaviour",
+        lambda path: read_behaviour(str(path)),
+        TESTS,
+        {
+            "unknown key": (f"{TESTS}slice: {{}}\n", 10, "there is no key 'slice'; did you mean 'slices'?"),
+            "wrong type": (f"{TESTS}slices: [a]\n", 10, "slices: take keys and values, not a list"),
+            "out of range": (TESTS.replace("good: 1", "good: 2"), 3, "values.good: take a number from -1 to 1"),
+            "half a test": (TESTS.replace(", better: y", ""), 9, "tests, entry 2: worse: needs the key 'better'"),
+            "pattern": (f"{TESTS}slices: {{a: {{pattern: '('}}}}\n", 10, "a.pattern: is no regular expression"),
         },
     ),
 ]

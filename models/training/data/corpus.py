@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from models.dataset import DataSet
 from models.text import leak_key
-from models.training.data.dataset import DataSet, heads_of, read_split
+from models.training.data.dataset import heads_of, read_split
 from models.training.data.example import Example
 from models.training.data.heads import HeadSpec, head_specs
 from models.training.data.leaks import HeldOut

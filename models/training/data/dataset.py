@@ -1,38 +1,23 @@
-"""A labelled data set, described by a small YAML and read into examples.
-
-```yaml
-name: my-headlines
-licence: MIT
-kind: text                          # a label a text; `entities`: a label for each company that a text names
-head: sentiment
-head_labels: [negative, neutral, positive]
-text: headline                      # the column of the text
-label: verdict                      # the column of the label
-label_map: {"-1": negative, "0": neutral, "1": positive}
-splits: {train: my/train.csv, test: my/test.csv}    # or {all: my/all.csv, test_share: 0.1}
-```
-
-With `test_share` the file is split by a hash of the text, so the same texts are held out on every machine.
-The shipped descriptions are in `datasets/` beside this file.
-"""
+"""The rows of a labelled data set as examples; `models.dataset` describes one. The shipped ones are in `datasets/`."""
 
 import ast
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+import msgspec
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from models.dataset import DataSet
 from models.spans import Span, find_span
 from models.text import leak_key, normalise
 from models.training.data.example import EntityLabel, Example
 from models.training.data.split import in_share
 from models.training.errors import DatasetError
 
-__all__ = ["NAMES_HEAD", "DataSet", "Splits", "load_datasets", "parse_dataset", "read_split", "shipped_datasets"]
+__all__ = ["NAMES_HEAD", "heads_of", "read_split", "refuse_mistakes", "shipped_datasets"]
 
 Part = Literal["train", "test"]
 
@@ -42,92 +27,19 @@ NAMES_HEAD = "names"
 _SHIPPED = Path(__file__).parent / "datasets"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Splits(_Strict):
-    """Files of the parts, relative to the data folder; or one file, of which `test_share` is held out."""
-
-    train: str | None = None
-    test: str | None = None
-    all: str | None = None
-    test_share: float = Field(default=0.0, ge=0.0, lt=1.0)
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if bool(self.all) == bool(self.train):
-            raise ValueError("give either `train` (and `test`), or `all` with `test_share`")
-        if self.test_share and not self.all:
-            raise ValueError("`test_share` divides the file of `all`; with `train` name the file of `test`")
-        return self
-
-
-class DataSet(_Strict):
-    """A description as read; see the module for its keys."""
-
-    name: str
-    licence: str
-    source: str = ""
-    kind: Literal["text", "entities"] = "text"
-    head: str
-    head_labels: tuple[str, ...] = Field(min_length=2)
-    text: str = "text"
-    label: str
-    label_map: dict[str, str]
-    splits: Splits
-    names: bool = False
-    """Whether the entities of a text are all its names, so that they teach the head that finds names."""
-    title_head: str | None = None
-    """The text head that learns from texts whose entities all have one verdict; its labels are `head_labels`."""
-    weight: float = Field(default=1.0, gt=0.0)
-    title_weight: float = Field(default=1.0, gt=0.0)
-
-    @model_validator(mode="after")
-    def _labels_are_known(self) -> Self:
-        unknown = sorted(set(self.label_map.values()) - set(self.head_labels))
-        if unknown:
-            raise ValueError(f"label_map names labels that head_labels does not: {', '.join(unknown)}")
-        if self.kind == "text" and (self.names or self.title_head):
-            raise ValueError("`names` and `title_head` need kind: entities")
-        return self
-
-    def number(self, raw: str) -> int | None:
-        """Returns the number of a label as the file writes it; None when the map does not know it."""
-        mapped = self.label_map.get(raw)
-        return None if mapped is None else self.head_labels.index(mapped)
-
-
-def parse_dataset(content: str, where: str) -> DataSet:
-    """Reads a description. Raises `DatasetError` naming `where`, the key and what is wrong with it."""
-    try:
-        loaded = yaml.safe_load(content)
-        if not isinstance(loaded, dict):
-            raise DatasetError(f"{where}: no data set's description; see models/training/data/datasets for examples")
-        if isinstance(loaded.get("label_map"), dict):
-            loaded["label_map"] = {str(raw): label for raw, label in loaded["label_map"].items()}
-        return DataSet.model_validate(loaded)
-    except yaml.YAMLError as error:
-        raise DatasetError(f"{where}: not YAML: {error}") from error
-    except ValidationError as error:
-        raise DatasetError(f"{where}: {_first(error)}") from error
-
-
-def load_datasets(paths: Iterable[Path]) -> list[DataSet]:
-    """Reads descriptions; raises `DatasetError` when one cannot be read or two disagree on a head's labels."""
-    sets = []
-    for path in paths:
-        try:
-            sets.append(parse_dataset(path.read_text(encoding="utf-8"), str(path)))
-        except OSError as error:
-            raise DatasetError(f"{path} cannot be read ({error.strerror}); name the YAML of a data set") from error
-    heads_of(sets)
-    return sets
-
-
 def shipped_datasets() -> list[DataSet]:
-    """Returns the data sets that the shipped model learns from."""
-    return load_datasets(sorted(_SHIPPED.glob("*.yaml")))
+    """Returns the descriptions of the data sets that the shipped model learns from."""
+    files = sorted(_SHIPPED.glob("*.yaml"))
+    return [msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), DataSet) for file in files]
+
+
+def refuse_mistakes(sets: Iterable[DataSet]) -> None:
+    """Raises `DatasetError` for a description that does not fit together, or two that disagree on a head's labels."""
+    for one in sets:
+        inner = ((("splits", *keys), text) for keys, text in one.splits.mistakes())
+        for keys, text in (*one.mistakes(), *inner):
+            raise DatasetError(f"data set {one.name}: {'.'.join(map(str, keys))}: {text}")
+    heads_of(sets)
 
 
 def heads_of(sets: Iterable[DataSet]) -> dict[str, tuple[str, ...]]:
@@ -228,9 +140,3 @@ def _records(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise DatasetError(f"{path} cannot be read ({error.strerror}); --data names the folder it is in") from error
     except ValueError as error:
         raise DatasetError(f"{path} is not what its name says ({error})") from error
-
-
-def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    return f"{key}: {problem['msg']}" if key else str(problem["msg"])

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from models.training.data.dataset import NAMES_HEAD, DataSet
+from models.dataset import DataSet
+from models.training.data.dataset import NAMES_HEAD
 from models.training.errors import TrainingError
 
 __all__ = ["TAGS", "HeadKind", "HeadSpec", "head_specs", "read_heads", "write_heads"]

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from models.artifact import Artifact
+from models.dataset import DataSet
 from models.evaluation.labelled import LabelledNames, LabelledSet
 from models.training.data.corpus import load_corpus
-from models.training.data.dataset import DataSet, heads_of, read_split
+from models.training.data.dataset import heads_of, read_split
 from models.training.data.example import Example
 from models.training.data.heads import HeadSpec, head_specs
 

@@ -21,17 +21,17 @@ from tokenizers import Tokenizer
 
 from models.artifact import MANIFEST, NETWORK, TOKENIZER, Head, format_for, load_artifact
 from models.classifier import OnnxClassifier
+from models.dataset import DataSet
 from models.evaluation import (
     BehaviourList,
     Evaluation,
     LabelledNames,
     LabelledSet,
     evaluate_artifact,
-    load_behaviour_list,
 )
 from models.text import normalise
 from models.training.data.corpus import load_corpus
-from models.training.data.dataset import DataSet, shipped_datasets
+from models.training.data.dataset import shipped_datasets
 from models.training.data.heads import read_heads
 from models.training.data.labelled import dev_sets, held_out_sets
 from models.training.encoder import network as networks
@@ -66,8 +66,8 @@ class ExportPlan:
     """Tokens kept of a text; 0: as many as the run was trained with."""
     data: Path | None = None
     sets: Sequence[DataSet] = field(default_factory=shipped_datasets)
-    behaviour: str = ""
-    """Its list of behaviour tests: a shipped one, or a YAML file; empty: none."""
+    behaviour: BehaviourList | None = None
+    """The tests of behaviour that it is measured by."""
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By head the places of its labels from -1 to 1, for heads with a direction."""
     traced: bool = False
@@ -147,17 +147,13 @@ def onnx_of(plan: ExportPlan) -> onnx.ModelProto:
 
 def _examples(plan: ExportPlan) -> list[list[int]]:
     """Token numbers of texts like those to come: the behaviour's, and dev's where there is data."""
-    behaviour = _behaviour(plan)
+    behaviour = plan.behaviour
     texts = [text for test in behaviour.tests for text in test.texts] if behaviour else []
     if plan.data is not None:
         texts += [example.text for example in load_corpus(plan.sets, plan.data).dev]
     tokenizer = Tokenizer.from_file(str(_tokenizer_of(plan)))
     tokenizer.no_padding()
     return [encoding.ids for encoding in tokenizer.encode_batch([normalise(text) for text in texts])]
-
-
-def _behaviour(plan: ExportPlan) -> BehaviourList | None:
-    return load_behaviour_list(plan.behaviour) if plan.behaviour else None
 
 
 def read_weights(folder: Path) -> Weights:
@@ -196,7 +192,7 @@ def _figures(
     made: Path, sets: Sequence[LabelledSet], names: Sequence[LabelledNames], plan: ExportPlan
 ) -> dict[str, Any]:
     """The evaluation without the errors to read: texts of the sets are not ours to ship."""
-    evaluation: Evaluation = evaluate_artifact(made, sets, behaviour=_behaviour(plan), names=names, values=plan.values)
+    evaluation: Evaluation = evaluate_artifact(made, sets, behaviour=plan.behaviour, names=names, values=plan.values)
     silent = replace(evaluation, sets=[replace(one, errors=[]) for one in evaluation.sets])
     return asdict(silent)
 

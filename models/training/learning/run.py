@@ -4,21 +4,21 @@ A run's folder holds `run.json` (plan, data sets, rows dropped, every evaluation
 evaluation, their tokenizer and `heads.json`), `tensorboard/` and `resume.pt`. The same command again goes on.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import torch
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.artifact import TOKENIZER
+from models.dataset import DataSet
 from models.training.data.batches import Encoded, encode
 from models.training.data.corpus import Corpus
-from models.training.data.dataset import DataSet
 from models.training.encoder import network as networks
 from models.training.encoder.device import Machine, chosen_device, chosen_precision
 from models.training.encoder.frozen import FrozenLayers, freeze, keep_hidden_states
@@ -151,7 +151,7 @@ class Run:
         record = {
             "plan": asdict(self.plan),
             "encoder": self.setup.encoder_name,
-            "datasets": [one.model_dump() for one in self.setup.sets],
+            "datasets": [msgspec.to_builtins(one) for one in self.setup.sets],
             "rows": len(rows),
             "dev_rows": len(dev),
             "dropped": {name: asdict(one) for name, one in corpus.dropped.items()},
@@ -180,7 +180,7 @@ def named(encoder: Path) -> str:
 def _taught_before(setup: Setup) -> Iterator[str]:
     """Yields a line if the network to continue from has learnt data that this run does not compare with the tests."""
     record = run_record(setup.encoder.parent) if setup.encoder.name == BEST else None
-    known = [json.loads(one.model_dump_json()) for one in setup.sets]
+    known = [msgspec.to_builtins(one) for one in setup.sets]
     others = [one["name"] for one in (record or {}).get("datasets", ()) if one not in known]
     if others:
         yield (

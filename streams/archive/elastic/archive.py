@@ -17,7 +17,7 @@ from streams.archive.elastic.reading import Reader
 from streams.archive.elastic.rescoring import Rescorer
 from streams.archive.elastic.session import Session
 from streams.archive.elastic.templates import TEMPLATE_VERSION, templates
-from streams.archive.elastic.upgrade import refusal, upgrade
+from streams.archive.elastic.upgrade import loss, refusal, unmarked, upgrade
 from streams.archive.elastic.verdicts import Verdict
 from streams.archive.elastic.writing import ItemWriter
 from streams.archive.protocol import (
@@ -47,7 +47,9 @@ __all__ = ["ElasticArchive"]
 class ElasticArchive:
     """Implements `streams.archive.protocol.Archive`; `on_trouble` hears of what somebody must mend.
 
-    Templates are written before the first write when they are absent or of an older version.
+    Templates are written before the first write when they are absent or of an older version. After a lost connection,
+    and where an index gets its first document, they and the indices are looked at again: an Elasticsearch that came
+    back empty is a trouble, and what it made by itself does not count as written.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class ElasticArchive:
         self.options = options
         self.session = Session(url, options, on_trouble=on_trouble)
         self.reader = Reader(self.session, self.names)
-        self.bulk = Bulk(self.session, options)
+        self.bulk = Bulk(self.session, options, on_first=self._check_again)
         self.writer = ItemWriter(self.session, self.bulk, self.names, options, clock)
-        self._set_up = False
+        self._was_set_up = False
+        self._checked_at: int | None = None
         self._refusal = ""
         self._setting_up = asyncio.Lock()
 
@@ -78,8 +81,9 @@ class ElasticArchive:
         documents of an older version, which says how to start afresh.
         """
         found = await self._templates()
-        if problem := await self._refusal_of(found):
+        if problem := await self._refusal_of(found) or await unmarked(self.session, self.names):
             raise ArchiveError(problem)
+        await upgrade(self.session, self.names, self.options)  # before the templates: they say that it is done
         policy_name = _policy_of(found.get(f"{self.options.prefix}items", {}))
         if lifecycle:
             policy_name = f"{self.options.prefix}items"
@@ -87,35 +91,47 @@ class ElasticArchive:
         made = templates(self.names, self.options, lifecycle=policy_name)
         for name, body in made.items():
             await self.session.call("PUT", f"/_index_template/{name}", body)
-        await upgrade(self.session, self.names, self.options)
-        self._set_up = True
         return sorted(made)
 
     async def _ready(self) -> None:
-        if self._set_up:
+        if self._checked_at == self.session.losses:
             return
         async with self._setting_up:
-            await self._set_up_once()
+            if self._checked_at != (losses := self.session.losses):
+                await self._check()
+                self._checked_at = losses
 
-    async def _set_up_once(self) -> None:
-        if self._refusal or not (self._set_up or await self.is_set_up()):
-            self._refusal = (
-                self._refusal or await self.refusal()
-            )  # asked once: all workers must be stopped to act on it
-            if self._refusal:
-                self.session.fail(self._refusal)
+    async def _check_again(self) -> None:
+        """Raises `Retry` where an index that has just got its first document is none of our templates."""
+        self._checked_at = None
+        await self._ready()
+
+    async def _check(self) -> None:
+        """Sets up what is not; raises `Retry` where an operator has to act first."""
+        found = await self._templates()
+        # A version is asked for once: all workers must be stopped to act on it.
+        self._refusal = self._refusal or await self._refusal_of(found)
+        problem = self._refusal or await unmarked(self.session, self.names)
+        if not problem and self._was_set_up and not self._all_of(found):
+            problem = loss(self.names)
+        if problem:
+            self.session.refuse(problem)
+        if not self._all_of(found):
             await self.setup()
-        self._set_up = True
+        self._was_set_up = True
+        self.session.accept()
 
     async def is_set_up(self) -> bool:
         """Whether every template is there, of this version or a newer one."""
-        found = await self._templates()
+        return self._all_of(await self._templates())
+
+    def _all_of(self, found: Mapping[str, Mapping[str, Any]]) -> bool:
         wanted = templates(self.names, self.options)
         return all(found.get(name, {}).get("version", 0) >= TEMPLATE_VERSION for name in wanted)
 
     async def refusal(self) -> str:
-        """Why the documents that exist are not used, and how to start afresh; empty where they are."""
-        return await self._refusal_of(await self._templates())
+        """Why the indices that exist are not used, and how to start afresh; empty where they are."""
+        return await self._refusal_of(await self._templates()) or await unmarked(self.session, self.names)
 
     async def _refusal_of(self, found: Mapping[str, Mapping[str, Any]]) -> str:
         versions = [row.get("version", 0) for row in found.values()]

@@ -8,7 +8,7 @@ actions ─► chunks of at most bulk_bytes ─► in flight ─► per action: 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,9 @@ from streams.archive.elastic.verdicts import Verdict, error_of, judge
 
 __all__ = ["Action", "Bulk", "Settled"]
 
-TARGET = "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by"
+TARGET = (
+    "/_bulk?filter_path=items.*.status,items.*._seq_no,items.*.error.type,items.*.error.reason,items.*.error.caused_by"
+)
 MOST_ACTIONS = 5_000
 
 
@@ -56,6 +58,13 @@ _CONFLICT = Settled(Verdict.CONFLICT)
 class _ItemResult(msgspec.Struct):
     status: int
     error: dict[str, Any] | None = None
+    number: int | None = msgspec.field(name="_seq_no", default=None)
+    """Of the operation in its shard, from 0."""
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing was written before to this shard of the index, or the index is missing."""
+        return self.number == 0 or (self.error is not None and self.error.get("type") == "index_not_found_exception")
 
 
 class _BulkAnswer(msgspec.Struct):
@@ -65,12 +74,19 @@ class _BulkAnswer(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_BulkAnswer)
 
 
+async def _unheard() -> None: ...
+
+
 @dataclass(slots=True)
 class Bulk:
-    """Sends actions for one archive; the bound of requests in flight is shared by all its writers."""
+    """Sends actions for one archive; the bound of requests in flight is shared by all its writers.
+
+    `on_first` is called where an index got its first document, before the actions count as done, and may raise `Retry`.
+    """
 
     session: Session
     options: ElasticOptions
+    on_first: Callable[[], Awaitable[None]] = _unheard
     _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +130,10 @@ class Bulk:
             if answer.verdict is Verdict.SPLIT:
                 await self._split(actions, numbers, settled)
                 return
-            numbers, problem = self._settle(answer, numbers, settled)
+            results = self._results(answer)
+            if any(item.first for item in results):
+                await self.on_first()
+            numbers, problem = self._settle(results, numbers, settled) if results else (numbers, _said(answer))
             if numbers:
                 await self.session.wait(attempt, problem, answer.retry_after_seconds)
                 attempt += 1
@@ -131,17 +150,21 @@ class Bulk:
         await self._send_chunk(actions, numbers[:middle], settled)
         await self._send_chunk(actions, numbers[middle:], settled)
 
-    def _settle(self, answer: Answer, numbers: list[int], settled: list[Settled]) -> tuple[list[int], str]:
-        """Enter what is settled; those to send again, and why. Raises `Retry` for trouble."""
+    def _results(self, answer: Answer) -> list[_ItemResult]:
+        """One an action; none where the request is to be sent again. Raises `Retry` for trouble."""
         if answer.verdict is Verdict.AGAIN:
-            return numbers, f"bulk of {len(numbers)}: {answer.status} {' '.join(error_of(answer.json()))}"
+            return []
         if answer.verdict is not Verdict.DONE:
-            self.session.fail(f"bulk: {answer.status} {' '.join(error_of(answer.json()))}")
+            self.session.fail(_said(answer))
+        return [item for result in _decoder.decode(answer.body).items for item in result.values()]
+
+    def _settle(
+        self, results: Sequence[_ItemResult], numbers: list[int], settled: list[Settled]
+    ) -> tuple[list[int], str]:
+        """Enter what is settled; those to send again, and why. Raises `Retry` for trouble."""
         again: list[int] = []
         problem = ""
-        results = _decoder.decode(answer.body).items
-        for number, result in zip(numbers, results, strict=True):
-            (item,) = result.values()
+        for number, item in zip(numbers, results, strict=True):
             if item.status in (200, 201):
                 settled[number] = _DONE
                 continue
@@ -155,6 +178,10 @@ class Bulk:
             else:
                 settled[number] = _CONFLICT if verdict is Verdict.CONFLICT else Settled(verdict, kind, reason)
         return again, problem
+
+
+def _said(answer: Answer) -> str:
+    return f"bulk: {answer.status} {' '.join(error_of(answer.json()))}"
 
 
 def _lines(action: Action) -> tuple[bytes, ...]:

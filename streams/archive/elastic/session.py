@@ -94,7 +94,10 @@ class Session:
         """Requests, or parts of them, that were sent again since the start."""
         self._options = options
         self._sleep = sleep
+        self.losses = 0
+        """Requests since the start that no answer came to."""
         self._trouble: str | None = None
+        self._refused = False
         self._headers = {"accept": JSON}
         if authorization := options.authorization():
             self._headers["authorization"] = authorization
@@ -152,6 +155,7 @@ class Session:
                 max_retries=0,  # retries are ours: they back off, and the caller knows of them
             )
         except TransportError as error:
+            self.losses += 1
             error_body = {"error": {"type": type(error).__name__, "reason": str(error.message)}}
             return Answer(503, msgspec.json.encode(error_body))
         return Answer(meta.status, body or b"", asked_wait_seconds(meta.headers, wall_clock_ms()))
@@ -170,9 +174,21 @@ class Session:
         self._begin_trouble(what)
         raise Retry(f"Elasticsearch refuses, and the partition waits: {what}", TROUBLE_WAIT_SECONDS)
 
+    def refuse(self, what: str) -> NoReturn:
+        """As `fail`, for what no request that goes through ends: it is over with `accept`. Raises `Retry`."""
+        if not self._refused:
+            self._trouble = None  # whatever it was before, this is what to act on
+        self._refused = True
+        self.fail(what)
+
+    def accept(self) -> None:
+        """What was refused is set right."""
+        self._refused = False
+        self.all_is_well()
+
     def all_is_well(self) -> None:
-        """A request went through: an episode of trouble, if there was one, is over."""
-        if self._trouble is not None:
+        """A request went through: an episode of trouble, if there was one, is over, unless by a refusal."""
+        if self._trouble is not None and not self._refused:
             log.warning("Archive usable again", url=self.url)
             self._trouble = None
             self.on_trouble(None)

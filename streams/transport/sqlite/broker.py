@@ -20,7 +20,7 @@ def broker_path(url: str) -> Path:
     if scheme != "sqlite" or not separator or not path.startswith("/") or path == "/":
         hidden = re.sub(r"//[^/]*@", "//…@", url)
         raise SettingsError(
-            f"broker: {hidden!r} is neither sqlite:///absolute/path/broker.db nor kafka://host:port[,host:port…]"
+            f"{hidden!r} is neither sqlite:///absolute/path/broker.db nor kafka://host:port[,host:port…]"
         )
     return Path(path).resolve()
 

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from models.dataset import DataSet
 from models.spans import Span
-from models.training.data.dataset import load_datasets, parse_dataset, read_split, shipped_datasets
+from models.training.data.dataset import read_split, refuse_mistakes, shipped_datasets
 from models.training.data.example import EntityLabel
 from models.training.errors import DatasetError
+from streams.lifecycle.training_code import read_datasets
+from streams.userfiles import WrongFile
 
 TEXTS = """
 name: mine
@@ -38,9 +41,15 @@ def write(path: Path, *lines: str) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def described(folder: Path, text: str) -> DataSet:
+    write(folder / "mine.yaml", text)
+    [one] = read_datasets([folder / "mine.yaml"])
+    return one
+
+
 def test_labels_are_those_of_the_map_and_texts_are_normalised(tmp_path: Path) -> None:
     write(tmp_path / "train.csv", "text,verdict", "Ore &amp; sons falls https://a.example/b,0", ",1")
-    (example,) = read_split(parse_dataset(TEXTS, "mine.yaml"), tmp_path, "train")
+    (example,) = read_split(described(tmp_path, TEXTS), tmp_path, "train")
     assert example.text == "Ore & sons falls"
     assert example.labels == {"sentiment": 0}
 
@@ -50,7 +59,7 @@ def test_each_company_of_a_title_has_its_verdict_and_its_place(tmp_path: Path) -
     verdicts = ["{'Ore': 'good', 'Acme': 'bad'}", "{'Acme': 'bad', 'Acme bonds': 'bad'}"]
     rows = [f'"{title}","{verdict}"' for title, verdict in zip(titles, verdicts, strict=True)]
     write(tmp_path / "all.csv", "title,verdicts", *rows, "Broken,\"{'Ore': \"")
-    one = parse_dataset(PAIRS, "pairs.yaml")
+    one = described(tmp_path, PAIRS)
     first, second = sorted(
         read_split(one, tmp_path, "train") + read_split(one, tmp_path, "test"), key=lambda each: each.text, reverse=True
     )
@@ -62,7 +71,7 @@ def test_each_company_of_a_title_has_its_verdict_and_its_place(tmp_path: Path) -
 
 
 def test_a_share_held_out_is_the_same_whatever_the_order(tmp_path: Path) -> None:
-    one = parse_dataset(PAIRS, "pairs.yaml")
+    one = described(tmp_path, PAIRS)
     rows = [f"Ore wins deal {number},{{'Ore': 'good'}}" for number in range(200)]
     write(tmp_path / "all.csv", "title,verdicts", *rows)
     held_out = {each.text for each in read_split(one, tmp_path, "test")}
@@ -75,24 +84,25 @@ def test_a_share_held_out_is_the_same_whatever_the_order(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("label: verdict", "lable: verdict", r"label: Field required"),
-        ("head: sentiment", "head: sentiment\ncolour: red", r"colour: Extra inputs"),
-        ("2: positive}", "2: postive}", r"label_map names labels that head_labels does not: postive"),
-        ("splits: {train: train.csv, test: test.csv}", "splits: {test: test.csv}", r"give either `train`"),
-        ("test: test.csv}", "test_share: 0.1}", r"`test_share` divides the file of `all`"),
-        ("head: sentiment", "head: sentiment\nnames: true", r"need kind: entities"),
-        ("name: mine", "name: [mine", r"not YAML"),
+        ("label: verdict", "lable: verdict", r":6: there is no key 'lable'; did you mean 'label'"),
+        ("head: sentiment", "head: sentiment\ncolour: red", r":5: there is no key 'colour'"),
+        ("2: positive}", "2: postive}", r":7: label_map.2: 'postive' is no label of the head; take one of negative"),
+        ("splits: {train: train.csv, test: test.csv}", "splits: {test: test.csv}", r":8: splits: give either `train`"),
+        ("test: test.csv}", "test_share: 0.1}", r":8: splits.test_share: divides the file of `all`"),
+        ("head: sentiment", "head: sentiment\nnames: true", r":5: names: is for `kind: entities`"),
+        ("[negative, neutral, positive]", "[negative]", r":5: head_labels: list at least two labels"),
+        ("name: mine", "name: [mine", r":\d+: not YAML"),
     ],
 )
-def test_a_wrong_description_names_the_file_and_the_key(old: str, new: str, said: str) -> None:
+def test_a_wrong_description_names_the_file_the_line_and_the_key(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in TEXTS
-    with pytest.raises(DatasetError, match=rf"(?s)^mine\.yaml: .*{said}"):
-        parse_dataset(TEXTS.replace(old, new), "mine.yaml")
+    with pytest.raises(WrongFile, match=rf"(?s)mine\.yaml{said}"):
+        described(tmp_path, TEXTS.replace(old, new))
 
 
-def test_a_file_that_is_no_description_is_refused() -> None:
-    with pytest.raises(DatasetError, match="no data set's description"):
-        parse_dataset("just words", "mine.yaml")
+def test_a_file_that_is_no_description_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongFile, match=r"mine\.yaml:1: take keys such as name, licence, head"):
+        described(tmp_path, "just words")
 
 
 @pytest.mark.parametrize(
@@ -107,19 +117,23 @@ def test_a_wrong_file_is_named_with_its_record(tmp_path: Path, content: list[str
     if content:
         write(tmp_path / "train.csv", *content)
     with pytest.raises(DatasetError, match=said):
-        read_split(parse_dataset(TEXTS, "mine.yaml"), tmp_path, "train")
+        read_split(described(tmp_path, TEXTS), tmp_path, "train")
 
 
 def test_two_data_sets_must_agree_on_a_heads_labels(tmp_path: Path) -> None:
     write(tmp_path / "one.yaml", TEXTS)
     write(tmp_path / "two.yaml", TEXTS.replace("[negative, neutral, positive]", "[positive, neutral, negative]"))
-    with pytest.raises(DatasetError, match="write the same list in both"):
-        load_datasets([tmp_path / "one.yaml", tmp_path / "two.yaml"])
+    with pytest.raises(WrongFile, match=r"two\.yaml:5: head_labels: .*one\.yaml gives the head 'sentiment' \[negative"):
+        read_datasets([tmp_path / "one.yaml", tmp_path / "two.yaml"])
 
 
 def test_a_description_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"none\.yaml cannot be read"):
-        load_datasets([tmp_path / "none.yaml"])
+    with pytest.raises(WrongFile, match=r"none\.yaml cannot be read"):
+        read_datasets([tmp_path / "none.yaml"])
+
+
+def test_the_shipped_descriptions_have_no_mistake() -> None:
+    refuse_mistakes(shipped_datasets())
 
 
 def test_the_shipped_data_sets_name_their_licences() -> None:

@@ -13,6 +13,7 @@ import pytest
 from models import load_artifact
 from models.training.entry import answer_to
 from models.training_call import ENTRY, Failed, Failure, Trained, TrainingRequest, read_answer
+from streams.lifecycle.training_code import read_datasets
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def request_of(tmp_path: Path) -> TrainingRequest:
     return TrainingRequest(
         command="train",
         data=str(tmp_path),
-        datasets=[str(tmp_path / "own.yaml")],
+        datasets=read_datasets([tmp_path / "own.yaml"]),
         run=str(tmp_path / "run"),
         artifact=str(tmp_path / "made" / "small"),
         model_version="1",
@@ -55,9 +56,15 @@ def test_a_wrong_option_is_an_answer(request_of: TrainingRequest, options: dict[
     assert says in failed.message
 
 
-def test_a_missing_data_set_is_an_answer(request_of: TrainingRequest, tmp_path: Path) -> None:
-    failed = answered(msgspec.structs.replace(request_of, datasets=[str(tmp_path / "none.yaml")]))
-    assert (failed.failure, "none.yaml cannot be read" in failed.message) == (Failure.REQUEST, True)
+def test_a_wrong_description_of_a_data_set_is_an_answer(request_of: TrainingRequest) -> None:
+    [own] = request_of.datasets
+    wrong = msgspec.structs.replace(own, label_map={"bad": "worse"})
+    failed = answered(msgspec.structs.replace(request_of, datasets=[wrong]))
+    assert failed.failure is Failure.REQUEST
+    assert "data set own: label_map.bad: 'worse' is no label of the head; take one of bad, good" in failed.message
+    reversed_labels = msgspec.structs.replace(own, name="other", head_labels=("good", "bad"))
+    failed = answered(msgspec.structs.replace(request_of, datasets=[own, reversed_labels]))
+    assert "write the same list in both" in failed.message
 
 
 @pytest.mark.parametrize("request_bytes", [b"", b"{", b"[]", b'{"command": "pretrain"}'])
@@ -83,7 +90,7 @@ def test_a_request_ends_in_an_artifact(small_data: Path, small_encoder: Path, tm
     asked = TrainingRequest(
         command="train",
         data=str(small_data),
-        datasets=[str(small_data / "texts.yaml")],
+        datasets=read_datasets([small_data / "texts.yaml"]),
         run=str(tmp_path / "run"),
         artifact=str(tmp_path / "3.1" / "small"),
         model_version="3.1",

@@ -18,7 +18,7 @@ from torch import nn
 from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
 from models import OnnxClassifier, find_span
-from models.training.data.dataset import load_datasets
+from models.evaluation import load_behaviour_list
 from models.training.data.heads import TAGS, HeadSpec
 from models.training.encoder import network as networks
 from models.training.errors import TrainingError
@@ -26,6 +26,7 @@ from models.training.export import export as exporting
 from models.training.export.export import ExportPlan, export
 from models.training.export.parity import HeadParity, refuse_if_apart
 from models.training.graph.nodes import Precision, Weights
+from streams.lifecycle.training_code import read_datasets
 
 POLES = ("negative", "neutral", "positive")
 HEADS = {
@@ -109,7 +110,7 @@ def make_data(folder: Path) -> Path:
 
 def plan_of(folder: Path, encoder: Callable[[], nn.Module], precision: Precision) -> ExportPlan:
     data = make_data(folder)
-    sets = load_datasets([data / "texts.yaml", data / "entities.yaml"])
+    sets = read_datasets([data / "texts.yaml", data / "entities.yaml"])
     return ExportPlan(
         run=make_run(folder, encoder),
         out=folder / "tiny",
@@ -176,7 +177,12 @@ def test_a_network_that_answers_otherwise_is_refused_and_the_old_folder_stays(
 
 def test_without_data_an_artifact_is_written_unmeasured(tmp_path: Path) -> None:
     metrics = export(
-        ExportPlan(run=make_run(tmp_path, bert), out=tmp_path / "tiny", version="1", behaviour="finance-en")
+        ExportPlan(
+            run=make_run(tmp_path, bert),
+            out=tmp_path / "tiny",
+            version="1",
+            behaviour=load_behaviour_list("finance-en"),
+        )
     )
     assert "sets" not in metrics
     with OnnxClassifier.load(tmp_path / "tiny") as model:
@@ -188,7 +194,7 @@ def test_a_run_without_a_tokenizer_is_named(tmp_path: Path) -> None:
     run = make_run(tmp_path, bert)
     (run / "best" / "tokenizer.json").unlink()
     with pytest.raises(TrainingError, match=r"has a tokenizer.json"):
-        export(ExportPlan(run=run, out=tmp_path / "tiny", version="1", behaviour="finance-en"))
+        export(ExportPlan(run=run, out=tmp_path / "tiny", version="1", behaviour=load_behaviour_list("finance-en")))
 
 
 def parity(*, agreement: float = 1.0, difference: float = 0.0, lost: float = 0.0, rows: int = 1_000) -> HeadParity:

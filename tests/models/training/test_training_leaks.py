@@ -8,10 +8,11 @@ from hypothesis import given
 
 from models.text import leak_key
 from models.training.data.corpus import load_corpus, merge
-from models.training.data.dataset import load_datasets, shipped_datasets
+from models.training.data.dataset import shipped_datasets
 from models.training.data.example import Example
 from models.training.data.leaks import NEAR, HeldOut, shingles, similarity
 from models.training.errors import DatasetError
+from streams.lifecycle.training_code import read_datasets
 
 WORDS = ["oil", "gold", "bank", "cuts", "lifts", "view", "rate", "bond", "fund", "sale", "5", "7.5", "q2"]
 TITLE = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
@@ -62,7 +63,7 @@ def test_rows_that_leak_are_dropped_and_said(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text(
         "text,label\nORE  falls,bad\nOre Ltd declares a dividend of one dollar,good\n", encoding="utf-8"
     )
-    corpus = load_corpus(load_datasets([tmp_path / "texts.yaml"]), tmp_path, dev_share=0.0)
+    corpus = load_corpus(read_datasets([tmp_path / "texts.yaml"]), tmp_path, dev_share=0.0)
     assert [example.text for example in corpus.train] == ["Acme rises"]
     (line,) = corpus.warnings()
     assert line == "LEAK: 2 training rows of texts dropped: 1 are texts of a test file, 1 nearly so"

@@ -11,18 +11,17 @@ Names of labels may hold letters, digits and underscores there; other characters
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpx
 import msgspec
 
 from alerts.clock import HOUR_MS
-from alerts.delivery.brief import Brief, brief_of, iso_time
+from alerts.delivery.brief import Brief, Words, brief_of, iso_time
 from alerts.delivery.channel import Delivery, Notification, fingerprint
 from alerts.delivery.http_post import HttpPost, masked_url
 from alerts.records import AlertEvent
-from alerts.wording import Wording
 
 __all__ = ["AlertmanagerChannel", "alertmanager_alerts"]
 
@@ -46,15 +45,14 @@ class AlertmanagerChannel:
         hold_hours: float = HOLD_HOURS,
         authorization: str | None = None,
         client: httpx.AsyncClient | None = None,
-        wording: Wording | None = None,
-        label: Callable[[str], str] = str,
+        words: Words | None = None,
     ) -> None:
         self.name = name
         self._http = HttpPost(api_url(url), client=client)
         self._labels = dict(labels or {})
         self._hold_ms = round(hold_hours * HOUR_MS)
         self._headers = {"authorization": authorization} if authorization else {}
-        self._wording, self._label = wording, label
+        self._words = words or Words()
 
     def __repr__(self) -> str:
         return f"AlertmanagerChannel({masked_url(self._http.url)!r})"
@@ -65,12 +63,13 @@ class AlertmanagerChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Posts once; the same alert posted again changes nothing there."""
-        brief = brief_of(notification.event, self._wording, self._label)
+        brief = await self._words.brief(notification.event)
         alerts = alertmanager_alerts(brief, now_ms, self._hold_ms, self._labels)
         return await self._http.post(msgspec.json.encode(alerts), self._headers, notification, now_ms)
 
     async def aclose(self) -> None:
         await self._http.aclose()
+        await self._words.aclose()
 
 
 def api_url(url: str) -> str:

@@ -10,14 +10,12 @@ import asyncio
 import os
 import tempfile
 import xml.etree.ElementTree as ET  # of our own file alone
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from alerts.delivery.brief import Brief, brief_of, iso_time
+from alerts.delivery.brief import Brief, Words, iso_time
 from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds, fingerprint
-from alerts.wording import Wording
 
 __all__ = ["AtomChannel", "feed_with"]
 
@@ -39,12 +37,11 @@ class AtomChannel:
         name: str = "atom",
         title: str = "moodwire",
         entries: int = ENTRIES,
-        wording: Wording | None = None,
-        label: Callable[[str], str] = str,
+        words: Words | None = None,
     ) -> None:
         self.name = name
         self._path, self._title, self._entries = path, title, entries
-        self._wording, self._label = wording, label
+        self._words = words or Words()
 
     def __repr__(self) -> str:
         return f"AtomChannel({str(self._path)!r})"
@@ -55,7 +52,7 @@ class AtomChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Returns `Delivered` when the entry is in the file, `RetryLater` when the disk or the file refuses it."""
-        brief = brief_of(notification.event, self._wording, self._label)
+        brief = await self._words.brief(notification.event)
         try:
             await asyncio.to_thread(self._add, brief, notification.id, now_ms)
         except OSError as error:
@@ -65,7 +62,8 @@ class AtomChannel:
         return Delivered()
 
     async def aclose(self) -> None:
-        """Nothing is held open between notifications."""
+        """Nothing else is held open between notifications."""
+        await self._words.aclose()
 
     def _add(self, brief: Brief, notification: str, now_ms: int) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

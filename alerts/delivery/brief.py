@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from alerts.delivery.group import AlertGroup, GroupChange
 from alerts.delivery.group_text import group_heading, render_group
@@ -18,7 +19,7 @@ from alerts.delivery.rendering import heading, link, notice_heading, one_line, r
 from alerts.records import AlertEvent, labels_of
 from alerts.wording import Wording, languages
 
-__all__ = ["Brief", "brief_of", "iso_time"]
+__all__ = ["Brief", "Rewriting", "Words", "brief_of", "iso_time"]
 
 _LONGEST_SUBJECT = 200
 _MOST_LINKS = 5
@@ -45,6 +46,35 @@ class Brief:
     annotations: Mapping[str, str] = field(default_factory=dict)
     alerts: tuple[AlertEvent, ...] = ()
     links: tuple[tuple[str, str], ...] = field(default=())
+    html: str | None = None
+    """The text as HTML, where the receiver has a template for it."""
+
+
+class Rewriting(Protocol):
+    """A receiver's own words for a brief."""
+
+    async def rewritten(self, brief: Brief) -> Brief:
+        """Never raises: what fails leaves the brief as it is, with the problem in its text."""
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a channel: its language, names of series, and templates."""
+
+    wording: Wording | None = None
+    label: Label = str
+    templates: Rewriting | None = None
+
+    async def brief(self, event: AlertEvent | AlertGroup | Notice) -> Brief:
+        """Returns what the event is about."""
+        brief = brief_of(event, self.wording, self.label)
+        return brief if self.templates is None else await self.templates.rewritten(brief)
+
+    async def aclose(self) -> None:
+        if self.templates is not None:
+            await self.templates.aclose()
 
 
 def brief_of(event: AlertEvent | AlertGroup | Notice, wording: Wording | None = None, label: Label = str) -> Brief:

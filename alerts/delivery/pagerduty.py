@@ -8,16 +8,14 @@ The dedup_key is the id of the alert or of the group. A note, a digest and the e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
 import msgspec
 
-from alerts.delivery.brief import Brief, brief_of, iso_time
+from alerts.delivery.brief import Brief, Words, brief_of, iso_time
 from alerts.delivery.channel import Delivery, GiveUp, Notification, fingerprint
 from alerts.delivery.http_post import HttpPost, masked_url
-from alerts.wording import Wording
 
 __all__ = ["PAGERDUTY_URL", "PagerDutyChannel", "pagerduty_event"]
 
@@ -38,13 +36,12 @@ class PagerDutyChannel:
         url: str = PAGERDUTY_URL,
         source: str = "moodwire",
         client: httpx.AsyncClient | None = None,
-        wording: Wording | None = None,
-        label: Callable[[str], str] = str,
+        words: Words | None = None,
     ) -> None:
         self.name = name
         self._http = HttpPost(url, client=client)
         self._key, self._source = routing_key, source
-        self._wording, self._label = wording, label
+        self._words = words or Words()
 
     def __repr__(self) -> str:
         return f"PagerDutyChannel({masked_url(self._http.url)!r})"
@@ -55,7 +52,7 @@ class PagerDutyChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:
         """Posts once; PagerDuty takes a repetition as an update of the same incident."""
-        brief = brief_of(notification.event, self._wording, self._label)
+        brief = await self._words.brief(notification.event)
         if brief.change in _NO_INCIDENTS:
             return GiveUp(f"no incident: {brief.change}; route such messages to a receiver that people read")
         body = msgspec.json.encode(pagerduty_event(brief, self._key, self._source))
@@ -63,6 +60,7 @@ class PagerDutyChannel:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+        await self._words.aclose()
 
 
 def pagerduty_event(brief: Brief, routing_key: str, source: str) -> dict[str, Any]:

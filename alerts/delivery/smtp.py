@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 import aiosmtplib
 
-from alerts.delivery.brief import Brief, brief_of
+from alerts.delivery.brief import Brief, Words
 from alerts.delivery.channel import (
     Delivered,
     Delivery,
@@ -34,7 +34,6 @@ from alerts.delivery.mail import Letter, html_of, mail_of
 from alerts.delivery.picture import History, surge_png
 from alerts.delivery.rendering import one_line
 from alerts.errors import DeliveryError
-from alerts.wording import Wording
 
 __all__ = ["EmailChannel", "Security", "SmtpServer", "is_address"]
 
@@ -79,8 +78,7 @@ class EmailChannel:
         to: Sequence[str],
         *,
         name: str = "email",
-        wording: Wording | None = None,
-        label: Callable[[str], str] = str,
+        words: Words | None = None,
         history: History | None = None,
     ) -> None:
         wrong = [] if is_address(sender, with_name=True) else [sender]
@@ -90,7 +88,7 @@ class EmailChannel:
         self.name = name
         self.history = history
         self._server, self._sender, self._to = server, sender, tuple(to)
-        self._wording, self._label = wording, label
+        self._words = words or Words()
 
     def __repr__(self) -> str:
         return f"EmailChannel({self._server.host!r}, {len(self._to)} addresses)"
@@ -107,7 +105,7 @@ class EmailChannel:
         to = (event.address,) if isinstance(event, AlertGroup) and event.address else self._to
         if not all(map(is_address, to)):
             return GiveUp(f"{to[0]!r} is no e-mail address")
-        brief = brief_of(event, self._wording, self._label)
+        brief = await self._words.brief(event)
         letter = await self._letter(brief)
         mail = mail_of(
             brief,
@@ -133,7 +131,8 @@ class EmailChannel:
         return _refused(codes, notification, delivered=True) if codes else Delivered()
 
     async def aclose(self) -> None:
-        """Nothing is held open between messages."""
+        """Nothing else is held open between messages."""
+        await self._words.aclose()
 
     async def _send(self, mail: EmailMessage, to: Sequence[str]) -> dict[str, aiosmtplib.SMTPResponse]:
         """Returns the addresses that were refused while others were not."""
@@ -155,7 +154,7 @@ class EmailChannel:
 
     async def _letter(self, brief: Brief) -> Letter:
         picture = await self._picture(brief)
-        html = html_of(brief, picture=picture is not None)
+        html = html_of(brief, picture=picture is not None) if brief.html is None else brief.html
         return Letter(brief.subject, brief.text, html, picture)
 
     async def _picture(self, brief: Brief) -> bytes | None:

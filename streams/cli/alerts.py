@@ -2,7 +2,7 @@
 
 alerts_reading     list, show, tail      from the archive's copy, beside workers or without
 alerts_explain     explain               from archived items, counted again
-alerts_trial       test                  a test alert through every channel
+alerts_trial       test, preview         a test alert through every channel, or in a receiver's words
 """
 
 from __future__ import annotations
@@ -24,5 +24,7 @@ for (_name, _module, _function), _help in {
         "try_receivers",
     ): "Send a test alert and its end through every channel, "
     "or to the receivers named, and print what came of it. Exit code 1 if one was not delivered.",
+    ("preview", "alerts_trial", "preview"): "Print a test alert and its end as a receiver's templates make them; "
+    "nothing is sent.",
 }.items():
     add_lazy(app, f"streams.cli.{_module}", _name, _help, function=_function)

@@ -16,6 +16,7 @@ from alerts.delivery import (
     WebhookChannel,
 )
 from alerts.delivery.alertmanager import api_url
+from alerts.delivery.brief import Words
 from alerts.delivery.smtp import SmtpServer
 from alerts.wording import Wording
 from streams.errors import SettingsError
@@ -28,18 +29,22 @@ from streams.receivers.entries import (
     EmailEntry,
     PagerDutyEntry,
     Receiver,
+    TemplatesEntry,
     TopicEntry,
     WebhookEntry,
     read_receivers,
 )
 from streams.receivers.secrets import Secret, secret_text
+from streams.receivers.templates.rewriting import Templates
+from streams.receivers.templates.syntax import template_problem
 from streams.receivers.topic import TopicChannel
 from streams.settings import Settings
 from streams.terminal import Terminal
 from streams.text.profile import load_profile
 from streams.transport.broker import check_url, open_broker
+from streams.userfiles import suggestion
 
-__all__ = ["channels_of", "rates_of"]
+__all__ = ["channels_of", "rates_of", "templates_of"]
 
 
 def channels_of(settings: Settings) -> list[Channel]:
@@ -60,6 +65,18 @@ def rates_of(settings: Settings) -> dict[str, Rate]:
     """Returns how often the receivers of routes.yaml may be sent something, by name, where they say so."""
     receivers = read_receivers(settings.routes) if settings.routes is not None else ()
     return {one.name: one.at_most.rate for one in receivers if one.at_most is not None}
+
+
+def templates_of(settings: Settings, receiver: str) -> Templates:
+    """Returns the templates of a receiver. Raises `SettingsError` where it has none, or there is no such receiver."""
+    receivers = read_receivers(settings.routes) if settings.routes is not None else ()
+    found = next((one for one in receivers if one.name == receiver), None)
+    if found is None:
+        known = [one.name for one in receivers]
+        raise SettingsError(f"routes.yaml has no receiver {receiver!r}; {suggestion(receiver, known)}")
+    if found.templates is None:
+        raise SettingsError(f"the receiver {receiver!r} has no templates; it gets the built-in words")
+    return Templates(_Opening(settings, found, Wording.of()).sources(found.templates))
 
 
 def _of_settings(settings: Settings, wording: Wording) -> list[Channel]:
@@ -99,10 +116,7 @@ class _Opening:
             case PagerDutyEntry() as entry:
                 return self._pagerduty(entry)
             case AtomEntry() as entry:
-                name, wording = self._receiver.name, self._wording
-                return AtomChannel(
-                    Path(entry.path), name=name, title=entry.title, entries=entry.entries, wording=wording
-                )
+                return self._atom(entry)
             case TopicEntry() as entry:
                 return self._topic(entry)
             case AppriseEntry() as entry:
@@ -119,7 +133,7 @@ class _Opening:
             hold_hours=entry.hold_hours,
             authorization=self._optional("authorization", entry.authorization),
             client=open_client([api_url(url)], self._settings.net),
-            wording=self._wording,
+            words=self._words(),
         )
 
     def _email(self, entry: EmailEntry) -> Channel:
@@ -131,8 +145,7 @@ class _Opening:
             self._optional("password", entry.password),
             Path(entry.ca) if entry.ca else None,
         )
-        name, wording = self._receiver.name, self._wording
-        return EmailChannel(server, entry.sender, entry.to, name=name, wording=wording)
+        return EmailChannel(server, entry.sender, entry.to, name=self._receiver.name, words=self._words())
 
     def _webhook(self, entry: WebhookEntry) -> Channel:
         url = self._secret("url", entry.url)
@@ -152,7 +165,7 @@ class _Opening:
             url=entry.url,
             source=entry.source,
             client=open_client([entry.url], self._settings.net),
-            wording=self._wording,
+            words=self._words(),
         )
 
     def _atom(self, entry: AtomEntry) -> Channel:
@@ -161,7 +174,7 @@ class _Opening:
             name=self._receiver.name,
             title=entry.title,
             entries=entry.entries,
-            wording=self._wording,
+            words=self._words(),
         )
 
     def _topic(self, entry: TopicEntry) -> Channel:
@@ -184,8 +197,21 @@ class _Opening:
             self._secret("url", entry.url),
             name=self._receiver.name,
             timeout_seconds=entry.timeout_seconds,
-            wording=self._wording,
+            words=self._words(),
         )
+
+    def _words(self) -> Words:
+        entry = self._receiver.templates
+        return Words(self._wording, templates=None if entry is None else Templates(self.sources(entry)))
+
+    def sources(self, entry: TemplatesEntry) -> dict[str, str]:
+        sources = {}
+        for key in entry.keys:
+            where = f"{self._settings.routes}: receiver {self._receiver.name}: templates.{key}"
+            sources[key] = secret_text(getattr(entry, key), where)
+            if problem := template_problem(sources[key]):
+                raise SettingsError(f"{where}: {problem}")
+        return sources
 
     def _secret(self, key: str, secret: Secret) -> str:
         where = f"{self._settings.routes}: receiver {self._receiver.name}: {self._receiver.channels[0]}.{key}"

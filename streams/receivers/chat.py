@@ -10,15 +10,13 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from alerts.delivery import Delivered, Delivery, Notification, RetryLater, back_off_seconds
-from alerts.delivery.brief import Brief, brief_of
+from alerts.delivery.brief import Brief, Words
 from alerts.delivery.channel import fingerprint
 from alerts.errors import DeliveryError
-from alerts.wording import Wording
 from streams.logs import overheard
 from streams.receivers.attempt import BoundedAttempt
 
@@ -52,14 +50,13 @@ class AppriseChannel:
         *,
         name: str = "apprise",
         timeout_seconds: float = 30.0,
-        wording: Wording | None = None,
-        label: Callable[[str], str] = str,
+        words: Words | None = None,
     ) -> None:
         self.name = name
         self._url = url
         self._service = _service(url, timeout_seconds)
         self._attempts = BoundedAttempt(f"notify {name}", timeout_seconds)
-        self._wording, self._label = wording, label
+        self._words = words or Words()
 
     def __repr__(self) -> str:
         return f"AppriseChannel({_scheme(self._url)!r})"
@@ -70,11 +67,12 @@ class AppriseChannel:
 
     async def notify(self, notification: Notification, now_ms: int) -> Delivery:  # noqa: ARG002
         """Sends once; `now_ms` is not needed here."""
-        brief = brief_of(notification.event, self._wording, self._label)
+        brief = await self._words.brief(notification.event)
         return await self._attempts.of(notification, lambda: self._send(brief, notification))
 
     async def aclose(self) -> None:
         self._attempts.leave()
+        await self._words.aclose()
 
     def _send(self, brief: Brief, notification: Notification) -> Delivery:
         heard = _Heard()

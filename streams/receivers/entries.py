@@ -20,6 +20,7 @@ from alerts.delivery.smtp import Security, is_address
 from alerts.delivery.webhook import BodyFormat
 from streams.receivers.routes import InhibitEntry, RouteEntry, duration_ms
 from streams.receivers.secrets import Secret
+from streams.receivers.templates.syntax import template_problem
 from streams.receivers.times import TimeIntervalEntry
 from streams.transport.kafka.options import is_kafka
 from streams.userfiles import Mistake, UserFile, read_file, shaped
@@ -111,6 +112,25 @@ class AppriseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: Annotated[float, msgspec.Meta(ge=1, le=300)] = 30.0
 
 
+class TemplatesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Templates in Jinja, each written out or in a file: {file: …}. `html` is for e-mail."""
+
+    subject: Secret | None = None
+    text: Secret | None = None
+    html: Secret | None = None
+
+    def mistakes(self) -> Iterator[Mistake]:
+        for key in self.keys:
+            source = getattr(self, key)
+            if isinstance(source, str) and (problem := template_problem(source)):
+                yield (key,), problem
+
+    @property
+    def keys(self) -> list[str]:
+        """Those that are written."""
+        return [key for key in ("subject", "text", "html") if getattr(self, key) is not None]
+
+
 class RateEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At most so many messages within so long, such as ``1h``; the others wait."""
 
@@ -141,6 +161,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kafka: TopicEntry | None = None
     apprise: AppriseEntry | None = None
     at_most: RateEntry | None = None
+    templates: TemplatesEntry | None = None
 
     @property
     def channels(self) -> list[str]:
@@ -153,6 +174,10 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if len(self.channels) != 1:
             found = f"has {' and '.join(self.channels)}" if self.channels else "has no channel"
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
+        if self.templates is not None and self.channels[:1] in (["webhook"], ["kafka"]):
+            yield ("templates",), "programs read this channel: its format is fixed; leave templates out"
+        elif self.templates is not None and self.templates.html is not None and self.channels[:1] != ["email"]:
+            yield ("templates", "html"), "e-mail alone has HTML; write text"
 
 
 CHANNEL_KEYS = ("alertmanager", "email", "webhook", "pagerduty", "atom", "kafka", "apprise")

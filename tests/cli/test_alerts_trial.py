@@ -29,7 +29,9 @@ receivers:
   - {{name: pager, pagerduty: {{routing_key: key, url: "{url}"}}}}
   - {{name: feed, atom: {{path: {folder}/alerts.atom}}}}
   - {{name: warehouse, kafka: {{topic: alerts.out}}}}
-  - {{name: chat, apprise: {{url: "ntfy://127.0.0.1:{port}/topic"}}}}
+  - name: chat
+    apprise: {{url: "ntfy://127.0.0.1:{port}/topic"}}
+    templates: {{text: "{{{{ change }}}} [bold] {{{{ summary }}}}"}}
 """
 
 
@@ -122,3 +124,20 @@ def test_a_receiver_that_is_not_known_is_refused(routes: Path) -> None:
     result = RUNNER.invoke(app, ["alerts", "test", "pagr"])
     assert isinstance(result.exception, MoodwireError)
     assert "there is no receiver 'pagr'; did you mean 'pager'?" in str(result.exception)
+
+
+def test_a_preview_shows_what_templates_make_and_sends_nothing(routes: Path, server: WebhookReceiver) -> None:
+    result = RUNNER.invoke(app, ["alerts", "preview", "chat"])
+    assert result.exit_code == 0, result.output
+    first, opened, again, resolved = result.stdout.splitlines()
+    assert (first, again) == ("text", "text")
+    assert opened.startswith("  opened [bold] 7 negative in 2 h")
+    assert resolved.startswith("  resolved [bold] back to normal")
+    assert server.posts == []
+
+
+def test_a_preview_of_a_template_that_fails_says_why(routes: Path) -> None:
+    routes.write_text('receivers: [{name: a, atom: {path: a}, templates: {text: "{{ nothing }}"}}]')
+    result = RUNNER.invoke(app, ["alerts", "preview", "a"])
+    assert result.exit_code == 1
+    assert "failed  text: 'nothing' is undefined" in result.stdout

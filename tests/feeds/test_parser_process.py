@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from streams import worker_process as module
 from streams.errors import Reject
-from streams.feeds.documents import pool as module
 from streams.feeds.documents.document import Document
 from streams.feeds.documents.pool import CostlyReject, ParserBusy, ParserLimits, ParserPool, ParserUnavailable
 from streams.feeds.poller import PollOutcome

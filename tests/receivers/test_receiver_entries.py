@@ -13,7 +13,7 @@ from alerts.delivery import Rate
 from alerts.errors import DeliveryError
 from streams.errors import SettingsError
 from streams.receivers.channels import channels_of, rates_of
-from streams.receivers.entries import CHANNEL_KEYS, Receiver, read_receivers
+from streams.receivers.entries import CHANNEL_KEYS, RateEntry, Receiver, TemplatesEntry, read_receivers
 from streams.settings import Settings
 from streams.userfiles import WrongFile
 
@@ -84,6 +84,18 @@ MISTAKES = {
         "at_most.per: 'hour' is no length of time",
     ),
     "a rate of nothing": ("  - {name: a, atom: {path: a}, at_most: {messages: 0, per: 1h}}", "at_most.messages: take"),
+    "a template that is no Jinja": (
+        "  - {name: a, atom: {path: a}, templates: {text: 'a {{ b'}}",
+        "templates.text: line 1 of the template: unexpected end",
+    ),
+    "a template for programs": (
+        '  - {name: a, webhook: {url: "http://a"}, templates: {text: x}}',
+        "templates: programs read this channel",
+    ),
+    "HTML for a chat": (
+        '  - {name: a, apprise: {url: "ntfy://a/b"}, templates: {html: x}}',
+        "templates.html: e-mail alone has HTML",
+    ),
     "one name twice": (
         '  - {name: a, alertmanager: {url: "http://a"}}\n  - {name: a, alertmanager: {url: "http://b"}}',
         "3: receivers, entry 2: name: there is another receiver 'a'",
@@ -175,7 +187,7 @@ def test_the_examples_of_the_page_are_read_and_every_channel_has_its_keys_there(
     assert {receiver.channels[0] for receiver in read_receivers(routes)} == set(CHANNEL_KEYS)
     entries = {field.name: field.type for field in msgspec.structs.fields(Receiver) if field.name in CHANNEL_KEYS}
     assert list(entries) == list(CHANNEL_KEYS)
-    keys = {key for entry in entries.values() for key in _keys(entry)}
+    keys = {key for entry in (*entries.values(), RateEntry | None, TemplatesEntry | None) for key in _keys(entry)}
     assert {key for key in keys if f"`{key}`" not in page} == set()
 
 

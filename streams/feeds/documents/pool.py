@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import struct
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-import streams
 from streams.errors import MoodwireError, Reject
 from streams.feeds.documents.document import MOST_ENTRIES, Document
-from streams.feeds.documents.program import Answer, Request, frame
+from streams.feeds.documents.program import Answer, Request
+from streams.worker_process import OverTime, Unavailable, WorkerEnded, WorkerProcess
 
 __all__ = [
     "COSTLY_SECONDS",
@@ -32,10 +27,6 @@ __all__ = [
 ]
 
 COSTLY_SECONDS = 1.0  # of processor time; 10 MiB of honest RSS take half of it
-
-_ROOT = str(Path(streams.__file__).parents[1])
-_LENGTH = struct.Struct(">I")
-_LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class ParserUnavailable(MoodwireError):
@@ -135,7 +126,7 @@ class _Lane:
         head = msgspec.json.encode(Request(headers, url, limits.cpu_seconds, limits.most_entries))
         worker = await self._taken()
         try:
-            answer = await worker.ask(frame(head) + frame(body))
+            answer = await worker.answer(head, body)
         finally:
             self._free.put_nowait(worker)
         if answer.document is not None:
@@ -152,50 +143,27 @@ class _Lane:
             self.waiting -= 1
 
 
-class _Worker:
+class _Worker(WorkerProcess):
     """One process, or none yet."""
 
     def __init__(self, limits: ParserLimits) -> None:
+        super().__init__("streams.feeds.documents.program", str(limits.memory_bytes), seconds=limits.seconds)
         self._limits = limits
-        self._process: Process | None = None
 
-    async def ask(self, request: bytes) -> Answer:
+    async def answer(self, head: bytes, body: bytes) -> Answer:
         """One question; a process that does not answer it is killed. Raises `Reject` or `ParserUnavailable`."""
-        process = await self._started()
         try:
-            async with asyncio.timeout(self._limits.seconds):
-                answer = await _exchange(process, request)
-        except TimeoutError:
-            await self.kill()
+            data = await self.ask(head, body)
+        except OverTime:
             raise _OverTime(f"parsing took over {self._limits.seconds:g} s") from None
-        except (OSError, asyncio.IncompleteReadError):
-            raise self._explained(await self.kill()) from None
-        except BaseException:
-            await asyncio.shield(self.kill())  # cancelled: an answer to come would be taken for the next one's
-            raise
+        except WorkerEnded as error:
+            raise self._explained(error.returncode) from None
+        except Unavailable as error:
+            raise ParserUnavailable(str(error)) from error
+        answer = msgspec.msgpack.decode(data, type=Answer)
         if answer.reason == "costly_feed":
             await self.kill()
         return answer
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    async def _started(self) -> Process:
-        if self._process is not None and self._process.returncode is None:
-            return self._process
-        await self.kill()
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "streams.feeds.documents.program", str(self._limits.memory_bytes)),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                env=_environment(),
-            )
-        except OSError as error:
-            raise ParserUnavailable(f"the parser process cannot be started: {error}") from error
-        return self._process
 
     def _explained(self, returncode: int | None) -> MoodwireError:
         """Why a process ended without an answer."""
@@ -204,39 +172,3 @@ class _Worker:
         if returncode is not None and returncode < 0:
             return CostlyReject("costly_feed", f"the document ended its parser by signal {-returncode}")
         return ParserUnavailable(f"the parser process ended with {returncode}")
-
-    async def kill(self) -> int | None:
-        """Ends the process and returns its exit code; one that has ended already keeps its own."""
-        process, self._process = self._process, None
-        if process is None:
-            return None
-        assert process.stdin is not None
-        process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            if process.returncode is None and not await _ends(process):
-                process.kill()
-        return await process.wait()
-
-
-async def _ends(process: Process) -> bool:
-    """Whether it ends by itself: its pipes may break a moment before its exit code is known."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), 0.5)
-    return process.returncode is not None
-
-
-async def _exchange(process: Process, request: bytes) -> Answer:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(request)
-    await process.stdin.drain()
-    (size,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
-    if size > _LARGEST_ANSWER:
-        raise OSError("the answer is too large")
-    return msgspec.msgpack.decode(await process.stdout.readexactly(size), type=Answer)
-
-
-def _environment() -> dict[str, str]:
-    """The environment without our settings: secrets have no business beside a hostile document."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MOODWIRE_")}
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (_ROOT, kept.get("PYTHONPATH", ""))))}

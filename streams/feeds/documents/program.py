@@ -3,16 +3,11 @@
     request   4 bytes of length, JSON of `Request`, 4 bytes of length, the document
     answer    4 bytes of length, MessagePack of `Answer`
 
-It limits itself: memory by the kernel (RLIMIT_AS), processor time by a timer whose signal ends the process even while
-it is in C code. It ends with its standard input, so it outlives no parent.
+`streams.worker_process` says how it is limited, and how it ends.
 """
 
 from __future__ import annotations
 
-import contextlib
-import resource
-import signal
-import struct
 import sys
 import time
 from collections.abc import Mapping
@@ -23,10 +18,9 @@ import msgspec
 from streams.errors import Reject
 from streams.feeds.documents.document import Document
 from streams.feeds.documents.reading import parse_document
+from streams.worker_process import frame, limit_process, limit_time, read_frame
 
-__all__ = ["Answer", "Request", "frame", "main"]
-
-_LENGTH = struct.Struct(">I")
+__all__ = ["Answer", "Request", "main"]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -47,21 +41,14 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     cpu_seconds: float = 0.0
 
 
-def frame(data: bytes) -> bytes:
-    return _LENGTH.pack(len(data)) + data
-
-
 def main(memory_bytes: int) -> None:
     """Serves until standard input ends, or until a document needs more memory than there is."""
-    for kind, limit in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CORE, 0)):
-        with contextlib.suppress(ValueError, OSError):  # a lower limit is in force already, or macOS has none
-            resource.setrlimit(kind, (limit, limit))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes our input
+    limit_process(memory_bytes)
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    while (head := _read(requests)) is not None and (body := _read(requests)) is not None:
+    while (head := read_frame(requests)) is not None and (body := read_frame(requests)) is not None:
         request = msgspec.json.decode(head, type=Request)
         answer = _answer(request, body)
         answers.write(frame(msgspec.msgpack.encode(answer)))
@@ -71,7 +58,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _answer(request: Request, body: bytes) -> Answer:
-    signal.setitimer(signal.ITIMER_PROF, request.cpu_seconds)  # SIGPROF has no handler: it ends the process
+    limit_time(request.cpu_seconds)
     started = time.process_time()
     try:
         document = parse_document(body, request.headers, request.url, most_entries=request.most_entries)
@@ -81,17 +68,7 @@ def _answer(request: Request, body: bytes) -> Answer:
     except MemoryError:
         return Answer(None, "costly_feed", "the document needs too much memory")
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _read(stream: BinaryIO) -> bytes | None:
-    """One frame; None at the end."""
-    length = stream.read(_LENGTH.size)
-    if len(length) < _LENGTH.size:
-        return None
-    (size,) = _LENGTH.unpack(length)
-    data = stream.read(size)
-    return data if len(data) == size else None
+        limit_time(0)
 
 
 if __name__ == "__main__":

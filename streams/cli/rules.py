@@ -14,7 +14,7 @@ from alerts import AlertConfig, AlertEvent
 from alerts.records import rounded
 from alerts.ruleset import AlertRule
 from alerts.sections import EACH
-from streams.app import alert_config, profile_of
+from streams.app import alert_config, profile_of, rules_of
 from streams.archive import closing_archive
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar, utc
@@ -23,6 +23,8 @@ from streams.existing import open_existing_archive
 from streams.jobs.rule_trial import Trial, changes, try_rules
 from streams.settings import Settings, load_settings
 from streams.text.profile import Profile
+from streams.text.user_rules import unknown_watchlists
+from streams.text.watchlists import load_watchlists
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -43,10 +45,13 @@ def _group() -> None:
 def check(file: FileArgument = None, profile: ProfileOption = None, json: JsonOption = False) -> None:
     """Read the rules, print every mistake, and show what each rule watches and may cost; exit code 1 on a mistake."""
     settings = _with_file(load_settings(profile=profile), file)
-    config = alert_config(settings, profile_of(settings))
+    counted = profile_of(settings)
+    config = alert_config(settings, counted)
     rows = [_described(rule, config) for rule in config.ruleset.rules]
+    lists = load_watchlists(settings.watchlists) if settings.watchlists is not None else ()
+    warnings = list(unknown_watchlists(rules_of(settings, counted), counted, [one.name for one in lists]))
     if json:
-        print_json({"file": str(settings.rules) if settings.rules else None, "rules": rows})
+        print_json({"file": str(settings.rules) if settings.rules else None, "rules": rows, "warnings": warnings})
         return
     for row in rows:
         budget = f"{row['false_alarms_per_week']:.3g} false alarms a week" if row["detector"] != EACH else "no test"
@@ -54,6 +59,8 @@ def check(file: FileArgument = None, profile: ProfileOption = None, json: JsonOp
         console.print(
             f"[bold]{foreign(row['name'])}[/]  {row['detector']}  {place}  {budget}", highlight=False, soft_wrap=True
         )
+    for warning in warnings:
+        console.print(f"[yellow]warning:[/] {foreign(warning)}", highlight=False, soft_wrap=True)
 
 
 @app.command("test")

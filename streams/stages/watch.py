@@ -55,6 +55,8 @@ class WatchStage:
         self._config = config
         self._rules = rules
         self._documents: dict[int, RulesDocument | None] = {}
+        self._rested: set[int] = set()
+        """Partitions that were read to their end: no run of theirs was begun and not finished."""
         self._often = OftenFired(rules.on_trouble) if rules is not None else None
         self._longest_hold_ms = longest_hold_ms
         self._limit = limit
@@ -76,7 +78,8 @@ class WatchStage:
 
     async def _handle(self, run: Run) -> None:
         partition = await self.partition(run.partition)
-        if self._documents[run.partition] is None:
+        if self._documents[run.partition] is None or run.partition in self._rested:
+            self._rested.discard(run.partition)
             await self._take_rules(run.partition, partition)
         if partition.begin(run.epoch):
             await self._state.put(run.partition, {PARTITION_KEY: partition.partition_row()})
@@ -118,7 +121,7 @@ class WatchStage:
                 self._observer.alerted(event.signal, event.change, event.severity, _newest_seen_ms(event))
 
     async def _take_rules(self, number: int, partition: WatchPartition) -> None:
-        """The rules of the file, from the next run on: a run is never done again by other rules than the first time."""
+        """The rules of the file, from the next run on: no run is done again by other rules than the first time."""
         if self._rules is None:
             return
         document = await self._rules.current()
@@ -191,10 +194,15 @@ class WatchStage:
                 warm_up_hours=self._config.warm_up_ms / HOUR_MS,
             )
 
-    async def idle(self, partition: int, now_ms: int) -> None:
-        """Time passes by records alone: `score` reports progress for partitions that are read to their end."""
+    async def idle(self, partition: int, now_ms: int) -> None:  # noqa: ARG002  # time is the records'
+        """Time passes by records alone: `score` reports progress for partitions that are read to their end.
+
+        Nothing is written here, for it would have no position; the run to come may begin with other rules.
+        """
+        self._rested.add(partition)
 
     def forget(self, partition: int) -> None:
+        self._rested.discard(partition)
         if self._partitions.pop(partition, None) is not None:
             self._observer.forgot(partition)
 

@@ -3,8 +3,8 @@
     rules.yaml ─(looked at now and then)─► LiveRules ─► differs from the row "r"? ─► partition goes over, row written
                         └─► a mistake: a trouble, and the rules stay as they were
 
-The row changes once all of a run is written, so a run that is done again after a crash is judged by the rules of the
-first time, whatever the file has become by then.
+The row changes once all of a run is written, or before the first run of a partition that was read to its end. So a run
+that is done again after a crash is judged by the rules of the first time, whatever the file has become by then.
 """
 
 from __future__ import annotations

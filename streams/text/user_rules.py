@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from alerts.rule_file import RulesDocument, WrittenRule, parts_of
 from alerts.ruleset import BOTH, kind_of
 from streams.text.heads import Of, unknown
 from streams.text.profile import Profile
-from streams.userfiles import Keys, UserFile, read_file, shaped
+from streams.userfiles import Keys, UserFile, read_file, shaped, suggestion
 
-__all__ = ["load_rules", "stamp_of", "with_both"]
+__all__ = ["load_rules", "stamp_of", "unknown_watchlists", "with_both"]
 
 
 def load_rules(path: Path, profile: Profile) -> RulesDocument:
@@ -23,6 +24,17 @@ def load_rules(path: Path, profile: Profile) -> RulesDocument:
     file.refuse()
     assert found is not None
     return found
+
+
+def unknown_watchlists(document: RulesDocument, profile: Profile, names: Iterable[str]) -> Iterator[str]:
+    """Yields a warning for each watchlist that a rule names and that does not exist: people may add it later."""
+    kinds = [kind for kind, made in profile.series.items() if made.of is Of.WATCHLISTS]
+    known = list(names)
+    for rule in document.rules:
+        for part in (part for written in rule.series for part in parts_of(written)):
+            kind, _, name = part.partition("/")
+            if kind in kinds and not part.endswith("*") and name not in known:
+                yield f"rule {rule.name!r}: there is no watchlist {name!r} yet; {suggestion(name, known, 'add it')}"
 
 
 def stamp_of(path: Path) -> tuple[int, int, int] | None:

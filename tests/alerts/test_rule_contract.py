@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args, get_type_hints
 
 import pytest
 
 from alerts import AlertConfig, ConfigError, SeriesState, StreamState
 from alerts.baseline import Expectation
 from alerts.detectors import SMALLEST_P
+from alerts.rule_file import WrittenRule
 from alerts.rules import RULES, Count
-from alerts.sections import COVERED_BY, DEFAULT_RULES, Window
+from alerts.sections import COVERED_BY, DEFAULT_RULES, EACH, Window
 from alerts.sections import RULES as NAMES
 from alerts.wording import Wording, languages
 from tests.alerts.one_series import SIGNAL
@@ -92,3 +94,7 @@ def test_it_has_words_in_every_language_of_messages(rule: str, language: str) ->
     assert rule in wording.texts.evidence
     text = wording.evidence(SIGNAL, rule, hits=7, total=20, seconds=7200, expected=0.3, interval=(0, 2), p_value=4e-5)
     assert all(part in text for part in ("7", SIGNAL, "0.3", "4e-05"))
+
+
+def test_a_rule_of_a_user_may_have_every_detector() -> None:
+    assert set(get_args(get_type_hints(WrittenRule)["detector"])) == {*NAMES, EACH}

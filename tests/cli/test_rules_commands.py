@@ -80,6 +80,17 @@ def test_check_names_every_mistake_with_its_line(tmp_path: Path) -> None:
     assert f"{file}:3: rules, entry 2: there is no key 'seris'; did you mean 'series'?" in found
 
 
+def test_check_warns_of_a_watchlist_that_does_not_exist_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = written(tmp_path / "watchlists.yaml", "watchlists: [{name: banks, names: [Bank]}]\n")
+    monkeypatch.setenv("MOODWIRE_WATCHLISTS", str(lists))
+    file = written(
+        tmp_path / "rules.yaml", 'rules: [{name: a, series: [watchlist/bank, watchlist/banks, "watchlist/*"]}]\n'
+    )
+    [warning] = answered("check", file)["warnings"]
+    assert warning == "rule 'a': there is no watchlist 'bank' yet; did you mean 'banks'?"
+    assert warning in said("check", file)
+
+
 def test_tried_on_the_archive_the_profile_s_rules_find_what_watch_found() -> None:
     expected = [event.onset_ms for event in watched_events(crisis_news()) if event.change == "opened"]
     found = answered("test")

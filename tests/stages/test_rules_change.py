@@ -159,6 +159,17 @@ async def test_rules_are_taken_at_the_end_of_a_run_and_written_down() -> None:
     assert listed[-1].labels["team"] == "credit"
 
 
+async def test_a_partition_that_was_read_to_its_end_takes_them_before_the_next_run() -> None:
+    file, state, sent = File(), FakeState(Fuse()), Sent(Fuse())
+    stage = WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+    await stage.handle(Run("mentions", 0, 1, "e", RECORDS[:50], len(RECORDS)))
+    file.now = document(STORIES)
+    await stage.idle(0, 0)
+    await stage.handle(Run("mentions", 0, 1, "e", RECORDS[50:60], len(RECORDS)))
+    assert RulesRow.restored(state.rows[0, RULES_KEY]).own_offset == 49
+    assert [event.rule for event in sent.events if event.rule == "stories"]
+
+
 async def test_an_open_alert_of_a_rule_that_stays_goes_on() -> None:
     volume = [event for event in (await played()).events if event.rule == "volume" and event.series == "entity/A"]
     changed_ms = START_MS + 2 * DAY_MS + 12 * HOUR_MS + 20 * MINUTE_MS

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,17 @@ import msgspec
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
+from alerts.judge import Judge, Policy
+from streams.alert_log import ALERTS_PARTITION
+from streams.errors import Reject
 from streams.settings import Settings
+from streams.stages.deliver_judging import OneJudge
 from streams.stages.drafts import end_of_replay
 from streams.transport.broker import Broker
 from streams.transport.tables import Rows
 from tests.chaos.reference import Facts, Logs, Outcomes
 
-__all__ = ["announced", "found", "news_log", "parked"]
+__all__ = ["announced", "found", "messages", "news_log", "parked"]
 
 
 def news_log(broker: Broker, settings: Settings) -> tuple[str, list[Any]]:
@@ -109,6 +115,18 @@ def _rows(settings: Settings, broker: Broker) -> dict[str, bytes]:
 
 
 def announced(files: Iterable[Path]) -> Counter[tuple[str, int]]:
-    """How often each alert's state was written to the files of all workers, by the alert's id and revision."""
+    """How often each message was written to the files of all workers, by the group's id and revision."""
     lines = [json.loads(line) for file in files if file.exists() for line in file.read_bytes().splitlines()]
-    return Counter((line["alert"]["id"], line["alert"]["revision"]) for line in lines)
+    return Counter((line["group"]["id"], line["group"]["revision"]) for line in lines)
+
+
+def messages(settings: Settings, broker: Broker, receivers: Sequence[str]) -> dict[str, set[tuple[str, int]]]:
+    """What one judge that never died decides by the log: by receiver the messages, by id and revision."""
+    judge = OneJudge(partial(Judge, Policy.default(receivers)), ALERTS_PARTITION)
+    judge.restore({}, -1)
+    found: dict[str, set[tuple[str, int]]] = {name: set() for name in receivers}
+    for record in broker.read(settings.topics.alerts, ALERTS_PARTITION):
+        with suppress(Reject):  # garbage that the scenario wrote
+            for plan in judge.caused(record, record.offset).plans:
+                found[plan.receiver].add((plan.group.id, plan.group.revision))
+    return found

@@ -177,8 +177,6 @@ class _Counting:
             items = await self.archive.items_by_id([item.id for item in event.top_items])
             told = {item.news.id: Headline(item.news.title, item.news.source, item.news.url) for item in items}
             found.alerts[event.id, event.revision] = json.loads(event.with_headlines(told).to_json())
-            if event.change != "ongoing":
-                found.notifications.add((event.id, event.revision))
         return found
 
 

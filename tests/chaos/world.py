@@ -16,8 +16,10 @@ from typing import Any
 import msgspec
 
 from alerts.delivery import Planned, Status
+from alerts.judge import Policy
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
+from streams.jobs.replay_end import end_of_time, settle_ms
 from streams.jobs.resend import read_deliveries
 from streams.settings import Settings
 from streams.stages.watch_rows import progress_by_partition
@@ -25,7 +27,7 @@ from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
 from streams.wall_clock import wall_clock_ms
 from tests.chaos.feed import Feed, make_feed
-from tests.chaos.found import announced, found, news_log
+from tests.chaos.found import announced, found, messages, news_log
 from tests.chaos.reference import Facts, Outcomes, reference
 from tests.chaos.workers import ROOT, Worker, times_done, wait_until
 
@@ -150,12 +152,14 @@ class World:
             return 1
 
     def drain(self, at_most_seconds: float = DRAIN_SECONDS) -> None:
-        """Until every stage, in the order of the flow, has committed all, and every notification is settled.
+        """Until every stage, in the order of the flow, has committed all, and every message is sent and settled.
 
         All is what its topic held when its turn came: the owners of a live stream report progress each second for ever.
         """
         for stage in self.settings.topics.sources:
             self._wait(partial(self._caught_up, stage, self._held(stage)), f"{stage} drained", at_most_seconds)
+        end_of_time(self.broker, self.settings.topics, settle_ms(Policy.default(self._receivers)))
+        self._wait(partial(self._caught_up, "deliver", self._held("deliver")), "deliver drained", at_most_seconds)
         self._wait(self._all_settled, "all notifications settled", at_most_seconds)
 
     def _wait(self, condition: Callable[[], bool], what: str, at_most_seconds: float) -> None:
@@ -237,6 +241,14 @@ class World:
         """Those that alerts were written to."""
         return [self._file(worker.name) for worker in self.workers]
 
+    def messages(self) -> dict[str, set[tuple[str, int]]]:
+        """By receiver what is to be sent, as one judge decides that never died."""
+        return messages(self.settings, self.broker, self._receivers)
+
+    @property
+    def _receivers(self) -> list[str]:
+        return ["file", *(["webhook"] if "WEBHOOK_URL" in self.more else [])]
+
     # -- the judgement
 
     def judge(self, *earlier: tuple[str, list[Any]]) -> Figures:
@@ -244,6 +256,7 @@ class World:
         seconds = time.monotonic() - self.began
         logs = [*earlier, news_log(self.broker, self.settings)]
         wanted = asyncio.run(reference(self.settings, logs))
+        wanted.notifications = self.messages()["file"]
         files = self.files()
         left = found(self.settings, self.direct_url, self.broker, logs, files)
         times = times_done(self.workers)

@@ -92,6 +92,8 @@ class Book:
             log.warning(
                 "Notifications dropped: channel not configured", channel=name, notifications=count, partition=partition
             )
+        # Alone and first: from here on a predecessor's journal is ahead of it, and makes up for rows that follow.
+        await self._state.put(partition, {PARTITION_KEY: desk.row.encoded()})
         row = msgspec.structs.replace(desk.row, own_offset=judged.own_offset)
         await self.write(
             desk, [*gone, *self._kept(desk)], before=judged.stored, row=row, after=empty_journal(row.own_offset)

@@ -353,7 +353,7 @@ class Pipeline:
             return await ask(partial(behind, offset), "decisions")
 
         timekeeper = Timekeeper(round(settings.away_seconds * 1000)) if self._live else None
-        return Clerk(book, outbox, topics.alerts, read_control, timekeeper=timekeeper)
+        return Clerk(book, outbox, topics.alerts, topics.control, read_control, timekeeper=timekeeper)
 
     def _alert_trouble(self, trouble: Trouble) -> None:
         if self.operations is not None:

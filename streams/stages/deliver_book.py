@@ -177,7 +177,11 @@ class Book:
             desk.row = row or desk.row
             for plan in changed:
                 desk.take(plan)
-            desk.outgoing |= {key: value for key, value in rows.items() if value and key.startswith(_COPIED)}
+            for key, value in rows.items():
+                if value and key.startswith(_COPIED):
+                    desk.outgoing[key] = value
+                    if key.startswith(DECISION_PREFIX):
+                        desk.heard(decoded_decision(value))
         self.wake()
 
     def message(self, desk: Desk, plan: Planned) -> AlertEvent | AlertGroup | None:

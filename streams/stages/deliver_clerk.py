@@ -2,6 +2,7 @@
 
     control ── every second or more ─► decisions behind the last one that was judged ─┐
     wall clock ─► does a partition keep a tick waiting, does a timer wait for a tick? ─┴─► records of `alerts`
+    accepted ─► watchlists that decisions changed ───────────────────────────────────────► records of `control`
 
 The judge takes them in its turn, at a stored offset. Two workers may write the same: a decision is judged once by its
 place in `control`, and a clock that is behind the judge's time changes nothing.
@@ -18,6 +19,7 @@ from streams.alert_log import ALERTS_PARTITION, Clock, Forwarded, clock_send, de
 from streams.engine.ports import Outbox
 from streams.engine.runs import Record
 from streams.logs import get_logger
+from streams.serving.control import watched_send
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
 
@@ -64,7 +66,8 @@ class Timekeeper:
 class Clerk:
     """Writes for the desk of the partition that holds the log, while this worker has it.
 
-    `timekeeper` is None where time is that of records alone. `every_seconds` is how often `control` is read.
+    `topic` is that of alerts. `timekeeper` is None where time is that of records alone. `every_seconds` is how often
+    `control` is read.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Clerk:
         book: Book,
         outbox: Outbox,
         topic: str,
+        control: str,
         read_control: ReadControl,
         *,
         timekeeper: Timekeeper | None = None,
@@ -80,11 +84,13 @@ class Clerk:
         self._book = book
         self._outbox = outbox
         self._topic = topic
+        self._control = control
         self._read_control = read_control
         self._timekeeper = timekeeper
         self._every_seconds = every_seconds
         self._desk: Desk | None = None
         self._forwarded = ("", -1)
+        self._listed: dict[str, int] = {}
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -106,8 +112,9 @@ class Clerk:
         if desk is None or not desk.judge.is_there:
             return
         if desk is not self._desk:
-            self._desk, self._forwarded = desk, desk.judge.control
+            self._desk, self._forwarded, self._listed = desk, desk.judge.control, {}
         await self._forward()
+        await self._tell_lists(desk)
         await self._keep_time(desk)
 
     async def _forward(self) -> None:
@@ -124,6 +131,13 @@ class Clerk:
             await self._outbox.send(sends)
         known = self._forwarded[1] if epoch == self._forwarded[0] else -1
         self._forwarded = (epoch, records[-1].offset if records else known)
+
+    async def _tell_lists(self, desk: Desk) -> None:
+        """Says in `control` how the watchlists are that decisions changed; said again, it changes nothing."""
+        fresh = [one for one in desk.lists.values() if self._listed.get(one.name) != one.change]
+        if fresh:
+            await self._outbox.send([watched_send(self._control, one) for one in fresh])
+            self._listed |= {one.name: one.change for one in fresh}
 
     async def _keep_time(self, desk: Desk) -> None:
         if self._timekeeper is None:

@@ -19,7 +19,10 @@ import msgspec
 from alerts import AlertEvent
 from alerts.delivery import Deliveries, Planned, Status, dropped, resent
 from alerts.delivery.group import AlertGroup
+from alerts.judge import Outcome, decision_from_json
+from alerts.judge.decisions import Unwatch, Watch
 from streams.engine.runs import Record
+from streams.serving.control import Watched
 from streams.stages.deliver_journal import JudgeRows
 from streams.stages.deliver_judging import Caused, MakeJudge, OneJudge, Resend
 from streams.stages.deliver_rows import (
@@ -27,7 +30,9 @@ from streams.stages.deliver_rows import (
     PARTITION_KEY,
     PLAN_PREFIX,
     VIEW_PREFIX,
+    DecisionRow,
     PartitionRow,
+    decoded_decision,
     decoded_plan,
     encoded_body,
 )
@@ -71,8 +76,9 @@ class Written(TypedDict):
 class Desk:
     """One partition. `row` and `deliveries` are as written down; `dirty` is what the archive has no copy of yet, by
     revision, oldest first, `outgoing` the same of decisions and views, by key. `answered` are decisions that it has,
-    with the time when they were forwarded. `lock` keeps writes of the partition in order. `unfinished` is a write of
-    what was judged that failed, and of which the log may have a part.
+    with the time when they were forwarded; `lists` are the watchlists that decisions changed, by name. `lock` keeps
+    writes of the partition in order. `unfinished` is a write of what was judged that failed, and of which the log may
+    have a part.
     """
 
     number: int
@@ -82,6 +88,7 @@ class Desk:
     dirty: dict[tuple[str, str], int] = field(default_factory=dict)
     outgoing: dict[str, bytes] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, Watched] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     pruned_ms: int = 0
     unfinished: Written | None = None
@@ -97,6 +104,9 @@ class Desk:
         fresh = sorted((plan for plan in desk.deliveries if plan.revision > row.copied), key=lambda plan: plan.revision)
         desk.dirty = {(plan.receiver, plan.notification): plan.revision for plan in fresh}
         desk.outgoing = {key: value for key, value in found.items() if key.startswith((DECISION_PREFIX, VIEW_PREFIX))}
+        decided = [decoded_decision(row) for key, row in found.items() if key.startswith(DECISION_PREFIX)]
+        for row_of_one in sorted(decided, key=lambda one: one.place):
+            desk.heard(row_of_one)
         return desk, judged
 
     def begun(self, epoch: str) -> PartitionRow:
@@ -144,6 +154,15 @@ class Desk:
         """What waits for receivers that are no longer in the settings, as dropped."""
         gone = [name for name in self.deliveries.receivers() if name not in receivers]
         return [dropped(plan, now_ms) for name in gone for plan in self.deliveries.waiting_for(name)]
+
+    def heard(self, row: DecisionRow) -> None:
+        """A decision was written down; a watchlist that it changed is to be told to those who count."""
+        decision = decision_from_json(row.decision)
+        if row.answer.outcome is Outcome.ACCEPTED and isinstance(decision, Watch | Unwatch):
+            body = decision.body if isinstance(decision, Watch) else None
+            self.lists[decision.name] = Watched(
+                name=decision.name, body=body, change=row.place, by=decision.by, at_ms=decision.at_ms
+            )
 
     def take(self, plan: Planned) -> None:
         """The notification was written down as this."""

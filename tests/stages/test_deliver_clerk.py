@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import pytest
 
-from alerts.judge.decisions import Note
-from streams.alert_log import Clock, clock_of, decision_send, forwarded_of
+from alerts.judge import Judge, Policy
+from alerts.judge.decisions import Note, Unwatch, Watch
+from streams.alert_log import Clock, Forwarded, clock_of, decision_send, forwarded_of, forwarded_send
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
+from streams.serving.control import Watched
 from streams.stages.deliver_clerk import Clerk, Timekeeper
 from streams.stages.deliver_rows import DECISION_PREFIX, decoded_decision
 from tests.alerts.delivery_event import NOW_MS
@@ -59,7 +62,7 @@ async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed
     outbox = FakeOutbox(fuse)
     committed, names, old = 0, list[str](), list[Clerk]()
     stage = stage_of(log.worker(fuse), ChainedJudge)
-    clerk = Clerk(stage.book, outbox, "alerts", control.read)
+    clerk = Clerk(stage.book, outbox, "alerts", "control", control.read)
     for turn in range(40):
         if turn < 25 and rng.random() < 0.6:
             control.other()
@@ -80,7 +83,7 @@ async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed
             fuse.left = None
             old = [clerk] if rng.random() < 0.3 else []
             stage = stage_of(log.worker(fuse), ChainedJudge)
-            clerk = Clerk(stage.book, outbox, "alerts", control.read)
+            clerk = Clerk(stage.book, outbox, "alerts", "control", control.read)
         except (Retry, TransportError):
             continue
     assert names
@@ -90,7 +93,7 @@ async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed
 
 async def test_a_topic_that_was_made_again_is_forwarded_from_its_start() -> None:
     control, outbox, world = Control(), FakeOutbox(Fuse()), World([FakeReceiver("file")])
-    clerk = Clerk(world.worker().book, outbox, "alerts", control.read)
+    clerk = Clerk(world.worker().book, outbox, "alerts", "control", control.read)
     await clerk.turn()
     assert outbox.sent == [], "nothing is forwarded before the partition is here"
     await world.worker().idle(0, NOW_MS)
@@ -133,9 +136,40 @@ async def test_the_clock_is_written_for_the_judge() -> None:
 
     control, outbox, wall_ms = Control(), FakeOutbox(Fuse()), [NOW_MS]
     stage = stage_of(Changelog().worker(Fuse()), Overdue, clock=lambda: wall_ms[0])
-    clerk = Clerk(stage.book, outbox, "alerts", control.read, timekeeper=Timekeeper(1_000))
+    clerk = Clerk(stage.book, outbox, "alerts", "control", control.read, timekeeper=Timekeeper(1_000))
     await stage.idle(0, NOW_MS)
     await clerk.turn()
     wall_ms[0] += 2_000
     await clerk.turn()
     assert [clock_of(send.headers) for send in outbox.sent] == [Clock(at_ms=NOW_MS + 2_000)]
+
+
+async def test_an_accepted_watchlist_is_told_to_those_who_count_and_again_after_a_death() -> None:
+    def decisions() -> list[Record]:
+        asked: list[Watch | Unwatch] = [
+            Watch(id="1", by="ann", at_ms=NOW_MS, name="banks", body={"name": "banks", "names": ["ACME"]}),
+            Unwatch(id="2", by="bob", at_ms=NOW_MS, name="banks"),
+        ]
+        sends = [
+            forwarded_send("alerts", Forwarded(epoch="c1", offset=at, decision=msgspec.Raw(msgspec.json.encode(one))))
+            for at, one in enumerate(asked)
+        ]
+        return [Record(at, send.key, None, 5, send.headers) for at, send in enumerate(sends)]
+
+    control, log, told = Control(), Changelog(), list[list[Watched | None]]()
+    make = partial(Judge, Policy.default(["file"]))
+    for first, last in ((0, 1), (1, 2), (2, 2)):
+        outbox, stage = FakeOutbox(Fuse()), stage_of(log.worker(Fuse()), make)
+        clerk = Clerk(stage.book, outbox, "alerts", "control", control.read)
+        await stage.idle(0, NOW_MS)
+        records = decisions()[first:last]
+        if records:
+            await stage.handle(Run("alerts", 0, 1, EPOCH, records, 2))
+        await clerk.turn()
+        await clerk.turn()
+        told.append([msgspec.json.decode(send.value or b"", type=Watched) for send in outbox.sent])
+    assert [[(one.name, one.body is None, one.change) for one in turn if one] for turn in told] == [
+        [("banks", False, 0)],
+        [("banks", True, 1)],
+        [("banks", True, 1)],
+    ]

@@ -17,6 +17,7 @@ from streams.errors import Retry, TransportError
 from streams.serving.control import Watched
 from streams.stages.deliver_clerk import Clerk, Timekeeper
 from streams.stages.deliver_rows import DECISION_PREFIX, decoded_decision
+from streams.wall_clock import MINUTE_MS
 from tests.alerts.delivery_event import NOW_MS
 from tests.engine.positions_harness import Crash, FakeOutbox, Fuse
 from tests.stages.deliver_harness import EPOCH, HOUR_MS, FakeReceiver, World
@@ -173,3 +174,19 @@ async def test_an_accepted_watchlist_is_told_to_those_who_count_and_again_after_
         [("banks", True, 1)],
         [("banks", True, 1)],
     ]
+
+
+async def test_an_answer_stays_for_who_asked_after_the_archive_has_it() -> None:
+    log, wall_ms = Changelog(), [NOW_MS]
+    stage = stage_of(log.worker(Fuse()), ChainedJudge, clock=lambda: wall_ms[0])
+    send = decision_send("control", Note(id="d", by="ann", at_ms=NOW_MS, target="a", text="x"))
+    forwarded = forwarded_send("alerts", Forwarded(epoch="c1", offset=0, decision=msgspec.Raw(send.value or b"")))
+    await stage.handle(Run("alerts", 0, 1, EPOCH, [Record(0, forwarded.key, None, NOW_MS, forwarded.headers)], 1))
+    assert stage.copier.behind
+    for wait_ms, left in ((0, ["d"]), (9 * MINUTE_MS, ["d"]), (2 * MINUTE_MS, [])):
+        wall_ms[0] += wait_ms
+        while await stage.copier.turn() == 0:
+            pass
+        assert answered({key: row for key, (_, row) in log.rows.items() if row is not None}) == left
+    assert [(one.id, one.by, one.target) for one in await stage.copier._archive.decisions()] == [("d", "ann", "a")]
+    assert not stage.copier.behind

@@ -34,7 +34,7 @@ from streams.process import settle_interpreter
 from streams.receivers.channels import channels_of, rates_of
 from streams.receivers.policy import read_policy
 from streams.receivers.surges import surges_of
-from streams.serving.control import Control, read_control
+from streams.serving.control import Control, Watched, read_control, watched_send
 from streams.serving.follower import Follower, active_models
 from streams.serving.model_cache import ModelCache, OpenModel
 from streams.serving.shadow import ShadowScorer
@@ -370,6 +370,11 @@ class Pipeline:
                 channel.history = surges_of(self.archive)
         names = [channel.name for channel in channels]
         self.policy = read_policy(self.settings.routes, names)
+        outbox, topic = self._outbox(app), self.settings.topics.control
+
+        async def publish(words: Sequence[Watched]) -> None:
+            await outbox.send([watched_send(topic, word) for word in words])
+
         self.delivering = DeliverStage(
             self.archive,
             channels,
@@ -380,7 +385,8 @@ class Pipeline:
             deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),
             rates={name: rate for name, rate in rates_of(self.settings).items() if name in names},
             shared=bool(self.settings.topics.foreign("alerts")),
-            make_clerk=partial(self._clerk, self._outbox(app)),
+            make_clerk=partial(self._clerk, outbox),
+            publish=publish,
             on_trouble=self._alert_trouble,
         )
         if self.operations is not None:

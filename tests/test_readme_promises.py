@@ -57,6 +57,10 @@ PROMISES = {
         "test_what_follows_is_printed_as_it_comes",
         "test_the_crisis_is_above_its_band_and_the_ordinary_days_are_within",
     ],
+    "**Decisions.**": [
+        "test_people_look_after_alerts", "test_alerts_are_silenced_after_a_look_at_what_matches",
+        "test_people_subscribe_and_leave", "test_a_list_holds_for_what_comes_after_it_and_ends",
+    ],
     "**From Python**": ["test_it_scores_beside_foreign_packages_here_and_in_a_spawned_process"],
     "serves its status on": ["test_run_serves_counts_logs_and_ends"],
     "There are at most 64": [

@@ -43,6 +43,8 @@ for _name, _help in {
     "routes": "Check the routes of alerts, or ask which receivers an alert goes to.",
     "items": "Search archived items.",
     "series": "Show a series over time, with the band of what was expected.",
+    "subscriptions": "List, make or end subscriptions: who gets which alerts, when, and by which receiver.",
+    "watchlists": "List the watchlists, and change them while workers run.",
     "audit": "List what people decided about alerts: who, when, and whether it was accepted.",
     "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
     "rejects": "List records that could not be processed, or send them again.",
@@ -53,6 +55,12 @@ for _name, _help in {
     "doctor": "Check folders, files, feeds and servers of the settings, within 10 s. Prints each problem with its fix.",
 }.items():
     add_lazy(app, f"streams.cli.{_name}", _name, _help)
+add_lazy(
+    app,
+    "streams.cli.alerts_silence",
+    "silences",
+    "List silences and maintenance windows that are not over, with what they match and who made them.",
+)
 add_lazy(
     app,
     "streams.cli.backup",

@@ -13,7 +13,7 @@ from streams.feeds.rejects import RejectRecord
 from streams.lifecycle.feedback import Feedback
 from streams.namespaces import Declaration
 from streams.records import MentionBatch, News, Scored
-from streams.serving.control import Promotion, Shadow
+from streams.serving.control import Promotion, Shadow, Watched
 from streams.stages.deliver_judging import Resend
 from streams.topics import (
     CLOCK_HEADER,
@@ -106,8 +106,9 @@ CONTENTS = (
         "Decisions about a running pipeline",
         "Compacted by key; the last record of a key holds, and of a namespace's declarations the first. What people "
         "decide about alerts is under `decision/ID`; `deliver` forwards it to `alerts`, in order.",
-        (Promotion, Shadow, Declaration),
-        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow), `namespace` (Declaration) or `decision/ID`.",
+        (Promotion, Shadow, Watched, Declaration),
+        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow), `watchlist/NAME` (Watched), `namespace` (Declaration) "
+        "or `decision/ID`.",
         others_read=False,
         internal=True,
     ),

@@ -153,7 +153,11 @@ class Settings(BaseSettings):
         "",
     )
     control_seconds: float = setting(
-        "scoring.control_seconds", "how often workers look for promoted models", 5.0, gt=0, le=3600
+        "scoring.control_seconds",
+        "how often workers look for promoted models and changed watchlists",
+        5.0,
+        gt=0,
+        le=3600,
     )
 
     feeds: Path | None = setting("feeds.file", "YAML of RSS and Atom feeds to poll", None)

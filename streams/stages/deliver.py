@@ -12,7 +12,7 @@ after the channel had it and before its row was written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -26,12 +26,13 @@ from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import StateStore
 from streams.engine.runs import Record, Run
 from streams.errors import Reject
+from streams.serving.control import Watched
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_clerk import Clerk
 from streams.stages.deliver_copier import Copier
 from streams.stages.deliver_desk import Desk, Step
 from streams.stages.deliver_journal import journaled
-from streams.stages.deliver_judging import Caused, MakeJudge, copied_rows
+from streams.stages.deliver_judging import Caused, MakeJudge, copied_rows, watched_in
 from streams.stages.deliver_senders import LeaseCheck, Senders
 from streams.wall_clock import HOUR_MS, wall_clock_ms
 
@@ -46,6 +47,14 @@ _WRITE_BYTES = 512 << 10
 _WRITE_PLANS = 500
 
 
+PublishWatched = Callable[[Sequence[Watched]], Awaitable[None]]
+"""Tells the workers of `score` which watchlists were changed."""
+
+
+async def _to_none(_: Sequence[Watched]) -> None:
+    """Nobody follows watchlists."""
+
+
 async def _always() -> None:
     """A stage that shares its partitions with nobody holds them."""
 
@@ -56,7 +65,8 @@ class DeliverStage:
     `make_judge` makes a partition's judge from its rows. `check_lease` raises unless this worker still owns its
     partitions; `clock` gives the wall clock in ms; `deadline_ms` is how long a notification is tried. `rates` are how
     often receivers, by name, may be sent something. `shared`: others write to the topic too, and their records are
-    passed over. `make_clerk` makes what writes decisions and the clock into the topic. `on_trouble` gets what the judge
+    passed over. `make_clerk` makes what writes decisions and the clock into the topic, `publish` writes what people
+    changed of watchlists into `control`. `on_trouble` gets what the judge
     wants an operator to see.
     """
 
@@ -74,9 +84,11 @@ class DeliverStage:
         rates: Mapping[str, Rate] | None = None,
         shared: bool = False,
         make_clerk: Callable[[Book], Clerk] | None = None,
+        publish: PublishWatched = _to_none,
         on_trouble: Callable[[Trouble], None] = lambda _: None,
     ) -> None:
         self._shared = shared
+        self._publish = publish
         self._on_trouble = on_trouble
         endpoints = {channel.name: channel.endpoint for channel in channels}
         if len(endpoints) < len(channels):
@@ -149,6 +161,8 @@ class DeliverStage:
             return
         row = msgspec.structs.replace(desk.begun(epoch), own_offset=part.own_offset)
         rows = part.copies | journaled(part.own_offset, part.changed)  # the journal last: a redo ends there
+        if part.watched:  # before the rows: a redo publishes the same again
+            await self._publish(part.watched)
         await self.book.judged(desk, {"plans": part.plans, "before": rows, "bodies": part.bodies, "row": row})
         self.book.try_now(part.asked)
         for trouble in part.troubles:
@@ -184,6 +198,7 @@ class _Part:
         self.copies: dict[str, bytes | None] = {}
         self.asked: set[str] = set()
         self.troubles: list[Trouble] = []
+        self.watched: list[Watched] = []
         self._names: set[str] = set()
         self._size_bytes = 0
 
@@ -200,6 +215,7 @@ class _Part:
         self.changed |= caused.changed
         self.copies |= copied_rows(caused)
         self.troubles += caused.troubles
+        self.watched += watched_in(caused)
         if step.asked is not None:
             self.asked.add(step.asked)
         self._size_bytes += sum(map(len, step.bodies.values())) + sum(

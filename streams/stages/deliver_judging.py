@@ -16,17 +16,32 @@ from typing import Protocol
 import msgspec
 
 from alerts import AlertEvent
-from alerts.judge import Answer, Clock, Decided, Effects, Entry, Event, Plan, Seal, Trouble, View, decision_from_json
+from alerts.judge import (
+    Answer,
+    Clock,
+    Decided,
+    Effects,
+    Entry,
+    Event,
+    Plan,
+    Seal,
+    Trouble,
+    View,
+    ViewKind,
+    decision_from_json,
+)
+from alerts.judge.rows import WatchlistRow
 from alerts.records import RECORD_VERSION
 from streams.alert_log import Forwarded, clock_of, forwarded_of, mentions_partition, seal_of
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject, check_version
 from streams.records import VERSION
+from streams.serving.control import Watched
 from streams.stages.deliver_journal import JUDGE_PREFIX, JudgeRows, restored
 from streams.stages.deliver_rows import DecisionRow, ViewRow, decision_key, encoded, view_key
 from streams.topics import RESEND_HEADER
 
-__all__ = ["Caused", "Judging", "MakeJudge", "OneJudge", "Resend", "copied_rows"]
+__all__ = ["Caused", "Judging", "MakeJudge", "OneJudge", "Resend", "copied_rows", "watched_in"]
 
 
 _CONTROL_KEY = f"{JUDGE_PREFIX}control"
@@ -226,6 +241,18 @@ def copied_rows(caused: Caused) -> dict[str, bytes | None]:
         shown = ViewRow(view.kind.value, view.id, view.version, caused.own_offset, body)
         rows[view_key(shown.kind, shown.id)] = encoded(shown)
     return rows
+
+
+def watched_in(caused: Caused) -> list[Watched]:
+    """What the workers of `score` are to know: the watchlists that were changed, each at its place in the log."""
+    found: list[Watched] = []
+    for view in caused.views:
+        if view.kind is ViewKind.WATCHLIST:
+            row = view.body if isinstance(view.body, WatchlistRow) else None
+            body, by, at_ms = (row.body, row.by, row.at_ms) if row else (None, "", 0)
+            change = caused.own_offset + 1  # 0 is before the first
+            found.append(Watched(name=view.id, body=body, change=change, by=by, at_ms=at_ms))
+    return found
 
 
 def _resend_of(record: Record) -> Resend | None:

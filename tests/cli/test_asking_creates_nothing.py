@@ -16,8 +16,14 @@ from streams.errors import MoodwireError
 
 SHIPPED = "finance-en-minilm-int8"
 ASKING: dict[str, tuple[str, ...]] = {
+    "alerts ack": ("0123", "-n", "typo"),
+    "alerts assign": ("0123", "ann", "-n", "typo"),
     "alerts explain": ("--series", "all", "--at", "2024-05-01", "-n", "typo"),
     "alerts list": ("-n", "typo"),
+    "alerts note": ("0123", "looked", "-n", "typo"),
+    "alerts silence": ("kind=entity", "-n", "typo"),
+    "alerts unack": ("0123", "-n", "typo"),
+    "alerts unsilence": ("0123", "-n", "typo"),
     "alerts show": ("0123", "-n", "typo"),
     "alerts tail": ("-n", "typo"),
     "archive prune": ("--older-than", "1", "-n", "typo"),
@@ -40,6 +46,12 @@ ASKING: dict[str, tuple[str, ...]] = {
     "rejects retry": ("-n", "typo"),
     "rules test": ("-n", "typo"),
     "schema": (),
+    "silences": ("-n", "typo"),
+    "subscriptions list": ("-n", "typo"),
+    "subscriptions remove": ("ann", "-n", "typo"),
+    "subscriptions set": ("ann", "--receiver", "desk", "-n", "typo"),
+    "watchlists list": ("-n", "typo"),
+    "watchlists remove": ("banks", "-n", "typo"),
     "series show": ("all", "-n", "typo"),
     "score": ("Lender collapses",),
 }
@@ -49,6 +61,7 @@ MAKING = {
     *("backup", "restore"),  # copy what is there
     "alerts test",  # sends to every receiver
     *("rules check", "rules diff", "routes check", "routes test"),  # read files alone
+    "watchlists set",  # reads a file first
     "config init",  # writes the settings file
     *("model add", "model promote"),  # take a decision that the first run will find
     *("model gate", "model retrain", "model train", "model distil", "model tune", "model export", "model pretrain"),

@@ -1,0 +1,97 @@
+"""`moodwire watchlists list|set|remove`: watchlists that people change while workers run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from alerts.judge.decisions import Unwatch, Watch
+from streams.cli.deciding import SeenOption, WaitOption, deciding
+from streams.cli.options import ByOption, JsonOption, NamespaceOption
+from streams.cli.output import console, foreign, print_json
+from streams.errors import MoodwireError
+from streams.existing import open_existing
+from streams.jobs.judge_state import read_judge
+from streams.settings import Settings, load_settings
+from streams.text.watchlists import Watchlist, load_watchlists
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.command("list")
+def list_watchlists(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
+    """List the watchlists of the settings' file, and those that people made while workers run."""
+    settings = load_settings(namespace=namespace)
+    rows = _of_file(settings)
+    with open_existing(settings) as broker:
+        made = read_judge(broker, settings.topics).watchlists
+    for name, one in sorted(made.items()):
+        rows[name] = {**one.body, "name": name, "by": one.by, "at_ms": one.at_ms, "version": one.seen_version}
+    for row in rows.values():
+        if json:
+            print_json(row)
+        else:
+            _show(row)
+    if not rows and not json:
+        console.print("There are no watchlists.", highlight=False)
+
+
+def _of_file(settings: Settings) -> dict[str, dict[str, Any]]:
+    lists = load_watchlists(settings.watchlists) if settings.watchlists else ()
+    return {one.name: msgspec.to_builtins(one) for one in lists}
+
+
+def _show(row: dict[str, Any]) -> None:
+    origin = f"by {row['by']}, version {row['version']}" if "by" in row else "from the file"
+    words = [word for field in ("names", "aliases", "tickers", "terms", "entities") for word in row.get(field, ())]
+    console.print(
+        f"[bold]{foreign(row['name'])}[/]  {foreign(', '.join(words))}  [dim]{foreign(origin)}[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command("set")
+def set_watchlist(
+    file: Annotated[Path, typer.Argument(help="YAML of watchlists.", exists=True, dir_okay=False)],
+    name: Annotated[str, typer.Argument(help="The one to take; by default the only one of the file.")] = "",
+    by: ByOption = None,
+    seen: SeenOption = None,
+    wait: WaitOption = 15.0,
+    namespace: NamespaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a watchlist from a file, or replace the one of this name, while workers run."""
+    wanted = _chosen(load_watchlists(file), name)
+    with deciding(namespace, by, wait, json=json) as one:
+        known = one.state.watchlists.get(wanted.name)
+        version = seen if seen is not None else known.seen_version if known else 0
+        body = {key: value for key, value in msgspec.to_builtins(wanted).items() if value and key != "name"}
+        one.decide(Watch(**one.header(version), name=wanted.name, body=body))
+
+
+def _chosen(lists: tuple[Watchlist, ...], name: str) -> Watchlist:
+    found = [one for one in lists if name in ("", one.name)]
+    if len(found) != 1:
+        names = ", ".join(one.name for one in lists)
+        raise MoodwireError(f"the file has the watchlists {names}; name one of them")
+    return found[0]
+
+
+@app.command("remove")
+def remove(
+    name: Annotated[str, typer.Argument(help="The watchlist's name.")],
+    by: ByOption = None,
+    seen: SeenOption = None,
+    wait: WaitOption = 15.0,
+    namespace: NamespaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop watching a watchlist that people made. One of the settings' file is changed there."""
+    with deciding(namespace, by, wait, json=json) as one:
+        known = one.state.watchlists.get(name)
+        version = seen if seen is not None else known.seen_version if known else None
+        one.decide(Unwatch(**one.header(version), name=name))

@@ -1,0 +1,200 @@
+"""What people decide about alerts on the command line, beside a worker and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from alerts import AlertEvent
+from alerts.records import labels_of
+from streams.alert_log import Seal, seal_send, tick_header
+from streams.app import Pipeline
+from streams.cli import app
+from streams.engine.ports import Send
+from streams.errors import MoodwireError
+from streams.settings import Settings
+from streams.topics import topic_specs
+from streams.transport.broker import open_broker
+from streams.transport.stages import run_stages
+from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.stages.deliver_harness import FakeReceiver
+
+RUNNER = CliRunner(env={"COLUMNS": "200"})
+ACME, BOLT = "a" * 32, "b" * 32
+LISTS = """
+watchlists:
+  - name: my bank
+    names: [Harrowgate Bancorp]
+    not: [football]
+  - name: sea
+    terms: [ship]
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A namespace whose topic `alerts` has two alerts that fire, and the seal of their tick."""
+    for name, value in {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "HTTP_PORT": "0"}.items():
+        monkeypatch.setenv(f"MOODWIRE_{name}", value)
+    settings = Settings(data_dir=tmp_path, namespace="calls")
+    settings.home.mkdir(parents=True)
+    with open_broker(settings.broker) as broker:
+        broker.ensure_topics(topic_specs(settings))
+        topic = settings.topics.alerts
+        events = [event(ACME, "entity/ACME", "warning"), event(BOLT, "entity/\x1b[31mBOLT", "critical")]
+        sends = [Send(topic, b"k", one.to_json(), 0, (tick_header(0),)) for one in events]
+        broker.append([*sends, seal_send(topic, Seal(partition=0, partitions=1, tick_ms=NOW_MS))])
+    return settings
+
+
+def event(name: str, series: str, severity: str) -> AlertEvent:
+    labels = labels_of("volume", "negative", series, "entity", severity)
+    return msgspec.structs.replace(delivery_event(name), series=series, severity=severity, labels=labels)
+
+
+@asynccontextmanager
+async def worker(settings: Settings) -> AsyncIterator[None]:
+    """A process of `deliver`, as far as commands can tell, that has judged all there is."""
+    stop = asyncio.Event()
+    async with asyncio.timeout(180), Pipeline(settings, ["deliver"], channels=[FakeReceiver("desk")]) as pipeline:
+        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
+        try:
+            while pipeline.broker.lag(settings.topics.group("deliver"), settings.topics.alerts):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            yield
+        finally:
+            stop.set()
+            await running
+
+
+def said(*words: str, code: int = 0) -> str:
+    done = RUNNER.invoke(app, list(words))
+    raised = str(done.exception) if isinstance(done.exception, MoodwireError) else ""
+    assert done.exit_code == code, (words, done.output, done.exception)
+    return done.output + raised
+
+
+def rows(*words: str, code: int = 0) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said(*words, "--json", code=code).splitlines() if line.startswith("{")]
+
+
+async def decided(*words: str, code: int = 0) -> dict[str, Any]:
+    """The answer to a decision; the worker goes on meanwhile."""
+    [answer] = await asyncio.to_thread(rows, *words, "--wait", "60", code=code)
+    assert answer["answered"] is True
+    return answer
+
+
+async def test_people_look_after_alerts(settings: Settings) -> None:
+    async with worker(settings):
+        first = await decided("alerts", "ack", ACME[:6], "--for", "2h", "--by", "ann", "--comment", "on it")
+        assert (first["outcome"], first["detail"]) == ("accepted", "entity/ACME")
+        late = await decided("alerts", "ack", ACME, "--seen", "1", "--by", "ben", code=1)
+        assert (late["outcome"], late["version"]) == ("moved", first["version"])
+        assert (await decided("alerts", "assign", ACME, "cleo"))["version"] == first["version"] + 1
+        assert (await decided("alerts", "note", ACME, "a rumour\x1b[31m"))["outcome"] == "accepted"
+        assert (await decided("alerts", "unack", ACME, "--by", "ann"))["outcome"] == "accepted"
+        assert (await decided("alerts", "unack", ACME, code=1))["outcome"] == "over"
+        assert "no alert or group 'dddd'" in await asyncio.to_thread(said, "alerts", "ack", "dddd", code=1)
+        while len(trail := await asyncio.to_thread(rows, "audit")) < 6:  # noqa: ASYNC110  # the copier tells no one
+            await asyncio.sleep(0.1)
+    assert [(row["kind"], row["outcome"]) for row in trail] == [
+        ("acknowledge", "accepted"), ("acknowledge", "moved"), ("assign", "accepted"), ("note", "accepted"),
+        ("unacknowledge", "accepted"), ("unacknowledge", "over"),
+    ]  # fmt: skip
+    assert {row["target"] for row in trail} == {ACME}
+    assert [row["by"] for row in trail[:2]] == ["ann", "ben"]
+    assert trail[0]["decision"]["comment"] == "on it"
+
+
+async def test_alerts_are_silenced_after_a_look_at_what_matches(settings: Settings) -> None:
+    async with worker(settings):
+        call = "alerts", "silence", "severity=critical", "--comment", "known"
+        assert await asyncio.to_thread(rows, *call, "--dry-run") == [{"matches": [BOLT]}]
+        shown = await asyncio.to_thread(said, *call, "--until-worse", "--wait", "60")
+        assert "1 of 2 firing alerts match" in shown
+        assert "\x1b[31m" not in shown
+        [listed] = await asyncio.to_thread(rows, "silences")
+        assert listed["matchers"] == ['severity="critical"']
+        assert (listed["kind"], listed["until_worse"], listed["firing"]) == ("silence", True, 1)
+        assert (await decided("alerts", "silence", "--maintenance", "--for", "1d"))["outcome"] == "accepted"
+        assert len(await asyncio.to_thread(rows, "silences")) == 2
+        assert (await decided("alerts", "unsilence", listed["id"][:6]))["outcome"] == "accepted"
+        assert [row["kind"] for row in await asyncio.to_thread(rows, "silences")] == ["maintenance"]
+        assert "no silences begin" in await asyncio.to_thread(said, "alerts", "unsilence", listed["id"], code=1)
+
+
+async def test_people_subscribe_and_leave(settings: Settings) -> None:
+    call = "subscriptions", "set", "ann", "--receiver"
+    wishes = "--severity", "info", "--match", "kind=entity", "--quiet", "22:00-07:00", "--time-zone", "Europe/Berlin"
+    async with worker(settings):
+        made = await decided(*call, "desk", *wishes, "--digest", "day", "--watchlist", "my bank")
+        assert (made["outcome"], made["version"]) == ("accepted", 1)
+        assert (await decided(*call, "desk"))["version"] == 2, "the same person again"
+        assert (await decided(*call, "desk", "--seen", "1", code=1))["outcome"] == "moved"
+        assert "there are desk" in (await decided("subscriptions", "set", "ben", "-r", "nowhere", code=1))["detail"]
+        [listed] = await asyncio.to_thread(rows, "subscriptions", "list")
+        assert (listed["name"], listed["channel"], listed["minimum_severity"]) == ("ann", "desk", "warning")
+        assert "warning or worse" in await asyncio.to_thread(said, "subscriptions", "list")
+        assert (await decided("subscriptions", "remove", "ann"))["outcome"] == "accepted"
+        assert (await decided("subscriptions", "remove", "ann", code=1))["outcome"] == "unknown"
+        assert await asyncio.to_thread(rows, "subscriptions", "list") == []
+
+
+async def test_watchlists_change_while_workers_run(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "lists.yaml"
+    file.write_text(LISTS)
+    async with worker(settings):
+        assert (await decided("watchlists", "set", str(file), "my bank"))["version"] == 1
+        assert (await decided("watchlists", "set", str(file), "my bank"))["version"] == 2
+        assert "name one of them" in await asyncio.to_thread(said, "watchlists", "set", str(file), code=1)
+        [listed] = await asyncio.to_thread(rows, "watchlists", "list")
+        assert (listed["name"], listed["names"], listed["not"]) == ("my bank", ["Harrowgate Bancorp"], ["football"])
+        assert (await decided("watchlists", "remove", "my bank"))["outcome"] == "accepted"
+        assert (await decided("watchlists", "remove", "my bank", code=1))["outcome"] == "unknown"
+
+
+def test_a_decision_waits_where_no_worker_runs(settings: Settings) -> None:
+    call = "alerts", "silence", "kind=entity", "--wait", "0"
+    assert "no worker of `deliver` has answered yet" in said(*call, code=1)
+
+    async def scene() -> None:
+        async with worker(settings):
+            while not (listed := await asyncio.to_thread(rows, "silences")):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            assert listed[0]["matchers"] == ['kind="entity"']
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("alerts", "silence"), "at least one matcher"),
+        (("alerts", "silence", "kind"), "after the label's name"),
+        (("alerts", "silence", 'a=~"("'), "no pattern of RE2"),
+        (("alerts", "silence", "a=b", "--for", "soon"), "no length of time"),
+        (("alerts", "silence", "a=b", "--until", "2001-01-01"), "end before it begins"),
+        (("alerts", "silence", "a=b", "--from", "2100-01-01", "--until", "2099-01-01"), "end before it begins"),
+        (("alerts", "ack", ACME, "--until", "2001-01-01"), "end before it begins"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--severity", "loud"), "info, warning, critical"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--quiet", "at night"), "22:00-07:00"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--quiet", "22:00-7"), "quiet"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--time-zone", "Mars/Olympus"), "Europe/Berlin"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--match", "a=b c"), "comma"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--digest", "week"), "hour, day"),
+    ],
+)
+def test_a_wrong_call_decides_nothing(settings: Settings, words: tuple[str, ...], problem: str) -> None:
+    assert problem in " ".join(said(*words, code=2).replace("│", " ").split())
+    with open_broker(settings.broker) as broker:
+        keys = [record.key or b"" for record in broker.scan(settings.topics.control)]
+    assert not [key for key in keys if key.startswith(b"decision/")]

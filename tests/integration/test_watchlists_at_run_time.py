@@ -1,0 +1,100 @@
+"""A watchlist that somebody makes while workers run: items from a stored offset on are on it, on every redo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from streams.app import Pipeline
+from streams.archive.protocol import Query
+from streams.cli import app
+from streams.engine.ports import Send
+from streams.settings import Settings, load_settings
+from streams.topics import topic_specs
+from streams.transport.broker import open_broker
+from streams.transport.stages import run_stages
+from streams.wall_clock import wall_clock_ms
+from tests.serving.swap_harness import opened
+
+LIST = "watchlists: [{name: my bank, names: [Harrowgate Bancorp]}]\n"
+SERIES = "watchlist/my bank"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    given = {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "HTTP_PORT": "0", "CONTROL_SECONDS": "0.2"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"MOODWIRE_{name}", value)
+    settings = load_settings()
+    settings.home.mkdir(parents=True)
+    with open_broker(settings.broker) as broker:
+        broker.ensure_topics(topic_specs(settings))
+    return settings
+
+
+def called(*words: str) -> list[dict[str, Any]]:
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+
+
+class Wire:
+    """A source that publishes an item about the bank whenever it is asked to."""
+
+    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+        self._topic = settings.topics.news
+        self._pipeline = pipeline
+        self.count = 0
+
+    async def publish(self) -> None:
+        self.count += 1
+        item = {"id": str(self.count), "title": f"Harrowgate Bancorp halts withdrawals, part {self.count}"}
+        value = msgspec.json.encode({**item, "source": "wire", "language": "en", "seen_ms": wall_clock_ms()})
+        self._pipeline.broker.append([Send(self._topic, None, value)])
+
+    async def listed(self) -> list[str]:
+        """Ids of the items that are on the list."""
+        assert self._pipeline.archive is not None
+        hits = await self._pipeline.archive.search(Query(series=SERIES, limit=1_000))
+        return sorted((hit.item.news.title for hit in hits), key=lambda title: int(title.rpartition(" ")[2]))
+
+
+async def test_a_list_holds_for_what_comes_after_it_and_ends(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "lists.yaml"
+    file.write_text(LIST)
+    stop = asyncio.Event()
+    pipeline = Pipeline(settings, ["score", "deliver"], channels=[], open_model=lambda name, _: opened(name, "1"))
+    async with asyncio.timeout(180), pipeline:
+        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
+        wire = Wire(settings, pipeline)
+        try:
+            await wire.publish()
+            while pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            [answer] = await asyncio.to_thread(called, "watchlists", "set", str(file), "--wait", "60")
+            assert answer["outcome"] == "accepted"
+            while not await wire.listed():
+                await wire.publish()
+                await asyncio.sleep(0.2)
+            first = (await wire.listed())[0]
+            assert first.rpartition(" ")[2] != "1", "what was scored before it is as it was"
+            [answer] = await asyncio.to_thread(called, "watchlists", "remove", "my bank", "--wait", "60")
+            assert answer["outcome"] == "accepted"
+            while True:
+                await wire.publish()
+                await asyncio.sleep(0.2)
+                if not pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):
+                    titles = await wire.listed()
+                    if titles[-1].rpartition(" ")[2] != str(wire.count):
+                        break
+        finally:
+            stop.set()
+            await running
+    numbers = [int(title.rpartition(" ")[2]) for title in titles]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1)), "one stretch of offsets"

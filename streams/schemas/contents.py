@@ -107,8 +107,8 @@ CONTENTS = (
         "Compacted by key; the last record of a key holds, and of a namespace's declarations the first. What people "
         "decide about alerts is under `decision/ID`; `deliver` forwards it to `alerts`, in order.",
         (Promotion, Shadow, Watched, Declaration),
-        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow), `watchlist/NAME` (Watched), `namespace` (Declaration) "
-        "or `decision/ID`.",
+        "`model/LANGUAGE` (Promotion), `shadow/LANGUAGE` (Shadow), `watchlist/NAME` (Watched), `namespace` "
+        "(Declaration) or `decision/ID`.",
         others_read=False,
         internal=True,
     ),

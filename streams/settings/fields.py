@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     )
     control_seconds: float = setting(
         "scoring.control_seconds",
-        "how often workers look for promoted models and changed watchlists",
+        "how often workers look for promotions and changed watchlists",
         5.0,
         gt=0,
         le=3600,

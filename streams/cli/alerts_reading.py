@@ -78,7 +78,7 @@ def _print_row(event: AlertEvent, wording: Wording) -> None:
     colour = _colour(event.state, event.severity)
     console.print(
         f"[bold {colour}]{foreign(event.state):<9}[/] {utc(event.onset_ms)}  {foreign(event.severity):<8}  "
-        f"[bold]{foreign(event.series)}[/]  [dim]{foreign(event.id)}[/]",
+        f"[bold]{foreign(event.series)}[/]  {foreign(event.rule)}  [dim]{foreign(event.id)}[/]",
         highlight=False,
         soft_wrap=True,
     )

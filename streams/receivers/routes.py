@@ -8,7 +8,7 @@ route:
       receiver: on call
       escalate: [{after: 30m, receiver: boss}]
 inhibit_rules:
-  - source_matchers: ['kind="everything"']
+  - source_matchers: ['kind="all"']
     target_matchers: ['kind="entity"']
     equal: [signal]
 

@@ -18,6 +18,8 @@ from streams.records import Scored
 from streams.settings import Settings, load_settings
 from streams.wall_clock import wall_clock_ms
 
+__all__ = ["app", "show_hit"]
+
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
@@ -57,7 +59,7 @@ def search(
     if not hits:
         console.print(f"No such items in [bold]{foreign(settings.namespace)}[/].", highlight=False)
     for hit in hits:
-        _show(hit)
+        show_hit(hit)
 
 
 def _label(text: str) -> tuple[str, str] | None:
@@ -72,8 +74,8 @@ async def _found(settings: Settings, query: Query) -> list[Hit]:
         return await archive.search(query)
 
 
-def _show(hit: Hit) -> None:
-    """Two lines: the title with its matches, and what is known of the item."""
+def show_hit(hit: Hit) -> None:
+    """Prints two lines: the title with its matches, and what is known of the item."""
     item = hit.item
     console.print(f"{utc(item.news.seen_ms)}  [bold]{foreign(hit.snippet)}[/]", highlight=False, soft_wrap=True)
     details = [item.news.source, *_scores(item), *(one.name for one in item.entities), *item.watchlists]

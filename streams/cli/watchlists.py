@@ -1,7 +1,8 @@
-"""`moodwire watchlists list|set|remove`: watchlists that people change while workers run."""
+"""`moodwire watchlists list|set|items|remove`: watchlists that people change while workers run."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +10,20 @@ import msgspec
 import typer
 
 from alerts.judge.decisions import Unwatch, Watch
+from streams.archive import closing_archive
+from streams.archive.protocol import Hit
 from streams.cli.deciding import SeenOption, WaitOption, deciding
+from streams.cli.items import show_hit
 from streams.cli.options import ByOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import MoodwireError
-from streams.existing import open_existing
+from streams.existing import open_existing, open_existing_archive
 from streams.jobs.judge_state import read_judge
+from streams.jobs.watchlist_items import items_of
 from streams.settings import Settings, load_settings
-from streams.text.watchlists import Watchlist, load_watchlists
+from streams.text.profile import load_profile
+from streams.text.watchlists import Watchlist, load_watchlists, watchlist_of
+from streams.userfiles import suggestion
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -79,6 +86,45 @@ def _chosen(lists: tuple[Watchlist, ...], name: str) -> Watchlist:
         names = ", ".join(one.name for one in lists)
         raise MoodwireError(f"the file has the watchlists {names}; name one of them")
     return found[0]
+
+
+@app.command("items")
+def items(
+    name: Annotated[str, typer.Argument(help="The watchlist's name.")],
+    namespace: NamespaceOption = None,
+    limit: Annotated[int, typer.Option(help="Number of items.", min=1, max=10_000)] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Show the archived items of a watchlist, the newest first, also those from before it was made."""
+    settings = load_settings(namespace=namespace)
+    wanted = _known(settings, name)
+    hits = asyncio.run(_items(settings, wanted, limit))
+    for hit in hits:
+        if json:
+            print_json({**msgspec.to_builtins(hit.item), "snippet": hit.snippet})
+        else:
+            show_hit(hit)
+    if not hits and not json:
+        console.print(f"No archived item is on [bold]{foreign(name)}[/].", highlight=False)
+
+
+def _known(settings: Settings, name: str) -> Watchlist:
+    """The list as people changed it, or as the settings' file has it. Raises `MoodwireError` for an unknown name."""
+    with open_existing(settings) as broker:
+        made = read_judge(broker, settings.topics).watchlists
+    if name in made:
+        return watchlist_of(name, made[name].body)
+    lists = load_watchlists(settings.watchlists) if settings.watchlists else ()
+    for one in lists:
+        if one.name == name:
+            return one
+    known = suggestion(name, [*made, *(one.name for one in lists)])
+    raise MoodwireError(f"there is no watchlist {name!r}; {known}")
+
+
+async def _items(settings: Settings, wanted: Watchlist, limit: int) -> list[Hit]:
+    async with closing_archive(open_existing_archive(settings)) as archive:
+        return await items_of(archive, load_profile(settings.profile), wanted, limit)
 
 
 @app.command("remove")

@@ -158,6 +158,10 @@ async def test_watchlists_change_while_workers_run(settings: Settings, tmp_path:
         assert "name one of them" in await asyncio.to_thread(said, "watchlists", "set", str(file), code=1)
         [listed] = await asyncio.to_thread(rows, "watchlists", "list")
         assert (listed["name"], listed["names"], listed["not"]) == ("my bank", ["Harrowgate Bancorp"], ["football"])
+        assert await asyncio.to_thread(rows, "watchlists", "items", "my bank") == []
+        assert "no watchlist 'my bnk'; did you" in await asyncio.to_thread(
+            said, "watchlists", "items", "my bnk", code=1
+        )
         assert (await decided("watchlists", "remove", "my bank"))["outcome"] == "accepted"
         assert (await decided("watchlists", "remove", "my bank", code=1))["outcome"] == "unknown"
 

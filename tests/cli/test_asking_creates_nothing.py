@@ -50,6 +50,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "subscriptions list": ("-n", "typo"),
     "subscriptions remove": ("ann", "-n", "typo"),
     "subscriptions set": ("ann", "--receiver", "desk", "-n", "typo"),
+    "watchlists items": ("banks", "-n", "typo"),
     "watchlists list": ("-n", "typo"),
     "watchlists remove": ("banks", "-n", "typo"),
     "series show": ("all", "-n", "typo"),

@@ -17,7 +17,10 @@ from streams.archive.sqlite import SqliteArchive
 from streams.jobs.explanation import explained
 from streams.jobs.recount import Watched, recount
 from streams.jobs.series_history import bucket_ms_for, history_of
+from streams.jobs.watchlist_items import items_of
 from streams.records import Scored
+from streams.text.profile import load_profile
+from streams.text.watchlists import Watchlist
 from streams.wall_clock import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.archive_news import CONFIG, CRISIS_MS, END_MS, SERIES, START_MS, crisis_news, watched_events
 
@@ -119,6 +122,17 @@ async def test_looks_lie_beside_each_other_without_a_trace(items: list[Scored]) 
     assert often.looks[-1] == once.looks[-1]
     assert msgspec.to_builtins(often.events) == msgspec.to_builtins(once.events)
     assert often.counted == once.counted
+
+
+async def test_a_new_watchlist_finds_the_archived_items_that_would_have_been_on_it(archive: Archive) -> None:
+    profile = load_profile("finance")
+    found = await items_of(archive, profile, Watchlist("run", terms=("run on",), without=("13",)), 100)
+    assert len(found) == 26
+    assert {hit.item.news.title[:11] for hit in found} == {"Run on ACME"}
+    assert "Run on ACME 13" not in {hit.item.news.title for hit in found}
+    of_entity = await items_of(archive, profile, Watchlist("acme", entities=("ACME",), terms=("no such",)), 5)
+    assert [hit.item.entities[0].id for hit in of_entity] == ["ACME"] * 5
+    assert await items_of(archive, profile, Watchlist("none", names=("Unheard",)), 5) == []
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 
 from alerts.delivery.brief import Brief
+from alerts.wording import LANGUAGE
 
 __all__ = ["Letter", "mail_of"]
 
@@ -46,7 +47,7 @@ def cid_of(brief: Brief) -> str:
     return f"surge-{_name(brief.id)}"
 
 
-def html_of(brief: Brief, *, language: str = "en", picture: bool = False) -> str:
+def html_of(brief: Brief, *, language: str = LANGUAGE, picture: bool = False) -> str:
     """Returns the HTML of a brief. What comes from the news is text in it, never markup."""
     return _template().render(
         language=language,

@@ -34,7 +34,7 @@ class Trial:
         return not self.problem
 
 
-def trial_events(identity: str, now_ms: int, signal: str = "negative") -> tuple[AlertEvent, AlertEvent]:
+def trial_events(identity: str, now_ms: int, signal: str) -> tuple[AlertEvent, AlertEvent]:
     """Returns a warning that opens now, and its end; `identity` is its id."""
     span = WindowSpan(now_ms - 2 * HOUR_MS, now_ms, 7200)
     opened = AlertEvent(

@@ -22,6 +22,11 @@ KAFKA = "a word of Kafka's protocol"
 HEADS = "a kind of head that networks have: it judges entities"
 
 ALLOWED = {
+    ("alerts/delivery/pagerduty.py", "source"): "a field of PagerDuty's events",
+    ("alerts/judge/entries.py", "watchlist"): "a watchlist that people change, not a kind of series",
+    ("alerts/judge/policy.py", "all"): "which ends are messages: a word of routes.yaml",
+    ("alerts/judge/routing.py", "watchlist"): "the series of a subscriber's watchlists; a profile with another name "
+    "for the kind needs matchers in the subscription",
     ("alerts/wording.py", "en"): "the language of messages where a profile names none",
     ("models/artifact.py", "topic"): "users add topics: the head that `model topics` trains is called so",
     ("models/classifier.py", "entity"): HEADS,
@@ -39,8 +44,10 @@ ALLOWED = {
     ("streams/lifecycle/training_set.py", "source"): FIELD,
     ("streams/observe/lag.py", "topic"): KAFKA,
     ("streams/logs.py", "topic"): KAFKA,
+    ("streams/receivers/entries.py", "topic"): KAFKA,
     ("streams/schemas/asyncapi.py", "topic"): KAFKA,
     ("streams/schemas/json_schema.py", "topic"): KAFKA,
+    ("streams/serving/control.py", "watchlist"): "the key of a watchlist that people change, in the topic control",
     ("streams/settings/fields.py", "finance"): "the default of MOODWIRE_PROFILE",
     ("streams/text/heads.py", "entity"): "what a head judges: a word of profile.yaml",
     ("streams/text/heads.py", "source"): "what series are made of: a word of profile.yaml",

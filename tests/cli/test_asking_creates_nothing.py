@@ -60,7 +60,7 @@ ASKING: dict[str, tuple[str, ...]] = {
 MAKING = {
     *("archive rescore", "demo", "replay", "run"),  # fill a namespace, or need Elasticsearch
     *("backup", "restore"),  # copy what is there
-    "alerts test",  # sends to every receiver
+    *("alerts test", "alerts preview"),  # sends to every receiver, or reads its file
     *("rules check", "rules diff", "routes check", "routes test"),  # read files alone
     "watchlists set",  # reads a file first
     "config init",  # writes the settings file

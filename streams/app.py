@@ -193,10 +193,17 @@ class Pipeline:
             partitions={"score": self._news.partitions, "deliver": self._alerts.partitions}.get(name),
         )
 
+    @property
+    def _on_loss(self) -> Callable[[str, str], None]:
+        return self.operations.lost if self.operations is not None else lambda *_: None
+
+    def _state(self, app: StageApp, name: str, partitions: int, *, fenced: bool = False) -> FaustState:
+        return FaustState(app, name, partitions=partitions, fenced=fenced, on_foreign=self._on_loss)
+
     def _parking(self, app: StageApp, name: str, source: str) -> Parking:
         topics = self.settings.topics
-        on_loss = self.operations.lost if self.operations is not None else lambda *_: None
-        return RejectsParking(FaustOutbox(app), topics.rejects, topics.kind(source), name, self._observer, on_loss)
+        kind = topics.kind(source)
+        return RejectsParking(FaustOutbox(app), topics.rejects, kind, name, self._observer, self._on_loss)
 
     @property
     def _live(self) -> bool:
@@ -263,7 +270,7 @@ class Pipeline:
                 supervisor=self.operations.tasks if self.operations is not None else None,
             )
         )
-        return SwappedVersions(cache, FaustState(app, "models", partitions=self._news.partitions))
+        return SwappedVersions(cache, self._state(app, "models", self._news.partitions))
 
     def _model_trouble(self, problem: str | None) -> None:
         if self.operations is None:
@@ -275,7 +282,7 @@ class Pipeline:
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
-        state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
+        state = self._state(app, "series", self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
         hold_ms = round(self.settings.hold_hours * HOUR_MS) if self._live else None
         most = self.settings.hold_items if self._live else None
@@ -292,7 +299,7 @@ class Pipeline:
         self.delivering = DeliverStage(
             self.archive,
             channels,
-            FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
+            self._state(app, DELIVERIES, self._alerts.partitions, fenced=True),
             check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,
             deadline_ms=round(self.settings.deliver_deadline_hours * HOUR_MS),

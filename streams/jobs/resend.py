@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -23,7 +24,7 @@ from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX, decoded_plan,
 from streams.topics import RESEND_HEADER, Topics
 from streams.transport.broker import Broker
 from streams.transport.partitioner import partition_for
-from streams.transport.tables import Rows
+from streams.transport.tables import ForeignRow, Rows
 
 __all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends", "with_problem"]
 
@@ -55,7 +56,9 @@ def _rows_of(records: Iterable[Record]) -> dict[int, dict[str, bytes]]:
     folded: dict[int, Rows] = {}
     for record in records:
         number, _, _ = (record.key or b"").partition(b"|")
-        if number.isdigit():
+        if not number.isdigit():
+            continue
+        with suppress(ForeignRow):  # the stage reports it
             folded.setdefault(int(number), Rows()).take(record.key or b"", record.value, record.headers)
     return {
         number: {key.partition(b"|")[2].decode("utf-8", "replace"): value for key, value in rows.values.items()}

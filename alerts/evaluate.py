@@ -71,6 +71,8 @@ def close_tick(
     if kind not in config.kinds:
         state.discard(tick_ms)
         return []
+    if state.tick_ms < stream.start_ms:
+        state.forget_past()  # the stream has begun again since: its exposure leaves out what was before
     counted, hits = state.apply(tick_ms, mentions, config, signal)
     if state.is_open:
         if not counted and tick_ms % config.check_ms:

@@ -14,7 +14,7 @@ from models import Classifier
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
 from streams.archive.sqlite import SqliteArchive
-from streams.classifiers import model_opener, shipped_models
+from streams.classifiers import check_classifiers, model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Parking, Stage
 from streams.engine.ticks import ClockLimit
@@ -90,9 +90,11 @@ class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
-    not changed by promotions. `open_model` loads versions in place of the registry's. `operations` watches. `jobs`,
+    not changed by promotions. `open_model` loads versions in place of the registry's; neither is checked against the
+    profile. `operations` watches. `jobs`,
     `config` (the alert rules) and `delivering` (the stage deliver, if it is one of them) are set once it is entered.
-    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other,
+    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other or the profile
+    does not fit its classifiers,
     `ArchiveDamaged` where the embedded archive is empty and its broker holds items that were archived.
     """
 
@@ -258,6 +260,8 @@ class Pipeline:
         cache = ModelCache(
             open_model, active_models(self._control, shipped_here), lambda loaded: scorer.watch(watch(loaded))
         )
+        if self.open_model is None:
+            check_classifiers(self._profile, cache.classifiers(cache.wanted).values())
         topic = self.settings.topics.control
         self._followers.append(
             Follower(

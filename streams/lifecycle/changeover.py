@@ -9,10 +9,10 @@ import asyncio
 from dataclasses import dataclass
 
 from models import OnnxClassifier
-from models.artifact import Artifact
+from models.artifact import Artifact, open_artifact
 from streams.app import alert_config
 from streams.archive import closing_archive, open_archive
-from streams.classifiers import registry_of, shipped_models
+from streams.classifiers import answers_of, artifact_folders, registry_of, shipped_models
 from streams.lifecycle.baselines import Rescoring
 from streams.lifecycle.decisions import control_in, control_of, open_control
 from streams.lifecycle.errors import PromotionRefused
@@ -21,6 +21,7 @@ from streams.lifecycle.progress import Progress
 from streams.lifecycle.promotion import Request, previous, promotion_of
 from streams.serving.control import Promotion, promotion_send
 from streams.settings import Settings
+from streams.text.answers import label_mistakes
 from streams.text.heads import lacking_labels
 from streams.text.profile import Profile, load_profile
 from streams.transport.broker import Broker
@@ -104,13 +105,26 @@ def _change_over(
 
 
 def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> None:
-    """Raises `PromotionRefused` for a version without the labels that the profile reads."""
-    absent = {signal.head: () for signal in profile.signals.values() if signal.head not in artifact.labels}
+    """Raises `PromotionRefused` for a version without the heads by which the profile counts, or with other labels."""
+    lacking = sorted(_counted_by(profile, request.language) - set(artifact.labels))
+    absent = {head: () for head in lacking if profile.heads[head].labels}
+    version = f"{request.name} {request.version}"
     for head, labels in lacking_labels(profile.heads, {**artifact.labels, **absent}).items():
         raise PromotionRefused(
-            f"{request.name} {request.version} does not answer {', '.join(labels)} in the head {head!r} that profile "
-            f"{profile.name} reads"
+            f"{version} does not answer {', '.join(labels)} in the head {head!r} that profile {profile.name} reads"
         )
+    for head in lacking:
+        raise PromotionRefused(f"{version} does not answer the head {head!r} by which profile {profile.name} counts")
+    for _, problem in label_mistakes(profile.heads, answers_of(artifact)):
+        raise PromotionRefused(f"{version} does not fit profile {profile.name}: {problem}")
+
+
+def _counted_by(profile: Profile, language: str) -> set[str]:
+    """Returns the heads of all signals, and those of kinds of series that no other language's classifier answers."""
+    folders = artifact_folders(profile)
+    others = {head for code, folder in folders.items() if code != language for head in open_artifact(folder).labels}
+    kinds = {kind.head for kind in profile.series.values() if kind.head is not None}
+    return {signal.head for signal in profile.signals.values()} | (kinds - others)
 
 
 async def _prepare(

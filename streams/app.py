@@ -93,8 +93,8 @@ class Pipeline:
     not changed by promotions. `open_model` loads versions in place of the registry's; neither is checked against the
     profile. `operations` watches. `jobs`,
     `config` (the alert rules) and `delivering` (the stage deliver, if it is one of them) are set once it is entered.
-    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other or the profile
-    does not fit its classifiers,
+    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other or was
+    made with another profile, or the profile does not fit its classifiers,
     `ArchiveDamaged` where the embedded archive is empty and its broker holds items that were archived.
     """
 
@@ -123,7 +123,7 @@ class Pipeline:
         self.config = alert_config(self.settings, self._profile)
         with open_broker(self.settings.broker, self.settings.kafka) as broker:
             broker.ensure_topics(topic_specs(self.settings))
-            declare(broker, self.settings.topics, self.kind)
+            declare(broker, self.settings.topics, self.kind, self._profile.name)
             self._news = broker.topic(self.settings.topics.news)
             self._alerts = broker.topic(self.settings.topics.alerts)
             self._control = read_control(broker.scan(self.settings.topics.control))

@@ -19,6 +19,7 @@ from streams.lifecycle.errors import PromotionRefused
 from streams.lifecycle.preparation import PreparedBaselines, prepare_baselines
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.promotion import Request, previous, promotion_of
+from streams.namespaces import check_profile
 from streams.serving.control import Promotion, promotion_send
 from streams.settings import Settings
 from streams.text.answers import label_mistakes
@@ -94,6 +95,7 @@ def _change_over(
         OnnxClassifier.load(artifact.path, threads=settings.threads) as candidate,
         open_control(settings, all_topics=True) as broker,
     ):
+        check_profile(broker.scan(settings.topics.control), settings.topics, profile.name)
         control = control_in(broker, settings, progress)
         promotion = promotion_of(request, control, shipped_models(profile), verdict, now_ms)
         if days is not None:

@@ -13,6 +13,7 @@ from models.artifact import Artifact, open_artifact
 from streams.app import alert_config
 from streams.archive import closing_archive, open_archive
 from streams.classifiers import answers_of, artifact_folders, registry_of, shipped_models
+from streams.engine.ports import Send
 from streams.lifecycle.baselines import Rescoring
 from streams.lifecycle.decisions import control_in, control_of, open_control
 from streams.lifecycle.errors import PromotionRefused
@@ -20,7 +21,7 @@ from streams.lifecycle.preparation import PreparedBaselines, prepare_baselines
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.promotion import Request, previous, promotion_of
 from streams.namespaces import check_profile
-from streams.serving.control import Promotion, promotion_send
+from streams.serving.control import Control, Promotion, promotion_send, shadow_send
 from streams.settings import Settings
 from streams.text.answers import label_mistakes
 from streams.text.heads import lacking_labels
@@ -52,7 +53,7 @@ class PromoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """Put the version into service that was there before."""
+    """Put the version into service that was there before; again: the one before that."""
 
     language: str
     by: str
@@ -76,10 +77,13 @@ def promote(settings: Settings, request: PromoteRequest, progress: Progress, now
 
 
 def roll_back(settings: Settings, request: RollbackRequest, progress: Progress, now_ms: int) -> Changeover:
-    """Puts the version before into service; it needs no gate. Raises as `promote`."""
+    """Puts the version before into service; it needs no gate. One that was rolled back is passed over.
+
+    Raises as `promote`.
+    """
     back = previous(control_of(settings, progress), request.language)
     artifact = registry_of(settings).load(back.name, back.version)
-    wanted = Request(request.language, back.name, back.version, request.by)
+    wanted = Request(request.language, back.name, back.version, request.by, rolls_back=True)
     return _change_over(settings, artifact, wanted, request.baseline_days, progress, now_ms)
 
 
@@ -102,8 +106,17 @@ def _change_over(
             progress.step("scoring the past again")
             rescoring = Rescoring(profile, {request.language: candidate})
             prepared = asyncio.run(_prepare(settings, broker, rescoring, promotion.number, days, progress))
-        broker.append([promotion_send(settings.topics.control, promotion)])
+        broker.append(_sends(settings.topics.control, promotion, control))
     return Changeover(promotion, prepared)
+
+
+def _sends(topic: str, promotion: Promotion, control: Control) -> list[Send]:
+    """Returns the record that promotes; a version that scored in the shadow until now does so no more."""
+    sends = [promotion_send(topic, promotion)]
+    shadow = control.shadows.get(promotion.language)
+    if shadow is not None and (shadow.name, shadow.version) == (promotion.name, promotion.version):
+        sends.append(shadow_send(topic, promotion.language, None))
+    return sends
 
 
 def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> None:

@@ -87,12 +87,25 @@ def test_a_model_that_does_not_answer_the_profiles_labels_is_refused(home: Path)
 
 
 def test_a_shadow_begins_and_ends(home: Path) -> None:
-    assert answer("shadow", MODEL, SHIPPED, "--by", "ann")["shadow"]["version"] == SHIPPED
-    [row] = answer("list")
-    assert row["now"] == ["in service (en)", "shadow (en)"]
+    answer("add", str(version_of(home, "9.0.0")))
+    assert answer("shadow", MODEL, "9.0.0", "--by", "ann")["shadow"]["version"] == "9.0.0"
+    now = {row["version"]: row["now"] for row in answer("list")}
+    assert now == {SHIPPED: ["in service (en)"], "9.0.0": ["shadow (en)"]}
     assert answer("shadow", "--stop") == {"language": "en", "shadow": None}
-    assert answer("list")[0]["now"] == ["in service (en)"]
+    assert {row["version"]: row["now"] for row in answer("list")} == {SHIPPED: ["in service (en)"], "9.0.0": []}
     assert "name a model and its version, or give --stop" in str(run("shadow").exception)
+
+
+def test_a_version_is_never_in_service_and_its_own_shadow(home: Path) -> None:
+    assert "is in service for en" in str(run("shadow", MODEL, SHIPPED).exception)
+    answer("add", str(version_of(home, "9.0.0")))
+    answer("shadow", MODEL, "9.0.0")
+    answer("promote", MODEL, "9.0.0", "--force", "a test")
+    assert {row["version"]: row["now"] for row in answer("list")} == {SHIPPED: [], "9.0.0": ["in service (en)"]}
+    answer("shadow", MODEL, SHIPPED)
+    answer("rollback")
+    assert {row["version"]: row["now"] for row in answer("list")} == {SHIPPED: ["in service (en)"], "9.0.0": []}
+    assert "those that were rolled back: finance-en-minilm-int8 9.0.0" in str(run("rollback").exception)
 
 
 async def _fill(home: Path, count: int) -> None:

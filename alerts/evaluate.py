@@ -75,6 +75,8 @@ def close_tick(
     if not rules and not state.is_open:
         state.discard(tick_ms)
         return []
+    if state.tick_ms < stream.start_ms:
+        state.forget_past()  # the stream has begun again since: its exposure leaves out what was before
     about = About(signal, series, kind)
     counted, hits = state.apply(tick_ms, mentions, config, signal)
     events = [*ended(about, state, rules, config), *noted(about, state, rules, mentions, config)]

@@ -68,6 +68,8 @@ def rebased_stream(live: StreamState, prepared: StreamState, cut_ms: int, config
     """The same for what all series of the partition share."""
     merged = StreamState()
     merged.start_ms, merged.late = prepared.start_ms or live.start_ms, live.late
+    merged.heard_ms, merged.gap_ms = max(live.heard_ms, prepared.heard_ms), max(live.gap_ms, prepared.gap_ms)
+    merged.tick_ms = live.tick_ms
     merged.settled_hour = max(live.settled_hour, prepared.settled_hour)
     for name in sorted({*prepared._kinds, *live._kinds}):
         kind = prepared._kinds.get(name) or _Kind()

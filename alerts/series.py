@@ -116,6 +116,12 @@ class SeriesState:
         """Closes a tick of a series that is not watched: its mentions are dropped."""
         self.tick_ms = tick_ms
 
+    def forget_past(self) -> None:
+        """Drops all counts; an alert that is open stays open."""
+        self._panes = [{} for _ in self._panes]
+        self.sight, self.history = Sight(), History(spans=self.history.spans)
+        self._expectation = None
+
     def apply(self, tick_ms: int, mentions: Sequence[Mention], config: AlertConfig, signal: str) -> tuple[int, int]:
         """Counts the mentions that the tick closes, in order; returns (how many counted, how many hit `signal`)."""
         self.tick_ms = tick_ms

@@ -6,6 +6,9 @@
 It is fed with the mentions that each tick closes, revisions left out, and never from a `SeriesState`, and counts enter
 its beliefs a day late, in steps of six hours. Both make it a function of what was seen before the tick alone: whoever
 redoes a run after a crash, or receives mentions in another order, believes the same at the same tick.
+
+One record with a date of long ago is no history. While the stream is younger than the warm-up, it begins again after a
+gap in which nothing was heard; one that is past the warm-up keeps its start over an outage.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.clock import HOUR_MS, WEEK_HOURS, day_cell, exposure_hours, fold_week, week_hour
+from alerts.clock import DAY_MS, HOUR_MS, WEEK_HOURS, day_cell, exposure_hours, fold_week, week_hour
 from alerts.config import AlertConfig
 from alerts.history import HIT, TOTAL_MASK
 from alerts.profile import KindCounts, KindSnapshot, snapshot
@@ -30,7 +33,7 @@ from alerts.sections import HORIZON_HOURS, KindConfig
 
 __all__ = ["KindView", "StreamState"]
 
-STREAM_VERSION: Final = 3
+STREAM_VERSION: Final = 4
 _STEP_HOURS: Final = 6
 _SKETCH_BITS: Final = 2048  # names are counted within 3 % up to 5,000 series, 10 % up to 12,000
 _ROUTES_KEPT: Final = 100_000
@@ -76,6 +79,9 @@ class _Row(msgspec.Struct, array_like=True):
     start_ms: int
     settled_hour: int
     late: int
+    tick_ms: int
+    heard_ms: int
+    gap_ms: int
     kinds: dict[str, _KindRow]
 
 
@@ -121,44 +127,58 @@ class _Kind:
 class StreamState:
     """The partition's history per kind (see the module's text). Bounded: about 3 KB per kind when packed.
 
-    `start_ms` is the first `seen` of the stream (0 before any); `late` counts mentions that came more than
-    a day late and were left out: they are in no baseline, and the stream did not start with them.
+    `start_ms` is the first `seen` of the stream (0 before any), or of what came after a gap during the warm-up; `late`
+    counts mentions that came more than a day late and were left out: they are in no baseline, and the stream did not
+    start with them. `tick_ms` is the last tick closed, `heard_ms` the last that counted a mention, `gap_ms` the longest
+    gap that the warm-up bears: a day, and twice as long each time that it began again, so that a feed with an item a
+    week ends it too.
     """
 
     __slots__ = (
+        "_begins_again",
         "_exposed",
         "_first_hour",
         "_kinds",
         "_routes",
         "_snapshots",
         "_views",
+        "gap_ms",
+        "heard_ms",
         "late",
         "settled_hour",
         "start_ms",
+        "tick_ms",
     )
 
     def __init__(self) -> None:
         self.start_ms = 0
         self.settled_hour = 0
         self.late = 0
+        self.tick_ms = 0
+        self.heard_ms = 0
+        self.gap_ms = DAY_MS
         self._kinds: dict[str, _Kind] = {}
         self._routes: dict[str, tuple[_Kind, int]] = {}
         self._snapshots: dict[str, tuple[int, KindSnapshot]] = {}
         self._views: dict[str, KindView] = {}
         self._exposed: tuple[int, dict[int, Array]] = 0, {}
-        self._first_hour = 0  # in sight at the last tick closed; never packed, for a tick is closed before it is fed
+        # of the last tick closed; never packed, for a tick is closed before it is fed
+        self._first_hour = 0  # in sight
+        self._begins_again = False  # with the next mention
 
     def add(self, series: str, seen_ms: int, hit: bool) -> None:
         """Counts one mention of one series, which hits the signal or not; once per mention and series, in any order.
 
         To be called once the tick that counts the mention is closed (`close_tick`): what is a day older is late.
         """
-        route = self._routes.get(series)
-        kind, bit = route if route is not None else self._enter(series)
         hour = seen_ms // HOUR_MS
         if hour < self._first_hour or hour < self.settled_hour:
             self.late += 1
             return
+        if self.heard_ms < self.tick_ms:
+            self._hear()
+        route = self._routes.get(series)
+        kind, bit = route if route is not None else self._enter(series)
         recent = kind.recent
         recent[hour] = recent.get(hour, 0) + (HIT + 1 if hit else 1)
         if seen_ms < self.start_ms or self.start_ms == 0:
@@ -189,6 +209,16 @@ class StreamState:
     def _forget_views(self) -> None:
         self._views, self._snapshots, self._exposed = {}, {}, (0, {})
 
+    def _hear(self) -> None:
+        """The first mention of a tick; it follows from the tick alone, so the order of a tick's mentions is free."""
+        self.heard_ms = self.tick_ms
+        if self._begins_again:
+            self._begins_again = False
+            self.start_ms = 0
+            self.gap_ms *= 2
+            self._kinds, self._routes = {}, {}
+            self._forget_views()
+
     def leave_out(self, mentions: int) -> None:
         """Counts mentions of series that came more than a day late."""
         self.late += mentions
@@ -204,7 +234,10 @@ class StreamState:
     def close_tick(self, tick_ms: int, config: AlertConfig) -> None:
         """Call before the series of this tick are evaluated. Cheap unless a step of six hours has passed."""
         hour = (tick_ms - 1) // HOUR_MS
+        self.tick_ms = tick_ms
         self._first_hour = hour - HORIZON_HOURS + 1
+        young = self.heard_ms - self.start_ms < config.warm_up_ms
+        self._begins_again = young and 0 < self.heard_ms < tick_ms - self.gap_ms
         settled = hour // _STEP_HOURS * _STEP_HOURS - HORIZON_HOURS
         if settled > self.settled_hour:
             self.settled_hour = settled
@@ -279,7 +312,8 @@ class StreamState:
             )
             for name, kind in self._kinds.items()
         }
-        return msgspec.msgpack.encode(_Row(STREAM_VERSION, self.start_ms, self.settled_hour, self.late, kinds))
+        ticks = self.tick_ms, self.heard_ms, self.gap_ms
+        return msgspec.msgpack.encode(_Row(STREAM_VERSION, self.start_ms, self.settled_hour, self.late, *ticks, kinds))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StreamState:
@@ -287,6 +321,7 @@ class StreamState:
         row = decoded(data, _Row, STREAM_VERSION, "a partition")
         state = cls()
         state.start_ms, state.settled_hour, state.late = row.start_ms, row.settled_hour, row.late
+        state.tick_ms, state.heard_ms, state.gap_ms = row.tick_ms, row.heard_ms, row.gap_ms
         for name, packed in row.kinds.items():
             kind = state._kinds[name] = _Kind()
             kind.start_ms, kind.day = packed.start_ms, packed.day

@@ -19,7 +19,7 @@ from models import Classifier
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
 from streams.archive.sqlite import SqliteArchive
-from streams.classifiers import model_opener, shipped_models
+from streams.classifiers import check_classifiers, model_opener, shipped_models
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import Outbox, Parking, Stage
 from streams.engine.runs import Record
@@ -112,10 +112,11 @@ class Pipeline:
     """The stages of one process, ready to run. Use as an async context manager: it closes what it opened.
 
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
-    not changed by promotions. `open_model` loads versions in place of the registry's, `make_judge` makes the judge in
-    place of the one that routes alerts by the settings. `operations` watches. `jobs`, `config` (the alert rules) and
-    `delivering` with its `policy` (the stage deliver, if it is one of them) are set once it is entered.
-    Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of the other,
+    not changed by promotions. `open_model` loads versions in place of the registry's; neither is checked against the
+    profile. `make_judge` makes the judge in place of the one that routes alerts by the settings. `operations` watches.
+    `jobs`, `config` (the alert rules) and `delivering` with its `policy` (the stage deliver, if it is one of them) are
+    set once it is entered. Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of
+    the other or was made with another profile, or the profile does not fit its classifiers,
     `ArchiveDamaged` where the embedded archive is empty and its broker holds items that were archived.
     """
 
@@ -146,7 +147,7 @@ class Pipeline:
         self.config = alert_config(self.settings, self._profile)
         with open_broker(self.settings.broker, self.settings.kafka) as broker:
             broker.ensure_topics(topic_specs(self.settings))
-            declare(broker, self.settings.topics, self.kind)
+            declare(broker, self.settings.topics, self.kind, self._profile.name)
             self._news = broker.topic(self.settings.topics.news)
             self._alerts = broker.topic(self.settings.topics.alerts)
             self._control = read_control(broker.scan(self.settings.topics.control))
@@ -218,10 +219,17 @@ class Pipeline:
             partitions={"score": self._news.partitions, "deliver": self._alerts.partitions}.get(name),
         )
 
+    @property
+    def _on_loss(self) -> Callable[[str, str], None]:
+        return self.operations.lost if self.operations is not None else lambda *_: None
+
+    def _state(self, app: StageApp, name: str, partitions: int, *, fenced: bool = False) -> FaustState:
+        return FaustState(app, name, partitions=partitions, fenced=fenced, on_foreign=self._on_loss)
+
     def _parking(self, app: StageApp, name: str, source: str) -> Parking:
         topics = self.settings.topics
-        on_loss = self.operations.lost if self.operations is not None else lambda *_: None
-        return RejectsParking(FaustOutbox(app), topics.rejects, topics.kind(source), name, self._observer, on_loss)
+        kind = topics.kind(source)
+        return RejectsParking(FaustOutbox(app), topics.rejects, kind, name, self._observer, self._on_loss)
 
     @property
     def _live(self) -> bool:
@@ -278,6 +286,8 @@ class Pipeline:
         cache = ModelCache(
             open_model, active_models(self._control, shipped_here, lists), lambda loaded: scorer.watch(watch(loaded))
         )
+        if self.open_model is None:
+            check_classifiers(self._profile, cache.classifiers(cache.wanted).values())
         topic = self.settings.topics.control
         self._followers.append(
             Follower(
@@ -291,7 +301,7 @@ class Pipeline:
                 lists=lists,
             )
         )
-        return SwappedVersions(cache, FaustState(app, "models", partitions=self._news.partitions), lists)
+        return SwappedVersions(cache, self._state(app, "models", self._news.partitions), lists)
 
     def _model_trouble(self, problem: str | None) -> None:
         if self.operations is None:
@@ -324,7 +334,7 @@ class Pipeline:
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None
-        state = FaustState(app, "series", partitions=self.settings.mentions_partitions)
+        state = self._state(app, "series", self.settings.mentions_partitions)
         topic = self.settings.topics.alerts
         hold_ms = round(self.settings.hold_hours * HOUR_MS) if self._live else None
         most = self.settings.hold_items if self._live else None
@@ -378,7 +388,7 @@ class Pipeline:
         self.delivering = DeliverStage(
             self.archive,
             channels,
-            FaustState(app, DELIVERIES, partitions=self._alerts.partitions, fenced=True),
+            self._state(app, DELIVERIES, self._alerts.partitions, fenced=True),
             self.make_judge or partial(Judge, self.policy),
             check_lease=lambda: app.consumer.check_lease(),
             observer=self._observer,

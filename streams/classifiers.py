@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from models import Classifier, OnnxClassifier
@@ -12,9 +13,19 @@ from streams.serving.control import Control
 from streams.serving.follower import active_models
 from streams.serving.model_cache import OpenModel
 from streams.settings import Settings
+from streams.text.answers import Answers, check_answers
 from streams.text.profile import Profile, load_profile
 
-__all__ = ["CUDA", "artifact_folders", "classifiers_of", "model_opener", "registry_of", "shipped_models"]
+__all__ = [
+    "CUDA",
+    "answers_of",
+    "artifact_folders",
+    "check_classifiers",
+    "classifiers_of",
+    "model_opener",
+    "registry_of",
+    "shipped_models",
+]
 
 CUDA = "CUDAExecutionProvider"
 """onnxruntime's name for an NVIDIA GPU."""
@@ -38,6 +49,22 @@ def _artifact_folder(profile: Profile, named: str) -> Path:
         raise SettingsError(
             f"{profile.folder / 'profile.yaml'}: classifier: {named!r} is no folder with a model beside it, and {error}"
         ) from error
+
+
+def answers_of(artifact: Artifact) -> Answers:
+    """Returns what a model answers, as its manifest states it."""
+    text, entity = artifact.of_kind("text"), artifact.of_kind("entity")
+    return Answers(
+        f"{artifact.name} {artifact.version}",
+        {name: head.labels for name, head in text.items()},
+        {name: head.labels for name, head in entity.items()},
+    )
+
+
+def check_classifiers(profile: Profile, classifiers: Iterable[Classifier]) -> None:
+    """Raises `WrongFile` where profile.yaml declares other labels than the classifiers answer, or counts by a head that
+    none of them answers."""
+    check_answers(profile, [Answers(f"{one.name} {one.version}", one.labels, one.entity_labels) for one in classifiers])
 
 
 def registry_of(settings: Settings) -> Registry:
@@ -93,7 +120,10 @@ def shipped_models(profile: Profile) -> dict[str, tuple[str, str]]:
 
 
 def classifiers_of(settings: Settings, profile: Profile, control: Control | None = None) -> dict[str, Classifier]:
-    """One loaded classifier for each language of the profile, or what `control` promoted; languages may share one."""
+    """One loaded classifier for each language of the profile, or what `control` promoted; languages may share one.
+
+    Raises `SettingsError` for one that cannot be loaded, or does not fit the profile.
+    """
     active = active_models(control or Control(), shipped_models(profile))
     load, loaded = model_opener(settings), dict[tuple[str, str], Classifier]()
     for model in sorted(set(active.models.values())):
@@ -101,4 +131,5 @@ def classifiers_of(settings: Settings, profile: Profile, control: Control | None
             loaded[model] = load(*model)
         except ArtifactError as error:
             raise SettingsError(f"profile {profile.name}: classifier {model[0]} cannot be loaded: {error}") from error
+    check_classifiers(profile, loaded.values())
     return {language: loaded[model] for language, model in active.models.items()}

@@ -44,10 +44,12 @@ def described(error: BaseException) -> str:
 
 def is_ours(error: BaseException) -> bool:
     """Whether moodwire raised it on purpose, here or in models or alerts: its text says all, and no traceback helps."""
+    if isinstance(error, MoodwireError):
+        return True
     from alerts.errors import AlertsError  # late: what logs and reports errors is loaded by every command
     from models.errors import ModelError
 
-    return isinstance(error, MoodwireError | AlertsError | ModelError)
+    return isinstance(error, AlertsError | ModelError)
 
 
 class MoodwireError(Exception):

@@ -5,6 +5,10 @@
 
 The two count differently, so a namespace is never both: the other command is refused. The earliest declaration in the
 topic holds, so two commands that declare at once agree on which of them lost.
+
+It also names the profile. Items are counted by its heads, signals and series, so the state of a namespace fits no other
+profile: a command with another one is refused, before it writes or deletes anything. A profile may change under its
+name: a signal that is added is counted from then on.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from streams.records import VERSION
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
-__all__ = ["Declaration", "Kind", "declare", "declared"]
+__all__ = ["Declaration", "Kind", "check_profile", "declare", "declared"]
 
 _KEY = b"namespace"
 
@@ -34,38 +38,58 @@ class Kind(StrEnum):
 
 
 class Declaration(msgspec.Struct, frozen=True):
+    """What a namespace is for, and the name of the profile that it was made with; empty: any fits."""
+
     kind: Kind
+    profile: str = ""
     schema: int = VERSION
 
 
-def declared(records: Iterable[Record]) -> Kind | None:
-    """What the records of the topic `control` declare, oldest first; None before any does."""
+def declared(records: Iterable[Record]) -> Declaration | None:
+    """Returns what the records of the topic `control` declare, oldest first; None before any does."""
     for record in records:
         if record.key == _KEY and record.value is not None:
             try:
-                return msgspec.json.decode(record.value, type=Declaration).kind
+                return msgspec.json.decode(record.value, type=Declaration)
             except msgspec.MsgspecError:
                 continue  # somebody else's record under this key declares nothing
     return None
 
 
-def declare(broker: Broker, topics: Topics, kind: Kind) -> None:
-    """Declare the namespace to be of this kind, if nothing is declared yet; its topics must exist.
+def declare(broker: Broker, topics: Topics, kind: Kind, profile: str) -> None:
+    """Declares the namespace to be of this kind and profile, if nothing is declared yet; its topics must exist.
 
-    Raises `SettingsError` when it is of the other kind.
+    Raises `SettingsError` when it is of the other kind, or was made with another profile.
     """
+    own = Declaration(kind, profile)
     found = declared(broker.scan(topics.control))
     if found is None:
-        broker.append([_send(topics, kind)])
-        found = declared(broker.scan(topics.control)) or kind
-        if found is not kind:
+        broker.append([_send(topics, own)])
+        found = declared(broker.scan(topics.control)) or own
+        if found != own:
             broker.append([_send(topics, found)])  # the topic is compacted: its last declaration is what stays
-    if found is not kind:
-        raise SettingsError(_refusal(topics.namespace, found))
+    if found.kind is not kind:
+        raise SettingsError(_refusal(topics.namespace, found.kind))
+    _check(topics, found, profile)
 
 
-def _send(topics: Topics, kind: Kind) -> Send:
-    return Send(topics.control, _KEY, msgspec.json.encode(Declaration(kind)), partition=0)
+def check_profile(control: Iterable[Record], topics: Topics, profile: str) -> None:
+    """Raises `SettingsError` where the records of the topic `control` declare another profile."""
+    found = declared(control)
+    if found is not None:
+        _check(topics, found, profile)
+
+
+def _check(topics: Topics, found: Declaration, profile: str) -> None:
+    if found.profile not in ("", profile):
+        raise SettingsError(
+            f"namespace {topics.namespace!r} was made with the profile {found.profile!r}, and {profile!r} counts other "
+            f"things: name {found.profile!r} or its folder (--profile, MOODWIRE_PROFILE), or another namespace"
+        )
+
+
+def _send(topics: Topics, declaration: Declaration) -> Send:
+    return Send(topics.control, _KEY, msgspec.json.encode(declaration), partition=0)
 
 
 def _refusal(namespace: str, found: Kind) -> str:

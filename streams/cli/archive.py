@@ -20,7 +20,7 @@ from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar
 from streams.errors import Retry, SettingsError
 from streams.existing import open_existing, open_existing_archive
-from streams.lifecycle.decisions import control_of
+from streams.lifecycle.decisions import check_profile_of, control_of
 from streams.settings import Settings, load_settings
 from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
@@ -123,6 +123,7 @@ async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
     from streams.jobs.rescore import rescore as rescore_archive
 
     profile = profile_of(settings)
+    check_profile_of(settings, profile)
     classifiers = classifiers_of(settings, profile, control_of(settings))
     with ExitStack() as stack:
         for classifier in classifiers.values():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from models import load_artifact, processor_report
 from streams.app import alert_config
-from streams.classifiers import artifact_folders, registry_of
+from streams.classifiers import answers_of, artifact_folders, registry_of
 from streams.cli.doctor_checks import WARNING, Check
 from streams.errors import SettingsError
 from streams.existing import exists, known_namespaces
@@ -25,6 +25,7 @@ from streams.receivers.configured import policy_of, receiver_names
 from streams.settings import Settings
 from streams.settings.earlier import earlier_data
 from streams.settings.file import find_settings_file
+from streams.text.answers import check_answers
 from streams.text.gazetteer import load_gazetteer
 from streams.text.profile import load_profile
 from streams.text.user_rules import load_rules
@@ -64,7 +65,9 @@ def _processor(settings: Settings) -> str:
 
 @_one_at_a_time
 def _classifier(settings: Settings) -> str:
-    artifacts = map(load_artifact, sorted(set(artifact_folders(load_profile(settings.profile)).values())))
+    profile = load_profile(settings.profile)
+    artifacts = [load_artifact(folder) for folder in sorted(set(artifact_folders(profile).values()))]
+    check_answers(profile, map(answers_of, artifacts))
     return ", ".join(f"{one.name} {one.version}" for one in artifacts) or "none: items are archived unscored"
 
 
@@ -195,7 +198,11 @@ FILE_CHECKS = (
     Check("namespace", _namespace, "-n NAME or MOODWIRE_NAMESPACE takes another"),
     Check(PROFILE_CHECK, _profile, "MOODWIRE_PROFILE is a shipped name or a folder with profile.yaml"),
     Check("processor", _processor, "take another processor, or set MOODWIRE_DEVICE=gpu where there is one"),
-    Check("classifier", _classifier, "install moodwire again: a file of the model is missing or damaged"),
+    Check(
+        "classifier",
+        _classifier,
+        "correct profile.yaml; install moodwire again if a file of the model is missing or damaged",
+    ),
     Check("models", _models, "add the version again: moodwire model add FOLDER"),
     Check("gazetteer", _gazetteer, "correct the file, or unset MOODWIRE_GAZETTEER"),
     Check("watchlists", _watchlists, "correct the file, or unset MOODWIRE_WATCHLISTS"),

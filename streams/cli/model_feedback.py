@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from streams.cli.options import JsonOption, NamespaceOption, person
+from streams.cli.options import JsonOption, NamespaceOption, ProfileOption, person
 from streams.cli.output import console, errors, foreign, print_json
 from streams.errors import Reject, SettingsError
 from streams.lifecycle.corrections import TakenCorrections
@@ -31,31 +31,50 @@ def feedback(
         list[str] | None,
         typer.Option("--entity", "-e", help="NAME=LABEL, the right label about an entity that it names."),
     ] = None,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take your earlier word on the item back.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take all back that you said of the item.")] = False,
     resolve: Annotated[bool, typer.Option("--resolve", help="End a disagreement of others.")] = False,
     source: Annotated[
-        Path | None, typer.Option("--from", help="NDJSON of {item, labels, by?, at_ms?}; - for standard input.")
+        Path | None,
+        typer.Option(
+            "--from",
+            help="NDJSON of {item, labels, entities?, by?, at_ms?}; empty labels take all back; - for standard input.",
+        ),
     ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who says so; by default the user of this shell.")] = None,
     namespace: NamespaceOption = None,
+    profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
-    lifecycle = Lifecycle(load_settings(namespace=namespace))
+    lifecycle = Lifecycle(load_settings(namespace=namespace, profile=profile))
     if source is not None:
         given, bad = _imported(source, person(by))
-    else:
-        one = _correction(item, label or [], entity or [], person(by), withdraw=withdraw, resolves=resolve)
-        given, bad = [one], 0
-    _show(lifecycle.correct(given), bad, json=json)
+        found = lifecycle.correct(list(given.values()))
+        lines = list(given)
+        for at, problem in found.refused.items():
+            _reject(lines[at], problem)
+        _show(found, bad + len(found.refused), json=json)
+        return
+    one = _correction(item, label or [], entity or [], person(by), withdraw=withdraw, resolves=resolve)
+    found = lifecycle.correct([one])
+    for problem in found.refused.values():
+        raise SettingsError(problem)
+    _show(found, 0, json=json)
 
 
 def _correction(item: str, label: list[str], entity: list[str], by: str, *, withdraw: bool, resolves: bool) -> Feedback:
-    labels, entities = dict(map(_pair, label)), dict(map(_pair, entity))
+    labels, entities = _pairs(label), _pairs(entity)
     if not item:
         raise SettingsError("name the item that is corrected, or a file with --from")
     if bool(labels or entities) == withdraw:
         raise SettingsError("give the right label with --label HEAD=LABEL or --entity NAME=LABEL, or --withdraw")
     return Feedback(item=item, by=by, at_ms=wall_clock_ms(), labels=labels, entities=entities, resolves=resolves)
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = dict(map(_pair, given))
+    if len(pairs) < len(given):
+        raise SettingsError(f"{', '.join(given)}: one of them is named twice; give it one label")
+    return pairs
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -65,24 +84,29 @@ def _pair(given: str) -> tuple[str, str]:
     return head, label
 
 
-def _imported(source: Path, by: str) -> tuple[list[Feedback], int]:
-    """Returns the corrections of a file, and how many of its lines are none; each of those is reported."""
-    given, bad = [], 0
-    for number, line in enumerate(_lines(source), start=1):
+def _imported(source: Path, by: str) -> tuple[dict[int, Feedback], int]:
+    """Returns the corrections of a file by line, and how many of its lines are none; each of those is reported."""
+    given, bad = dict[int, Feedback](), 0
+    for number, line in _lines(source):
         try:
-            given.append(parse_feedback(line, by=by, now_ms=wall_clock_ms()))
+            given[number] = parse_feedback(line, by=by, now_ms=wall_clock_ms())
         except Reject as reject:
-            errors.print(f"[red]rejected[/] line {number}: {foreign(reject)}", highlight=False)
+            _reject(number, str(reject))
             bad += 1
     return given, bad
 
 
-def _lines(source: Path) -> Iterator[bytes]:
+def _reject(line: int, problem: str) -> None:
+    errors.print(f"[red]rejected[/] line {line}: {foreign(problem)}", highlight=False, soft_wrap=True)
+
+
+def _lines(source: Path) -> Iterator[tuple[int, bytes]]:
+    """Returns the lines that are not empty, with their numbers in the file."""
     try:
         content = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
     except OSError as error:
         raise SettingsError(f"{source} cannot be read: {error.strerror}") from error
-    return (line for line in content.splitlines() if line.strip())
+    return ((number, line) for number, line in enumerate(content.splitlines(), start=1) if line.strip())
 
 
 def _show(found: TakenCorrections, bad: int, *, json: bool) -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from streams.archive.protocol import Archive
 from streams.errors import TransportError
+from streams.namespaces import check_profile
 from streams.records import MentionBatch, Scored
 from streams.serving.prepared import is_baselines
 from streams.stages.archived_mentions import Layout, Taken, archived_mentions
@@ -43,13 +44,15 @@ async def rebuild_state(
     """Make `mentions` anew from the archive and drop the state of `watch`; how many versions were read.
 
     `on_progress` hears that number as it grows. To be done again from the start when it was cut off: the old state
-    goes last, and until then it still tells how far the source partitions had come. Raises StageTaken while `score`
-    or `watch` run in the namespace, TransportError when the broker has not forgotten the old offsets.
+    goes last, and until then it still tells how far the source partitions had come. Raises before anything is deleted:
+    StageTaken while `score` or `watch` run in the namespace, SettingsError when it was made with another profile. And
+    TransportError when the broker has not forgotten the old offsets.
     """
     specs = list(specs)
     [mentions] = [spec for spec in specs if spec.name == topics.mentions]
     with broker.held([topics.group("score"), topics.group("watch")]):
         await asyncio.to_thread(broker.ensure_topics, specs)
+        check_profile(await asyncio.to_thread(lambda: list(broker.scan(topics.control))), topics, profile.name)
         news = await asyncio.to_thread(broker.topic, topics.news)
         changelogs = changelogs_of(await asyncio.to_thread(broker.names, f"{topics.group('watch')}-"))
         known = await asyncio.to_thread(_known_progress, broker, topics, changelogs)

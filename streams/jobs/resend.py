@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -22,7 +23,7 @@ from streams.stages.deliver_judging import Resend
 from streams.stages.deliver_rows import EVENT_PREFIX, PLAN_PREFIX, decoded_plan, event_key
 from streams.topics import RESEND_HEADER, Topics
 from streams.transport.broker import Broker
-from streams.transport.tables import Rows
+from streams.transport.tables import ForeignRow, Rows
 
 __all__ = ["Known", "archived_sends", "changelog_of", "read_deliveries", "resend_sends", "rows_of", "with_problem"]
 
@@ -54,7 +55,9 @@ def rows_of(broker: Broker, topics: Topics) -> dict[int, dict[str, bytes]]:
     folded: dict[int, Rows] = {}
     for record in broker.scan(name) if name in broker.names(name) else ():
         number, _, _ = (record.key or b"").partition(b"|")
-        if number.isdigit():
+        if not number.isdigit():
+            continue
+        with suppress(ForeignRow):  # the stage reports it
             folded.setdefault(int(number), Rows()).take(record.key or b"", record.value, record.headers)
     return {
         number: {key.partition(b"|")[2].decode("utf-8", "replace"): value for key, value in rows.values.items()}

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from streams.archive.protocol import Archive as AsyncArchive
-from streams.archive.protocol import Query
+from streams.archive.protocol import Query, RateBucket
+from streams.errors import MoodwireError
 from streams.existing import open_existing_archive
 from streams.library.frames import Moment, Span, epoch_ms, frame_of, milliseconds
 from streams.settings import load_settings
 from streams.text.heads import Of
 from streams.text.profile import load_profile
 from streams.transport.loop_thread import LoopThread
+from streams.userfiles import suggestion
 from streams.wall_clock import wall_clock_ms
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Archive", "open_archive"]
 
 T = TypeVar("T")
+_SAMPLE = 1_000
 
 
 def open_archive(namespace: str | None = None) -> Archive:
@@ -35,18 +38,22 @@ def open_archive(namespace: str | None = None) -> Archive:
     settings = load_settings(namespace=namespace)
     profile = load_profile(settings.profile)
     everything = next((kind for kind, made in profile.series.items() if made.of is Of.EVERYTHING), "")
-    return Archive(lambda: open_existing_archive(settings), everything, next(iter(profile.signals)))
+    return Archive(lambda: open_existing_archive(settings), everything, tuple(profile.signals), profile.name)
 
 
 class Archive:
     """An open archive; close it, or use it in a `with` statement. Threads may share it.
 
-    `everything` is the series of all items, `signal` the one of which hits are counted, where a call names none.
+    `everything` is the series of all items and the first of `signals` the one of which hits are counted, where a call
+    names none: both are of the profile called `profile`.
     """
 
-    def __init__(self, opened: Callable[[], AsyncArchive], everything: str, signal: str) -> None:
+    def __init__(
+        self, opened: Callable[[], AsyncArchive], everything: str, signals: Sequence[str], profile: str
+    ) -> None:
         self._everything = everything
-        self._signal = signal
+        self._signals = signals
+        self._profile = profile
         self._loop = LoopThread("moodwire-library")
         try:
             self._archive = self._loop.call(lambda: _called(opened))
@@ -66,14 +73,36 @@ class Archive:
         """Returns the counts of a series such as `entity/AAPL`: a row for each bucket with items, by its start in UTC.
 
         `hits` are those of `signal`, by default the first of the profile. `until` is excluded, and now if it is not
-        given. Raises MoodwireError without pandas.
+        given. A series without items has no rows. Raises MoodwireError for a signal that the archive does not know, and
+        without pandas.
         """
         end = wall_clock_ms() if until is None else epoch_ms(until)
         start, length = epoch_ms(since), milliseconds(bucket)
-        buckets = self._loop.call(
-            lambda: self._archive.rates(name or self._everything, signal or self._signal, start, end, length)
-        )
-        return frame_of(map(asdict, buckets), index="start")
+        counted, asked = name or self._everything, signal or self._signals[0]
+        buckets = self._loop.call(lambda: self._archive.rates(counted, asked, start, end, length))
+        if not any(one.hits for one in buckets):
+            self._check(asked, default=signal is None or name is None)
+        return frame_of(map(asdict, buckets), index="start", columns=[field.name for field in fields(RateBucket)])
+
+    def _check(self, signal: str, *, default: bool) -> None:
+        """Raises MoodwireError for a signal that is not known, and for defaults of a profile that is another one."""
+        held = self._loop.call(self._held)
+        is_other = bool(held) and held.isdisjoint(self._signals)
+        known = sorted(held if is_other else {*held, *self._signals})
+        if default and is_other:
+            raise MoodwireError(
+                f"the archive holds the signals {', '.join(known)}, and was not filled with the profile "
+                f"{self._profile!r}: set MOODWIRE_PROFILE to its own, or name series and signal"
+            )
+        if signal not in known:
+            raise MoodwireError(f"there is no signal {signal!r} in the archive; {suggestion(signal, known)}")
+
+    async def _held(self) -> set[str]:
+        """Returns the signals that the newest items and alerts hit."""
+        hits = await self._archive.search(Query(limit=_SAMPLE))
+        alerts = await self._archive.alerts(limit=_SAMPLE)
+        of_items = {signal for hit in hits for signals in hit.item.series.values() for signal in signals}
+        return of_items | {alert.signal for alert in alerts}
 
     def alerts(self, *, series: str = "", since: Moment | None = None, limit: int = 1_000) -> pd.DataFrame:
         """Returns a row for each alert in its present state, the latest onset first; `since` restricts the onset."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,17 @@ Span = str | timedelta
 _MS = "_ms"
 
 
-def frame_of(records: Iterable[Mapping[str, Any]], *, index: str | None = None) -> pd.DataFrame:
-    """Returns a row for each record; fields of fields are columns `outer_inner`.
+def frame_of(
+    records: Iterable[Mapping[str, Any]], *, index: str | None = None, columns: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Returns a row for each record; fields of fields are columns `outer_inner`. Without records it has `columns`.
 
     Columns that end with `_ms` become times in UTC without that ending. Raises MoodwireError without pandas.
     """
     pandas = _pandas()
     frame = pandas.json_normalize(list(records), sep="_")
+    if frame.empty and columns:
+        frame = pandas.DataFrame(columns=list(columns))
     for column in [column for column in frame.columns if column.endswith(_MS)]:
         frame[column] = pandas.to_datetime(frame[column], unit="ms", utc=True)
         frame = frame.rename(columns={column: column.removesuffix(_MS)})

@@ -9,18 +9,21 @@ import asyncio
 from dataclasses import dataclass
 
 from models import OnnxClassifier
-from models.artifact import Artifact
+from models.artifact import Artifact, open_artifact
 from streams.app import alert_config, profile_of
 from streams.archive import closing_archive, open_archive
-from streams.classifiers import registry_of, shipped_models
+from streams.classifiers import answers_of, artifact_folders, registry_of, shipped_models
+from streams.engine.ports import Send
 from streams.lifecycle.baselines import Rescoring
 from streams.lifecycle.decisions import control_in, control_of, open_control
 from streams.lifecycle.errors import PromotionRefused
 from streams.lifecycle.preparation import PreparedBaselines, prepare_baselines
 from streams.lifecycle.progress import Progress
 from streams.lifecycle.promotion import Request, previous, promotion_of
-from streams.serving.control import Promotion, promotion_send
+from streams.namespaces import check_profile
+from streams.serving.control import Control, Promotion, promotion_send, shadow_send
 from streams.settings import Settings
+from streams.text.answers import label_mistakes
 from streams.text.heads import lacking_labels
 from streams.text.profile import Profile
 from streams.transport.broker import Broker
@@ -50,7 +53,7 @@ class PromoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """Put the version into service that was there before."""
+    """Put the version into service that was there before; again: the one before that."""
 
     language: str
     by: str
@@ -74,10 +77,13 @@ def promote(settings: Settings, request: PromoteRequest, progress: Progress, now
 
 
 def roll_back(settings: Settings, request: RollbackRequest, progress: Progress, now_ms: int) -> Changeover:
-    """Puts the version before into service; it needs no gate. Raises as `promote`."""
+    """Puts the version before into service; it needs no gate. One that was rolled back is passed over.
+
+    Raises as `promote`.
+    """
     back = previous(control_of(settings, progress), request.language)
     artifact = registry_of(settings).load(back.name, back.version)
-    wanted = Request(request.language, back.name, back.version, request.by)
+    wanted = Request(request.language, back.name, back.version, request.by, rolls_back=True)
     return _change_over(settings, artifact, wanted, request.baseline_days, progress, now_ms)
 
 
@@ -93,24 +99,47 @@ def _change_over(
         OnnxClassifier.load(artifact.path, threads=settings.threads) as candidate,
         open_control(settings, all_topics=True) as broker,
     ):
+        check_profile(broker.scan(settings.topics.control), settings.topics, profile.name)
         control = control_in(broker, settings, progress)
         promotion = promotion_of(request, control, shipped_models(profile), verdict, now_ms)
         if days is not None:
             progress.step("scoring the past again")
             rescoring = Rescoring(profile, {request.language: candidate})
             prepared = asyncio.run(_prepare(settings, broker, rescoring, promotion.number, days, progress))
-        broker.append([promotion_send(settings.topics.control, promotion)])
+        broker.append(_sends(settings.topics.control, promotion, control))
     return Changeover(promotion, prepared)
 
 
+def _sends(topic: str, promotion: Promotion, control: Control) -> list[Send]:
+    """Returns the record that promotes; a version that scored in the shadow until now does so no more."""
+    sends = [promotion_send(topic, promotion)]
+    shadow = control.shadows.get(promotion.language)
+    if shadow is not None and (shadow.name, shadow.version) == (promotion.name, promotion.version):
+        sends.append(shadow_send(topic, promotion.language, None))
+    return sends
+
+
 def _check_labels(artifact: Artifact, request: Request, profile: Profile) -> None:
-    """Raises `PromotionRefused` for a version without the labels that the profile reads."""
-    absent = {signal.head: () for signal in profile.signals.values() if signal.head not in artifact.labels}
+    """Raises `PromotionRefused` for a version without the heads by which the profile counts, or with other labels."""
+    lacking = sorted(_counted_by(profile, request.language) - set(artifact.labels))
+    absent = {head: () for head in lacking if profile.heads[head].labels}
+    version = f"{request.name} {request.version}"
     for head, labels in lacking_labels(profile.heads, {**artifact.labels, **absent}).items():
         raise PromotionRefused(
-            f"{request.name} {request.version} does not answer {', '.join(labels)} in the head {head!r} that profile "
-            f"{profile.name} reads"
+            f"{version} does not answer {', '.join(labels)} in the head {head!r} that profile {profile.name} reads"
         )
+    for head in lacking:
+        raise PromotionRefused(f"{version} does not answer the head {head!r} by which profile {profile.name} counts")
+    for _, problem in label_mistakes(profile.heads, answers_of(artifact)):
+        raise PromotionRefused(f"{version} does not fit profile {profile.name}: {problem}")
+
+
+def _counted_by(profile: Profile, language: str) -> set[str]:
+    """Returns the heads of all signals, and those of kinds of series that no other language's classifier answers."""
+    folders = artifact_folders(profile)
+    others = {head for code, folder in folders.items() if code != language for head in open_artifact(folder).labels}
+    kinds = {kind.head for kind in profile.series.values() if kind.head is not None}
+    return {signal.head for signal in profile.signals.values()} | (kinds - others)
 
 
 async def _prepare(

@@ -10,14 +10,15 @@ from streams.classifiers import registry_of, shipped_models
 from streams.existing import exists, open_existing, records_of
 from streams.lifecycle.progress import Progress, Silent
 from streams.lifecycle.promotion import in_service
+from streams.namespaces import check_profile
 from streams.private_files import private_home
 from streams.serving.control import Control, read_control
 from streams.settings import Settings
-from streams.text.profile import load_profile
+from streams.text.profile import Profile, load_profile
 from streams.topics import topic_specs
 from streams.transport.broker import Broker, open_broker
 
-__all__ = ["artifact_in_service", "control_in", "control_of", "open_control"]
+__all__ = ["artifact_in_service", "check_profile_of", "control_in", "control_of", "open_control"]
 
 
 def control_of(settings: Settings, progress: Progress | None = None) -> Control:
@@ -37,6 +38,13 @@ def control_in(broker: Broker, settings: Settings, progress: Progress | None = N
     for problem in control.unreadable:
         (progress or Silent()).warn(f"Passed over: {problem}")
     return control
+
+
+def check_profile_of(settings: Settings, profile: Profile) -> None:
+    """Raises `SettingsError` where the namespace exists and was made with another profile."""
+    if exists(settings):
+        with open_existing(settings) as broker:
+            check_profile(records_of(broker, settings.topics.control), settings.topics, profile.name)
 
 
 def artifact_in_service(settings: Settings, language: str, progress: Progress | None = None) -> Artifact:

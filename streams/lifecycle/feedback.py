@@ -1,11 +1,13 @@
 """What people say of scores: the topic `feedback`, and its review. Pure: records in, verdicts out.
 
-    Feedback {item, labels by head, entities, by, at} ─► last word of each person ─► review ─┬─► agreed: teaches
-                                                                                            └─► conflicts: held back
+    Feedback {item, labels by head, entities, by, at} ─► a record for each head and entity
+        ─► last word of each person on each ─► review ─┬─► agreed: teaches
+                                                       └─► conflicts: held back
 
-The topic is compacted by item and person: a person's later word takes the place of the earlier one, and a word without
-labels takes it back. Where two people disagree on a head nothing is learnt, until they agree or somebody resolves it
-with a later word of his own.
+The topic is compacted by item, person and head (or entity): a person's later word on a head takes the place of the
+earlier one and leaves the other heads as they are. A word without labels takes back all that the person said of the
+item before. Where two people disagree on a head nothing is learnt, until they agree or somebody resolves it with a
+later word of his own.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from streams.errors import NewerVersion, Reject
 from streams.logs import get_logger
 from streams.records import VERSION
 
-__all__ = ["Conflict", "Feedback", "Review", "feedback_send", "parse_feedback", "read_feedback", "review"]
+__all__ = ["Conflict", "Feedback", "Review", "feedback_sends", "parse_feedback", "read_feedback", "review"]
 
 log = get_logger(__name__)
 
@@ -33,7 +35,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """One person's word on one item: the right label by head, and the right one by entity named in it.
 
     `version` is that of the model that was corrected, if known. `resolves` ends a disagreement of others. Without
-    labels and entities it takes the person's earlier word back.
+    labels and entities it takes all back that the person said of the item.
     """
 
     item: str
@@ -49,6 +51,12 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     def verdicts(self) -> dict[str, str]:
         """Labels and entities as one."""
         return {**self.labels, **{f"{ENTITY}{name}": label for name, label in self.entities.items()}}
+
+    def on(self, name: str) -> Feedback:
+        """Returns the part about one of the `verdicts`."""
+        labels = {head: label for head, label in self.labels.items() if head == name}
+        entities = {one: label for one, label in self.entities.items() if f"{ENTITY}{one}" == name}
+        return msgspec.structs.replace(self, labels=labels, entities=entities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +76,87 @@ class Review:
     conflicts: Sequence[Conflict] = ()
 
 
-def feedback_send(topic: str, feedback: Feedback) -> Send:
-    """The record; its key is the item and the person."""
-    return Send(topic, f"{feedback.item}\0{feedback.by}".encode(), msgspec.json.encode(feedback))
+def feedback_sends(topic: str, feedback: Feedback) -> list[Send]:
+    """Returns the records: one for each head and entity, or one that takes all back.
+
+    The key is the item and the person, and the head or `entity/NAME` unless all is taken back.
+    """
+    parts = [feedback.on(name) for name in feedback.verdicts] or [feedback]
+    return [Send(topic, _key(part), msgspec.json.encode(part)) for part in parts]
+
+
+def _key(part: Feedback) -> bytes:
+    return "\0".join((part.item, part.by, *part.verdicts)).encode()
 
 
 def parse_feedback(line: bytes, *, by: str, now_ms: int) -> Feedback:
-    """One line of NDJSON; `by` and the time are filled in where it names none. Raises `Reject`."""
+    """Returns one line of NDJSON; `by` and the time are filled in where it names none.
+
+    Empty labels take the person's word back. Raises `Reject`, also where there are neither labels nor entities.
+    """
     try:
         given = msgspec.json.decode(line, type=dict[str, object])
-        return msgspec.convert({"by": by, "at_ms": now_ms} | given, type=Feedback)
+        found = msgspec.convert({"by": by, "at_ms": now_ms} | given, type=Feedback)
     except msgspec.MsgspecError as error:
         raise Reject("bad_feedback", str(error)) from error
+    if not given.keys() & {"labels", "entities"}:
+        raise Reject(
+            "bad_feedback", 'no labels and no entities; write {"labels": {}} to take the word on the item back'
+        )
+    return found
+
+
+class _LastWords:
+    """What a person said last of an item: by head or entity, or that all is taken back."""
+
+    def __init__(self) -> None:
+        self.withdrawal: tuple[bytes, Feedback] | None = None
+        self.words: dict[str, tuple[bytes, Feedback]] = {}
+
+    def take(self, key: bytes, word: Feedback) -> None:
+        """A later word wins, of two of the same time the one that was written later."""
+        taken_back = self.withdrawal[1].at_ms if self.withdrawal is not None else 0
+        if word.at_ms < taken_back:
+            return
+        if not word.verdicts:
+            self.withdrawal = key, word
+            self.words = {name: known for name, known in self.words.items() if known[1].at_ms > word.at_ms}
+        for name in word.verdicts:
+            known = self.words.get(name)
+            if known is None or word.at_ms >= known[1].at_ms:
+                self.words[name] = key, word.on(name)
+
+    def delete(self, key: bytes) -> None:
+        """The record of this key is deleted."""
+        self.words = {name: known for name, known in self.words.items() if known[0] != key}
+        if self.withdrawal is not None and self.withdrawal[0] == key:
+            self.withdrawal = None
+
+    def found(self) -> list[Feedback]:
+        """Returns the words, or the one that takes all back."""
+        words = [word for _, word in self.words.values()]
+        return words or ([self.withdrawal[1]] if self.withdrawal is not None else [])
 
 
 def read_feedback(records: Iterable[Record]) -> list[Feedback]:
-    """Every person's last word on every item; a warning for each record that cannot be read, which is passed over.
+    """Returns every person's last word on each head and entity of every item, each by itself.
 
-    Raises `NewerVersion`, naming the offset.
+    A record that cannot be read is passed over with a warning. Raises `NewerVersion`, naming the offset.
     """
-    last: dict[bytes, Feedback] = {}
+    last: dict[tuple[str, str], _LastWords] = {}
+    owners: dict[bytes, _LastWords] = {}
     for record in records:
         if record.key is None:
             continue
         if record.value is None:
-            last.pop(record.key, None)
+            if record.key in owners:
+                owners[record.key].delete(record.key)
             continue
         found = _decoded(record)
-        known = last.get(record.key)
-        if found is not None and (known is None or found.at_ms >= known.at_ms):
-            last[record.key] = found
-    return list(last.values())
+        if found is not None:
+            words = owners[record.key] = last.setdefault((found.item, found.by), _LastWords())
+            words.take(record.key, found)
+    return [word for words in last.values() for word in words.found()]
 
 
 def _decoded(record: Record) -> Feedback | None:

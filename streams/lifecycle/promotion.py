@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from streams.lifecycle.errors import PromotionRefused
 from streams.serving.control import EARLIER_KEPT, Control, Earlier, Promotion
 
@@ -19,13 +21,17 @@ __all__ = ["Request", "in_service", "previous", "promotion_of"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Somebody wants a version in service. `force` is a reason to pass over the gate; empty: none is given."""
+    """Somebody wants a version in service. `force` is a reason to pass over the gate; empty: none is given.
+
+    `rolls_back` is whether the one in service was found wanting.
+    """
 
     language: str
     name: str
     version: str
     by: str
     force: str = ""
+    rolls_back: bool = False
 
 
 def in_service(control: Control, profile: Mapping[str, tuple[str, str]], language: str) -> Earlier:
@@ -42,11 +48,23 @@ def in_service(control: Control, profile: Mapping[str, tuple[str, str]], languag
 
 
 def previous(control: Control, language: str) -> Earlier:
-    """The version before the one in service; raises `PromotionRefused` when there is none."""
+    """Returns the version that was in service last, before the one now, and was not rolled back since.
+
+    Raises `PromotionRefused` when there is none, naming those that were rolled back.
+    """
     promotion = control.promotions.get(language)
     if promotion is None or not promotion.earlier:
         raise PromotionRefused(f"nothing was promoted for language {language!r}: there is nothing to go back to")
-    return promotion.earlier[-1]
+    last = {(one.name, one.version): one for one in promotion.earlier}  # the latest time that each was in service
+    for one in reversed(promotion.earlier):
+        model = one.name, one.version
+        if model != (promotion.name, promotion.version) and not last[model].rolled_back:
+            return one
+    rejected = ", ".join(f"{name} {version}" for (name, version), one in last.items() if one.rolled_back)
+    raise PromotionRefused(
+        f"no version was in service before {promotion.name} {promotion.version} but those that were rolled back: "
+        f"{rejected or 'none'}; `moodwire model promote NAME VERSION` puts one of them into service again"
+    )
 
 
 def promotion_of(
@@ -65,7 +83,8 @@ def promotion_of(
     if wanted == (current.name, current.version):
         raise PromotionRefused(f"{request.name} {request.version} is in service already")
     last = control.promotions.get(request.language)
-    earlier = (*(last.earlier if last else ()), current)[-EARLIER_KEPT:]
+    left = msgspec.structs.replace(current, rolled_back=request.rolls_back)
+    earlier = (*(last.earlier if last else ()), left)[-EARLIER_KEPT:]
     if request.force:
         gate = "forced"
     elif wanted in {(one.name, one.version) for one in earlier} | {profile[request.language]}:

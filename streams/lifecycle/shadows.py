@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from models import OnnxClassifier
 from streams.archive import closing_archive
 from streams.archive.protocol import Query
-from streams.classifiers import registry_of
+from streams.classifiers import registry_of, shipped_models
 from streams.existing import open_existing_archive
-from streams.lifecycle.decisions import open_control
+from streams.lifecycle.decisions import control_of, open_control
+from streams.lifecycle.errors import PromotionRefused
 from streams.lifecycle.progress import Progress
+from streams.lifecycle.promotion import in_service
 from streams.lifecycle.shadow_report import ShadowReport, shadow_report
 from streams.records import Scored
 from streams.serving.control import Shadow, shadow_send
@@ -42,7 +44,11 @@ class ShadowReportRequest:
 
 
 def start_shadow(settings: Settings, request: ShadowRequest, now_ms: int) -> Shadow:
-    """Writes to `control` that the version scores in the shadow. Raises `ArtifactError` for one that is not whole."""
+    """Writes to `control` that the version scores in the shadow.
+
+    Raises `ArtifactError` for one that is not whole, and `PromotionRefused` for the one in service or for a language
+    that the profile does not have.
+    """
     artifact = registry_of(settings).load(request.name, request.version)
     shadow = Shadow(
         language=request.language or artifact.language,
@@ -51,6 +57,11 @@ def start_shadow(settings: Settings, request: ShadowRequest, now_ms: int) -> Sha
         at_ms=now_ms,
         by=request.by,
     )
+    serving = in_service(control_of(settings), shipped_models(load_profile(settings.profile)), shadow.language)
+    if (serving.name, serving.version) == (shadow.name, shadow.version):
+        raise PromotionRefused(
+            f"{shadow.name} {shadow.version} is in service for {shadow.language}: a shadow of itself differs in nothing"
+        )
     _decide(settings, shadow.language, shadow)
     return shadow
 

@@ -93,8 +93,7 @@ class ObservedStage:
     def _done(self, run: Run, seconds: float) -> None:
         self._figures.done(len(run.records), seconds)
         self._progressed()
-        if self._failures.pop(run.partition, 0):
-            self._troubles.clear("stage", self._subject(run.partition))
+        self._settled(run.partition)
         log.log(
             logging.DEBUG if _is_tick(run) and seconds < _SLOW_SECONDS else logging.INFO,
             "Run done",
@@ -116,6 +115,11 @@ class ObservedStage:
             )
             self._troubles.raise_trouble("stage", f"{detail}: {described(error)}", self._subject(run.partition))
 
+    def _settled(self, partition: int) -> None:
+        """The run that failed is over: handled, given up, or all of it is parked."""
+        if self._failures.pop(partition, 0):
+            self._troubles.clear("stage", self._subject(partition))
+
     def _subject(self, partition: int) -> str:
         return f"{self.name}/{partition}"
 
@@ -125,11 +129,11 @@ class ObservedStage:
 
     async def idle(self, partition: int, now_ms: int) -> None:
         self.owned.add(partition)
+        self._settled(partition)  # between runs alone is a partition idle
         await self._stage.idle(partition, now_ms)
         self._progressed()
 
     def forget(self, partition: int) -> None:
         self.owned.discard(partition)
-        if self._failures.pop(partition, 0):
-            self._troubles.clear("stage", self._subject(partition))
+        self._settled(partition)
         self._stage.forget(partition)

@@ -115,9 +115,11 @@ CONTENTS = (
     Content(
         "feedback",
         "Corrections of scores",
-        "Compacted by key: a person's last word on an item holds.",
+        "Compacted by key: a person's last word on a head or an entity of an item holds. One without labels takes back "
+        "all that the person said of the item before.",
         (Feedback,),
-        "The item's id, a NUL, and the person's name, in UTF-8.",
+        "The item's id, the person's name and, unless all is taken back, the head or `entity/NAME`: in UTF-8, with a "
+        "NUL between them.",
         others_write=True,
     ),
 )

@@ -40,11 +40,15 @@ EARLIER_KEPT = 50
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """A version that was in service before, and when it was promoted (0: it came with the profile)."""
+    """A version that was in service before, and when it was promoted (0: it came with the profile).
+
+    `rolled_back` is whether a rollback took it out of service.
+    """
 
     name: str
     version: str
     at_ms: int = 0
+    rolled_back: bool = False
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):

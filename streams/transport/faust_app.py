@@ -55,6 +55,7 @@ class StageApp(faust.App):
 
     run_limits: RunLimits = RunLimits()
     drain_seconds: float = 10.0
+    source_topic: str | None = None
     lanes: Dispatcher | None = None
     stop_by: float | None = None
     broker_url: str = ""
@@ -214,6 +215,7 @@ def run_stage(
         on_damage=app.crash,
     )
     app.lanes = dispatcher
+    app.source_topic = topic
     channel = app.topic(topic, schema=RunSchema(), internal=False)
 
     async def feed(stream: Any) -> None:

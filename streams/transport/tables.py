@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +25,14 @@ import faust
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.limits import check_rows
+from streams.logs import get_logger
 from streams.transport.lane import CURRENT
 from streams.transport.outbox import append
 from streams.wall_clock import wall_clock_ms
 
-__all__ = ["POSITION_HEADER", "FaustState", "Rows", "position_header", "term_header"]
+__all__ = ["POSITION_HEADER", "FaustState", "ForeignRow", "Rows", "position_header", "term_header"]
+
+log = get_logger(__name__)
 
 POSITION_HEADER = "at"
 """Header of a row: 8 bytes of the last offset of the run that wrote it, then its topic's epoch; or a term's 8 bytes."""
@@ -38,6 +41,14 @@ _OFFSET = struct.Struct(">q")
 
 #: Epochs are numbered in the order in which a partition's rows name them; an offset takes the lower bits.
 _EPOCH_SHIFT = 48
+_MOST = (1 << _EPOCH_SHIFT) - 1
+
+OnForeign = Callable[[str, str], None]
+"""Receives the topic and what is wrong with a row of it that is none of ours."""
+
+
+class ForeignRow(Exception):
+    """A row with a position that no stage of ours wrote; the text says what it is."""
 
 
 def position_header(run: Run) -> tuple[str, bytes]:
@@ -54,27 +65,33 @@ def term_header(term: int) -> tuple[str, bytes]:
 class Rows:
     """The rows of one partition. `at` holds their positions, those of deleted ones too until they are purged; rows
     without one have none. `deleted` are the keys of deleted rows, each with the time (ms), oldest first.
+
+    `epoch` is the present one of the stage's topic: it is later than all others, also than one that was named after it.
     """
 
     values: dict[bytes, bytes] = field(default_factory=dict)
     at: dict[bytes, int] = field(default_factory=dict)
     epochs: list[bytes] = field(default_factory=list)
     deleted: deque[tuple[int, bytes]] = field(default_factory=deque)
+    epoch: bytes = b""
     _term: int | None = None
 
     def term(self) -> int:
         """Higher than every term in the rows that were restored; the same for as long as these rows are kept."""
         if self._term is None:
-            self._term = max(self.at.values(), default=0) + 1
+            self._term = min(max((at & _MOST for at in self.at.values()), default=0) + 1, _MOST)
         return self._term
 
     def take(
         self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = (), *, at_ms: int = 0
     ) -> None:
-        """Takes a row (None deletes) that was written at `at_ms`, unless one with a later position is known."""
+        """Takes a row (None deletes) that was written at `at_ms`, unless one with a later position is known.
+
+        Raises `ForeignRow`.
+        """
         position = self._position(headers)
         if position is not None:
-            if position < self.at.get(key, -1):
+            if key in self.at and self._order(position) < self._order(self.at[key]):
                 return
             self.at[key] = position
         if value is not None:
@@ -94,12 +111,27 @@ class Rows:
     def _position(self, headers: Iterable[tuple[str, bytes]]) -> int | None:
         for name, value in headers:
             if name == POSITION_HEADER:
-                epoch = value[_OFFSET.size :]
+                offset, epoch = _read(value)
                 if epoch not in self.epochs:
                     self.epochs.append(epoch)
-                offset: int = _OFFSET.unpack_from(value)[0]
                 return self.epochs.index(epoch) << _EPOCH_SHIFT | offset
         return None
+
+    def _order(self, position: int) -> tuple[bool, int]:
+        return self.epochs[position >> _EPOCH_SHIFT] == self.epoch, position
+
+
+def _read(value: bytes | None) -> tuple[int, bytes]:
+    """Returns offset and epoch of a header; raises `ForeignRow`."""
+    if value is None or len(value) < _OFFSET.size:
+        raise ForeignRow(f"its header {POSITION_HEADER} holds no position: {value!r}")
+    offset: int = _OFFSET.unpack_from(value)[0]
+    if not 0 <= offset <= _MOST:
+        raise ForeignRow(f"its header {POSITION_HEADER} holds a position that no topic has: {offset}")
+    return offset, value[_OFFSET.size :]
+
+
+def _unheard(topic: str, detail: str) -> None: ...
 
 
 class RowTable(faust.Table[bytes, bytes]):
@@ -108,6 +140,8 @@ class RowTable(faust.Table[bytes, bytes]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rows: dict[int, Rows] = {}
+        self.fenced = False
+        self.on_foreign: OnForeign = _unheard
 
     def of(self, partition: int) -> Rows:
         """The rows of a partition."""
@@ -117,11 +151,32 @@ class RowTable(faust.Table[bytes, bytes]):
         return rows
 
     def restore(self, partition: int, records: Iterable[Record]) -> None:
-        """Takes a page of the changelog."""
-        take = self.of(partition).take
+        """Takes a page of the changelog; a row that is none of ours is left out and reported."""
+        rows = self.of(partition)
+        rows.epoch = self.source_epoch()
         for record in records:
-            if record.key is not None:
-                take(record.key, record.value, record.headers, at_ms=record.timestamp_ms)
+            if record.key is None:
+                continue
+            try:
+                rows.take(record.key, record.value, record.headers, at_ms=record.timestamp_ms)
+            except ForeignRow as error:
+                self._report(partition, record.offset, error)
+
+    def source_epoch(self) -> bytes:
+        """The present epoch of the topic that the stage reads; empty where rows tell terms or none."""
+        topic = self.app.source_topic
+        if self.fenced or topic is None or not self.app.transport.rows_tell_position:
+            return b""
+        try:
+            epoch: str = self.app.consumer.topic_epoch(topic)
+        except KeyError:  # of no partition here
+            return b""
+        return epoch.encode()
+
+    def _report(self, partition: int, offset: int, error: ForeignRow) -> None:
+        topic = self.changelog_topic_name
+        log.error("Foreign row left out", topic=topic, partition=partition, offset=offset, error=str(error))
+        self.on_foreign(topic, f"a row that moodwire did not write is left out: offset {offset} of {topic}: {error}")
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any, generation_id: int = 0) -> None:
         """Forgets the rows of partitions that are another worker's, or were meanwhile: they are restored anew."""
@@ -139,13 +194,17 @@ class FaustState:
     `partitions` is the source topic's number of partitions. To be made before the app starts.
 
     `fenced` is for a stage that also writes outside of runs. Of a partition that it takes over it writes the rows that
-    it may act on again, before it does: from then on those that an earlier owner writes late are stale.
+    it may act on again, before it does: from then on those that an earlier owner writes late are stale. `on_foreign`
+    hears of rows that are none of ours.
     """
 
-    def __init__(self, app: Any, name: str, *, partitions: int, fenced: bool = False) -> None:
+    def __init__(
+        self, app: Any, name: str, *, partitions: int, fenced: bool = False, on_foreign: OnForeign = _unheard
+    ) -> None:
         table = RowTable(
             app, name=name, key_type=bytes, value_type=bytes, partitions=partitions, beacon=app.tables.beacon
         )
+        table.fenced, table.on_foreign = fenced, on_foreign
         self._table = app.tables.add(table)
         self._app = app
         self._tell_position: bool = app.transport.rows_tell_position
@@ -183,6 +242,8 @@ class FaustState:
         check_rows(sends)
         await append(self._app, sends)
         kept, now_ms = self._table.of(partition), wall_clock_ms()
+        if not self._fenced and headers and (event := CURRENT.get()) is not None:
+            kept.epoch = event.value.epoch.encode()
         for key, value in keyed.items():
             kept.take(key, value, headers, at_ms=now_ms)
         kept.purge(now_ms - self._keep_ms)

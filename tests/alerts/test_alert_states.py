@@ -72,11 +72,11 @@ def run(
         if waiting:
             candidates.append(tick_of(waiting[0].seen_ms, config.hop_ms))
         tick_ms = min(candidates)
+        stream.close_tick(tick_ms, config)
         while waiting and waiting[0].seen_ms < tick_ms:
             item = waiting.pop(0)
             stream.add(SERIES, item.seen_ms, bool(item.hits))
             state.add(item)
-        stream.close_tick(tick_ms, config)
         events += state.close(stream, tick_ms)
         state, stream = between(state, stream)
         if tick_ms == end_ms:
@@ -123,11 +123,11 @@ def test_closing_more_ticks_than_needed_changes_nothing(seed: int) -> None:
         coming = waiting and waiting[0].seen_ms < tick_ms
         if not coming and tick_ms != due and draw.random() < 0.95:
             continue
+        stream.close_tick(tick_ms, CONFIG)
         while waiting and waiting[0].seen_ms < tick_ms:
             item = waiting.pop(0)
             stream.add(SERIES, item.seen_ms, bool(item.hits))
             state.add(item)
-        stream.close_tick(tick_ms, CONFIG)
         events += state.close(stream, tick_ms)
         assert state.close(stream, tick_ms) == []
     assert events == [event for event in needed if event.updated_ms <= tick_ms]
@@ -383,7 +383,7 @@ def test_a_damaged_row_is_an_error_with_words(data: bytes) -> None:
 
 def test_a_row_of_a_newer_version_is_refused() -> None:
     series, stream = bytearray(SeriesState().to_bytes()), bytearray(StreamState().to_bytes())
-    assert (series[1], stream[1]) == (4, 3)
+    assert (series[1], stream[1]) == (4, 4)
     series[1] = stream[1] = 9
     with pytest.raises(StateError, match="version 9"):
         SeriesState.from_bytes(bytes(series))

@@ -21,7 +21,9 @@ from streams.lifecycle.feedback import read_feedback
 from streams.serving.control import read_control
 from streams.settings import Settings
 from streams.transport.broker import open_broker
+from streams.transport.sqlite.broker import broker_path
 from tests.lifecycle.scored_items import scored
+from tests.profiles.test_own_profile import FOLDER
 
 MODEL = "finance-en-minilm-int8"
 SHIPPED = json.loads((shipped(MODEL) / MANIFEST).read_text(encoding="utf-8"))["version"]
@@ -85,12 +87,25 @@ def test_a_model_that_does_not_answer_the_profiles_labels_is_refused(home: Path)
 
 
 def test_a_shadow_begins_and_ends(home: Path) -> None:
-    assert answer("shadow", MODEL, SHIPPED, "--by", "ann")["shadow"]["version"] == SHIPPED
-    [row] = answer("list")
-    assert row["now"] == ["in service (en)", "shadow (en)"]
+    answer("add", str(version_of(home, "9.0.0")))
+    assert answer("shadow", MODEL, "9.0.0", "--by", "ann")["shadow"]["version"] == "9.0.0"
+    now = {row["version"]: row["now"] for row in answer("list")}
+    assert now == {SHIPPED: ["in service (en)"], "9.0.0": ["shadow (en)"]}
     assert answer("shadow", "--stop") == {"language": "en", "shadow": None}
-    assert answer("list")[0]["now"] == ["in service (en)"]
+    assert {row["version"]: row["now"] for row in answer("list")} == {SHIPPED: ["in service (en)"], "9.0.0": []}
     assert "name a model and its version, or give --stop" in str(run("shadow").exception)
+
+
+def test_a_version_is_never_in_service_and_its_own_shadow(home: Path) -> None:
+    assert "is in service for en" in str(run("shadow", MODEL, SHIPPED).exception)
+    answer("add", str(version_of(home, "9.0.0")))
+    answer("shadow", MODEL, "9.0.0")
+    answer("promote", MODEL, "9.0.0", "--force", "a test")
+    assert {row["version"]: row["now"] for row in answer("list")} == {SHIPPED: [], "9.0.0": ["in service (en)"]}
+    answer("shadow", MODEL, SHIPPED)
+    answer("rollback")
+    assert {row["version"]: row["now"] for row in answer("list")} == {SHIPPED: ["in service (en)"], "9.0.0": []}
+    assert "those that were rolled back: finance-en-minilm-int8 9.0.0" in str(run("rollback").exception)
 
 
 async def _fill(home: Path, count: int) -> None:
@@ -115,6 +130,54 @@ def test_corrections_are_taken_reviewed_and_resolved(home: Path) -> None:
     with open_broker(settings(home).broker) as broker:
         words = read_feedback(broker.scan(settings(home).topics.feedback))
     assert {word.by: word.version for word in words} == dict.fromkeys(("ann", "bob", "eve"), "model 1")
+
+
+def test_a_second_correction_leaves_the_first_one_of_another_head(home: Path) -> None:
+    asyncio.run(_fill(home, 1))
+    answer("feedback", "id0", "-L", "sentiment=negative", "--by", "ann")
+    answer("feedback", "id0", "-L", "topic=Earnings", "--by", "ann")
+    assert answer("review")["agreed"] == {"id0": {"sentiment": "negative", "topic": "Earnings"}}
+    answer("feedback", "id0", "--withdraw", "--by", "ann")
+    assert answer("review")["agreed"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-L", "sentimant=negative"], "no head 'sentimant' that judges texts; did you mean 'sentiment'?"),
+        (["-L", "sentiment=negativ"], "the head 'sentiment' has no label 'negativ'; did you mean 'negative'?"),
+        (["-L", "topic=Earning"], "the head 'topic' has no label 'Earning'; did you mean 'Earnings'?"),
+        (["-L", "negative=positive"], "it is a signal, made of the head 'sentiment'"),
+        (["-L", "entity=negative"], "there is no head 'entity' that judges texts"),
+        (["-e", "Company=negativ"], "no label 'negativ' for the entity 'Company'; did you mean 'negative'?"),
+        (["-L", "topic=Earnings", "-L", "topic=Markets"], "named twice"),
+        (["-L", "sentiment=negative", "--profile", str(FOLDER)], "no head 'sentiment'"),
+    ],
+)
+def test_what_the_profile_and_its_models_do_not_have_cannot_be_corrected(
+    home: Path, arguments: list[str], says: str
+) -> None:
+    asyncio.run(_fill(home, 1))
+    assert says in str(run("feedback", "id0", *arguments).exception)
+    assert not broker_path(settings(home).broker).exists(), "nothing is made for it"
+
+
+def test_a_line_with_a_label_that_is_not_known_is_named_and_the_others_are_taken(home: Path) -> None:
+    asyncio.run(_fill(home, 3))
+    labels: list[dict[str, Any]] = [
+        {"labels": {"sentiment": "negative"}},
+        {"labels": {"sentiment": "sad"}},
+        {"label": "negative"},
+    ]
+    file = home / "said.ndjson"
+    lines = [json.dumps({"item": f"id{number}"} | one) for number, one in enumerate(labels)]
+    file.write_text("\n\n".join(lines), encoding="utf-8")
+    done = run("feedback", "--from", str(file), "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout.splitlines()[-1]) == {"taken": 1, "unknown": [], "rejected": 2}
+    assert "line 3: the head 'sentiment' has no label 'sad'; take one of negative, neutral, positive" in done.output
+    assert "line 5: bad_feedback: no labels and no entities" in done.output
+    assert answer("review")["agreed"] == {"id0": {"sentiment": "negative"}}
 
 
 def test_a_file_of_corrections_tells_what_it_cannot_take(home: Path) -> None:

@@ -20,7 +20,7 @@ from streams.engine.ports import Send
 from streams.errors import SettingsError
 from streams.lifecycle.candidate import next_version
 from streams.lifecycle.errors import TrainingFailed, TrainingUnavailable
-from streams.lifecycle.feedback import Feedback, feedback_send
+from streams.lifecycle.feedback import Feedback, feedback_sends
 from streams.settings import Settings
 from streams.transport.broker import TopicSpec, open_broker
 from tests.conftest import ROOT
@@ -81,8 +81,11 @@ def corrected(home: Path, count: int) -> None:
     asyncio.run(_fill(home, count))
     topic = settings(home).topics.feedback
     sends: list[Send] = [
-        feedback_send(topic, Feedback(item=f"id{number}", by="ann", at_ms=number, labels={"sentiment": "negative"}))
+        send
         for number in range(count)
+        for send in feedback_sends(
+            topic, Feedback(item=f"id{number}", by="ann", at_ms=number, labels={"sentiment": "negative"})
+        )
     ]
     with open_broker(settings(home).broker) as broker:
         broker.ensure_topics([TopicSpec(topic, 1, compacted=True)])

@@ -15,6 +15,7 @@ from streams.library import Archive, open_archive
 from streams.library.frames import epoch_ms, frame_of, milliseconds
 from streams.settings import load_settings
 from tests.archive.test_archive_contract import scored
+from tests.profiles.test_own_profile import FOLDER
 
 HOUR_MS = 3_600_000
 
@@ -50,7 +51,32 @@ async def test_times_restrict_a_series_and_buckets_are_as_long_as_asked(archive:
     with archive:
         assert archive.series("all", since="1970-01-01 03:00", until="1970-01-02")["total"].tolist() == [1]
         assert archive.series("entity/ACME", until="1970-01-02", bucket="1D")["total"].tolist() == [3]
-        assert archive.series("entity/NONE").empty
+        nothing = archive.series("entity/NONE")
+    assert nothing.empty
+    assert list(nothing.columns) == ["total", "hits", "mean_score"]
+    assert nothing.index.name == "start"
+    assert str(nothing.index.tz) == "UTC"
+
+
+async def test_a_signal_that_the_archive_does_not_know_is_an_error(archive: Archive) -> None:
+    with archive:
+        for series in ("all", "entity/NONE"):
+            with pytest.raises(MoodwireError, match="no signal 'negativ' in the archive; did you mean 'negative'"):
+                archive.series(series, signal="negativ", until="1970-01-02")
+        assert archive.series("all", signal="positive", until="1970-01-02")["hits"].sum() == 0, "nothing hits it yet"
+
+
+async def test_an_archive_of_another_profile_is_an_error_unless_all_is_named(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.close()
+    monkeypatch.setenv("MOODWIRE_PROFILE", str(FOLDER))
+    with open_archive("n") as other:
+        with pytest.raises(MoodwireError, match="signals negative, and was not filled with the profile 'service-desk'"):
+            other.series()
+        with pytest.raises(MoodwireError, match="no signal 'urgent' in the archive; take one of negative"):
+            other.series("all", signal="urgent", until="1970-01-02")
+        assert other.series("all", signal="negative", until="1970-01-02")["total"].sum() == 3
 
 
 async def test_alerts_and_found_items_are_frames(archive: Archive) -> None:

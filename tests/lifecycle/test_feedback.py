@@ -12,7 +12,7 @@ from models.training.data.dataset import read_split
 from streams.archive.memory import MemoryArchive
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject
-from streams.lifecycle.feedback import Conflict, Feedback, feedback_send, parse_feedback, read_feedback, review
+from streams.lifecycle.feedback import Conflict, Feedback, feedback_sends, parse_feedback, read_feedback, review
 from streams.lifecycle.training_code import read_datasets
 from streams.lifecycle.training_set import build_training_set
 from tests.lifecycle.scored_items import scored
@@ -27,8 +27,18 @@ def word(
 
 
 def read(*words: Feedback) -> list[Feedback]:
-    sends = [feedback_send("feedback", one) for one in words]
-    return read_feedback(Record(offset, send.key, send.value, 0) for offset, send in enumerate(sends))
+    return read_feedback(records(*words))
+
+
+def records(*words: Feedback) -> list[Record]:
+    sends = [send for one in words for send in feedback_sends("feedback", one)]
+    return [Record(offset, send.key, send.value, 0) for offset, send in enumerate(sends)]
+
+
+def compacted(found: list[Record]) -> list[Record]:
+    """What a broker keeps at the least: the last record of each key."""
+    last = {record.key: record.offset for record in found}
+    return [record for record in found if last[record.key] == record.offset]
 
 
 def test_the_last_word_of_a_person_counts_also_when_it_came_first() -> None:
@@ -58,6 +68,48 @@ def test_heads_and_entities_are_judged_apart() -> None:
     found = review(read(one, two))
     assert found.agreed == {"a": {"entity/Oreon": "negative"}}
     assert [conflict.head for conflict in found.conflicts] == ["topic"]
+
+
+def test_a_later_word_on_another_head_leaves_the_earlier_one() -> None:
+    """A correction of the topic is none of the sentiment, nor does it resolve or reopen what was said of that."""
+    mood = [word("a", "bob", "positive", 1), word("a", "ann", "negative", 2, resolves=True)]
+    topic = [word("a", "bob", "Markets", 3, head="topic"), word("a", "ann", "Earnings", 4, head="topic")]
+    found = records(*mood, *topic)
+    for kept in (found, compacted(found)):
+        reviewed = review(read_feedback(kept))
+        assert reviewed.agreed == {"a": {"sentiment": "negative"}}
+        assert [conflict.head for conflict in reviewed.conflicts] == ["topic"]
+
+
+def test_entities_are_merged_as_heads_are() -> None:
+    words = [Feedback(item="a", by="ann", at_ms=at, entities={name: "negative"}) for at, name in enumerate("xy")]
+    assert review(read(*words)).agreed == {"a": {"entity/x": "negative", "entity/y": "negative"}}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 1, 3), (1, 2, 0, 3)])
+def test_a_withdrawal_takes_back_all_that_was_said_before_and_nothing_after(order: tuple[int, ...]) -> None:
+    words = [
+        word("a", "ann", "negative", 1),
+        word("a", "ann", "Markets", 2, head="topic"),
+        word("a", "ann", "", 3),
+        word("a", "ann", "Earnings", 4, head="topic"),
+    ]
+    found = records(*(words[at] for at in order))
+    for kept in (found, compacted(found)):
+        assert review(read_feedback(kept)).agreed == {"a": {"topic": "Earnings"}}
+
+
+def test_a_word_of_the_same_time_as_a_withdrawal_is_the_later_of_the_two() -> None:
+    assert review(read(word("a", "ann", "negative", 1), word("a", "ann", "", 1))).agreed == {}
+    assert review(read(word("a", "ann", "", 1), word("a", "ann", "negative", 1))).agreed == {
+        "a": {"sentiment": "negative"}
+    }
+
+
+def test_a_line_without_labels_is_refused_and_one_with_none_in_them_takes_the_word_back() -> None:
+    with pytest.raises(Reject, match="no labels and no entities"):
+        parse_feedback(b'{"item":"a","label":{"sentiment":"negative"}}', by="ann", now_ms=7)
+    assert parse_feedback(b'{"item":"a","labels":{}}', by="ann", now_ms=7).verdicts == {}
 
 
 def test_a_line_of_feedback_is_read_or_rejected_with_the_reason() -> None:

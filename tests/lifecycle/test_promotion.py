@@ -66,6 +66,30 @@ def test_back_without_the_gate_and_the_number_grows() -> None:
     assert again.gate == "rollback"
 
 
+def rolled_back(control: Control) -> Control:
+    back = previous(control, "en")
+    return control_of(promoted(Request("en", back.name, back.version, "ann", rolls_back=True), control, None))
+
+
+def forced(version: str, control: Control) -> Control:
+    return control_of(promoted(Request("en", "model", version, "ann", "a test"), control, None))
+
+
+def test_a_second_rollback_goes_one_further_back_and_never_to_what_was_rolled_back() -> None:
+    control = forced("3", forced("2", Control()))
+    for expected in ("2", "1"):
+        control = rolled_back(control)
+        assert control.promotions["en"].version == expected
+    with pytest.raises(PromotionRefused, match=r"before model 1 but those that were rolled back: model 2, model 3;"):
+        previous(control, "en")
+
+
+def test_a_version_that_is_promoted_again_after_a_rollback_may_be_gone_back_to() -> None:
+    control = forced("2", rolled_back(forced("2", Control())))
+    assert previous(control, "en").version == "1"
+    assert previous(forced("3", control), "en").version == "2"
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(PromotionRefused, match="in service already"):
         promoted(Request("en", "model", "1", "ann"))

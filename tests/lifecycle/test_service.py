@@ -113,14 +113,14 @@ def test_what_a_profile_does_not_read_is_refused(lifecycle: Lifecycle, second: P
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_shadow_is_started_reported_and_stopped(lifecycle: Lifecycle, progress: Heard) -> None:
-    entry = lifecycle.versions()[0].entry
+def test_a_shadow_is_started_reported_and_stopped(lifecycle: Lifecycle, second: Path, progress: Heard) -> None:
+    entry = lifecycle.add(second)
     assert lifecycle.start_shadow(ShadowRequest(entry.name, entry.version, "ann")).language == entry.language
-    assert list(lifecycle.versions()[0].in_shadow) == [entry.language]
+    assert [list(one.in_shadow) for one in lifecycle.versions()] == [[], [entry.language]]
     assert lifecycle.report_shadow(ShadowReportRequest(entry.name, entry.version)).items == 3
     assert progress.steps == ["scoring 3 items"]
     lifecycle.stop_shadow(entry.language)
-    assert list(lifecycle.versions()[0].in_shadow) == []
+    assert [list(one.in_shadow) for one in lifecycle.versions()] == [[], []]
 
 
 @pytest.mark.usefixtures("filled")

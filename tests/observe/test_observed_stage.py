@@ -85,6 +85,20 @@ async def test_a_run_that_fails_again_and_again_is_trouble_until_it_succeeds(tro
     assert troubles.active == []
 
 
+async def test_the_trouble_of_a_run_that_was_parked_ends_where_the_partition_is_quiet(
+    troubles: Troubles, clock: Clock
+) -> None:
+    stage = watched(ToldStage([ValueError("bad")] * 3), troubles, clock)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="bad"):
+            await stage.handle(run_of(0, 1, partition=1))
+    assert len(troubles.active) == 1
+    await stage.idle(0, clock())
+    assert len(troubles.active) == 1, "another partition's"
+    await stage.idle(1, clock())
+    assert troubles.active == []
+
+
 @pytest.mark.parametrize("error", [LeaseLost("gone"), asyncio.CancelledError()])
 async def test_a_run_that_is_taken_away_is_dropped_not_failed(
     error: BaseException, troubles: Troubles, clock: Clock

@@ -9,11 +9,12 @@ import pytest
 
 from models.artifact import open_artifact
 from streams.app import alert_config
-from streams.classifiers import artifact_folders
+from streams.classifiers import answers_of, artifact_folders
 from streams.records import News
 from streams.settings import Settings
 from streams.stages.reader import TextReader
-from streams.text.heads import Of, lacking_labels
+from streams.text.answers import check_answers
+from streams.text.heads import Of
 from streams.text.profile import Profile, load_profile
 from tests.conftest import ROOT
 
@@ -44,8 +45,7 @@ def test_people_have_words_for_every_signal(profile: Profile) -> None:
 
 
 def test_its_classifiers_exist_and_answer_what_it_declares(profile: Profile) -> None:
-    for language, folder in artifact_folders(profile).items():
-        assert lacking_labels(profile.heads, open_artifact(folder).labels) == {}, language
+    check_answers(profile, [answers_of(open_artifact(folder)) for folder in artifact_folders(profile).values()])
 
 
 def test_its_texts_can_be_read(profile: Profile) -> None:

@@ -19,7 +19,7 @@ from alerts.delivery import Delivered, FileChannel, Notice, Notification, Webhoo
 from models import NullClassifier
 from streams.engine.runs import Record
 from streams.jobs.replay import ReplayReport, replay_file
-from streams.lifecycle.feedback import Feedback, feedback_send
+from streams.lifecycle.feedback import Feedback, feedback_sends
 from streams.sample import START, ground_truth, write_sample
 from streams.schemas.contents import CONTENTS, DELIVERED
 from streams.schemas.describing import LARGEST
@@ -104,7 +104,7 @@ def _decide(broker: Broker, settings: Settings) -> None:
         [
             promotion_send(topics.control, promotion),
             shadow_send(topics.control, "en", shadow),
-            feedback_send(topics.feedback, word),
+            *feedback_sends(topics.feedback, word),
         ]
     )
 

@@ -214,6 +214,13 @@ def test_a_clock_that_is_ahead_makes_no_other_mention_late() -> None:
 
 
 def test_a_replay_s_history_counts_from_its_first_item() -> None:
-    watch = heard(NOW_MS - 800 * DAY_MS, 0, 0, limited=False)
-    assert {stream.start_ms for stream in watch._streams.values()} == {NOW_MS - 800 * DAY_MS}
+    watch = heard(NOW_MS - 20 * HOUR_MS, 0, 0, limited=False)
+    assert {stream.start_ms for stream in watch._streams.values()} == {NOW_MS - 20 * HOUR_MS}
+    assert watch.dropped == 0
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_first_item_of_long_ago_does_not_end_the_warm_up(limited: bool) -> None:
+    watch = heard(NOW_MS - 800 * DAY_MS, 0, 0, limited=limited)
+    assert {stream.start_ms for stream in watch._streams.values()} == {NOW_MS}
     assert watch.dropped == 0

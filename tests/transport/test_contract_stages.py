@@ -456,6 +456,22 @@ async def test_a_named_worker_that_restarts_within_its_session_moves_no_partitio
             assert found == expected
 
 
+async def test_of_two_workers_of_one_name_the_one_that_is_replaced_ends_and_says_why(topics: ContractBroker) -> None:
+    if not topics.is_kafka:
+        pytest.skip("an embedded broker has one worker per stage")
+    first, second = Worker(topics, instance="a"), Worker(topics, instance="a")
+    ended = asyncio.create_task(run_stages([first.job], until=first.stop))
+    await until(lambda: first.ready)
+    async with second.running():
+        with pytest.raises(TransportError, match="another process uses the instance name 'a'"):
+            async with asyncio.timeout(60):
+                await ended
+        await until(lambda: second.ready)
+        topics.publish(numbered(60))
+        await second.drained()
+    assert sum(map(len, second.stage.offsets.values())) == 60
+
+
 async def test_a_worker_that_fell_out_of_its_group_ends(topics: ContractBroker) -> None:
     if not topics.is_kafka:
         pytest.skip("an embedded broker has no groups to fall out of")

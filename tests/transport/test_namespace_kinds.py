@@ -13,7 +13,7 @@ from streams.app import Pipeline
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.errors import SettingsError
-from streams.namespaces import Kind, declare, declared
+from streams.namespaces import Declaration, Kind, check_profile, declare, declared
 from streams.records import MentionBatch
 from streams.serving.control import Control, read_control
 from streams.settings import Settings
@@ -29,11 +29,15 @@ def check_kinds(broker: Broker, topics: Topics) -> None:
     assert declared(broker.scan(topics.control)) is None
     for value in (b"garbage", b'{"kind":"backup"}', None):
         broker.append([Send(topics.control, b"namespace", value)])
-    declare(broker, topics, Kind.REPLAY)
-    declare(broker, topics, Kind.REPLAY)
+    declare(broker, topics, Kind.REPLAY, "shop")
+    declare(broker, topics, Kind.REPLAY, "shop")
     with pytest.raises(SettingsError, match=r"is a replay's: .* add --replay"):
-        declare(broker, topics, Kind.LIVE)
-    assert declared(broker.scan(topics.control)) is Kind.REPLAY
+        declare(broker, topics, Kind.LIVE, "shop")
+    assert declared(broker.scan(topics.control)) == Declaration(Kind.REPLAY, "shop")
+    with pytest.raises(SettingsError, match=r"made with the profile 'shop', and 'finance' counts other things"):
+        declare(broker, topics, Kind.REPLAY, "finance")
+    with pytest.raises(SettingsError, match="name 'shop' or its folder"):
+        check_profile(broker.scan(topics.control), topics, "finance")
     assert read_control(broker.scan(topics.control)) == Control()
 
 
@@ -56,7 +60,7 @@ class Racing:
 
     def append(self, sends: list[Send]) -> None:
         if declared(self._broker.scan(self._topics.control)) is None:
-            declare(self._broker, self._topics, Kind.LIVE)
+            declare(self._broker, self._topics, Kind.LIVE, "shop")
         self._broker.append(sends)
 
 
@@ -65,10 +69,10 @@ def test_of_two_that_declare_at_once_one_is_refused_and_compaction_keeps_the_oth
     with open_broker(f"sqlite:///{tmp_path / 'broker.db'}") as broker:
         broker.ensure_topics([TopicSpec(topics.control, 1, compacted=True)])
         with pytest.raises(SettingsError, match="is live"):
-            declare(Racing(broker, topics), topics, Kind.REPLAY)  # type: ignore[arg-type]  # what `declare` uses of one
+            declare(Racing(broker, topics), topics, Kind.REPLAY, "shop")  # type: ignore[arg-type]  # what `declare` uses of one
         records = list(broker.scan(topics.control))
-        assert declared(records) is Kind.LIVE
-        assert declared(records[-1:]) is Kind.LIVE
+        assert declared(records) == Declaration(Kind.LIVE, "shop")
+        assert declared(records[-1:]) == Declaration(Kind.LIVE, "shop")
 
 
 async def ticks(settings: Settings, kind: Kind) -> list[int]:

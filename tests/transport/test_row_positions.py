@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.engine.runs import Record, Run
-from streams.transport.tables import Rows, position_header, term_header
+from streams.transport.faust_app import make_app
+from streams.transport.tables import POSITION_HEADER, Rows, RowTable, position_header, term_header
 
 
 def header(offset: int, epoch: str = "first") -> tuple[tuple[str, bytes], ...]:
@@ -59,6 +63,39 @@ def test_the_position_of_a_deleted_row_is_kept_for_as_long_as_a_writer_may_be_pa
     assert rows.values == {b"7": b"again"}
     assert len(rows.at) == 11
     assert len(rows.deleted) == 10
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"1234567", b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\x7f" + b"\xff" * 7 + b"first"]
+)
+def test_a_row_with_a_position_that_no_stage_writes_is_left_out_and_reported(value: Any, tmp_path: Path) -> None:
+    reported: list[tuple[str, str]] = []
+    app = make_app("rows", broker_url=f"sqlite://{tmp_path}/broker.db", group="g", data_dir=tmp_path)
+    table = RowTable(app, name="rows", key_type=bytes, value_type=bytes, partitions=1, beacon=app.tables.beacon)
+    table.on_foreign = lambda *said: reported.append(said)
+    good = [Record(n, b"k%d" % n, b"row", 0, header(7)) for n in (0, 2)]
+    table.restore(0, [good[0], Record(1, b"k0", b"foreign", 0, ((POSITION_HEADER, value),)), good[1]])
+    assert table.of(0).values == {b"k0": b"row", b"k2": b"row"}
+    ((topic, detail),) = reported
+    assert topic == table.changelog_topic_name
+    assert f"offset 1 of {topic}" in detail
+    table.of(0).take(b"k0", b"later", header(8))
+    assert table.of(0).values[b"k0"] == b"later"
+
+
+def test_a_row_of_an_epoch_that_the_topic_never_had_is_earlier_than_those_of_the_present_one() -> None:
+    for order in ((b"ours", b"foreign"), (b"foreign", b"ours")):
+        rows = Rows(epoch=b"present")
+        for value in order:
+            rows.take(b"k", value, header(9, "present") if value == b"ours" else header(10**9, "forged"))
+        assert rows.values == {b"k": b"ours"}
+
+
+def test_a_forged_term_leaves_room_for_the_next() -> None:
+    rows = Rows()
+    rows.take(b"k", b"forged", (term_header((1 << 48) - 1),))
+    rows.take(b"k", b"ours", (term_header(rows.term()),))
+    assert rows.values == {b"k": b"ours"}
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 50)), max_size=30), st.randoms())

@@ -23,6 +23,7 @@ from streams.logs import get_logger
 from streams.transport.asking import ask
 from streams.transport.kafka.cluster import TopicFacts
 from streams.transport.kafka.consumer_thread import ConsumerThread
+from streams.transport.kafka.instances import is_fenced
 from streams.transport.kafka.lease import Lease
 from streams.transport.runs import RunConsumer
 
@@ -79,8 +80,16 @@ class Consumer(RunConsumer, driver.Consumer):
             await self.sleep(1.0)
             error = self.reader.group_error()
             if error is not None and not self.should_stop and not self.app.should_stop:
-                await self.crash(TransportError(f"Stage {self.app.conf.id} fell out of its group: {error!r}"))
+                await self.crash(TransportError(f"Stage {self.app.conf.id} {self._why_out(error)}"))
                 return
+
+    def _why_out(self, error: BaseException) -> str:
+        if is_fenced(error):
+            return (
+                f"ends: another process uses the instance name {self.app.kafka.instance!r} (MOODWIRE_KAFKA_INSTANCE); "
+                "give each process a name of its own"
+            )
+        return f"fell out of its group: {error!r}"
 
     @Service.task
     async def _watch_topics(self) -> None:

@@ -19,6 +19,7 @@ from streams.errors import LeaseLost, Retry
 from streams.logs import get_logger
 from streams.transport import internals
 from streams.transport.kafka.cluster import given_headers
+from streams.transport.kafka.instances import keep_member_id
 from streams.transport.runs import is_changelog, size_bytes
 
 __all__ = ["ConsumerThread"]
@@ -52,7 +53,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         self._fetching = asyncio.Event()
-        internals.wrap_heartbeat(internals.open_consumer(self), self.consumer.lease.renewed_by)
+        consumer = internals.open_consumer(self)
+        internals.wrap_heartbeat(consumer, self.consumer.lease.renewed_by)
+        if self.app.kafka.instance is not None:
+            keep_member_id(internals.coordinator(consumer))
 
     async def on_thread_stop(self) -> None:
         """Leaves the group; without a broker to hear it the session ends by itself.

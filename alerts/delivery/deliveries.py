@@ -3,8 +3,9 @@
     plan(…) ──► Planned, to be written down ──► take ──► due(receiver, now) ──► attempt ──► settled(…) ──► take ──► …
 
 Order: an alert's notifications reach a receiver in the order of its events; between alerts the oldest that is due
-comes first. A notification that its receiver refuses holds back the later ones of the same alert and nothing else. A
-receiver that is down holds back all of its own: one notification probes it, at the back-off of all its failures.
+comes first, and of those that one record caused the one that is about the earliest time. A notification that its
+receiver refuses holds back the later ones of the same alert and nothing else. A receiver that is down holds back all
+of its own: one notification probes it, at the back-off of all its failures.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Deliveries:
         self._events: dict[str, list[int]] = {}
         self._waiting: dict[str, dict[str, list[tuple[int, int]]]] = {}
         self._counts: dict[str, int] = {}
-        self._heaps: dict[str, list[tuple[int, int, str, int]]] = {}
+        self._heaps: dict[str, list[tuple[int, int, int, str, int]]] = {}
         self.revision = 0
         for plan in sorted(planned, key=lambda plan: plan.order):
             self.take(plan)
@@ -146,7 +147,7 @@ class Deliveries:
         """The notification to attempt next, due or not; the earlier ones of its alert are settled."""
         heap = self._heaps.get(receiver, [])
         while heap:
-            due_ms, order, alert, version = heap[0]
+            due_ms, order, _, alert, version = heap[0]
             plan = self._known.get((receiver, f"{alert}.{version}"))
             if plan is not None and self._is_head(plan) and (_due_ms(plan), plan.order) == (due_ms, order):
                 return plan
@@ -191,7 +192,8 @@ class Deliveries:
             return
         head = self._known.get((receiver, f"{alert}.{queue[0][1]}"))
         if head is not None:
-            heapq.heappush(self._heaps.setdefault(receiver, []), (_due_ms(head), head.order, alert, head.version))
+            entry = (_due_ms(head), head.order, head.at_ms, alert, head.version)
+            heapq.heappush(self._heaps.setdefault(receiver, []), entry)
 
 
 def _due_ms(plan: Planned) -> int:

@@ -21,8 +21,9 @@ from streams.settings import Settings, load_settings
 
 def demo(json: JsonOption = False) -> None:
     settings = load_settings(namespace="demo")
-    watchlists = resources.files("streams.sample") / "watchlists.yaml"
-    settings = settings.changed(watchlists=Path(str(watchlists)))
+    sample = resources.files("streams.sample")
+    watchlists, routes = (Path(str(sample / name)) for name in ("watchlists.yaml", "routes.yaml"))
+    settings = settings.changed(watchlists=watchlists, routes=None if json else routes, terminal=not json)
     shutil.rmtree(settings.home, ignore_errors=True)  # each demo starts afresh; the namespace is its own
     private_home(settings.home)
     feed = settings.home / "sample.ndjson"

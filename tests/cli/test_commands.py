@@ -50,6 +50,17 @@ def test_the_demo_finds_both_crises_while_they_last(demo: tuple[Path, list[dict[
     ), "an alert before anything happened"
 
 
+def test_the_demo_tells_of_each_crisis_in_messages_of_its_own(tmp_path: Path) -> None:
+    assert moodwire(tmp_path, "demo").returncode == 0
+    done = moodwire(tmp_path, "deliver", "list", "-n", "demo", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    groups = {row["id"].rpartition(".")[0]: row["series"] for row in rows}
+    crises = {f"watchlist/{one.watchlist}" if one.watchlist else f"entity/{one.symbol}" for one in ground_truth(START)}
+    assert sorted(groups.values()) == sorted(crises), "one group each"
+    assert {row["series"] for row in rows if row["change"] == "resolved"} == crises
+    assert {row["state"] for row in rows} == {"sent"}
+
+
 def test_the_demo_s_alerts_bring_headlines_and_what_was_expected(demo: tuple[Path, list[dict[str, Any]]]) -> None:
     for alert in demo[1]:
         low, high = alert["peak"]["interval"]

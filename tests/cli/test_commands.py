@@ -140,7 +140,7 @@ def test_run_prints_nothing_where_it_may_not_run(tmp_path: Path) -> None:
     topics = Topics("moodwire.", "news")
     with open_broker(f"sqlite://{tmp_path}/news/broker.db") as broker:
         broker.ensure_topics([TopicSpec(topics.control, 1, compacted=True)])
-        declare(broker, topics, Kind.REPLAY)
+        declare(broker, topics, Kind.REPLAY, "finance")
     done = moodwire(tmp_path, "run", "-n", "news")
     assert done.returncode == 1
     assert "add --replay" in done.stderr

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from alerts.delivery.aside import Aside, write_all
 from streams.app import STAGES, Pipeline
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
@@ -26,6 +27,7 @@ from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
 
 FEEDS = "feeds"
+_START_LINE_SECONDS = 2.0
 
 
 def run(
@@ -41,12 +43,6 @@ def run(
     kind = Kind.REPLAY if replay else Kind.LIVE
     stages = _chosen(stage or [FEEDS, *STAGES], settings, kind, asked=bool(stage))
     feeds = load_feeds(settings.feeds) if FEEDS in stages and settings.feeds else ()
-    console.print(
-        f"moodwire runs {', '.join(stages)} in namespace [bold]{settings.namespace}[/]"
-        f" ({foreign(shown(settings.broker))}); Ctrl-C stops it.",
-        highlight=False,
-        soft_wrap=True,
-    )
     asyncio.run(_run(settings, stages, feeds, kind))
     with last_words(0), suppress(SystemExit):  # rich ends the program where its reader is gone
         console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
@@ -77,8 +73,22 @@ async def _run(settings: Settings, names: list[str], feeds: Sequence[Feed], kind
         operations.following(dict(zip(stages, map(JobState, pipeline.jobs), strict=True)), pipeline.broker),
         AsyncExitStack() as stack,
     ):
+        await _say_what_runs(names, settings)
         if feeds:
             watch = operations.feeds
             polling = partial(poll_feeds, settings, feeds, stop, watch.polled, on_plan=watch.planned)
             await stack.enter_async_context(operations.running(FEEDS, polling))
         await run_stages(pipeline.jobs, until=stop, check=pipeline.check)
+
+
+async def _say_what_runs(names: Sequence[str], settings: Settings) -> None:
+    """Once it runs, not before an error says that it may not; a terminal that takes nothing holds up nothing."""
+    with console.capture() as captured:
+        console.print(
+            f"moodwire runs {', '.join(names)} in namespace [bold]{settings.namespace}[/]"
+            f" ({foreign(shown(settings.broker))}); Ctrl-C stops it.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    with suppress(OSError):  # `TimeoutError` is one
+        await Aside("start line").call(lambda: write_all(console.file, captured.get()), _START_LINE_SECONDS)

@@ -11,8 +11,6 @@ import threading
 from queue import Full, Queue
 from typing import TextIO
 
-from alerts.delivery.aside import write_all
-
 __all__ = ["LineHandler"]
 
 _MOST_WAITING = 2_000
@@ -56,7 +54,7 @@ class LineHandler(logging.Handler):
     def _take(self, record: logging.LogRecord) -> None:
         line = self.format(record) + "\n"
         if self._in_memory:
-            write_all(self._stream, line)
+            _write(self._stream, line)
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="log lines", daemon=True)
@@ -72,11 +70,17 @@ class LineHandler(logging.Handler):
         while True:
             line = self._lines.get()
             try:
-                write_all(self._stream, line)
+                _write(self._stream, line)
             except (OSError, ValueError):  # it is gone, full or closed: there is nowhere to say so
                 self.left_out += 1
             finally:
                 self._lines.task_done()
+
+
+def _write(stream: TextIO, line: str) -> None:
+    from alerts.delivery.aside import write_all  # with the first line: `--help` logs none, and needs no NumPy
+
+    write_all(stream, line)
 
 
 def _has_descriptor(stream: TextIO) -> bool:

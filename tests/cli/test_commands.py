@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from streams.namespaces import Kind, declare
 from streams.sample import START, ground_truth
+from streams.topics import Topics
+from streams.transport.broker import TopicSpec, open_broker
 from tests.integration.replays import command, environment
 
 
@@ -141,6 +144,18 @@ def test_a_wrong_call_is_one_clear_line(
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == "", "nothing runs before all is checked"
+
+
+def test_run_prints_nothing_where_it_may_not_run(tmp_path: Path) -> None:
+    (tmp_path / "news").mkdir()
+    topics = Topics("moodwire.", "news")
+    with open_broker(f"sqlite://{tmp_path}/news/broker.db") as broker:
+        broker.ensure_topics([TopicSpec(topics.control, 1, compacted=True)])
+        declare(broker, topics, Kind.REPLAY, "finance")
+    done = moodwire(tmp_path, "run", "-n", "news")
+    assert done.returncode == 1
+    assert "add --replay" in done.stderr
+    assert done.stdout == ""
 
 
 def test_run_stops_in_order_at_sigterm(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -196,7 +197,18 @@ def elastic_home() -> Path:
     with FileLock(cache / "elasticsearch.lock"):
         if not home.is_dir():
             _download(home)
+    _require_open(home)
     return home
+
+
+def _require_open(home: Path) -> None:
+    """Raises ElasticUnavailable where the user that the server runs as cannot come to its files."""
+    closed = [folder for folder in (home, *home.parents) if not folder.stat().st_mode & stat.S_IXOTH]
+    if os.geteuid() == 0 and closed:
+        raise ElasticUnavailable(
+            f"root runs Elasticsearch as user {SERVER_USER}, which may not enter {closed[0]}: set XDG_CACHE_HOME to a "
+            f"folder that all users may enter (now the server's files are in {home})"
+        )
 
 
 def _cache() -> Path:

@@ -180,7 +180,7 @@ def named(encoder: Path) -> str:
 def _taught_before(setup: Setup) -> Iterator[str]:
     """Yields a line if the network to continue from has learnt data that this run does not compare with the tests."""
     record = run_record(setup.encoder.parent) if setup.encoder.name == BEST else None
-    known = [msgspec.to_builtins(one) for one in setup.sets]
+    known = [msgspec.json.decode(msgspec.json.encode(one)) for one in setup.sets]  # as the record has them
     others = [one["name"] for one in (record or {}).get("datasets", ()) if one not in known]
     if others:
         yield (

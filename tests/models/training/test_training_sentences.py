@@ -62,7 +62,7 @@ def test_names_and_the_verdict_on_them_are_marked() -> None:
         assert [(verdict.span, verdict.label) for verdict in one.entities["entity"]] == [
             (span, one.labels["sentiment"])
         ]
-    assert all(one.names is None and not one.entities for one in MADE if one not in named)
+    assert all(one.names is None and not one.entities for one in MADE if not one.names)
 
 
 def test_amounts_move_the_way_that_the_verb_says() -> None:

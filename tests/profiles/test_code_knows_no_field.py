@@ -34,6 +34,7 @@ ALLOWED = {
     ("streams/cli/config.py", "source"): FIELD,
     ("streams/feeds/documents/well_formed.py", "source"): "an element of Atom",
     ("streams/feeds/fieldmap.py", "source"): FIELD,
+    ("streams/classifiers.py", "entity"): HEADS,
     ("streams/feeds/fieldspec.py", "entity"): FIELD,
     ("streams/feeds/fieldspec.py", "source"): FIELD,
     ("streams/feeds/guessing.py", "source"): FIELD,

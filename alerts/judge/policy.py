@@ -129,7 +129,7 @@ class Policy:
 
     @classmethod
     def default(cls, receivers: Iterable[str]) -> Policy:
-        """Returns the policy without a file: every receiver gets every alert, one message for those of a crisis."""
+        """Returns the policy without a file: every receiver gets every alert, at once, one message for a tick's."""
         names = tuple(receivers)
         children = tuple(_default_route(name) for name in names)
         root = Route(key="", receiver=names[0] if names else "", routes=children)
@@ -150,7 +150,6 @@ def _default_route(receiver: str) -> Route:
         key=f"default/{receiver}",
         receiver=receiver,
         group_by=("signal",),
-        group_wait_ms=2 * MINUTE_MS,
         group_interval_ms=15 * MINUTE_MS,
         goes_on=True,
     )

@@ -237,7 +237,7 @@ def test_another_policy_takes_the_alerts_that_fire(restart: bool) -> None:
     court.judge = Judge(court.policy, court.rows)
     court.tick(6)
     court.tick(30)
-    assert court.sent() == [("mail", 3, "opened", ("a",)), ("pager", 7, "opened", ("a",))]
+    assert court.sent() == [("mail", 1, "opened", ("a",)), ("pager", 5, "opened", ("a",))]
 
 
 def test_a_warning_about_one_silence_does_not_hide_the_end_of_another(court: Court) -> None:

@@ -10,16 +10,38 @@ from alerts.judge.policy import Escalation, ResolvedMessages
 from alerts.matchers import parse_matchers
 from tests.alerts.judge.judge_harness import Court, alert, at
 
-DEFAULT = Policy.default(["mail"])
-
 
 def policy(*routes: Route, receivers: tuple[str, ...] = ("mail", "pager", "boss")) -> Policy:
     return Policy(root=Route(key="", receiver="mail", routes=routes), receivers=frozenset(receivers))
 
 
+DEFAULT = Policy.default(["mail"])
+WAITING = policy(
+    Route(
+        key="waits",
+        receiver="mail",
+        group_by=("signal",),
+        group_wait_ms=2 * MINUTE_MS,
+        group_interval_ms=15 * MINUTE_MS,
+    )
+)
+
+
 @pytest.fixture(params=[False, True], ids=["one process", "restarts"])
 def court(request: pytest.FixtureRequest) -> Court:
-    return Court(DEFAULT, restart=request.param)
+    return Court(WAITING, restart=request.param)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_without_a_file_the_alerts_of_a_tick_are_one_message_at_once(restart: bool) -> None:
+    """An alert is sent with its tick: people wait for it, and all that one story opened is in it."""
+    court = Court(DEFAULT, restart=restart)
+    court.events(*(alert(name, 1) for name in "abcdefg"))
+    court.tick(1)
+    court.events(alert("h", 2))
+    court.tick(2)
+    court.tick(30)
+    assert court.sent() == [("mail", 1, "opened", tuple("abcdefg")), ("mail", 16, "updated", tuple("abcdefgh"))]
 
 
 def test_a_crisis_is_one_message(court: Court) -> None:

@@ -129,11 +129,12 @@ class Book:
         for name, endpoint in self._endpoints.items():
             waiting = desk.deliveries.waiting_for(name)
             kept = [redirected(plan, endpoint, now_ms) for plan in waiting]
-            if kept != waiting:
+            moved = sum(new != old for new, old in zip(kept, waiting, strict=True))
+            if moved:
                 log.info(
                     "Notifications redirected: the channel has a new address",
                     channel=name,
-                    notifications=len(kept),
+                    notifications=moved,
                     partition=desk.number,
                 )
             yield from kept

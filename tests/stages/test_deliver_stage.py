@@ -238,6 +238,17 @@ async def test_what_waits_goes_to_a_corrected_address_at_once_and_what_was_sent_
     assert await world.copied("webhook") == {"sent": 3}
 
 
+async def test_the_log_counts_the_notifications_that_go_to_another_address(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "streams.stages.deliver_book")
+    world = World([FakeReceiver("webhook", answer=down, endpoint="wrong")])
+    await world.plan(*alerts(3))
+    await world.send()  # one probes, two wait behind it and were never attempted
+    world.stage, world.receivers = None, [FakeReceiver("webhook", answer=down, endpoint="right")]
+    await world.send()
+    counted = [record.msg["notifications"] for record in caplog.records if "redirected" in record.msg["event"]]
+    assert counted == [1]
+
+
 async def test_a_back_off_begins_anew_at_a_corrected_address_and_the_deadline_does_not() -> None:
     world = World([FakeReceiver("webhook", answer=down, endpoint="wrong")], deadline_ms=10 * HOUR_MS)
     await world.plan(*alerts(1))

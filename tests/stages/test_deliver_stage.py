@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -245,7 +246,8 @@ async def test_the_log_counts_the_notifications_that_go_to_another_address(caplo
     await world.send()  # one probes, two wait behind it and were never attempted
     world.stage, world.receivers = None, [FakeReceiver("webhook", answer=down, endpoint="right")]
     await world.send()
-    counted = [record.msg["notifications"] for record in caplog.records if "redirected" in record.msg["event"]]
+    lines: list[Any] = [record.msg for record in caplog.records]
+    counted = [line["notifications"] for line in lines if "redirected" in line["event"]]
     assert counted == [1]
 
 

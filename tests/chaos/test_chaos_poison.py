@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from streams.alert_log import ALERTS_PARTITION
 from streams.engine.ports import Send
 from streams.records import News
 from streams.topics import BASELINES_HEADER, END_HEADER, PROMOTION_HEADER
@@ -60,7 +61,7 @@ def test_each_kind_of_poison(world: World, report: Report) -> None:
     feed = world.feed()
     before, after = feed.cut(0.5)
     spoilt = [
-        Send(topic, b"k", value, number % PARTITIONS, headers)
+        Send(topic, b"k", value, ALERTS_PARTITION if topic == topics.alerts else number % PARTITIONS, headers)
         for number, value in enumerate(GARBAGE)
         for topic, headers in (
             (topics.mentions, ()),

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.markup import escape
 from rich.table import Table
 
 from streams.cli.doctor_checks import Check, Finding, State, one_hangs, run_checks
@@ -113,7 +112,7 @@ def _shown(settings: Settings) -> dict[str, str]:
 def _show(settings: Settings, findings: list[Finding]) -> None:
     table = Table("setting", "value", "what it is", box=None, header_style="bold")
     for name, value in _shown(settings).items():
-        table.add_row(variable_of(name), foreign(value), escape(Settings.model_fields[name].description or ""))
+        table.add_row(variable_of(name), foreign(value), foreign(Settings.model_fields[name].description or ""))
     console.print(table)
     console.print()
     _show_findings(findings)

@@ -17,7 +17,7 @@ from alerts.clock import HOUR_MS
 from alerts.config import AlertConfig
 from alerts.episode import Episode, withdrawn
 from alerts.memory import Held, Mention, Recent, hit_probability
-from alerts.records import AlertEvent, Expected, Observed, Peak, TopItem, WindowSpan, alert_id, labels_of
+from alerts.records import AlertEvent, Expected, Observed, Peak, TopItem, WindowSpan, alert_id, labels_of, rounded
 from alerts.ruleset import AlertRule
 from alerts.sections import EACH, HORIZON_HOURS, RULES
 from alerts.series import SeriesState
@@ -124,7 +124,7 @@ def ended(about: About, state: SeriesState, rules: Sequence[AlertRule], config: 
 def _ended(name: str, about: About, tick_ms: int, end: Episode, config: AlertConfig) -> AlertEvent:
     peak = end.peak
     assert peak is not None  # an episode has one from its opening
-    peak = msgspec.structs.replace(peak, p_value=float(f"{peak.p_value:.6g}"))
+    peak = msgspec.structs.replace(peak, p_value=rounded(peak.p_value))
     rule = config.ruleset.named(name)
     return AlertEvent(
         id=alert_id(about.signal, name, about.series, end.onset_ms),

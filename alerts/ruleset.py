@@ -1,7 +1,7 @@
 """Which rules watch a series for a signal: a checked rule, the series that it is about, and a quick look-up.
 
     the profile's kinds and rules ─┐
-    rules of the user ─────────────┴─► RuleSet ── of(signal, series, kind) ──► the rules that look at it, in order
+    rules of the user ─────────────┴─► RuleSet ── of(signal, series) ──► the rules that look at it, in order
 
 A series is named `KIND/NAME`, or as its kind (`all`). A pattern is such a name, `KIND/*`, or `KIND/BEGIN*`.
 """

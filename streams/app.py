@@ -7,15 +7,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-import msgspec
-
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
 from alerts.judge import Judge, Policy, Trouble
-from alerts.rule_file import RulesDocument
-from alerts.ruleset import AlertRule
-from alerts.user_rules import with_rules
 from models import Classifier
+from streams.alert_rules import alert_config, profile_of, rules_of
 from streams.archive import open_archive
 from streams.archive.protocol import Archive
 from streams.archive.sqlite import SqliteArchive
@@ -49,8 +45,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.stages.watch_rules import LiveRules
-from streams.text.profile import Profile, load_profile
-from streams.text.user_rules import load_rules, stamp_of, with_both
+from streams.text.user_rules import stamp_of
 from streams.topics import topic_specs
 from streams.transport.asking import ask
 from streams.transport.broker import Broker, TopicState, open_broker
@@ -62,49 +57,12 @@ from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
 from streams.wall_clock import HOUR_MS, MINUTE_MS
 
-__all__ = [
-    "STAGES",
-    "Pipeline",
-    "alert_config",
-    "profile_of",
-    "rules_of",
-]
+__all__ = ["STAGES", "Pipeline"]
 
 _TROUBLE_SHOWN_MS = 10 * MINUTE_MS
 """How long a trouble that the judge has decided is shown: it is decided again while it lasts."""
 
 STAGES = ("score", "watch", "deliver")
-
-
-def rules_of(settings: Settings, profile: Profile) -> RulesDocument:
-    """Returns the user's rules, without a file none. Raises `SettingsError`."""
-    return load_rules(settings.rules, profile) if settings.rules is not None else RulesDocument()
-
-
-def profile_of(settings: Settings) -> Profile:
-    """Returns the profile, with the series that the user's rules combine. Raises `SettingsError`."""
-    profile = load_profile(settings.profile)
-    return with_both(profile, rules_of(settings, profile))
-
-
-def alert_config(
-    settings: Settings,
-    profile: Profile,
-    document: RulesDocument | None = None,
-    retired: Iterable[AlertRule] = (),
-) -> AlertConfig:
-    """The profile's alert rules and the user's, with the lateness of the settings; without `signals` all are watched.
-
-    The user's are those of the file in the settings, or of the document; `retired` are such as were removed.
-    A partition of mentions knows its own series alone: it spends its part of the false alarms that are accepted.
-    """
-    rules = profile.rules
-    if settings.lateness_seconds is not None:
-        rules = msgspec.structs.replace(rules, lateness_seconds=settings.lateness_seconds)
-    config = AlertConfig.of(rules)
-    config = with_rules(config, rules_of(settings, profile) if document is None else document, retired)
-    accepted = config.false_alarms_per_week / settings.mentions_partitions
-    return msgspec.structs.replace(config, false_alarms_per_week=accepted, wording=profile.wording)
 
 
 @dataclass
@@ -296,20 +254,21 @@ class Pipeline:
                 shipped_here,
                 every_seconds=self.settings.control_seconds,
                 listeners=(scorer,),
-                on_trouble=self._model_trouble,
+                on_trouble=partial(self._trouble, "model"),
                 supervisor=self.operations.tasks if self.operations is not None else None,
                 lists=lists,
             )
         )
         return SwappedVersions(cache, self._state(app, "models", self._news.partitions), lists)
 
-    def _model_trouble(self, problem: str | None) -> None:
+    def _trouble(self, reason: str, problem: str | None, subject: str = "") -> None:
+        """A trouble that begins, or without a problem has ended."""
         if self.operations is None:
             return
         if problem is None:
-            self.operations.troubles.clear("model")
+            self.operations.troubles.clear(reason, subject)
         else:
-            self.operations.troubles.raise_trouble("model", problem)
+            self.operations.troubles.raise_trouble(reason, problem, subject)
 
     @cached_property
     def _rules(self) -> LiveRules:
@@ -324,13 +283,7 @@ class Pipeline:
         )
 
     def _rules_trouble(self, rule: str, problem: str | None) -> None:
-        if self.operations is None:
-            return
-        reason = "rule_often" if rule else "rules"
-        if problem is None:
-            self.operations.troubles.clear(reason, rule)
-        else:
-            self.operations.troubles.raise_trouble(reason, problem, rule)
+        self._trouble("rule_often" if rule else "rules", problem, rule)
 
     def _watch(self, app: StageApp) -> Stage:
         assert self.archive is not None

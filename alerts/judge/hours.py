@@ -12,28 +12,17 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from itertools import chain
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from alerts.clock import DAY_MS, HOUR_MS
 
-__all__ = ["ALWAYS", "DAY_MINUTES", "Digest", "Hours", "Interval", "Span", "zone_of"]
+__all__ = ["ALWAYS", "DAY_MINUTES", "Digest", "Hours", "Interval", "Span"]
 
 DAY_MINUTES: Final = 24 * 60
 _SEARCHED_DAYS: Final = 400
 Span = tuple[int, int]
 """From a number to another one, both included; of the minutes of a day the second is not."""
-
-
-@lru_cache(maxsize=1_000)
-def zone_of(name: str) -> tzinfo:
-    """Returns the time zone. Raises `ValueError` for one that is not known."""
-    try:
-        return ZoneInfo(name)
-    except (OSError, LookupError, ValueError) as error:
-        raise ValueError(f"there is no time zone {name!r}; write one such as Europe/Berlin") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

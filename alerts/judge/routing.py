@@ -8,12 +8,13 @@ from typing import Final
 from alerts.clock import MINUTE_MS
 from alerts.delivery.group import severity_rank
 from alerts.judge.decisions import QuietHours, Subscribe
-from alerts.judge.hours import ALWAYS, DAY_MINUTES, Digest, Hours, Interval, zone_of
+from alerts.judge.hours import ALWAYS, DAY_MINUTES, Digest, Hours, Interval
 from alerts.judge.mutes import compiled
 from alerts.judge.policy import Person, Policy, Route
 from alerts.matchers import Matcher
+from alerts.times import minute_of_day, zone_of
 
-__all__ = ["Routing", "minute_of", "route_of"]
+__all__ = ["Routing", "route_of"]
 
 DIGESTS: Final = ("", "hour", "day")
 _WAIT_MS: Final = 2 * MINUTE_MS
@@ -68,7 +69,7 @@ def route_of(wish: Subscribe) -> Route:
     zone = zone_of(wish.time_zone)
     if wish.digest not in DIGESTS:
         raise ValueError(f"there is no digest {wish.digest!r}; write hour or day, or leave it out")
-    digest = Digest(minute_of(wish.digest_at) if wish.digest == "day" else None, zone) if wish.digest else None
+    digest = Digest(minute_of_day(wish.digest_at) if wish.digest == "day" else None, zone) if wish.digest else None
     return Route(
         key=_PERSONS + wish.name,
         receiver=f"{wish.channel}/{wish.name}",
@@ -94,12 +95,6 @@ def _quoted(text: str) -> str:
 
 
 def _quiet(hours: QuietHours, zone: str) -> Hours:
-    start, end = minute_of(hours.start), minute_of(hours.end)
+    start, end = minute_of_day(hours.start), minute_of_day(hours.end)
     spans = ((start, end),) if start < end else ((start, DAY_MINUTES), (0, end))
     return Hours(muted=(Interval(minutes=spans, zone=zone_of(zone)),), unless=severity_rank(hours.unless))
-
-
-def minute_of(text: str) -> int:
-    """Returns the minute of the day of HH:MM."""
-    hour, minute = text.split(":")
-    return int(hour) * 60 + int(minute)

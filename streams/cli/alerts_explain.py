@@ -11,7 +11,7 @@ import typer
 from alerts import AlertConfig, AlertEvent, Evidence, Finding, Wording
 from alerts.delivery.rendering import heading, summary
 from alerts.records import rounded
-from streams.app import alert_config
+from streams.alert_rules import alert_config
 from streams.archive import closing_archive
 from streams.cli.moments import MOMENT_HELP, moment_ms
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption

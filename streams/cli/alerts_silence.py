@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from alerts.judge import decisions
+from alerts.judge.mutes import compiled
 from alerts.judge.rows import AlertRow, MuteRow
-from alerts.matchers import Matcher, MatcherError, matches, parse_matchers
-from streams.cli.deciding import Decider, SeenOption, WaitOption, deciding
+from alerts.matchers import Matcher, matches
+from streams.cli.deciding import Decider, SeenOption, WaitOption, deciding, given_matchers
 from streams.cli.moments import ForOption, end_ms, length_ms, moment_ms
 from streams.cli.options import ByOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
@@ -79,10 +80,7 @@ def silence(
 
 
 def _matchers(texts: Sequence[str], *, maintenance: bool) -> tuple[Matcher, ...]:
-    try:
-        found = tuple(one for text in texts for one in parse_matchers(text))
-    except MatcherError as error:
-        raise typer.BadParameter(str(error)) from error
+    found = given_matchers(texts)
     if not found and not maintenance:
         raise typer.BadParameter("name at least one matcher, such as series=entity/AAPL")
     return found
@@ -133,17 +131,13 @@ def silences(namespace: NamespaceOption = None, json: JsonOption = False) -> Non
         state = read_judge(broker, settings.topics)
     found = sorted(state.mutes.values(), key=lambda mute: mute.ends_ms)
     for mute in found:
-        hit = sum(row.fires and matches(_compiled(mute), row.labels) for row in state.alerts.values())
+        hit = sum(row.fires and matches(compiled(mute.matchers), row.labels) for row in state.alerts.values())
         if json:
             print_json(_row(mute, hit))
         else:
             _show(mute, hit)
     if not found and not json:
         console.print(f"Nothing is silenced in [bold]{foreign(settings.namespace)}[/].", highlight=False)
-
-
-def _compiled(mute: MuteRow) -> tuple[Matcher, ...]:
-    return tuple(one for text in mute.matchers for one in parse_matchers(text))
 
 
 def _row(mute: MuteRow, hit: int) -> dict[str, Any]:

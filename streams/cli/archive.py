@@ -119,7 +119,7 @@ def rescore(
 
 
 async def _rescore(settings: Settings, since_ms: int, *, quiet: bool) -> int:
-    from streams.app import profile_of
+    from streams.alert_rules import profile_of
     from streams.jobs.rescore import rescore as rescore_archive
 
     profile = profile_of(settings)
@@ -169,7 +169,7 @@ def rebuild_state(namespace: NamespaceOption = None, profile: ProfileOption = No
 
     Refused while `score` or `watch` runs. If it is interrupted, run it again from the start.
     """
-    from streams.app import profile_of
+    from streams.alert_rules import profile_of
     from streams.jobs.rebuild_state import rebuild_state as rebuild_watch
 
     settings = load_settings(namespace=namespace, profile=profile)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from alerts.judge import Answer, Decision, Outcome
+from alerts.judge.rows import SubscriptionRow, WatchlistRow
+from alerts.matchers import Matcher, MatcherError, parse_matchers
 from streams.cli.options import person
 from streams.cli.output import console, foreign, print_json
 from streams.decisions import decide
@@ -22,7 +24,7 @@ from streams.topics import Topics
 from streams.transport.broker import Broker
 from streams.wall_clock import wall_clock_ms
 
-__all__ = ["Decider", "SeenOption", "WaitOption", "deciding"]
+__all__ = ["Decider", "SeenOption", "WaitOption", "deciding", "given_matchers", "seen_version"]
 
 _SHORTEST: Final = 4  # digits of an id: fewer name too many
 
@@ -90,6 +92,23 @@ def deciding(namespace: str | None, by: str | None, wait_seconds: float, *, json
     with open_existing(settings) as broker:
         state = read_judge(broker, settings.topics)
         yield Decider(broker, settings.topics, state, person(by), wait_seconds, json)
+
+
+def seen_version(
+    known: SubscriptionRow | WatchlistRow | None, seen: int | None, *, otherwise: int | None = None
+) -> int | None:
+    """Returns the version that a decision carries: the one that was named, else the present one, else `otherwise`."""
+    if seen is not None:
+        return seen
+    return known.seen_version if known is not None else otherwise
+
+
+def given_matchers(texts: Iterable[str]) -> tuple[Matcher, ...]:
+    """Returns the matchers of an option's texts, of which one may hold several. Raises `typer.BadParameter`."""
+    try:
+        return tuple(one for text in texts for one in parse_matchers(text))
+    except MatcherError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _begins(name: str, text: str) -> bool:

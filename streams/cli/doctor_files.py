@@ -14,7 +14,7 @@ from functools import wraps
 from pathlib import Path
 
 from models import load_artifact, processor_report
-from streams.app import alert_config
+from streams.alert_rules import alert_config
 from streams.classifiers import answers_of, artifact_folders, registry_of
 from streams.cli.doctor_checks import WARNING, Check
 from streams.errors import SettingsError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -18,7 +19,7 @@ from streams.records import Scored
 from streams.settings import Settings, load_settings
 from streams.wall_clock import wall_clock_ms
 
-__all__ = ["app", "show_hit"]
+__all__ = ["app", "show_hits"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -52,14 +53,7 @@ def search(
         limit=limit,
     )
     hits = asyncio.run(_found(settings, query))
-    if json:
-        for hit in hits:
-            print_json({**msgspec.to_builtins(hit.item), "snippet": hit.snippet})
-        return
-    if not hits:
-        console.print(f"No such items in [bold]{foreign(settings.namespace)}[/].", highlight=False)
-    for hit in hits:
-        show_hit(hit)
+    show_hits(hits, f"No such items in [bold]{foreign(settings.namespace)}[/].", json=json)
 
 
 def _label(text: str) -> tuple[str, str] | None:
@@ -74,7 +68,18 @@ async def _found(settings: Settings, query: Query) -> list[Hit]:
         return await archive.search(query)
 
 
-def show_hit(hit: Hit) -> None:
+def show_hits(hits: Sequence[Hit], otherwise: str, *, json: bool) -> None:
+    """Prints the items; people read `otherwise`, in markup, where there are none."""
+    for hit in hits:
+        if json:
+            print_json({**msgspec.to_builtins(hit.item), "snippet": hit.snippet})
+        else:
+            _show_hit(hit)
+    if not hits and not json:
+        console.print(otherwise, highlight=False)
+
+
+def _show_hit(hit: Hit) -> None:
     """Prints two lines: the title with its matches, and what is known of the item."""
     item = hit.item
     console.print(f"{utc(item.news.seen_ms)}  [bold]{foreign(hit.snippet)}[/]", highlight=False, soft_wrap=True)

@@ -14,7 +14,7 @@ from alerts import AlertConfig, AlertEvent
 from alerts.records import rounded
 from alerts.ruleset import AlertRule
 from alerts.sections import EACH
-from streams.app import alert_config, profile_of, rules_of
+from streams.alert_rules import alert_config, profile_of, rules_of
 from streams.archive import closing_archive
 from streams.cli.options import JsonOption, NamespaceOption, ProfileOption
 from streams.cli.output import console, foreign, print_json, progress_bar, utc

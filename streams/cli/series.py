@@ -11,7 +11,7 @@ import typer
 from alerts import AlertConfig, kind_of
 from alerts.records import rounded
 from alerts.wording import number_text
-from streams.app import alert_config
+from streams.alert_rules import alert_config
 from streams.archive import closing_archive
 from streams.archive.protocol import Archive, Query
 from streams.cli.moments import SinceOption, UntilOption, length_ms, optional_moment_ms

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
 from alerts.judge.decisions import QuietHours, Subscribe, Unsubscribe
 from alerts.judge.rows import SubscriptionRow
-from alerts.matchers import MatcherError, parse_matchers
-from streams.cli.deciding import SeenOption, WaitOption, deciding
+from alerts.times import zone_of
+from streams.cli.deciding import SeenOption, WaitOption, deciding, given_matchers, seen_version
 from streams.cli.options import ByOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.existing import open_existing
@@ -72,7 +71,7 @@ def set_subscription(
         "channel": channel,
         "address": address,
         "watchlists": watchlist or (),
-        "matchers": _matchers(match or ()),
+        "matchers": tuple(map(str, given_matchers(match or ()))),
         "minimum_severity": _one_of(severity, "--severity", "info", "warning", "critical"),
         "group_by": group_by or ("signal",),
         "quiet": _quiet(quiet, _one_of(unless, "--unless", "info", "warning", "critical")),
@@ -82,20 +81,12 @@ def set_subscription(
         "language": language,
     }
     with deciding(namespace, by, wait, json=json) as one:
-        known = one.state.subscriptions.get(name)
-        version = seen if seen is not None else known.seen_version if known else 0
+        version = seen_version(one.state.subscriptions.get(name), seen, otherwise=0)
         try:
             decision = msgspec.convert({**one.header(version), **wish}, Subscribe)
         except msgspec.ValidationError as error:
             raise typer.BadParameter(str(error)) from error
         one.decide(decision)
-
-
-def _matchers(texts: list[str] | tuple[()]) -> tuple[str, ...]:
-    try:
-        return tuple(str(one) for text in texts for one in parse_matchers(text))
-    except MatcherError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def _one_of(text: str, option: str, *known: str) -> str:
@@ -113,8 +104,8 @@ def _quiet(text: str, unless: str) -> dict[str, str] | None:
 
 def _time_zone(name: str) -> str:
     try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
+        zone_of(name)
+    except ValueError as error:
         raise typer.BadParameter(f"--time-zone {name!r}: take a name such as Europe/Berlin or UTC") from error
     return name
 
@@ -130,8 +121,7 @@ def remove(
 ) -> None:
     """End a subscription: no more messages for the subscriber."""
     with deciding(namespace, by, wait, json=json) as one:
-        known = one.state.subscriptions.get(name)
-        version = seen if seen is not None else known.seen_version if known else None
+        version = seen_version(one.state.subscriptions.get(name), seen)
         one.decide(Unsubscribe(**one.header(version), name=name))
 
 

@@ -12,8 +12,8 @@ import typer
 from alerts.judge.decisions import Unwatch, Watch
 from streams.archive import closing_archive
 from streams.archive.protocol import Hit
-from streams.cli.deciding import SeenOption, WaitOption, deciding
-from streams.cli.items import show_hit
+from streams.cli.deciding import SeenOption, WaitOption, deciding, seen_version
+from streams.cli.items import show_hits
 from streams.cli.options import ByOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import MoodwireError
@@ -32,7 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 def list_watchlists(namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     """List the watchlists of the settings' file, and those that people made while workers run."""
     settings = load_settings(namespace=namespace)
-    rows = _of_file(settings)
+    rows = {one.name: msgspec.to_builtins(one) for one in _of_file(settings)}
     with open_existing(settings) as broker:
         made = read_judge(broker, settings.topics).watchlists
     for name, one in sorted(made.items()):
@@ -46,9 +46,8 @@ def list_watchlists(namespace: NamespaceOption = None, json: JsonOption = False)
         console.print("There are no watchlists.", highlight=False)
 
 
-def _of_file(settings: Settings) -> dict[str, dict[str, Any]]:
-    lists = load_watchlists(settings.watchlists) if settings.watchlists else ()
-    return {one.name: msgspec.to_builtins(one) for one in lists}
+def _of_file(settings: Settings) -> tuple[Watchlist, ...]:
+    return load_watchlists(settings.watchlists) if settings.watchlists else ()
 
 
 def _show(row: dict[str, Any]) -> None:
@@ -74,8 +73,7 @@ def set_watchlist(
     """Make a watchlist from a file, or replace the one of this name, while workers run."""
     wanted = _chosen(load_watchlists(file), name)
     with deciding(namespace, by, wait, json=json) as one:
-        known = one.state.watchlists.get(wanted.name)
-        version = seen if seen is not None else known.seen_version if known else 0
+        version = seen_version(one.state.watchlists.get(wanted.name), seen, otherwise=0)
         body = {key: value for key, value in msgspec.to_builtins(wanted).items() if value and key != "name"}
         one.decide(Watch(**one.header(version), name=wanted.name, body=body))
 
@@ -99,13 +97,7 @@ def items(
     settings = load_settings(namespace=namespace)
     wanted = _known(settings, name)
     hits = asyncio.run(_items(settings, wanted, limit))
-    for hit in hits:
-        if json:
-            print_json({**msgspec.to_builtins(hit.item), "snippet": hit.snippet})
-        else:
-            show_hit(hit)
-    if not hits and not json:
-        console.print(f"No archived item is on [bold]{foreign(name)}[/].", highlight=False)
+    show_hits(hits, f"No archived item is on [bold]{foreign(name)}[/].", json=json)
 
 
 def _known(settings: Settings, name: str) -> Watchlist:
@@ -114,7 +106,7 @@ def _known(settings: Settings, name: str) -> Watchlist:
         made = read_judge(broker, settings.topics).watchlists
     if name in made:
         return watchlist_of(name, made[name].body)
-    lists = load_watchlists(settings.watchlists) if settings.watchlists else ()
+    lists = _of_file(settings)
     for one in lists:
         if one.name == name:
             return one
@@ -138,6 +130,5 @@ def remove(
 ) -> None:
     """Stop watching a watchlist that people made. One of the settings' file is changed there."""
     with deciding(namespace, by, wait, json=json) as one:
-        known = one.state.watchlists.get(name)
-        version = seen if seen is not None else known.seen_version if known else None
+        version = seen_version(one.state.watchlists.get(name), seen)
         one.decide(Unwatch(**one.header(version), name=name))

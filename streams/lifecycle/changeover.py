@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from models import OnnxClassifier
 from models.artifact import Artifact, open_artifact
-from streams.app import alert_config, profile_of
+from streams.alert_rules import alert_config, profile_of
 from streams.archive import closing_archive, open_archive
 from streams.classifiers import answers_of, artifact_folders, registry_of, shipped_models
 from streams.engine.ports import Send

@@ -54,22 +54,20 @@ def channels_of(settings: Settings) -> list[Channel]:
     """
     wording = load_profile(settings.profile).wording
     channels = _of_settings(settings, wording)
-    if settings.routes is not None:
-        receivers = read_receivers(settings.routes)
-        _refuse_taken_names(receivers, channels, settings)
-        channels += [_Opening(settings, receiver, wording).channel() for receiver in receivers]
-    return channels
+    receivers = read_receivers(settings.routes)
+    _refuse_taken_names(receivers, channels, settings)
+    return [*channels, *(_Opening(settings, receiver, wording).channel() for receiver in receivers)]
 
 
 def rates_of(settings: Settings) -> dict[str, Rate]:
     """Returns how often the receivers of routes.yaml may be sent something, by name, where they say so."""
-    receivers = read_receivers(settings.routes) if settings.routes is not None else ()
+    receivers = read_receivers(settings.routes)
     return {one.name: one.at_most.rate for one in receivers if one.at_most is not None}
 
 
 def templates_of(settings: Settings, receiver: str) -> Templates:
     """Returns the templates of a receiver. Raises `SettingsError` where it has none, or there is no such receiver."""
-    receivers = read_receivers(settings.routes) if settings.routes is not None else ()
+    receivers = read_receivers(settings.routes)
     found = next((one for one in receivers if one.name == receiver), None)
     if found is None:
         known = [one.name for one in receivers]

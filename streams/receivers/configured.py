@@ -17,7 +17,7 @@ def receiver_names(settings: Settings) -> list[str]:
         "file": settings.alerts_file is not None,
         "webhook": settings.webhook_url is not None,
     }
-    listed = read_receivers(settings.routes) if settings.routes is not None else ()
+    listed = read_receivers(settings.routes)
     return [*(name for name, there in own.items() if there), *(one.name for one in listed)]
 
 

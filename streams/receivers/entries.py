@@ -193,8 +193,10 @@ class RoutesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_intervals: tuple[TimeIntervalEntry, ...] = ()
 
 
-def read_receivers(path: str | Path) -> tuple[Receiver, ...]:
-    """Returns the receivers of the file. Raises `WrongFile` with every mistake in them."""
+def read_receivers(path: str | Path | None) -> tuple[Receiver, ...]:
+    """Returns the receivers of the file, without a file none. Raises `WrongFile` with every mistake in them."""
+    if path is None:
+        return ()
     file = read_file(path)
     found = shaped(file, RoutesFile)
     receivers = found.receivers if found is not None else ()

@@ -16,7 +16,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from alerts.judge.hours import Interval, Span, zone_of
+from alerts.judge.hours import Interval, Span
+from alerts.times import is_time_of_day, minute_of_day, zone_of
 from streams.userfiles import Mistake
 
 __all__ = ["IntervalEntry", "TimeIntervalEntry", "TimesEntry"]
@@ -26,7 +27,6 @@ _MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
 class TimesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class TimesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def mistakes(self) -> Iterator[Mistake]:
         for key in ("start_time", "end_time"):
-            if not _TIME.fullmatch(getattr(self, key)):
+            if not is_time_of_day(getattr(self, key)):
                 yield (key,), f"{getattr(self, key)!r} is no time of day; write one such as 07:30"
                 return
         if self.start_time >= self.end_time:
@@ -46,12 +46,7 @@ class TimesEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def span(self) -> Span:
         """In minutes of the day."""
-        return _minute(self.start_time), _minute(self.end_time)
-
-
-def _minute(text: str) -> int:
-    hour, minute = text.split(":")
-    return int(hour) * 60 + int(minute)
+        return minute_of_day(self.start_time), minute_of_day(self.end_time)
 
 
 class IntervalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

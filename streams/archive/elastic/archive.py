@@ -166,25 +166,15 @@ class ElasticArchive:
         for alert in alerts:
             document = alert_document(alert)
             actions.append(Action.of("create", self.names.alert_states, f"{alert.id}.{alert.revision}", document))
-            version = {"version": alert.revision, "version_type": "external"}
-            actions.append(Action.of("index", self.names.alerts, alert.id, document, **version))
+            actions.append(Action.newest(self.names.alerts, alert.id, document, alert.revision))
         await self._write_all(actions)
 
     async def record_notifications(self, notifications: Sequence[StoredNotification]) -> None:
         """By external version: a late writer changes nothing."""
         await self._ready()
+        index = self.names.notifications
         await self._write_all(
-            [
-                Action.of(
-                    "index",
-                    self.names.notifications,
-                    one.id,
-                    notification_document(one),
-                    version=one.revision,
-                    version_type="external",
-                )
-                for one in notifications
-            ]
+            [Action.newest(index, one.id, notification_document(one), one.revision) for one in notifications]
         )
 
     async def record_decisions(self, decisions: Sequence[StoredDecision]) -> None:
@@ -198,19 +188,8 @@ class ElasticArchive:
     async def record_views(self, views: Sequence[StoredView]) -> None:
         """By external version, the place: a late writer changes nothing."""
         await self._ready()
-        await self._write_all(
-            [
-                Action.of(
-                    "index",
-                    self.names.views,
-                    view_key(one),
-                    view_document(one),
-                    version=one.place,
-                    version_type="external",
-                )
-                for one in views
-            ]
-        )
+        index = self.names.views
+        await self._write_all([Action.newest(index, view_key(one), view_document(one), one.place) for one in views])
 
     async def _write_all(self, actions: Sequence[Action]) -> None:
         """Documents of our own making: none of them may be refused, so a refusal is trouble."""

@@ -37,6 +37,11 @@ class Action:
     def of(cls, operation: str, index: str, key: str, source: bytes, **options: object) -> Action:
         return cls(msgspec.json.encode({operation: {"_index": index, "_id": key, **options}}), source)
 
+    @classmethod
+    def newest(cls, index: str, key: str, source: bytes, version: int) -> Action:
+        """Stores the document unless the key has one of this version or a later one: a late writer changes nothing."""
+        return cls.of("index", index, key, source, version=version, version_type="external")
+
     @property
     def size(self) -> int:
         return len(self.line) + len(self.source) + 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
+import faulthandler
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +28,29 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         patch.setenv("XDG_DATA_HOME", str(folder / "data"))
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_thread_left() -> Iterator[None]:
+    """A thread that works on after its tests would hold the whole run open at its end, without a word of which it is.
+
+    Threads of executors are left out: idle ones end with the interpreter.
+    """
+    before = set(threading.enumerate())
+    yield
+    left = [one for one in threading.enumerate() if one not in before and not one.daemon and one not in _of_executors()]
+    for thread in left:
+        thread.join(10)
+    assert not (alive := [one.name for one in left if one.is_alive()]), f"threads left at work: {alive}"
+
+
+def _of_executors() -> set[threading.Thread]:
+    return set(concurrent.futures.thread._threads_queues)
+
+
+def pytest_unconfigure() -> None:
+    """An interpreter that does not end within a minute shows where each of its threads stands, and fails."""
+    faulthandler.dump_traceback_later(60, exit=True)
 
 
 ROOT = Path(__file__).resolve().parents[1]

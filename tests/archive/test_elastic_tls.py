@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from streams.archive.elastic.options import ElasticOptions
 from streams.archive.elastic.session import Session
 from streams.errors import Retry
 from tests.archive.elastic_stub import Reply, running_stub
-from tests.system_needs import in_ci
+from tests.certificates import self_signed
 
 OPTIONS = ElasticOptions(attempts=1)
 
@@ -22,18 +20,8 @@ OPTIONS = ElasticOptions(attempts=1)
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate for 127.0.0.1 and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        assert not in_ci(), "no openssl, and CI=true"
-        pytest.skip("NO OPENSSL, the tests of TLS are skipped")
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
+    curve = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    return self_signed(tmp_path_factory.mktemp("tls"), "127.0.0.1", "IP:127.0.0.1", curve)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from alerts import AlertEvent, Headline
-from streams.app import alert_config
+from streams.alert_rules import alert_config
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import Outcome
 from streams.engine.runs import Record

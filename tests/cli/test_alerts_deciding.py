@@ -23,8 +23,8 @@ from streams.errors import MoodwireError
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
-from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.running_pipeline import running
 from tests.stages.deliver_harness import FakeReceiver
 
 RUNNER = CliRunner(env={"COLUMNS": "200"})
@@ -63,16 +63,11 @@ def event(name: str, series: str, severity: str) -> AlertEvent:
 @asynccontextmanager
 async def worker(settings: Settings) -> AsyncIterator[None]:
     """A process of `deliver`, as far as commands can tell, that has judged all there is."""
-    stop = asyncio.Event()
-    async with asyncio.timeout(180), Pipeline(settings, ["deliver"], channels=[FakeReceiver("desk")]) as pipeline:
-        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
-        try:
-            while pipeline.broker.lag(settings.topics.group("deliver"), settings.topics.alerts):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-            yield
-        finally:
-            stop.set()
-            await running
+    pipeline = Pipeline(settings, ["deliver"], channels=[FakeReceiver("desk")])
+    async with asyncio.timeout(180), pipeline, running(pipeline):
+        while pipeline.broker.lag(settings.topics.group("deliver"), settings.topics.alerts):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        yield
 
 
 def said(*words: str, code: int = 0) -> str:

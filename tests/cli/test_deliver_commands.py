@@ -26,8 +26,8 @@ from streams.settings import Settings
 from streams.stages.watch import stored_alert
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
-from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import delivery_event
+from tests.running_pipeline import running
 from tests.stages.deliver_harness import FakeReceiver, PassingJudge, down
 
 
@@ -49,15 +49,9 @@ def publish(settings: Settings, *names: str) -> None:
 @asynccontextmanager
 async def worker(settings: Settings, *receivers: FakeReceiver) -> AsyncIterator[Pipeline]:
     """A process of `deliver`, as far as commands can tell."""
-    stop = asyncio.Event()
     judge = partial(PassingJudge, [receiver.name for receiver in receivers])
-    async with Pipeline(settings, ["deliver"], channels=receivers, make_judge=judge) as pipeline:
-        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
-        try:
-            yield pipeline
-        finally:
-            stop.set()
-            await running
+    async with Pipeline(settings, ["deliver"], channels=receivers, make_judge=judge) as pipeline, running(pipeline):
+        yield pipeline
 
 
 async def until(pipeline: Pipeline, receiver: FakeReceiver, count: int) -> None:

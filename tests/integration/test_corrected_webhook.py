@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from streams.app import Pipeline
 from streams.cli import app
 from streams.engine.ports import Send
-from streams.settings import Settings, load_settings
-from streams.topics import topic_specs
+from streams.settings import Settings
 from streams.transport.broker import open_broker
-from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import delivery_event
+from tests.broker_settings import BOTH_BROKERS, settings_on
+from tests.running_pipeline import running
 from tests.stages.deliver_harness import PassingJudge
 from tests.webhook_receiver import WebhookReceiver, receiving
 
@@ -37,37 +37,21 @@ def right() -> Iterator[WebhookReceiver]:
         yield server
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
-def settings(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    unique_topic: Callable[[str], str],
-) -> Settings:
-    given = {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "TERMINAL": "false", "HTTP_PORT": "0"}
-    if request.param == "kafka":
-        given |= {"BROKER_URL": request.getfixturevalue("kafka_url"), "PREFIX": f"{unique_topic('p')}."}
-    for name, value in given.items():
-        monkeypatch.setenv(f"MOODWIRE_{name}", value)
-    settings = load_settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
+@pytest.fixture(params=BOTH_BROKERS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path, unique_topic: Callable[[str], str]) -> Settings:
+    settings = settings_on(request, tmp_path, unique_topic, TERMINAL="false")
+    events = [delivery_event(name) for name in ("a", "b")]
     with open_broker(settings.broker) as broker:
-        broker.ensure_topics(topic_specs(settings))
-        events = [delivery_event(name) for name in ("a", "b")]
         broker.append([Send(settings.topics.alerts, b"k", event.to_json(), 0) for event in events])
     return settings
 
 
 async def run_until(settings: Settings, url: str, done: Callable[[], bool]) -> None:
     """A worker of `deliver` with the webhook at `url`, until `done`."""
-    stop = asyncio.Event()
     settings, judge = settings.changed(webhook_url=SecretStr(url)), partial(PassingJudge, ["webhook"])
-    async with asyncio.timeout(120), Pipeline(settings, ["deliver"], make_judge=judge) as pipeline:
-        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
+    async with asyncio.timeout(120), Pipeline(settings, ["deliver"], make_judge=judge) as pipeline, running(pipeline):
         while not await asyncio.to_thread(done):  # noqa: ASYNC110  # another process would ask as well
             await asyncio.sleep(0.05)
-        stop.set()
-        await running
 
 
 def listed() -> list[dict[str, Any]]:

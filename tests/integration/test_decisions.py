@@ -16,45 +16,29 @@ from streams.alert_log import Seal, decision_send, seal_send, tick_header
 from streams.app import Pipeline
 from streams.decisions import answer_of, decide
 from streams.engine.ports import Send
-from streams.settings import Settings, load_settings
-from streams.topics import topic_specs
+from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
-from streams.transport.stages import run_stages
 from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.broker_settings import BOTH_BROKERS, settings_on
+from tests.running_pipeline import running
 from tests.stages.deliver_harness import HOUR_MS, FakeReceiver
 
 MATCHERS = ('series="entity/a"',)
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
-def settings(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    unique_topic: Callable[[str], str],
-) -> Settings:
-    given = {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "HTTP_PORT": "0"}
-    if request.param == "kafka":
-        given |= {"BROKER_URL": request.getfixturevalue("kafka_url"), "PREFIX": f"{unique_topic('d')}."}
-    for name, value in given.items():
-        monkeypatch.setenv(f"MOODWIRE_{name}", value)
-    settings = load_settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with open_broker(settings.broker, settings.kafka) as broker:
-        broker.ensure_topics(topic_specs(settings))
-    return settings
+@pytest.fixture(params=BOTH_BROKERS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path, unique_topic: Callable[[str], str]) -> Settings:
+    return settings_on(request, tmp_path, unique_topic)
 
 
 @asynccontextmanager
 async def worker(settings: Settings, receiver: FakeReceiver) -> AsyncIterator[Pipeline]:
-    stop = asyncio.Event()
-    async with asyncio.timeout(180), Pipeline(settings, ["deliver"], channels=[receiver]) as pipeline:
-        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
-        try:
-            yield pipeline
-        finally:
-            stop.set()
-            await running
+    async with (
+        asyncio.timeout(180),
+        Pipeline(settings, ["deliver"], channels=[receiver]) as pipeline,
+        running(pipeline),
+    ):
+        yield pipeline
 
 
 def publish(broker: Broker, settings: Settings, *names: str, tick_ms: int = NOW_MS) -> None:

@@ -18,8 +18,8 @@ from streams.engine.ports import Send
 from streams.settings import Settings, load_settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
-from streams.transport.stages import run_stages
 from streams.wall_clock import wall_clock_ms
+from tests.running_pipeline import running
 from tests.serving.swap_harness import opened
 
 LIST = "watchlists: [{name: my bank, names: [Harrowgate Bancorp]}]\n"
@@ -68,33 +68,27 @@ class Wire:
 async def test_a_list_holds_for_what_comes_after_it_and_ends(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "lists.yaml"
     file.write_text(LIST)
-    stop = asyncio.Event()
     pipeline = Pipeline(settings, ["score", "deliver"], channels=[], open_model=lambda name, _: opened(name, "1"))
-    async with asyncio.timeout(180), pipeline:
-        running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
+    async with asyncio.timeout(180), pipeline, running(pipeline):
         wire = Wire(settings, pipeline)
-        try:
+        await wire.publish()
+        while pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        [answer] = await asyncio.to_thread(called, "watchlists", "set", str(file), "--wait", "60")
+        assert answer["outcome"] == "accepted"
+        while not await wire.listed():
             await wire.publish()
-            while pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-            [answer] = await asyncio.to_thread(called, "watchlists", "set", str(file), "--wait", "60")
-            assert answer["outcome"] == "accepted"
-            while not await wire.listed():
-                await wire.publish()
-                await asyncio.sleep(0.2)
-            first = (await wire.listed())[0]
-            assert first.rpartition(" ")[2] != "1", "what was scored before it is as it was"
-            [answer] = await asyncio.to_thread(called, "watchlists", "remove", "my bank", "--wait", "60")
-            assert answer["outcome"] == "accepted"
-            while True:
-                await wire.publish()
-                await asyncio.sleep(0.2)
-                if not pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):
-                    titles = await wire.listed()
-                    if titles[-1].rpartition(" ")[2] != str(wire.count):
-                        break
-        finally:
-            stop.set()
-            await running
+            await asyncio.sleep(0.2)
+        first = (await wire.listed())[0]
+        assert first.rpartition(" ")[2] != "1", "what was scored before it is as it was"
+        [answer] = await asyncio.to_thread(called, "watchlists", "remove", "my bank", "--wait", "60")
+        assert answer["outcome"] == "accepted"
+        while True:
+            await wire.publish()
+            await asyncio.sleep(0.2)
+            if not pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):
+                titles = await wire.listed()
+                if titles[-1].rpartition(" ")[2] != str(wire.count):
+                    break
     numbers = [int(title.rpartition(" ")[2]) for title in titles]
     assert numbers == list(range(numbers[0], numbers[-1] + 1)), "one stretch of offsets"

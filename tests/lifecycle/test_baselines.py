@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from models import Classifier, Places, Probabilities
-from streams.app import Pipeline, alert_config
+from streams.alert_rules import alert_config
+from streams.app import Pipeline
 from streams.archive.protocol import Archive
 from streams.engine.ports import Send
 from streams.lifecycle.baselines import Rescoring
@@ -25,7 +26,7 @@ from streams.settings import Settings
 from streams.text.profile import load_profile
 from streams.topics import END_HEADER
 from streams.transport.broker import Broker, open_broker
-from streams.transport.stages import run_stages
+from tests.running_pipeline import running
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -98,20 +99,15 @@ class World:
         """All items in order of their offsets, and the series of the alerts after the promotion."""
         rng = random.Random(seed)
         pieces = [stationary(rng, 0, BEFORE_DAYS), stationary(rng, BEFORE_DAYS, AFTER_DAYS)]
-        stop = asyncio.Event()
         async with Pipeline(self.settings, channels=[], open_model=self.opened, kind=Kind.REPLAY) as pipeline:
             archive = pipeline.archive
             assert archive is not None
-            running = asyncio.ensure_future(run_stages(pipeline.jobs, until=stop))
-            try:
+            async with running(pipeline):
                 with open_broker(self.settings.broker) as broker:
                     await self._feed(broker, pieces[0], BEFORE_DAYS * DAY_MS)
                     if promote:
                         await self._promote(broker, archive, pipeline, baselines=baselines)
                     await self._feed(broker, pieces[1], (BEFORE_DAYS + AFTER_DAYS) * DAY_MS)
-            finally:
-                stop.set()
-                await running
             items = [
                 item
                 for place in await archive.source_partitions()

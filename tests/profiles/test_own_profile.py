@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from alerts import AlertEvent
 from alerts.delivery import render_plain
 from models import NullClassifier
-from streams.app import STAGES, Pipeline, alert_config
+from streams.alert_rules import alert_config
+from streams.app import STAGES, Pipeline
 from streams.archive import open_archive
 from streams.archive.protocol import Archive, Query
 from streams.cli import app

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.artifact import open_artifact
-from streams.app import alert_config
+from streams.alert_rules import alert_config
 from streams.classifiers import answers_of, artifact_folders
 from streams.records import News
 from streams.settings import Settings

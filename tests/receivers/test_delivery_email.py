@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
 import ssl
-import subprocess
 from collections.abc import Sequence
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,6 +19,7 @@ from alerts.delivery.smtp import SmtpServer
 from alerts.errors import DeliveryError
 from alerts.records import TopItem
 from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.certificates import self_signed
 from tests.receivers.smtp_server import MailServer, running_mail_server
 
 HOSTILE = TopItem("i1", NOW_MS, 0.9, "<script>alert(1)</script> shares\r\nBcc: x@example.org", "wire", "javascript:x()")
@@ -190,14 +189,4 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(certificate, key), PEM; self-signed for 127.0.0.1."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs openssl to make a certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mail.example", "-addext",
-         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
+    return self_signed(tmp_path_factory.mktemp("tls"), "mail.example", "IP:127.0.0.1")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.clock import HOUR_MS, MINUTE_MS
-from alerts.judge.hours import DAY_MINUTES, Digest, Hours, Interval, zone_of
+from alerts.judge.hours import DAY_MINUTES, Digest, Hours, Interval
+from alerts.times import zone_of
 
 BERLIN = zone_of("Europe/Berlin")
 NIGHT = Interval(minutes=((22 * 60, DAY_MINUTES), (0, 7 * 60)), zone=BERLIN)

@@ -12,11 +12,15 @@ import typer
 
 from alerts.delivery.aside import Aside, write_all
 from streams.app import STAGES, Pipeline
+from streams.board.context import Beside
+from streams.board.server import BoardPortTaken, BoardServer
+from streams.board.thread import BoardThread
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
 from streams.errors import SettingsError
 from streams.feeds.feedlist import Feed, load_feeds
 from streams.feeds.polling import poll_feeds
+from streams.logs import get_logger
 from streams.namespaces import Kind
 from streams.observe.jobs import JobState
 from streams.observe.logs import shown
@@ -26,8 +30,12 @@ from streams.receivers.channels import channels_of
 from streams.settings import Settings, load_settings
 from streams.transport.stages import run_stages
 
+log = get_logger(__name__)
+
 FEEDS = "feeds"
+BOARD = "board"
 _START_LINE_SECONDS = 2.0
+_NO_BOARD = -1
 
 
 def run(
@@ -41,15 +49,15 @@ def run(
 ) -> None:
     settings = load_settings(namespace=namespace, watchlists=watchlists, profile=profile)
     kind = Kind.REPLAY if replay else Kind.LIVE
-    stages = _chosen(stage or [FEEDS, *STAGES], settings, kind, asked=bool(stage))
+    stages = _chosen(stage or [FEEDS, *STAGES, BOARD], settings, kind, asked=bool(stage))
     feeds = load_feeds(settings.feeds) if FEEDS in stages and settings.feeds else ()
-    asyncio.run(_run(settings, stages, feeds, kind))
+    asyncio.run(_run(settings, stages, feeds, kind, needs_board=BOARD in (stage or ())))
     with last_words(0), suppress(SystemExit):  # rich ends the program where its reader is gone
         console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
 
 
 def _chosen(names: list[str], settings: Settings, kind: Kind, *, asked: bool) -> list[str]:
-    known = (FEEDS, *STAGES)
+    known = (FEEDS, *STAGES, BOARD)
     for name in names:
         if name not in known:
             raise SettingsError(f"there is no stage {name!r}; take {', '.join(known)}")
@@ -61,10 +69,16 @@ def _chosen(names: list[str], settings: Settings, kind: Kind, *, asked: bool) ->
                 else "the stage feeds needs MOODWIRE_FEEDS, a YAML file of RSS/Atom feeds"
             )
         names = [name for name in names if name != FEEDS]
+    if BOARD in names and settings.board_port == _NO_BOARD:
+        if asked:
+            raise SettingsError("the stage board needs a port: MOODWIRE_BOARD_PORT=-1 means no board")
+        names = [name for name in names if name != BOARD]
     return names
 
 
-async def _run(settings: Settings, names: list[str], feeds: Sequence[Feed], kind: Kind) -> None:
+async def _run(
+    settings: Settings, names: list[str], feeds: Sequence[Feed], kind: Kind, *, needs_board: bool = False
+) -> None:
     stop = asyncio.Event()
     stages = [name for name in names if name in STAGES]
     async with (
@@ -73,7 +87,11 @@ async def _run(settings: Settings, names: list[str], feeds: Sequence[Feed], kind
         operations.following(dict(zip(stages, map(JobState, pipeline.jobs), strict=True)), pipeline.broker),
         AsyncExitStack() as stack,
     ):
-        await _say_what_runs(names, settings)
+        address = ""
+        if BOARD in names:
+            beside = Beside(lambda: operations.troubles.active, lambda: operations.feeds.answering)
+            address = await _board(settings, kind, beside, stack, needed=needs_board or settings.board_port is not None)
+        await _say_what_runs([name for name in names if name != BOARD or address], settings, address)
         if feeds:
             watch = operations.feeds
             polling = partial(poll_feeds, settings, feeds, stop, watch.polled, on_plan=watch.planned)
@@ -81,12 +99,28 @@ async def _run(settings: Settings, names: list[str], feeds: Sequence[Feed], kind
         await run_stages(pipeline.jobs, until=stop, check=pipeline.check)
 
 
-async def _say_what_runs(names: Sequence[str], settings: Settings) -> None:
+async def _board(settings: Settings, kind: Kind, beside: Beside, stack: AsyncExitStack, *, needed: bool) -> str:
+    """Serves the board until the stack is closed; returns its address, nothing where its port is taken and it may be.
+
+    Several processes on one machine may run without naming a port: the first has the board.
+    """
+    try:
+        board = await stack.enter_async_context(BoardThread(BoardServer(settings, kind=kind, beside=beside)))
+    except BoardPortTaken as error:
+        if needed:
+            raise
+        log.warning("The board is not served", error=error)
+        return ""
+    return board.server.address
+
+
+async def _say_what_runs(names: Sequence[str], settings: Settings, address: str) -> None:
     """Once it runs, not before an error says that it may not; a terminal that takes nothing holds up nothing."""
     with console.capture() as captured:
         console.print(
             f"moodwire runs {', '.join(names)} in namespace [bold]{settings.namespace}[/]"
-            f" ({foreign(shown(settings.broker))}); Ctrl-C stops it.",
+            f" ({foreign(shown(settings.broker))}); Ctrl-C stops it."
+            + (f"\nThe board is at [bold]{foreign(address)}[/]." if address else ""),
             highlight=False,
             soft_wrap=True,
         )

@@ -69,6 +69,12 @@ class FeedWatch:
         if poll.published or feed not in self._last_ms:
             self._last_ms[feed] = now_ms
 
+    @property
+    def answering(self) -> tuple[int, int] | None:
+        """How many feeds answered at their last poll, and how many are polled; None without any. For other threads."""
+        known = len(self._plans.keys() | self._last_ms.keys())
+        return (len(self._last_ms) - len(self._failing), known) if known else None
+
     def look(self, troubles: Troubles, now_ms: int) -> None:
         """Raises and clears `feeds`, when every feed fails, `feed_overdue`, and `feed_silent` of each feed."""
         self._look_at_all(troubles)

@@ -232,6 +232,26 @@ class Settings(BaseSettings):
     http_host: str = setting("http.host", "address of /health, /ready and /metrics of `run`", "127.0.0.1")
     http_port: int | None = setting("http.port", "their port; 0: none; unset: 8710 if it is free", None, ge=0, le=65535)
 
+    board_host: str = setting(
+        "board.host", "address of the board; any but loopback needs tokens (`moodwire tokens make`)", "127.0.0.1"
+    )
+    board_port: int | None = setting(
+        "board.port", "its port; 0: any free one; -1: no board; unset: 8770 if it is free", None, ge=-1, le=65535
+    )
+    board_base: str = setting("board.base", "path at which a proxy mounts the board", "/", pattern=r"^/([\w.~-]+/)*$")
+    board_hosts: str = setting(
+        "board.hosts", "names under which browsers reach the board, by comma; loopback's always work", ""
+    )
+    board_tokens: Path | None = setting(
+        "board.tokens", "file of the board's tokens, hashed; unset: tokens.json in the namespace's folder", None
+    )
+    board_proxy_header: str = setting(
+        "board.proxy_header", "header in which an authenticating proxy names the user, such as X-Forwarded-User", ""
+    )
+    board_proxy_networks: str = setting(
+        "board.proxy_networks", "networks of that proxy, such as 10.1.2.0/24; the header of others is ignored", ""
+    )
+
     allowed_networks: str = setting(
         "network.allowed_networks",
         "private networks that redirects of feeds may lead into, such as 10.0.0.0/8,fd00::/8",

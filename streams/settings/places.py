@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, str] = {
     "delivery": "where alerts go",
     "runs": "how much work is done at once, and how often",
     "http": "status and metrics",
+    "board": "page and HTTP API",
     "network": "connections to feeds, webhooks and the watchdog",
     "logs": "log lines on standard error",
     "monitoring": "traces, the watchdog, and when something is reported as a trouble",

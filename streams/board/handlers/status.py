@@ -1,0 +1,53 @@
+"""`GET /v1/status`: what the header of the page shows."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from streams.board.context import Asked, Board
+from streams.board.reading.mood import everything, mood_at, newest_ms
+from streams.board.shapes.base import NoQuery
+from streams.board.shapes.status import Feeds, Kind, Mood, Status, Trouble
+from streams.jobs.alert_search import OPEN
+
+__all__ = ["get_status"]
+
+_MOST_ALERTS = 10_000
+_VERSION = version("moodwire")
+
+
+async def get_status(asked: Asked[NoQuery, None]) -> Status:
+    """Returns the state of the stream as the archive has it, and of this process."""
+    board = asked.board
+    newest = await newest_ms(board.archive)
+    open_alerts = [await board.archive.alerts(state=state, limit=_MOST_ALERTS) for state in OPEN]
+    return Status(
+        namespace=board.settings.namespace,
+        profile=board.profile.name,
+        kind=Kind(board.kind),
+        now_ms=asked.now_ms,
+        event_ms=newest,
+        newest_ms=newest,
+        items_total=(await board.archive.stats()).items,
+        open_alerts=sum(map(len, open_alerts)),
+        troubles=[
+            Trouble(reason=one.reason, subject=one.subject, detail=one.detail, since_ms=one.since_ms)
+            for one in board.beside.troubles()
+        ],
+        mood=await _mood(board, newest),
+        feeds=_feeds(board),
+        scopes=sorted(asked.caller.scopes),
+        version=_VERSION,
+    )
+
+
+async def _mood(board: Board, newest: int | None) -> Mood | None:
+    series = everything(board.profile)
+    if newest is None or not series:
+        return None
+    return await mood_at(board.archive, series, board.config.signals[0], newest + 1)
+
+
+def _feeds(board: Board) -> Feeds | None:
+    counted = board.beside.feeds()
+    return None if counted is None else Feeds(alive=counted[0], total=counted[1])

@@ -1,0 +1,119 @@
+"""The board as a server in the running event loop, with an archive and a broker of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from streams.alert_rules import alert_config, profile_of
+from streams.archive import closing_archive, open_archive
+from streams.board.access import Access
+from streams.board.application import make_application
+from streams.board.context import Beside, Board
+from streams.board.routes import ROUTES
+from streams.errors import SettingsError
+from streams.namespaces import Kind
+from streams.settings import Settings
+from streams.supervision import Supervisor
+from streams.transport.broker import open_broker
+from streams.wall_clock import wall_clock_ms
+
+__all__ = ["DEFAULT_PORT", "BoardPortTaken", "BoardServer"]
+
+DEFAULT_PORT = 8770
+_CLOSE_SECONDS = 1.0
+_BACKLOG = 128
+
+
+class BoardPortTaken(SettingsError):
+    """Another program listens on the port of MOODWIRE_BOARD_PORT."""
+
+
+class BoardServer:
+    """Serves while it is entered; its namespace exists. `port` 0 takes any free one; `port` then says which."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        kind: Kind = Kind.LIVE,
+        beside: Beside | None = None,
+        port: int | None = None,
+        clock: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self.host = settings.board_host
+        configured = DEFAULT_PORT if settings.board_port is None else settings.board_port
+        self.port = configured if port is None else port
+        self._settings, self._kind, self._clock = settings, kind, clock
+        self._beside = beside or Beside()
+        self._stack = AsyncExitStack()
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds the page."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}{self._settings.board_base}"
+
+    async def __aenter__(self) -> Self:
+        """Raises `BoardPortTaken`, or `SettingsError` for an address that cannot be used."""
+        async with AsyncExitStack() as stack:
+            runner = await self._runner(stack)
+            self.port = await self._listening(runner, stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _runner(self, stack: AsyncExitStack) -> web.AppRunner:
+        board = await self._board(stack)
+        app = make_application(board, ROUTES, Access(), self._settings.board_base)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_SECONDS)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        return runner
+
+    async def _board(self, stack: AsyncExitStack) -> Board:
+        settings = self._settings
+        profile = profile_of(settings)
+        return Board(
+            settings=settings,
+            archive=await stack.enter_async_context(closing_archive(open_archive(settings.archive, settings.elastic))),
+            broker=stack.enter_context(open_broker(settings.broker, settings.kafka)),
+            profile=profile,
+            config=alert_config(settings, profile),
+            kind=self._kind,
+            tasks=await stack.enter_async_context(Supervisor()),
+            beside=self._beside,
+            clock=self._clock,
+        )
+
+    async def _listening(self, runner: web.AppRunner, stack: AsyncExitStack) -> int:
+        assert runner.server is not None
+        try:
+            listening = await asyncio.get_running_loop().create_server(
+                runner.server, self.host, self.port, backlog=_BACKLOG
+            )
+        except (OSError, OverflowError) as error:
+            raise self._explained(error) from error
+        stack.callback(listening.close)
+        port: int = listening.sockets[0].getsockname()[1]
+        return port
+
+    def _explained(self, error: Exception) -> SettingsError:
+        where = f"MOODWIRE_BOARD_HOST={self.host} MOODWIRE_BOARD_PORT={self.port}"
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            return BoardPortTaken(
+                f"{where}: another program listens there; set MOODWIRE_BOARD_PORT to a free port, or to 0 for any"
+            )
+        return SettingsError(
+            f"{where}: cannot listen there: {error}; take 127.0.0.1, 0.0.0.0 or an address of this host"
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()

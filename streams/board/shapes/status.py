@@ -1,0 +1,71 @@
+"""What the header of the page shows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from streams.board.shapes.base import Count, Share, TimeMs
+
+__all__ = ["Feeds", "Kind", "Mood", "Status", "Trouble"]
+
+
+class Kind(StrEnum):
+    """What the namespace is for; in a replay event time follows the records."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with moodwire itself."""
+
+    reason: str
+    subject: str
+    detail: str
+    since_ms: TimeMs
+
+
+class Mood(msgspec.Struct, frozen=True, kw_only=True):
+    """Share of the items of the last `hours` that hit the signal, and the share that was expected.
+
+    `low` and `high` bound the share; they are null before there are enough earlier items to compare with.
+    """
+
+    signal: str
+    share: Share
+    low: Share | None
+    high: Share | None
+    hits: Count
+    total: Count
+    hours: Count
+
+
+class Feeds(msgspec.Struct, frozen=True, kw_only=True):
+    """How many feeds are polled, and how many of them answered at their last poll."""
+
+    alive: Count
+    total: Count
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stream holds now, and what its reader may do.
+
+    `event_ms` is the time up to which news was seen: that of the newest item. `feeds` is null where this process polls
+    none.
+    """
+
+    namespace: str
+    profile: str
+    kind: Kind
+    now_ms: TimeMs
+    event_ms: TimeMs | None
+    newest_ms: TimeMs | None
+    items_total: Count
+    open_alerts: Count
+    troubles: list[Trouble]
+    mood: Mood | None
+    feeds: Feeds | None
+    scopes: list[str]
+    version: str

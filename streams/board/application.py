@@ -94,7 +94,7 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
     except (ArchiveError, TransportError) as error:
         return problem_response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"}))
     except Exception:  # the boundary of a request: one that fails ends no other
-        log.exception("Request failed unexpectedly", method=request.method, path=request.path)
+        log.exception("Request failed unexpectedly", url=request.path)
         return problem_response(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "moodwire failed; its log says how"))
 
 

@@ -9,6 +9,7 @@ MoodwireError
 ├── TransportError       the broker refused or is damaged
 │   ├── BrokerDamaged    the embedded broker's file is damaged: no retry helps (so is `Damaged`)
 │   ├── StageTaken       another worker already runs this stage on this embedded broker
+│   ├── TopicChanged     a topic that is followed was made again, or has other partitions: follow it anew
 │   ├── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
 │   └── OlderVersion     a record or row has a format of before the first release: start afresh
 ├── BackupFailed         a backup or restore was not done: names the file and the reason
@@ -30,6 +31,7 @@ __all__ = [
     "SettingsError",
     "StageTaken",
     "TooLarge",
+    "TopicChanged",
     "TransportError",
     "check_version",
     "described",
@@ -115,6 +117,10 @@ class BackupFailed(MoodwireError):
 
 class StageTaken(TransportError):
     """A second worker of the same stage was started on one embedded broker."""
+
+
+class TopicChanged(TransportError):
+    """A topic that is followed was made again, or its number of partitions changed: what was read of it ends here."""
 
 
 class NewerVersion(TransportError):

@@ -23,6 +23,7 @@ from alerts.judge.decisions import (
     Unacknowledge,
     Unsubscribe,
     Unwatch,
+    Verdict,
     Watch,
 )
 from alerts.judge.entries import View, ViewKind
@@ -94,6 +95,8 @@ class Deciding:
         match decision:
             case Acknowledge() | Unacknowledge() | Assign() | Note():
                 return self._about_alerts(decision)
+            case Verdict():
+                return self._judged(decision)
             case Silence() | Maintenance():
                 return self._mute(decision)
             case ExpireSilence():
@@ -172,6 +175,18 @@ class Deciding:
             raise _Refused(Outcome.TOO_MANY, f"an alert has at most {_MOST_NOTES} notes")
         note = _comment(decision, decision.text)
         self._change(alerts, lambda alert: setattr(alert, "notes", [*alert.notes, note]))
+
+    def _judged(self, decision: Verdict) -> tuple[int, str]:
+        """Kept in the trail, also of an alert that is known no longer; of one that is known with the alert too."""
+        alert = self._state.alerts.get(decision.target)
+        if alert is None:
+            return 0, decision.label
+        self._check(decision, alert.seen_version)
+        if decision.by not in alert.verdicts and len(alert.verdicts) >= _MOST_NOTES:
+            raise _Refused(Outcome.TOO_MANY, f"at most {_MOST_NOTES} people judge an alert", alert.seen_version)
+        verdicts = {**alert.verdicts, decision.by: decision.label}
+        self._change([alert], lambda one: setattr(one, "verdicts", verdicts))
+        return alert.seen_version, decision.label
 
     # -- silences and maintenance
 

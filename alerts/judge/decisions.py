@@ -4,6 +4,7 @@
     silence, expire_silence        no messages about alerts that match, until a time or until they become worse
     maintenance                    the same for a planned time; ended by expire_silence
     assign, note                   who is to look, and what was found
+    verdict                        whether it was worth it: useful, noise, wrong company, old news
     subscribe, unsubscribe         a person's own messages
     watch, unwatch                 a watchlist that changes while workers run
 
@@ -14,7 +15,7 @@ None decides whatever the version. The judge answers every decision once, by its
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -35,6 +36,7 @@ __all__ = [
     "Unacknowledge",
     "Unsubscribe",
     "Unwatch",
+    "Verdict",
     "Watch",
     "decision_from_json",
 ]
@@ -119,6 +121,13 @@ class Note(_Decided, frozen=True, kw_only=True, tag="note"):
     text: _Line
 
 
+class Verdict(_Decided, frozen=True, kw_only=True, tag="verdict"):
+    """Whether the alert `target` was worth it; `label` is the word to count by. It may have ended long ago."""
+
+    target: _Id
+    label: Literal["useful", "noise", "wrong_company", "old_news"]
+
+
 class QuietHours(msgspec.Struct, frozen=True):
     """From `start` to `end`, both HH:MM in the subscriber's time zone; over midnight where `end` is the earlier one.
 
@@ -180,6 +189,7 @@ Decision = (
     | Maintenance
     | Assign
     | Note
+    | Verdict
     | Subscribe
     | Unsubscribe
     | Watch

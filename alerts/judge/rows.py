@@ -89,6 +89,7 @@ class AlertRow(msgspec.Struct, kw_only=True):
 
     `seen_version` rises with what a decision must know of: a change of state, another decision. It is acknowledged
     while `acknowledged_by` is not empty. `hidden_by` is why it was not sent when its groups were last looked at.
+    `verdicts` are what people said of it last, by person.
     """
 
     event: AlertEvent
@@ -101,6 +102,7 @@ class AlertRow(msgspec.Struct, kw_only=True):
     notes: list[Comment] = []
     groups: list[str] = []
     hidden_by: str = ""
+    verdicts: dict[str, str] = {}
     version: int = ROW_VERSION
 
     @property

@@ -30,7 +30,7 @@ from streams.stages.deliver_rows import PARTITION_KEY, PartitionRow
 from streams.topics import Topics
 from streams.transport.broker import Broker
 
-__all__ = ["JudgeState", "read_judge"]
+__all__ = ["JudgeState", "judge_of", "read_judge"]
 
 
 @dataclass(slots=True)
@@ -56,8 +56,13 @@ def read_judge(broker: Broker, topics: Topics) -> JudgeState:
 
     Raises `NewerVersion`, and `alerts.StateError` for rows of another version.
     """
+    return judge_of(rows_of(broker, topics))
+
+
+def judge_of(rows_by_partition: Mapping[int, Mapping[str, bytes]]) -> JudgeState:
+    """Returns what these rows of `deliver` say, by partition and key. Raises as `read_judge`."""
     state = JudgeState()
-    for rows in rows_of(broker, topics).values():
+    for rows in rows_by_partition.values():
         partition = PartitionRow.restored(rows.get(PARTITION_KEY))
         _take(state, restored(rows, partition.own_offset).rows)
     return state

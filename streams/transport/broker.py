@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from streams.engine.ports import Send
 from streams.engine.runs import Record
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of, is_kafka
+from streams.transport.tail import Tail, TailFrom
 
 __all__ = ["WARN_AT", "Broker", "Late", "TopicSpec", "TopicState", "check_url", "open_broker", "setting_of"]
 
@@ -108,6 +109,12 @@ class Broker(Protocol):
 
     def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
         """Every record in the partition now behind offset `after`, oldest first."""
+
+    def tail(self, topics: Sequence[TailFrom]) -> Tail:
+        """Follows all partitions of the topics as they grow, without a group; to be closed by the thread that polls.
+
+        Raises TransportError for a topic that does not exist.
+        """
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
         """Per partition, how many records the group has not committed yet."""

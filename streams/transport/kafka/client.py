@@ -17,7 +17,9 @@ from streams.transport.kafka.cluster import Cluster
 from streams.transport.kafka.notes import Notes
 from streams.transport.kafka.options import KafkaOptions, bootstrap_of
 from streams.transport.kafka.sender import Sender
+from streams.transport.kafka.tail import ClusterTail
 from streams.transport.kafka.topic_settings import require_size, topic_settings
+from streams.transport.tail import Tail, TailFrom
 
 __all__ = ["KafkaBroker"]
 
@@ -91,6 +93,9 @@ class KafkaBroker(Broker):
 
     def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
         return self.cluster.read(topic, partition, after)
+
+    def tail(self, topics: Sequence[TailFrom]) -> Tail:
+        return ClusterTail(self.cluster, topics)
 
     def _places(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, p) for p in range(self.topic(topic).partitions)]

@@ -14,6 +14,8 @@ from streams.transport.broker import Broker, Late, TopicSpec, TopicState
 from streams.transport.sqlite.broker import broker_path
 from streams.transport.sqlite.lock import GroupLock
 from streams.transport.sqlite.store import Store
+from streams.transport.sqlite.tail import StoreTail
+from streams.transport.tail import Tail, TailFrom
 
 __all__ = ["EmbeddedBroker", "late"]
 
@@ -60,6 +62,9 @@ class EmbeddedBroker(Broker):
 
     def read(self, topic: str, partition: int, after: int = -1) -> Iterator[Record]:
         return self.store.records(topic, partition, after)
+
+    def tail(self, topics: Sequence[TailFrom]) -> Tail:
+        return StoreTail(self.store, topics)
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
         self.topic(topic)

@@ -20,6 +20,7 @@ from alerts.judge.decisions import (
     Silence,
     Unacknowledge,
     Unwatch,
+    Verdict,
     Watch,
     decision_from_json,
 )
@@ -95,6 +96,19 @@ def test_the_second_of_two_who_decide_at_once_is_refused(court: Court) -> None:
     assert court.decide(Assign(id=second, target="a", to="bob", seen=seen, by="bob", at_ms=at(0))) == "moved"
     assert court.effects[-1].answers[0].version == seen + 1
     assert court.decide(Acknowledge(id=first, target="a", until_ms=at(60), seen=seen, **BY)) == "repeated"
+
+
+def test_a_verdict_stays_with_the_alert_and_is_taken_of_one_that_ended_long_ago(court: Court) -> None:
+    court.events(alert("a", 1))
+    court.tick(2)
+    seen = shown(court, "a").seen_version
+    assert court.decide(Verdict(id=new_id(), target="a", label="noise", seen=seen, **BY)) == "accepted"
+    assert court.effects[-1].answers[0].detail == "noise"
+    assert court.decide(Verdict(id=new_id(), target="a", label="useful", seen=seen, by="bob", at_ms=at(0))) == "moved"
+    assert court.decide(Verdict(id=new_id(), target="a", label="useful", by="bob", at_ms=at(0))) == "accepted"
+    assert shown(court, "a").verdicts == {"ann": "noise", "bob": "useful"}
+    assert court.decide(Verdict(id=new_id(), target="ended long ago", label="old_news", **BY)) == "accepted"
+    assert (court.effects[-1].answers[0].version, court.effects[-1].views) == (0, [])
 
 
 def test_a_group_is_acknowledged_as_a_whole(court: Court) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from aiohttp import web
 
 from alerts import AlertConfig
 from streams.archive.protocol import Archive
+from streams.board.metrics import BoardMetrics
 from streams.namespaces import Kind
 from streams.observe.troubles import Trouble
 from streams.settings import Settings
@@ -20,7 +21,7 @@ from streams.transport.asking import ask
 from streams.transport.broker import Broker
 from streams.wall_clock import wall_clock_ms
 
-__all__ = ["Asked", "Beside", "Board", "Caller", "Scope"]
+__all__ = ["Answer", "Asked", "Beside", "Board", "Caller", "Recognises", "Scope"]
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -42,6 +43,13 @@ class Caller:
 
     name: str
     scopes: frozenset[Scope]
+
+
+class Recognises(Protocol):
+    """Knows the tokens."""
+
+    def of_token(self, token: str) -> Caller:
+        """Returns whose token it is; raises `Problem` 401 for none of ours."""
 
 
 def _no_troubles() -> Sequence[Trouble]:
@@ -78,6 +86,8 @@ class Board:
     config: AlertConfig
     kind: Kind
     tasks: Supervisor
+    access: Recognises
+    metrics: BoardMetrics
     beside: Beside = Beside()
     clock: Callable[[], int] = wall_clock_ms
 
@@ -100,9 +110,6 @@ class Asked(Generic[Q, B]):
     body: B
     caller: Caller
     now_ms: int
-
-
-Handler = Callable[[Asked[Q, B]], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)

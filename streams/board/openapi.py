@@ -9,26 +9,35 @@ from typing import Any, Final
 
 import msgspec
 
+from streams.board.access import COOKIE
 from streams.board.problem import CONTENT_TYPE, ProblemBody
 from streams.board.route import Route
 
 __all__ = ["openapi_document"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_JSON: Final = "application/json"
+_CSV: Final = "text/csv"
+_SCHEMES: Final = {
+    "token": {"type": "http", "scheme": "bearer", "description": "`moodwire tokens make` makes one"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "set by POST /login"},
+}
 _LICENCE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _REF = "#/components/schemas/{name}"
 
-ALWAYS: Final = (
+_ALWAYS: Final = (
     HTTPStatus.BAD_REQUEST,
-    HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.MISDIRECTED_REQUEST,
     HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """What every route may answer beside its own."""
-WITH_BODY: Final = (
-    HTTPStatus.CONTENT_TOO_LARGE if hasattr(HTTPStatus, "CONTENT_TOO_LARGE") else HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+_WITH_BODY: Final = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 
@@ -38,18 +47,24 @@ def openapi_document(routes: Sequence[Route], version: str, base: str = "/") -> 
     schemas = _Schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+        for suffix, media in _forms(route):
+            operation = _operation(route, schemas, suffix, media)
+            paths.setdefault(f"{route.path}{suffix}", {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "moodwire",
-            "version": version,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
+        "info": {"title": "moodwire", "version": version, "license": _LICENCE},
         "servers": [{"url": base.rstrip("/") or "/"}],
+        "security": [{"token": []}, {"cookie": []}, {}],
         "paths": paths,
-        "components": {"schemas": schemas.components},
+        "components": {"schemas": schemas.components, "securitySchemes": _SCHEMES},
     }
+
+
+def _forms(route: Route) -> list[tuple[str, tuple[str, ...]]]:
+    """The suffixes of a route's path, and the media types of what each answers."""
+    if route.table is None:
+        return [("", (route.media,))]
+    return [("", (_JSON, _CSV)), (".json", (_JSON,)), (".csv", (_CSV,))]
 
 
 class _Schemas:
@@ -67,18 +82,29 @@ class _Schemas:
         return self._made[self._types.index(kind)]
 
 
-def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
+def _operation(route: Route, schemas: _Schemas, suffix: str, media: Sequence[str]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.operation,
+        "operationId": f"{route.operation}{suffix.removeprefix('.').title()}",
         "summary": route.summary,
-        "parameters": [*_placeholders(route.path), *_query(route.query)],
-        "responses": {str(int(route.status)): _answer(route, schemas), **_problems(route, schemas)},
-        "x-scope": str(route.scope),
+        "parameters": [*_placeholders(route.path), *_query(route.query), *_headers(route)],
+        "responses": {str(int(route.status)): _answer(route, schemas, media), **_problems(route, schemas)},
     }
+    if route.scope is None:
+        operation["security"] = [{}]
+    else:
+        operation["x-scope"] = str(route.scope)
     if route.body is not None:
-        content = {"application/json": {"schema": schemas.of(route.body)}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": schemas.of(route.body)}}}
+    elif route.reads:
+        operation["requestBody"] = {"required": True, "content": {one: {} for one in route.reads}}
     return operation
+
+
+def _headers(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in route.headers.items()
+    ]
 
 
 def _placeholders(path: str) -> list[dict[str, Any]]:
@@ -104,14 +130,18 @@ def _of_key(kind: Any) -> Any:
     return resolved[0] if len(resolved) == 1 else {**schema, "anyOf": resolved}
 
 
-def _answer(route: Route, schemas: _Schemas) -> dict[str, Any]:
-    text = route.summary
+def _answer(route: Route, schemas: _Schemas, media: Sequence[str]) -> dict[str, Any]:
     if route.answer is None:
-        return {"description": text}
-    return {"description": text, "content": {route.media: {"schema": schemas.of(route.answer)}}}
+        return {"description": route.summary}
+    content = {one: {"schema": {"type": "string"} if one == _CSV else schemas.of(route.answer)} for one in media}
+    return {"description": route.summary, "content": content}
 
 
 def _problems(route: Route, schemas: _Schemas) -> dict[str, Any]:
-    statuses = sorted({*ALWAYS, *route.problems, *(WITH_BODY if route.body is not None else ())})
+    statuses = {*_ALWAYS, *route.problems}
+    if route.scope is not None:
+        statuses.add(HTTPStatus.UNAUTHORIZED)
+    if route.body is not None or route.reads:
+        statuses.update(_WITH_BODY)
     content = {CONTENT_TYPE: {"schema": schemas.of(ProblemBody)}}
-    return {str(int(status)): {"description": status.phrase, "content": content} for status in statuses}
+    return {str(int(status)): {"description": status.phrase, "content": content} for status in sorted(statuses)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPMethod
+from http import HTTPMethod, HTTPStatus
 from typing import Final
 
+from streams.board.handlers.session import log_in, log_out
 from streams.board.handlers.status import get_status
 from streams.board.route import Route
+from streams.board.shapes.session import Login
 from streams.board.shapes.status import Status
 
 __all__ = ["ROUTES"]
@@ -21,4 +23,27 @@ _STATUS: Final = (
     ),
 )
 
-ROUTES: Final = (*_STATUS,)
+_SESSION: Final = (
+    Route(
+        method=HTTPMethod.POST,
+        path="/login",
+        handler=log_in,
+        summary="Exchange a token for the cookie of the page",
+        answer=None,
+        body=Login,
+        scope=None,
+        status=HTTPStatus.NO_CONTENT,
+        problems=(HTTPStatus.UNAUTHORIZED,),
+    ),
+    Route(
+        method=HTTPMethod.POST,
+        path="/logout",
+        handler=log_out,
+        summary="End the cookie of the page",
+        answer=None,
+        scope=None,
+        status=HTTPStatus.NO_CONTENT,
+    ),
+)
+
+ROUTES: Final = (*_STATUS, *_SESSION)

@@ -10,15 +10,20 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from streams.alert_rules import alert_config, profile_of
 from streams.archive import closing_archive, open_archive
-from streams.board.access import Access
+from streams.board.access import access_of
 from streams.board.application import make_application
+from streams.board.connection import HEAD_LIMITS, handler_factory, most_connections
 from streams.board.context import Beside, Board
+from streams.board.guard import Guard
+from streams.board.metrics import BoardMetrics
 from streams.board.routes import ROUTES
 from streams.errors import SettingsError
 from streams.namespaces import Kind
+from streams.observe.connections import ConnectionLimits
 from streams.settings import Settings
 from streams.supervision import Supervisor
 from streams.transport.broker import open_broker
@@ -28,7 +33,7 @@ __all__ = ["DEFAULT_PORT", "BoardPortTaken", "BoardServer"]
 
 DEFAULT_PORT = 8770
 _CLOSE_SECONDS = 1.0
-_BACKLOG = 128
+_CONNECTION_SECONDS = 86_400.0  # a stream lasts as long as a page is open, and is then opened again
 
 
 class BoardPortTaken(SettingsError):
@@ -36,7 +41,10 @@ class BoardPortTaken(SettingsError):
 
 
 class BoardServer:
-    """Serves while it is entered; its namespace exists. `port` 0 takes any free one; `port` then says which."""
+    """Serves while it is entered; its namespace exists. `port` 0 takes any free one; `port` then says which.
+
+    Figures go to `registry`. Raises `SettingsError` where other machines could reach it and nothing says who may.
+    """
 
     def __init__(
         self,
@@ -45,6 +53,7 @@ class BoardServer:
         kind: Kind = Kind.LIVE,
         beside: Beside | None = None,
         port: int | None = None,
+        registry: CollectorRegistry | None = None,
         clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.host = settings.board_host
@@ -52,6 +61,8 @@ class BoardServer:
         self.port = configured if port is None else port
         self._settings, self._kind, self._clock = settings, kind, clock
         self._beside = beside or Beside()
+        self._metrics = BoardMetrics(registry or CollectorRegistry())
+        self._access = access_of(settings)
         self._stack = AsyncExitStack()
 
     @property
@@ -70,8 +81,10 @@ class BoardServer:
 
     async def _runner(self, stack: AsyncExitStack) -> web.AppRunner:
         board = await self._board(stack)
-        app = make_application(board, ROUTES, Access(), self._settings.board_base)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_SECONDS)
+        app = make_application(board, ROUTES, self._access, Guard.of(self._settings.board_hosts))
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_SECONDS, **HEAD_LIMITS
+        )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         return runner
@@ -87,15 +100,18 @@ class BoardServer:
             config=alert_config(settings, profile),
             kind=self._kind,
             tasks=await stack.enter_async_context(Supervisor()),
+            access=self._access,
+            metrics=self._metrics,
             beside=self._beside,
             clock=self._clock,
         )
 
     async def _listening(self, runner: web.AppRunner, stack: AsyncExitStack) -> int:
         assert runner.server is not None
+        limits = ConnectionLimits(handler_factory(runner.server), most_connections(), _CONNECTION_SECONDS)
         try:
             listening = await asyncio.get_running_loop().create_server(
-                runner.server, self.host, self.port, backlog=_BACKLOG
+                limits, self.host, self.port, backlog=limits.most
             )
         except (OSError, OverflowError) as error:
             raise self._explained(error) from error

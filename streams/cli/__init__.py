@@ -45,6 +45,7 @@ for _name, _help in {
     "series": "Show a series over time, with the band of what was expected.",
     "subscriptions": "List, make or end subscriptions: who gets which alerts, when, and by which receiver.",
     "watchlists": "List the watchlists, and change them while workers run.",
+    "tokens": "Make, list or revoke tokens of the board: who may use it, and for what.",
     "audit": "List what people decided about alerts: who, when, and whether it was accepted.",
     "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
     "rejects": "List records that could not be processed, or send them again.",

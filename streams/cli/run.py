@@ -90,7 +90,8 @@ async def _run(
         address = ""
         if BOARD in names:
             beside = Beside(lambda: operations.troubles.active, lambda: operations.feeds.answering)
-            address = await _board(settings, kind, beside, stack, needed=needs_board or settings.board_port is not None)
+            server = BoardServer(settings, kind=kind, beside=beside, registry=operations.registry)
+            address = await _board(server, stack, needed=needs_board or settings.board_port is not None)
         await _say_what_runs([name for name in names if name != BOARD or address], settings, address)
         if feeds:
             watch = operations.feeds
@@ -99,19 +100,19 @@ async def _run(
         await run_stages(pipeline.jobs, until=stop, check=pipeline.check)
 
 
-async def _board(settings: Settings, kind: Kind, beside: Beside, stack: AsyncExitStack, *, needed: bool) -> str:
+async def _board(server: BoardServer, stack: AsyncExitStack, *, needed: bool) -> str:
     """Serves the board until the stack is closed; returns its address, nothing where its port is taken and it may be.
 
     Several processes on one machine may run without naming a port: the first has the board.
     """
     try:
-        board = await stack.enter_async_context(BoardThread(BoardServer(settings, kind=kind, beside=beside)))
+        await stack.enter_async_context(BoardThread(server))
     except BoardPortTaken as error:
         if needed:
             raise
         log.warning("The board is not served", error=error)
         return ""
-    return board.server.address
+    return server.address
 
 
 async def _say_what_runs(names: Sequence[str], settings: Settings, address: str) -> None:

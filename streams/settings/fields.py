@@ -251,6 +251,12 @@ class Settings(BaseSettings):
     board_proxy_networks: str = setting(
         "board.proxy_networks", "networks of that proxy, such as 10.1.2.0/24; the header of others is ignored", ""
     )
+    board_proxy_scopes: str = setting(
+        "board.proxy_scopes",
+        "what the users that the proxy names may do: read, act, push, admin, by comma",
+        "read,act",
+        pattern=r"^(read|act|push|admin)(, ?(read|act|push|admin))*$",
+    )
 
     allowed_networks: str = setting(
         "network.allowed_networks",

@@ -197,6 +197,10 @@ class SeriesState:
         """Hits of the last 24 hours (the hours in sight)."""
         return sum(self.sight.hours.values()) >> 32
 
+    def horizon_items(self) -> int:
+        """Items of the last 24 hours (the hours in sight)."""
+        return sum(self.sight.hours.values()) & TOTAL_MASK
+
     def counts(self, config: AlertConfig) -> list[Count]:
         """What each window holds at the last tick closed, in the config's order."""
         tick_ms, found = self.tick_ms, []

@@ -17,10 +17,13 @@ from streams.archive.protocol import (
     Query,
     RateBucket,
     RecentStory,
+    SeriesSum,
     StoredAlert,
     StoredDecision,
+    StoredHour,
     StoredNotification,
     StoredView,
+    StoryMember,
     Unscored,
     Written,
 )
@@ -53,6 +56,7 @@ class MemoryArchive:
         self._notifications: dict[str, StoredNotification] = {}
         self._decisions: dict[int, StoredDecision] = {}
         self._views: dict[tuple[str, str], StoredView] = {}
+        self._hours: dict[tuple[int, str, str], StoredHour] = {}
 
     async def claim(self, records: Sequence[Unscored]) -> None:
         """Nothing is won by it."""
@@ -109,6 +113,21 @@ class MemoryArchive:
 
     async def story(self, story_id: str) -> list[Scored]:
         return sorted((item for item in self._items() if item.story.id == story_id), key=_newness)
+
+    async def story_members(self, story_ids: Sequence[str]) -> dict[str, list[StoryMember]]:
+        found: dict[str, list[StoryMember]] = {}
+        for item in sorted(self._items(), key=_newness, reverse=True):
+            if item.story.id in story_ids:
+                member = StoryMember(item.news.id, item.news.source, item.news.seen_ms)
+                found.setdefault(item.story.id, []).append(member)
+        return found
+
+    async def newest_of(self, series: Sequence[str], since_ms: int, until_ms: int) -> dict[str, Scored]:
+        found: dict[str, Scored] = {}
+        for item in sorted(self._items(), key=_newness):
+            if since_ms <= item.news.seen_ms < until_ms:
+                found |= {name: item for name in item.series if name in series}
+        return found
 
     async def search(self, query: Query) -> list[Hit]:
         words = words_of(query.text)
@@ -170,7 +189,13 @@ class MemoryArchive:
             self._alerts.setdefault((alert.id, alert.revision), alert)
 
     async def alerts(
-        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        series: str = "",
+        state: str = "",
+        since_ms: int | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
     ) -> list[StoredAlert]:
         present: dict[str, StoredAlert] = {}
         for (alert_id, _), alert in sorted(self._alerts.items()):
@@ -178,7 +203,10 @@ class MemoryArchive:
         found = [
             alert
             for alert in present.values()
-            if series in ("", alert.series) and state in ("", alert.state) and alert.onset_ms >= (since_ms or 0)
+            if series in ("", alert.series)
+            and state in ("", alert.state)
+            and alert.onset_ms >= (since_ms or 0)
+            and (before is None or (-alert.onset_ms, alert.id) > (-before[0], before[1]))
         ]
         return sorted(found, key=lambda alert: (-alert.onset_ms, alert.id))[:limit]
 
@@ -206,13 +234,21 @@ class MemoryArchive:
             self._decisions.setdefault(one.place, one)
 
     async def decisions(
-        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        target: str = "",
+        by: str = "",
+        kind: str = "",
+        since_ms: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[StoredDecision]:
         found = [
             one
             for one in self._decisions.values()
             if target in ("", one.target) and by in ("", one.by) and kind in ("", one.kind)
             and (since_ms is None or one.at_ms >= since_ms)
+            and (before is None or one.place < before)
         ]  # fmt: skip
         return sorted(found, key=lambda one: -one.place)[:limit]
 
@@ -222,11 +258,39 @@ class MemoryArchive:
             if known is None or known.place < one.place:
                 self._views[one.kind, one.id] = one
 
-    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
+    async def views(
+        self, kind: str, *, view_id: str = "", ids: Sequence[str] | None = None, limit: int = 1_000
+    ) -> list[StoredView]:
         found = [
-            one for one in self._views.values() if one.kind == kind and view_id in ("", one.id) and one.body
-        ]  # fmt: skip
+            one
+            for one in self._views.values()
+            if one.kind == kind and view_id in ("", one.id) and (ids is None or one.id in ids) and one.body
+        ]
         return sorted(found, key=lambda one: one.id)[:limit]
+
+    async def record_hours(self, hours: Sequence[StoredHour]) -> None:
+        self._hours |= {(one.start_ms, one.series, one.signal): one for one in hours}
+
+    async def hours(self, series: Sequence[str] | None, signal: str, since_ms: int, until_ms: int) -> list[StoredHour]:
+        return [
+            one
+            for _, one in sorted(self._hours.items())
+            if (series is None or one.series in series) and one.signal == signal and since_ms <= one.start_ms < until_ms
+        ]
+
+    async def first_hour(self, signal: str, since_ms: int) -> int | None:
+        starts = [one.start_ms for one in self._hours.values() if one.signal == signal and one.start_ms >= since_ms]
+        return min(starts, default=None)
+
+    async def hour_sums(
+        self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 100
+    ) -> list[SeriesSum]:
+        names = {
+            one.series for one in self._hours.values() if kind in ("", one.series) or one.series.startswith(f"{kind}/")
+        }
+        sums = [_sum(name, await self.hours([name], signal, since_ms, until_ms)) for name in names]
+        found = [one for one in sums if one is not None]
+        return sorted(found, key=lambda one: (-one.hits, -one.total, one.series))[:limit]
 
     async def refresh(self) -> None:
         """What is written is seen at once."""
@@ -238,6 +302,7 @@ class MemoryArchive:
         self._sightings = {position: key for position, key in self._sightings.items() if key[0] not in old}
         for item_id in old:
             del self._contents[item_id], self._placed[item_id]
+        self._hours = {key: one for key, one in self._hours.items() if one.start_ms >= before_ms}
         return before - len(self._versions)
 
     async def close(self) -> None:
@@ -258,6 +323,7 @@ def _matches(item: Scored, query: Query, words: Sequence[str]) -> bool:
         matches(words, item.news.title, item.news.text)
         and query.series in ("", *item.series)
         and query.language in ("", item.language)
+        and query.source in ("", item.news.source)
         and (query.label is None or query.label in labels)
         and (query.since_ms is None or item.news.seen_ms >= query.since_ms)
         and (query.until_ms is None or item.news.seen_ms < query.until_ms)
@@ -269,3 +335,18 @@ def _bucket(start_ms: int, rows: Sequence[tuple[bool, float | None]]) -> RateBuc
     scores = [score for _, score in rows if score is not None]
     mean = sum(scores) / len(scores) if scores else None
     return RateBucket(start_ms, len(rows), sum(hit for hit, _ in rows), mean)
+
+
+def _sum(series: str, hours: Sequence[StoredHour]) -> SeriesSum | None:
+    judged = [one for one in hours if one.expected is not None]
+    if not hours:
+        return None
+    return SeriesSum(
+        series,
+        sum(one.total for one in hours),
+        sum(one.hits for one in hours),
+        len(judged),
+        sum(one.hits for one in judged),
+        sum(one.expected or 0.0 for one in judged),
+        sum(one.excess or 0.0 for one in judged),
+    )

@@ -31,10 +31,13 @@ __all__ = [
     "RateBucket",
     "RecentStory",
     "Refused",
+    "SeriesSum",
     "StoredAlert",
     "StoredDecision",
+    "StoredHour",
     "StoredNotification",
     "StoredView",
+    "StoryMember",
     "Unscored",
     "Written",
 ]
@@ -95,6 +98,7 @@ class Query:
     series: str = ""
     language: str = ""
     label: tuple[str, str] | None = None
+    source: str = ""
     since_ms: int | None = None
     until_ms: int | None = None
     limit: int = 50
@@ -142,6 +146,15 @@ class RecentStory:
     seen_ms: int
     story_id: str
     duplicate_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoryMember:
+    """An item of a story: who published it, and when."""
+
+    id: str
+    source: str
+    seen_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +229,39 @@ class StoredView:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoredHour:
+    """What `watch` counted of a series in the hour from `start_ms`, copies left out, once it was over.
+
+    `expected` is the mean number of hits that the baseline expected, `excess` their standard deviation beyond that of a
+    Poisson count, [`low`, `high`] the central 95 %: None during the warm-up. Silent hours are there for busy series
+    alone (`alerts.bands`). The three fields in front are the key.
+    """
+
+    signal: str
+    series: str
+    start_ms: int
+    total: int
+    hits: int
+    expected: float | None = None
+    excess: float | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSum:
+    """The stored hours of a series, added up: `hours` are those with an expectation, `judged` the hits in them."""
+
+    series: str
+    total: int
+    hits: int
+    hours: int
+    judged: int
+    expected: float
+    excess: float
+
+
 class Unscored(Protocol):
     """What of a record is known before it is scored."""
 
@@ -259,6 +305,12 @@ class Archive(Protocol):
     async def story(self, story_id: str) -> list[Scored]:
         """The items of a story, earliest first."""
 
+    async def story_members(self, story_ids: Sequence[str]) -> dict[str, list[StoryMember]]:
+        """The items of these stories, newest first: 10,000 in all at most."""
+
+    async def newest_of(self, series: Sequence[str], since_ms: int, until_ms: int) -> dict[str, Scored]:
+        """The newest item of each of these series in the time, for those that have one."""
+
     async def search(self, query: Query) -> list[Hit]:
         """Newest first. Any text is a valid query: its words must all occur."""
 
@@ -283,9 +335,18 @@ class Archive(Protocol):
         """Keeps every state; an older revision never replaces a newer one as the alert's present state."""
 
     async def alerts(
-        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        series: str = "",
+        state: str = "",
+        since_ms: int | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
     ) -> list[StoredAlert]:
-        """Present states, latest onset first; `since_ms` restricts the onset."""
+        """Present states, latest onset first, then by id; `since_ms` restricts the onset.
+
+        `before` is (onset_ms, id) of the last of the page before.
+        """
 
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         """Every state of an alert, oldest first."""
@@ -302,20 +363,43 @@ class Archive(Protocol):
         """Adds entries to the audit trail; one whose place is taken changes nothing."""
 
     async def decisions(
-        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        target: str = "",
+        by: str = "",
+        kind: str = "",
+        since_ms: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[StoredDecision]:
-        """Those of the latest place first; `since_ms` restricts when they were sent."""
+        """Those of the latest place first, of places `before` one; `since_ms` restricts when they were sent."""
 
     async def record_views(self, views: Sequence[StoredView]) -> None:
         """Keeps of each the one of the latest place."""
 
-    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
-        """What exists of a kind, by id."""
+    async def views(
+        self, kind: str, *, view_id: str = "", ids: Sequence[str] | None = None, limit: int = 1_000
+    ) -> list[StoredView]:
+        """What exists of a kind, by id; `ids` are those that are wanted, None for all."""
+
+    async def record_hours(self, hours: Sequence[StoredHour]) -> None:
+        """Keeps of each series, signal and hour what came last: a redo writes the same."""
+
+    async def hours(self, series: Sequence[str] | None, signal: str, since_ms: int, until_ms: int) -> list[StoredHour]:
+        """The hours that start in the time, by start, then series; None for those of all series."""
+
+    async def first_hour(self, signal: str, since_ms: int) -> int | None:
+        """The start of the first hour of any series that starts then or later; None without one."""
+
+    async def hour_sums(
+        self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 100
+    ) -> list[SeriesSum]:
+        """Those of a kind of series, "" for all: with the most hits first, then items, then by name."""
 
     async def refresh(self) -> None:
         """Lets every query see all that was written: for reports and tests, never for the pipeline."""
 
     async def prune(self, before_ms: int) -> int:
-        """Deletes items seen before, with their revisions and duplicates; the number of versions deleted."""
+        """Deletes items seen before, with revisions and duplicates, and hours; the number of versions deleted."""
 
     async def close(self) -> None: ...

@@ -12,19 +12,17 @@ import msgspec
 from streams.archive.protocol import (
     ArchiveStats,
     Count,
-    Hit,
     Outcome,
-    Query,
     RateBucket,
     RecentStory,
     StoredAlert,
     StoredDecision,
     StoredNotification,
     StoredView,
+    StoryMember,
 )
 from streams.archive.revising import stored_outcome
-from streams.archive.schema import MOST_SIGNALS, stored_label
-from streams.archive.words import is_beginning, marked, words_of
+from streams.archive.schema import MOST_SIGNALS
 from streams.archive.writer import known_versions
 from streams.records import Scored
 
@@ -35,21 +33,23 @@ __all__ = [
     "is_new",
     "items_after",
     "items_by_id",
+    "newest_of",
     "notifications",
     "outcomes",
     "rates",
     "revisions",
-    "search",
     "source_partitions",
     "stats",
     "stories",
     "story",
+    "story_members",
     "top",
     "unscored",
     "views",
 ]
 
 _decoder = msgspec.msgpack.Decoder(Scored)
+_MOST_MEMBERS = 10_000
 _ALERT = "id, revision, signal, rule, series, state, severity, onset_ms, updated_ms, body"
 
 
@@ -103,45 +103,33 @@ def story(db: sqlite3.Connection, story_id: str) -> list[Scored]:
     )
 
 
+def story_members(db: sqlite3.Connection, story_ids: Sequence[str]) -> dict[str, list[StoryMember]]:
+    given = json.dumps(list(story_ids))
+    rows = db.execute(
+        "SELECT story, id, source, seen_ms FROM versions WHERE is_item = 1 AND story <> id"
+        " AND story IN (SELECT value FROM json_each(?)) UNION ALL"
+        " SELECT story, id, source, seen_ms FROM versions WHERE is_item = 1 AND story = id"
+        " AND id IN (SELECT value FROM json_each(?)) ORDER BY seen_ms DESC, id DESC LIMIT ?",
+        (given, given, _MOST_MEMBERS),
+    )
+    found: dict[str, list[StoryMember]] = {}
+    for story_id, *member in rows:
+        found.setdefault(story_id, []).append(StoryMember(*member))
+    return found
+
+
+def newest_of(db: sqlite3.Connection, series: Sequence[str], since_ms: int, until_ms: int) -> dict[str, Scored]:
+    statement = (
+        "SELECT v.body FROM members m CROSS JOIN versions v ON v.number = m.number"
+        " WHERE m.series = (SELECT number FROM series WHERE name = ?) AND m.seen_ms >= ? AND m.seen_ms < ?"
+        " ORDER BY m.seen_ms DESC, v.id DESC LIMIT 1"
+    )
+    found = {name: _items(db, statement, (name, since_ms, until_ms)) for name in series}
+    return {name: items[0] for name, items in found.items() if items}
+
+
 def _items(db: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> list[Scored]:
     return [_decoder.decode(body) for (body,) in db.execute(statement, parameters)]
-
-
-def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
-    words = words_of(query.text)
-    source, where, parameters = "versions v", ["v.is_item = 1"], []
-    if words:
-        source += " JOIN words w ON w.rowid = v.number"
-        where.append("w.words MATCH ?")
-        parameters.append(" ".join(f'"{word}"{"*" if is_beginning(word) else ""}' for word in words))
-    if query.series:
-        source += " JOIN members m ON m.number = v.number AND m.seen_ms = v.seen_ms"
-        where.append("m.series = (SELECT number FROM series WHERE name = ?)")
-        parameters.append(query.series)
-    for column, value in _restrictions(query):
-        where.append(column)
-        parameters += value
-    statement = (
-        f"SELECT v.body FROM {source} WHERE {' AND '.join(where)}"  # noqa: S608  # fixed parts, values bound
-        " ORDER BY v.seen_ms DESC, v.id DESC LIMIT ?"
-    )
-    found = _items(db, statement, (*parameters, query.limit))
-    return [Hit(item, marked(item.news.title, words)) for item in found]
-
-
-def _restrictions(query: Query) -> list[tuple[str, list[Any]]]:
-    rows: list[tuple[str, list[Any]]] = []
-    if query.language:
-        rows.append(("v.language = ?", [query.language]))
-    if query.label is not None:
-        rows.append(("instr(v.labels, ?) > 0", [stored_label(*query.label)]))
-    if query.since_ms is not None:
-        rows.append(("v.seen_ms >= ?", [query.since_ms]))
-    if query.until_ms is not None:
-        rows.append(("v.seen_ms < ?", [query.until_ms]))
-    if query.before is not None:
-        rows.append(("(v.seen_ms, v.id) < (?, ?)", list(query.before)))
-    return rows
 
 
 def rates(
@@ -199,12 +187,21 @@ def items_after(db: sqlite3.Connection, epoch: str, partition: int, after_offset
     )
 
 
-def alerts(db: sqlite3.Connection, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
+def alerts(
+    db: sqlite3.Connection,
+    series: str,
+    state: str,
+    since_ms: int | None,
+    before: tuple[int, str] | None,
+    limit: int,
+) -> list[StoredAlert]:
+    onset_ms, last = before or (None, "")
     rows = db.execute(
         f"SELECT {_ALERT} FROM alerts a WHERE revision = (SELECT max(revision) FROM alerts b WHERE b.id = a.id)"  # noqa: S608
         " AND (:series = '' OR series = :series) AND (:state = '' OR state = :state) AND onset_ms >= :since_ms"
+        " AND (:onset_ms IS NULL OR onset_ms < :onset_ms OR onset_ms = :onset_ms AND id > :id)"
         " ORDER BY onset_ms DESC, id LIMIT :limit",
-        {"series": series, "state": state, "since_ms": since_ms or 0, "limit": limit},
+        {"series": series, "state": state, "since_ms": since_ms or 0, "limit": limit, "onset_ms": onset_ms, "id": last},
     )
     return [StoredAlert(*row) for row in rows]
 
@@ -227,20 +224,23 @@ def notifications(
 
 
 def decisions(
-    db: sqlite3.Connection, target: str, by: str, kind: str, since_ms: int | None, limit: int
+    db: sqlite3.Connection, target: str, by: str, kind: str, since_ms: int | None, before: int | None, limit: int
 ) -> list[StoredDecision]:
     rows = db.execute(
         "SELECT * FROM decisions"
         " WHERE :target IN ('', target) AND :by IN ('', author) AND :kind IN ('', kind)"
-        " AND (:since_ms IS NULL OR at_ms >= :since_ms) ORDER BY place DESC LIMIT :limit",
-        {"target": target, "by": by, "kind": kind, "since_ms": since_ms, "limit": limit},
+        " AND (:since_ms IS NULL OR at_ms >= :since_ms) AND (:before IS NULL OR place < :before)"
+        " ORDER BY place DESC LIMIT :limit",
+        {"target": target, "by": by, "kind": kind, "since_ms": since_ms, "before": before, "limit": limit},
     )
     return [StoredDecision(*row) for row in rows]
 
 
-def views(db: sqlite3.Connection, kind: str, view_id: str, limit: int) -> list[StoredView]:
+def views(db: sqlite3.Connection, kind: str, view_id: str, ids: Sequence[str] | None, limit: int) -> list[StoredView]:
+    given = None if ids is None else json.dumps(list(ids))
     rows = db.execute(
-        "SELECT * FROM views WHERE kind = ? AND ? IN ('', id) AND body <> x'' ORDER BY id LIMIT ?",
-        (kind, view_id, limit),
+        "SELECT * FROM views WHERE kind = ? AND ? IN ('', id) AND body <> x''"
+        " AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) ORDER BY id LIMIT ?",
+        (kind, view_id, given, given, limit),
     )
     return [StoredView(*row) for row in rows]

@@ -7,6 +7,7 @@ series        names of series      members   which item counts in which series, 
 signals       names of signals               for each signal, by its number, and is null where the item is not scored
 sightings     duplicates, by their position, so that a redo finds them
 alerts        every state of an alert           notifications   what is to be sent and what was
+hours         what `watch` counted of a series in an hour, and what it expected (`streams.archive.hours`)
 decisions     what people decided, by its place in the log   views   what the judge knows now: silences, who looks after
 """
 
@@ -24,7 +25,7 @@ __all__ = ["MOST_SIGNALS", "connect", "explain", "lost", "stored_label"]
 MOST_SIGNALS = 62
 """Bits of a number of SQLite, but for the sign and one that is never set."""
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _BUSY_SECONDS = 10.0
 
 _SCHEMA = """
@@ -32,9 +33,9 @@ CREATE TABLE versions (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL, seen_ms INTEGER NOT NULL,
     epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
     is_item INTEGER NOT NULL, language TEXT NOT NULL, labels TEXT NOT NULL, story TEXT NOT NULL, body BLOB NOT NULL,
-    revises INTEGER NOT NULL);
+    revises INTEGER NOT NULL, source TEXT NOT NULL);
 CREATE INDEX versions_by_id ON versions (id);
-CREATE INDEX versions_by_time ON versions (seen_ms, id) WHERE is_item = 1;
+CREATE INDEX versions_by_time ON versions (seen_ms, id, language, source, labels) WHERE is_item = 1;
 CREATE INDEX versions_by_position ON versions (epoch, partition, offset);
 CREATE INDEX versions_by_story ON versions (story) WHERE story <> id;
 CREATE VIRTUAL TABLE words USING fts5 (title, text, content='', detail=none, tokenize="unicode61 remove_diacritics 2");
@@ -43,6 +44,11 @@ CREATE TABLE signals (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE members (
     series INTEGER NOT NULL, seen_ms INTEGER NOT NULL, number INTEGER NOT NULL, hits INTEGER, score REAL,
     PRIMARY KEY (series, seen_ms, number)) WITHOUT ROWID;
+CREATE TABLE hours (
+    signal INTEGER NOT NULL, start_ms INTEGER NOT NULL, series INTEGER NOT NULL, total INTEGER NOT NULL,
+    hits INTEGER NOT NULL, expected REAL, excess REAL, low INTEGER, high INTEGER,
+    PRIMARY KEY (signal, start_ms, series)) WITHOUT ROWID;
+CREATE INDEX hours_by_series ON hours (series, signal, start_ms);
 CREATE TABLE sightings (
     epoch TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL,
     PRIMARY KEY (epoch, partition, offset)) WITHOUT ROWID;

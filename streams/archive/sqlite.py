@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from streams.archive import hours as hour_rows
 from streams.archive import queries
 from streams.archive.protocol import (
     ArchiveStats,
@@ -20,13 +21,17 @@ from streams.archive.protocol import (
     Query,
     RateBucket,
     RecentStory,
+    SeriesSum,
     StoredAlert,
     StoredDecision,
+    StoredHour,
     StoredNotification,
     StoredView,
+    StoryMember,
     Unscored,
     Written,
 )
+from streams.archive.searching import search
 from streams.archive.threads import Reader, Writer
 from streams.archive.words import spread
 from streams.archive.writer import ItemWriter, remove_members
@@ -91,8 +96,14 @@ class SqliteArchive:
     async def story(self, story_id: str) -> list[Scored]:
         return await self._reader.do(lambda db: queries.story(db, story_id))
 
+    async def story_members(self, story_ids: Sequence[str]) -> dict[str, list[StoryMember]]:
+        return await self._reader.do(lambda db: queries.story_members(db, story_ids))
+
+    async def newest_of(self, series: Sequence[str], since_ms: int, until_ms: int) -> dict[str, Scored]:
+        return await self._reader.do(lambda db: queries.newest_of(db, series, since_ms, until_ms))
+
     async def search(self, query: Query) -> list[Hit]:
-        return await self._reader.do(lambda db: queries.search(db, query))
+        return await self._reader.do(lambda db: search(db, query))
 
     async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         return await self._reader.do(lambda db: queries.rates(db, series, signal, since_ms, until_ms, bucket_ms))
@@ -118,9 +129,15 @@ class SqliteArchive:
         )
 
     async def alerts(
-        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        series: str = "",
+        state: str = "",
+        since_ms: int | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
     ) -> list[StoredAlert]:
-        return await self._reader.do(lambda db: queries.alerts(db, series, state, since_ms, limit))
+        return await self._reader.do(lambda db: queries.alerts(db, series, state, since_ms, before, limit))
 
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         return await self._reader.do(lambda db: queries.alert_history(db, alert_id))
@@ -141,16 +158,39 @@ class SqliteArchive:
         )
 
     async def decisions(
-        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        target: str = "",
+        by: str = "",
+        kind: str = "",
+        since_ms: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[StoredDecision]:
-        return await self._reader.do(lambda db: queries.decisions(db, target, by, kind, since_ms, limit))
+        return await self._reader.do(lambda db: queries.decisions(db, target, by, kind, since_ms, before, limit))
 
     async def record_views(self, views: Sequence[StoredView]) -> None:
         rows = [astuple(view) for view in views]
         await self._writer.do(lambda db: db.executemany(_KEEP_LATEST_VIEW, rows))
 
-    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
-        return await self._reader.do(lambda db: queries.views(db, kind, view_id, limit))
+    async def views(
+        self, kind: str, *, view_id: str = "", ids: Sequence[str] | None = None, limit: int = 1_000
+    ) -> list[StoredView]:
+        return await self._reader.do(lambda db: queries.views(db, kind, view_id, ids, limit))
+
+    async def record_hours(self, hours: Sequence[StoredHour]) -> None:
+        await self._writer.do(lambda db: hour_rows.write_hours(db, hours))
+
+    async def hours(self, series: Sequence[str] | None, signal: str, since_ms: int, until_ms: int) -> list[StoredHour]:
+        return await self._reader.do(lambda db: hour_rows.hours(db, series, signal, since_ms, until_ms))
+
+    async def first_hour(self, signal: str, since_ms: int) -> int | None:
+        return await self._reader.do(lambda db: hour_rows.first_hour(db, signal, since_ms))
+
+    async def hour_sums(
+        self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 100
+    ) -> list[SeriesSum]:
+        return await self._reader.do(lambda db: hour_rows.hour_sums(db, kind, signal, since_ms, until_ms, limit))
 
     async def refresh(self) -> None:
         """What is committed is seen at once."""
@@ -160,6 +200,7 @@ class SqliteArchive:
         total = 0
         while deleted := await self._writer.do(lambda db: _prune_step(db, before_ms)):
             total += deleted
+        await self._writer.do(lambda db: hour_rows.prune_hours(db, before_ms))
         return total
 
     async def close(self) -> None:

@@ -143,7 +143,7 @@ class ItemWriter:
                 (
                     version.number, news.id, news.content, news.seen_ms, position.epoch, position.partition,
                     position.offset, int(version.is_item), item.language, labels, item.story.id, version.body,
-                    int(version.revises),
+                    int(version.revises), news.source,
                 )
             )  # fmt: skip
             words.append((version.number, spread(news.title), spread(news.text)))
@@ -159,7 +159,7 @@ class ItemWriter:
                     )
                     for name, hits in item.series.items()
                 ]
-        self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._db.executemany("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", words)
         self._db.executemany("INSERT INTO members VALUES (?, ?, ?, ?, ?)", members)
 

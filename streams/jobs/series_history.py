@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerts import AlertConfig, kind_of
-from alerts.detectors import size_from_dispersion, volume_interval
-from alerts.rules import COVERAGE
-from alerts.sections import Window
+from alerts.bands import Band, band_of
 from streams.archive.protocol import Archive
 from streams.jobs.recount import Look, Watched, recount
 from streams.wall_clock import DAY_MS
@@ -19,15 +17,6 @@ __all__ = ["BUCKETS_MS", "Band", "Bucket", "bucket_ms_for", "history_of"]
 _MINUTE_MS = 60_000
 BUCKETS_MS = tuple(minutes * _MINUTE_MS for minutes in (5, 15, 30, 60, 120, 180, 360, 720, 1440))
 """Lengths of buckets: a baseline looks back over one day at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """What the baseline expects of a bucket: the mean number of hits, and the central 95 % interval."""
-
-    expected: float
-    low: int
-    high: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +61,10 @@ async def history_of(
     ends = [start_ms + bucket_ms for start_ms in starts]
 
     def band(look: Look) -> Band | None:
-        return _band(config, watched, look, bucket_ms)
+        return band_of(look.state, look.stream, kind_of(watched.series), look.tick_ms, bucket_ms, config)
 
     found = await recount(archive, config, watched, ends, band, partitions=partitions, on_progress=on_progress)
     total = Counter(seen_ms // bucket_ms * bucket_ms for seen_ms, _ in found.counted)
     hits = Counter(seen_ms // bucket_ms * bucket_ms for seen_ms, hit in found.counted if hit)
     pairs = zip(starts, found.looks, strict=True)
     return [Bucket(start_ms, total[start_ms], hits[start_ms], expected) for start_ms, expected in pairs]
-
-
-def _band(config: AlertConfig, watched: Watched, look: Look, bucket_ms: int) -> Band | None:
-    kind = kind_of(watched.series)
-    started_ms = look.stream.start_of(kind)
-    if kind not in config.kinds or not started_ms or look.tick_ms - started_ms < config.warm_up_ms:
-        return None
-    expectation = look.state.expectation_at(look.stream.view(kind, look.tick_ms, config), config)
-    mean = expectation.hits(look.tick_ms - bucket_ms, look.tick_ms)
-    size = size_from_dispersion(expectation.dispersion(Window(bucket_ms, bucket_ms, 1), mean))
-    interval = volume_interval(mean, size, COVERAGE)
-    return Band(mean, interval.low, interval.high)

@@ -15,6 +15,7 @@ from streams.archive.protocol import (
     Outcome,
     StoredAlert,
     StoredDecision,
+    StoredHour,
     StoredNotification,
     StoredView,
     Unscored,
@@ -28,7 +29,7 @@ from streams.records import Scored
 __all__ = ["ObservedArchive", "observed_archive"]
 
 _SUBJECT = "write"
-_KINDS = ("claims", "items", "alerts", "notifications", "decisions", "views")
+_KINDS = ("claims", "items", "alerts", "notifications", "decisions", "views", "hours")
 
 
 class ObservedArchive:
@@ -97,6 +98,10 @@ class ObservedArchive:
     async def record_views(self, views: Sequence[StoredView]) -> None:
         with self._measured("views"):
             await self._archive.record_views(views)
+
+    async def record_hours(self, hours: Sequence[StoredHour]) -> None:
+        with self._measured("hours"):
+            await self._archive.record_hours(hours)
 
     @contextmanager
     def _measured(self, kind: str, *, ends_trouble: bool = True) -> Iterator[None]:

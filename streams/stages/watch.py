@@ -1,6 +1,7 @@
 """The stage `watch`: counts mentions exactly once, closes ticks in event time, raises alerts.
 
-    run ─► WatchPartition, record by record ─► alerts archived ─► alerts and seals sent ─► rows, the partition row last
+    run ─► WatchPartition, record by record ─► alerts archived ─► alerts and seals sent ─► hours archived
+                                                                               rows, the partition row last ◄─┘
 
 What a record changes is decided in `watch_partition`, what is written down of it stands in `watch_rows`. After a
 crash between any two effects they are done again, with the same ids and keys. Rules that changed are taken between two
@@ -95,6 +96,8 @@ class WatchStage:
                 seals.append((len(events), partition.tick_ms))
         await self._state.put(run.partition, partition.take_limits())
         await self._publish(run, events, seals)
+        if hours := partition.take_hours():
+            await self._archive.record_hours(hours)
         # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
         rows: dict[str, bytes | None] = {}
         for key, row in partition.taking_rows():
@@ -174,6 +177,7 @@ class WatchStage:
                 limit=self._limit,
                 stored=_StoredSeries(self._state, number),
                 most_waiting=self._most_waiting,
+                reports_hours=True,
             )
             turn = _Turn()
             for _ in partition.restoring(self._state.items(number)):

@@ -1,6 +1,7 @@
 """One mentions partition of the stage `watch`, in memory and pure: records in, alert events and changed rows out.
 
     record ─► partition rule ─► Waiting ─► watermark ─► a tick closes ─► Copies ─► close_tick by series ─► alert events
+                                                                      └─(at an hour's end)─► hours
 
 A batch that names a promotion not heard of before finds the baselines that were prepared for it, and the partition
 goes over to them before it counts the batch (`streams.lifecycle.baselines`).
@@ -14,13 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alerts import AlertConfig, AlertEvent, Copies, Counted, Heard, StreamState, close_tick, tick_of
+from alerts.bands import hour_due
 from alerts.rebase import rebased_series, rebased_stream
+from streams.archive.protocol import StoredHour
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit, Schedule, watermark_ms
 from streams.records import MentionBatch
 from streams.serving.prepared import BASELINES_PREFIX, Baselines, Prepared, is_baselines
 from streams.stages.mention_records import read_mentions, take_baselines
 from streams.stages.waiting import WAITING_PREFIX, Waiting
+from streams.stages.watch_hours import hour_of
 from streams.stages.watch_rows import (
     COPIES_PREFIX,
     LIMIT_PREFIX,
@@ -31,7 +35,7 @@ from streams.stages.watch_rows import (
     watched_key,
 )
 from streams.stages.watch_series import NoRows, SeriesRows, SeriesShelf
-from streams.wall_clock import DAY_MS
+from streams.wall_clock import DAY_MS, HOUR_MS
 
 __all__ = ["WatchPartition"]
 
@@ -47,6 +51,7 @@ class WatchPartition:
     how far a source partition that has fallen silent holds the watermark back, `most_waiting` how many mentions wait
     for it at most; None: for ever, and any number. `limit` bounds event time while the stream is live; then
     what is more than a day behind its source partition's progress is in no baseline, before any tick is closed too.
+    `reports_hours`: `take_hours` is asked for what the series counted.
     """
 
     def __init__(
@@ -59,8 +64,11 @@ class WatchPartition:
         *,
         stored: SeriesRows | None = None,
         most_waiting: int | None = None,
+        reports_hours: bool = False,
     ) -> None:
         self._config = config
+        self._reports_hours = reports_hours
+        self._hours: list[StoredHour] = []
         self._prepared = Prepared()
         self._longest_hold_ms = longest_hold_ms
         self._most_waiting = most_waiting
@@ -108,9 +116,11 @@ class WatchPartition:
 
     def _restore(self, name: str, data: bytes) -> None:
         """The series of open alerts alone are needed before they speak: one whose rule or signal is gone ends."""
-        entry = self._series.restore(name, data, self._row.tick_ms)
+        entry, hour_ms = self._series.restore(name, data, self._row.tick_ms)
         if entry is not None:
             self._plan_next_look(name, entry.state.next_due(self._config))
+        if hour_ms and self._reports_hours:
+            self._plan_next_look(name, hour_ms)
 
     def _plan_next_look(self, name: str, due_ms: int | None) -> None:
         """An open alert is looked at now and then without new mentions too; never at a tick that is closed."""
@@ -313,10 +323,23 @@ class WatchPartition:
             yield self._closed(entry, tick_ms, counted.get(entry.name, ()))
             self._series.touch(key, entry)
             self._plan_next_look(key, entry.state.next_due(self._config))
+            if self._reports_hours:
+                self._report(key, entry, tick_ms)
+
+    def _report(self, key: str, entry: Series, tick_ms: int) -> None:
+        """At the end of an hour what the series counted in it; before, a look at that end."""
+        if tick_ms % HOUR_MS == 0 and (hour := hour_of(entry, self._streams.get(entry.signal), tick_ms, self._config)):
+            self._hours.append(hour)
+        self._plan_next_look(key, hour_due(entry.state))
 
     def _closed(self, entry: Series, tick_ms: int, mentions: Sequence[Heard]) -> list[AlertEvent]:
         stream = self._streams.get(entry.signal) or StreamState()  # of a signal that is not watched any more
         return close_tick(entry.signal, entry.name, entry.kind, entry.state, stream, tick_ms, self._config, mentions)
+
+    def take_hours(self) -> list[StoredHour]:
+        """The hours that ended since the last call. To be written before any row: each is made once."""
+        hours, self._hours = self._hours, []
+        return hours
 
     def take_limits(self) -> dict[str, bytes]:
         """Rows to be written before any other effect of the records that were applied since the last call."""

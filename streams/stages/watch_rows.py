@@ -21,6 +21,7 @@ from typing import Any, Self
 import msgspec
 
 from alerts import AlertConfig, SeriesState, kind_of
+from alerts.bands import hour_due
 from streams.engine.positions import SourcePositions
 from streams.engine.runs import Record
 from streams.errors import check_version
@@ -124,6 +125,7 @@ class SeriesRow(msgspec.Struct, array_like=True):
     """A series' row. What must be known of all series at a restart stands before the state, which is read later.
 
     `promotion` is the promotion whose baselines it has; from the tick `forgotten_ms` on the series is as good as new.
+    `hour_ms` is the end of the hour that is to be reported on, 0 where none is.
     """
 
     version: int
@@ -131,6 +133,7 @@ class SeriesRow(msgspec.Struct, array_like=True):
     forgotten_ms: int
     is_open: bool
     state: msgspec.Raw
+    hour_ms: int = 0
 
     @classmethod
     def of(cls, row: bytes) -> Self:
@@ -194,6 +197,11 @@ class Series:
     def encoded(self, config: AlertConfig) -> bytes:
         state = self.state
         row = SeriesRow(
-            ROW_VERSION, self.promotion, state.forgotten_ms(config), state.is_open, msgspec.Raw(state.to_bytes())
+            ROW_VERSION,
+            self.promotion,
+            state.forgotten_ms(config),
+            state.is_open,
+            msgspec.Raw(state.to_bytes()),
+            hour_due(state) or 0,
         )
         return _encoder.encode(row)

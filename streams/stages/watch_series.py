@@ -95,18 +95,20 @@ class SeriesShelf:
         if self._dirty.pop(name, None) is not None:
             self._packed[name] = entry.encoded(self._config)
 
-    def restore(self, name: str, row: bytes, tick_ms: int) -> Series | None:
+    def restore(self, name: str, row: bytes, tick_ms: int) -> tuple[Series | None, int]:
         """Looks at a row after a restart: the series when its alert is open, for that one is looked at by the clock.
+
+        With it the end of the hour that is to be reported on, 0 where none is.
 
         Raises `NewerVersion`, `msgspec.DecodeError` or `alerts.StateError`.
         """
         found = SeriesRow.of(row)
         if found.is_open:
             entry = self._awake[name] = Series.restored(name, found)
-            return entry
+            return entry, found.hour_ms
         if tick_ms >= found.forgotten_ms:
             self._spent.append(SERIES_PREFIX + name)
-        return None
+        return None, found.hour_ms
 
     def names(self) -> list[str]:
         """All series that are known, in order."""

@@ -25,10 +25,13 @@ from streams.archive.protocol import (
     Outcome,
     Query,
     Refused,
+    SeriesSum,
     StoredAlert,
     StoredDecision,
+    StoredHour,
     StoredNotification,
     StoredView,
+    StoryMember,
     Written,
 )
 from streams.archive.sqlite import SqliteArchive
@@ -252,6 +255,8 @@ async def test_search_restricts(archive: Archive) -> None:
     await archive.write_items([scored(1), scored(2, label="positive"), scored(3, entity="OTHER")])
     assert [hit.item.news.id for hit in await archive.search(Query(series="entity/ACME"))] == ["id2", "id1"]
     assert [hit.item.news.id for hit in await archive.search(Query(label=("sentiment", "positive")))] == ["id2"]
+    assert len(await archive.search(Query(source="wire"))) == 3
+    assert await archive.search(Query(source="elsewhere")) == []
     window = Query(since_ms=2 * HOUR_MS, until_ms=3 * HOUR_MS)
     assert [hit.item.news.id for hit in await archive.search(window)] == ["id2"]
     assert await archive.search(Query(series="entity/NOBODY")) == []
@@ -266,6 +271,35 @@ async def test_rates_top_and_story(archive: Archive) -> None:
     counts = await archive.top("entity", "negative", 0, 6 * HOUR_MS)
     assert [(c.name, c.total, c.hits) for c in counts] == [("A", 4, 2), ("B", 2, 1)]
     assert [item.news.id for item in await archive.story("story1")] == ["id1", "id4"]
+
+
+async def test_members_of_stories_newest_first(archive: Archive) -> None:
+    await archive.write_items([scored(n) for n in range(6)])
+    await archive.write_items([scored(4, content="b", offset=90)])
+    members = await archive.story_members(["story1", "story2", "nothing"])
+    assert members["story1"] == [StoryMember("id4", "wire", 4 * HOUR_MS), StoryMember("id1", "wire", HOUR_MS)]
+    assert [one.id for one in members["story2"]] == ["id5", "id2"]
+    assert set(members) == {"story1", "story2"}
+    assert await archive.story_members([]) == {}
+
+
+async def test_the_newest_item_of_series_in_a_time(archive: Archive) -> None:
+    await archive.write_items([scored(n, entity="A" if n < 3 else "B") for n in range(6)])
+    found = await archive.newest_of(["entity/A", "entity/B", "entity/C", "all"], HOUR_MS, 5 * HOUR_MS)
+    assert {name: item.news.id for name, item in found.items()} == {"entity/A": "id2", "entity/B": "id4", "all": "id4"}
+    assert await archive.newest_of([], 0, 9 * HOUR_MS) == {}
+
+
+async def test_alerts_page_by_page(archive: Archive) -> None:
+    rows = [
+        StoredAlert(f"a{n}", 1, "negative", "volume", "all", "firing", "warning", onset, onset, b"{}")
+        for n, onset in enumerate([50, 70, 70, 60, 70])
+    ]
+    await archive.write_alerts(rows)
+    first = await archive.alerts(limit=2)
+    assert [one.id for one in first] == ["a1", "a2"]
+    rest = await archive.alerts(before=(70, "a2"))
+    assert [one.id for one in rest] == ["a4", "a3", "a0"]
 
 
 async def test_stories_of_a_partition_before_an_offset(archive: Archive) -> None:
@@ -323,6 +357,7 @@ async def test_the_audit_trail_only_grows(archive: Archive) -> None:
     assert await archive.decisions(target="b\u00e4", limit=1) == [second]
     assert await archive.decisions(kind="note", since_ms=6) == []
     assert await archive.decisions(kind="silence", since_ms=70) == [second, first]
+    assert await archive.decisions(before=second.place) == [first]
 
 
 async def test_of_a_view_the_one_of_the_latest_place_stays_and_one_that_is_gone_is_not_shown(archive: Archive) -> None:
@@ -337,6 +372,55 @@ async def test_of_a_view_the_one_of_the_latest_place_stays_and_one_that_is_gone_
     ]
     assert await archive.views("alert", view_id="b", limit=3) == [StoredView("alert", "b", 1, 9, b"{}")]
     assert await archive.views("silence") == [long]
+    assert [one.id for one in await archive.views("alert", ids=["b", "c"])] == ["b"]
+    assert await archive.views("alert", ids=[]) == []
+
+
+def hour(series: str, number: int, total: int, hits: int, expected: float | None = None) -> StoredHour:
+    """The `number`-th hour of a series."""
+    band = (expected, 0.5, 0, 3) if expected is not None else (None, None, None, None)
+    return StoredHour("negative", series, number * HOUR_MS, total, hits, *band)
+
+
+async def test_hours_are_kept_once_and_found_by_series_and_time(archive: Archive) -> None:
+    first, second, other = hour("entity/A", 1, 5, 2, 0.25), hour("entity/A", 2, 1, 0), hour("entity/B", 2, 9, 3, 1.5)
+    await archive.record_hours([first, second, other, replace(first, signal="positive", hits=1)])
+    await archive.record_hours([first, second])
+    await archive.refresh()
+    assert await archive.hours(["entity/A", "entity/B"], "negative", 0, 9 * HOUR_MS) == [first, second, other]
+    assert await archive.hours(["entity/A"], "negative", 2 * HOUR_MS, 3 * HOUR_MS) == [second]
+    assert await archive.hours(["entity/C"], "negative", 0, 9 * HOUR_MS) == []
+    assert await archive.hours(["entity/A"], "unknown", 0, 9 * HOUR_MS) == []
+    assert await archive.hours([], "negative", 0, 9 * HOUR_MS) == []
+    assert await archive.hours(None, "negative", 2 * HOUR_MS, 9 * HOUR_MS) == [second, other]
+    assert await archive.first_hour("negative", 0) == HOUR_MS
+    assert await archive.first_hour("negative", HOUR_MS + 1) == 2 * HOUR_MS
+    assert await archive.first_hour("negative", 3 * HOUR_MS) is None
+
+
+async def test_hours_are_added_up_by_kind_with_most_hits_first(archive: Archive) -> None:
+    rows = [hour("entity/A", 1, 5, 2, 0.25), hour("entity/A", 2, 1, 1), hour("entity/B", 2, 9, 4, 1.5)]
+    await archive.record_hours(
+        [*rows, hour("all", 1, 20, 9, 5.0), hour("entityless", 1, 7, 7), hour("entity/C", 8, 1, 1)]
+    )
+    await archive.refresh()
+    a = SeriesSum("entity/A", 6, 3, hours=1, judged=2, expected=0.25, excess=0.5)
+    b = SeriesSum("entity/B", 9, 4, hours=1, judged=4, expected=1.5, excess=0.5)
+    assert await archive.hour_sums("entity", "negative", 0, 8 * HOUR_MS) == [b, a]
+    assert await archive.hour_sums("entity", "negative", 0, 8 * HOUR_MS, limit=1) == [b]
+    assert [one.series for one in await archive.hour_sums("", "negative", 0, 2 * HOUR_MS)] == [
+        "all",
+        "entityless",
+        "entity/A",
+    ]
+    assert [one.series for one in await archive.hour_sums("all", "negative", 0, 9 * HOUR_MS)] == ["all"]
+
+
+async def test_prune_takes_hours_too(archive: Archive) -> None:
+    await archive.record_hours([hour("all", 1, 5, 2), hour("all", 50, 5, 2)])
+    await archive.prune(4 * HOUR_MS)
+    await archive.refresh()
+    assert await archive.hours(["all"], "negative", 0, 99 * HOUR_MS) == [hour("all", 50, 5, 2)]
 
 
 async def test_prune_takes_an_item_with_all_that_belongs_to_it(archive: Archive) -> None:

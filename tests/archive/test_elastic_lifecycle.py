@@ -26,7 +26,7 @@ async def test_a_policy_deletes_days_and_leaves_the_overflow_alone() -> None:
         named = await set_up(stub, lifecycle=True)
         policy = stub.calls.index("PUT /_ilm/policy/p-items")
         assert stub.requests[policy][0]["policy"]["phases"]["delete"]["min_age"] == "31d"
-        assert {name for name, policy in named.items() if policy} == {"p-items"}
+        assert {name for name, policy in named.items() if policy} == {"p-hours", "p-items"}
         assert "p-overflow" in named
 
 

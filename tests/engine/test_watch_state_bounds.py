@@ -83,6 +83,7 @@ async def test_a_quiet_series_is_a_row_alone_and_counts_on_when_it_speaks() -> N
 async def test_a_forgotten_series_begins_anew_whether_its_row_is_left_or_not(restarts: bool) -> None:
     feed = Feed()
     await feed.take(START_MS + 60_000, [feed.item(START_MS, ("all", "entity/a"))])
+    await feed.take(START_MS + HOUR_MS + 60_000, [feed.item(START_MS + HOUR_MS, ("all",))])  # the hour is reported on
     first = feed.store.rows.values[b"0|s/negative/entity/a"]
     for day in range(1, 84):
         await feed.take(START_MS + day * DAY_MS, [feed.item(START_MS + day * DAY_MS - 1, ("all",))])

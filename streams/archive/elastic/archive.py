@@ -9,6 +9,7 @@ from typing import Any
 from streams.archive.elastic.bulk import Action, Bulk
 from streams.archive.elastic.decided import decision_document, view_document, view_key
 from streams.archive.elastic.documents import alert_document, notification_document
+from streams.archive.elastic.hours import HourReader, hour_action
 from streams.archive.elastic.lifecycle import policy
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.options import ElasticOptions
@@ -31,10 +32,13 @@ from streams.archive.protocol import (
     Query,
     RateBucket,
     RecentStory,
+    SeriesSum,
     StoredAlert,
     StoredDecision,
+    StoredHour,
     StoredNotification,
     StoredView,
+    StoryMember,
     Unscored,
     Written,
 )
@@ -64,6 +68,8 @@ class ElasticArchive:
         self.options = options
         self.session = Session(url, options, on_trouble=on_trouble)
         self.reader = Reader(self.session, self.names)
+        self._hours = HourReader(self.session, self.names)
+        self._clock = clock
         self.bulk = Bulk(self.session, options, on_first=self._check_again)
         self.writer = ItemWriter(self.session, self.bulk, self.names, options, clock)
         self._was_set_up = False
@@ -191,6 +197,12 @@ class ElasticArchive:
         index = self.names.views
         await self._write_all([Action.newest(index, view_key(one), view_document(one), one.place) for one in views])
 
+    async def record_hours(self, hours: Sequence[StoredHour]) -> None:
+        """Each under its key: a redo writes the same."""
+        await self._ready()
+        now_ms, days = self._clock(), self.options.retention_days
+        await self._write_all([hour_action(self.names, one, now_ms, days) for one in hours])
+
     async def _write_all(self, actions: Sequence[Action]) -> None:
         """Documents of our own making: none of them may be refused, so a refusal is trouble."""
         for result in await self.bulk.send(actions):
@@ -215,6 +227,12 @@ class ElasticArchive:
     async def story(self, story_id: str) -> list[Scored]:
         return await self.reader.story(story_id)
 
+    async def story_members(self, story_ids: Sequence[str]) -> dict[str, list[StoryMember]]:
+        return await self.reader.story_members(story_ids)
+
+    async def newest_of(self, series: Sequence[str], since_ms: int, until_ms: int) -> dict[str, Scored]:
+        return await self.reader.newest_of(series, since_ms, until_ms)
+
     async def search(self, query: Query) -> list[Hit]:
         return await self.reader.search(query)
 
@@ -238,9 +256,15 @@ class ElasticArchive:
         return await self.reader.items_after(epoch, partition, after_offset, limit)
 
     async def alerts(
-        self, *, series: str = "", state: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        series: str = "",
+        state: str = "",
+        since_ms: int | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
     ) -> list[StoredAlert]:
-        return await self.reader.alerts(series, state, since_ms, limit)
+        return await self.reader.alerts(series, state, since_ms, before, limit)
 
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
         return await self.reader.alert_history(alert_id)
@@ -251,12 +275,32 @@ class ElasticArchive:
         return await self.reader.notifications(alert_id, channel, state, limit)
 
     async def decisions(
-        self, *, target: str = "", by: str = "", kind: str = "", since_ms: int | None = None, limit: int = 100
+        self,
+        *,
+        target: str = "",
+        by: str = "",
+        kind: str = "",
+        since_ms: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[StoredDecision]:
-        return await self.reader.decisions(target, by, kind, since_ms, limit)
+        return await self.reader.decisions(target, by, kind, since_ms, before, limit)
 
-    async def views(self, kind: str, *, view_id: str = "", limit: int = 1_000) -> list[StoredView]:
-        return await self.reader.views(kind, view_id, limit)
+    async def views(
+        self, kind: str, *, view_id: str = "", ids: Sequence[str] | None = None, limit: int = 1_000
+    ) -> list[StoredView]:
+        return await self.reader.views(kind, view_id, ids, limit)
+
+    async def hours(self, series: Sequence[str] | None, signal: str, since_ms: int, until_ms: int) -> list[StoredHour]:
+        return await self._hours.hours(series, signal, since_ms, until_ms)
+
+    async def first_hour(self, signal: str, since_ms: int) -> int | None:
+        return await self._hours.first(signal, since_ms)
+
+    async def hour_sums(
+        self, kind: str, signal: str, since_ms: int, until_ms: int, limit: int = 100
+    ) -> list[SeriesSum]:
+        return await self._hours.sums(kind, signal, since_ms, until_ms, limit)
 
     async def refresh(self) -> None:
         """Let searches see all that was written: for tests and reports, never for the pipeline."""

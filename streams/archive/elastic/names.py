@@ -68,13 +68,27 @@ class Names:
         """What the judge of alerts knows now."""
         return f"{self.prefix}views"
 
+    @property
+    def hours(self) -> str:
+        """Alias over the days of what `watch` counted in each hour of a series."""
+        return f"{self.prefix}hours"
+
+    @property
+    def hour_days(self) -> str:
+        """Pattern of the indices behind that alias."""
+        return f"{self.prefix}hours-*"
+
+    def hours_of_day(self, day: str) -> str:
+        """The index of the hours of a day, named as `of_day` is."""
+        return f"{self.prefix}hours-{day}"
+
     def of_day(self, day: str) -> str:
         """The index of a day such as 2026.11.24, or of what lies outside the retention."""
         return f"{self.prefix}items-{day}"
 
     def ended_before(self, index: str, before_ms: int) -> bool:
         """Whether an index holds a day that was over at `before_ms`; never true of the overflow."""
-        day = index.removeprefix(f"{self.prefix}items-")
+        day = index.removeprefix(f"{self.prefix}items-").removeprefix(f"{self.prefix}hours-")
         try:
             parsed = datetime.strptime(day, "%Y.%m.%d").replace(tzinfo=UTC)
         except ValueError:

@@ -33,7 +33,9 @@ class Pruner:
         """The number of versions deleted, stubs apart."""
         names = self._names
         await self._reader.refresh(names.days, names.registry, names.sightings)
-        deleted = await self._drop_days(before_ms)
+        deleted = await self._drop_days(names.days, before_ms)
+        await self._drop_days(names.hour_days, before_ms)
+        await self._delete(names.hours, _before("@timestamp", before_ms))
         deleted += await self._delete(names.versions, _before("@timestamp", before_ms))
         async for ids in self._old_and_revised(before_ms):
             deleted += await self._delete(names.versions, {"terms": {"moodwire.id": ids}})
@@ -43,10 +45,9 @@ class Pruner:
         await self._reader.refresh(names.days, names.registry, names.sightings)
         return deleted
 
-    async def _drop_days(self, before_ms: int) -> int:
-        found = await self._session.call(
-            "GET", f"/{self._names.days}", None, LENIENT | {"filter_path": "*.settings.index.uuid"}
-        )
+    async def _drop_days(self, pattern: str, before_ms: int) -> int:
+        """How many documents were in the days of the pattern that were dropped."""
+        found = await self._session.call("GET", f"/{pattern}", None, LENIENT | {"filter_path": "*.settings.index.uuid"})
         deleted = 0
         for index in sorted(found):
             if not self._names.ended_before(index, before_ms):

@@ -28,6 +28,7 @@ from streams.archive.protocol import (
     StoredDecision,
     StoredNotification,
     StoredView,
+    StoryMember,
 )
 from streams.archive.revising import stored_outcome
 from streams.archive.words import is_beginning, marked, words_of
@@ -113,6 +114,36 @@ class Reader:
         order = [{"@timestamp": "asc"}, {"moodwire.id": "asc"}]
         hits = await self._search(self._names.items, {"query": query, "sort": order, "size": MOST_HITS})
         return [scored_of(hit["_source"]) for hit in hits]
+
+    async def story_members(self, story_ids: Sequence[str]) -> dict[str, list[StoryMember]]:
+        body = {
+            "query": {"terms": {"moodwire.story.id": list(story_ids)}},
+            "sort": [{"@timestamp": "desc"}, {"moodwire.id": "desc"}],
+            "size": MOST_HITS,
+            "track_total_hits": False,
+            "_source": ["@timestamp", "moodwire.id", "moodwire.source", "moodwire.story.id"],
+        }
+        found: dict[str, list[StoryMember]] = {}
+        for hit in await self._search(self._names.items, body):
+            own = hit["_source"]["moodwire"]
+            member = StoryMember(own["id"], own["source"], hit["_source"]["@timestamp"])
+            found.setdefault(own["story"]["id"], []).append(member)
+        return found
+
+    async def newest_of(self, series: Sequence[str], since_ms: int, until_ms: int) -> dict[str, Scored]:
+        names = list(series)
+        if not names:
+            return {}
+        order = [{"@timestamp": "desc"}, {"moodwire.id": "desc"}]
+        newest = {"top_hits": {"size": 1, "sort": order}}
+        terms = {"field": "moodwire.current.series", "include": names, "size": max(len(names), 1)}
+        body = {
+            "size": 0,
+            "query": {"bool": {"filter": [_span(since_ms, until_ms), {"terms": {"moodwire.current.series": names}}]}},
+            "aggs": {"series": {"terms": terms, "aggs": {"newest": newest}}},
+        }
+        found = (await self._aggregate(body)).get("series", {}).get("buckets", ())
+        return {row["key"]: scored_of(row["newest"]["hits"]["hits"][0]["_source"]) for row in found}
 
     async def _search(self, index: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         return list((await self._session.call("POST", f"/{index}/_search", body, LENIENT))["hits"]["hits"])
@@ -237,7 +268,9 @@ class Reader:
         body = {"query": query, "sort": [{"moodwire.position.offset": "asc"}], "size": min(limit, MOST_HITS)}
         return [first_scored_of(hit["_source"]) for hit in await self._search(self._names.versions, body)]
 
-    async def alerts(self, series: str, state: str, since_ms: int | None, limit: int) -> list[StoredAlert]:
+    async def alerts(
+        self, series: str, state: str, since_ms: int | None, before: tuple[int, str] | None, limit: int
+    ) -> list[StoredAlert]:
         filters: list[dict[str, Any]] = []
         if series:
             filters.append({"term": {"moodwire.alert.series": series}})
@@ -246,7 +279,11 @@ class Reader:
         if since_ms is not None:
             filters.append({"range": {"moodwire.alert.onset": {"gte": since_ms, "format": "epoch_millis"}}})
         order = [{"moodwire.alert.onset": "desc"}, {"moodwire.alert.id": "asc"}]
-        body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
+        body: dict[str, Any] = {
+            "query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)
+        }  # fmt: skip
+        if before is not None:
+            body["search_after"] = list(before)
         return [alert_of(hit["_source"]) for hit in await self._search(self._names.alerts, body)]
 
     async def alert_history(self, alert_id: str) -> list[StoredAlert]:
@@ -262,7 +299,7 @@ class Reader:
         return [notification_of(hit["_source"]) for hit in await self._search(self._names.notifications, body)]
 
     async def decisions(
-        self, target: str, by: str, kind: str, since_ms: int | None, limit: int
+        self, target: str, by: str, kind: str, since_ms: int | None, before: int | None, limit: int
     ) -> list[StoredDecision]:
         asked = {"target": target, "by": by, "kind": kind}
         filters: list[dict[str, Any]] = [
@@ -270,13 +307,19 @@ class Reader:
         ]
         if since_ms is not None:
             filters.append({"range": {"moodwire.decision.sent": {"gte": since_ms, "format": "epoch_millis"}}})
+        if before is not None:
+            filters.append({"range": {"moodwire.decision.place": {"lt": before}}})
         order = [{"moodwire.decision.place": "desc"}]
         body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
         return [decision_of(hit["_source"]) for hit in await self._search(self._names.decisions, body)]
 
-    async def views(self, kind: str, view_id: str, limit: int) -> list[StoredView]:
+    async def views(self, kind: str, view_id: str, ids: Sequence[str] | None, limit: int) -> list[StoredView]:
         asked = {"kind": kind, "id": view_id, "gone": "false"}
-        filters = [{"term": {f"moodwire.view.{field}": value}} for field, value in asked.items() if value]
+        filters: list[dict[str, Any]] = [
+            {"term": {f"moodwire.view.{field}": value}} for field, value in asked.items() if value
+        ]
+        if ids is not None:
+            filters.append({"terms": {"moodwire.view.id": list(ids)}})
         order = [{"moodwire.view.id": "asc"}]
         body = {"query": {"bool": {"filter": filters}}, "sort": order, "size": min(limit, MOST_HITS)}
         return [view_of(hit["_source"]) for hit in await self._search(self._names.views, body)]
@@ -300,6 +343,8 @@ def _restrictions(query: Query, words: Sequence[str]) -> list[dict[str, Any]]:
         rows.append(_series(query.series))
     if query.language:
         rows.append({"term": {"moodwire.language": query.language}})
+    if query.source:
+        rows.append({"term": {"moodwire.source": query.source}})
     if query.label is not None:
         head, label = query.label
         rows.append({"term": {f"moodwire.current.heads.{head}.label": label}})

@@ -158,6 +158,22 @@ VIEW = {
     "moodwire": _object(view=_object(kind=KEYWORD, id=KEYWORD, version=LONG, place=LONG, gone=BOOLEAN, body=STORED))
 }
 
+HOUR = {
+    "@timestamp": DATE,
+    "moodwire": _object(
+        hour=_object(
+            signal=KEYWORD,
+            series=KEYWORD,
+            total=LONG,
+            hits=LONG,
+            expected={"type": "double"},
+            excess={"type": "double"},
+            low=LONG,
+            high=LONG,
+        )
+    ),
+}
+
 REFRESH = "5s"
 """How often Elasticsearch makes a segment of what came. Left to itself it waits, where nobody searches, until its
 memory is full: then one of tens of thousands of items, and those who write wait seconds for it."""
@@ -192,6 +208,7 @@ def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> 
     aliases = {names.items: {"filter": {"term": {"moodwire.item": True}}}, names.versions: {}}
     made = {
         f"{names.prefix}items": _template([names.days], daily, ITEM, aliases),
+        f"{names.prefix}hours": _template([names.hour_days], daily, HOUR, {names.hours: {}}),
         f"{names.prefix}registry": _template([names.registry], busy, REGISTRY),
         f"{names.prefix}sightings": _template([names.sightings], busy, SIGHTING),
         f"{names.prefix}alerts": _template([names.alerts, names.alert_states], quiet, ALERT),
@@ -200,8 +217,10 @@ def templates(names: Names, options: ElasticOptions, *, lifecycle: str = "") -> 
         f"{names.prefix}views": _template([names.views], quiet, VIEW),
     }
     if lifecycle:  # what is outside the retention is of any age: no policy may delete it by its index's
-        overflow = _template([names.of_day(OVERFLOW)], busy, ITEM, aliases)
-        made[f"{names.prefix}overflow"] = overflow | {"priority": PRIORITY + 1}
+        above = {"priority": PRIORITY + 1}
+        made[f"{names.prefix}overflow"] = _template([names.of_day(OVERFLOW)], busy, ITEM, aliases) | above
+        old_hours = _template([names.hours_of_day(OVERFLOW)], busy, HOUR, {names.hours: {}})
+        made[f"{names.prefix}hours-overflow"] = old_hours | above
     return made
 
 

@@ -39,7 +39,7 @@ async def unmarked(session: Session, names: Names) -> str:
     Elasticsearch makes an index for whatever is written, unless it was told otherwise: without templates one that
     guesses the types of fields, and that no alias shows.
     """
-    others = (names.registry, names.sightings, names.alerts, names.alert_states, names.notifications)
+    others = (names.hour_days, names.registry, names.sightings, names.alerts, names.alert_states, names.notifications)
     indices = ",".join([names.days, *others])
     # `index.uuid` is a setting of every index: without it those without the mark would not be in the answer.
     found = await session.call(

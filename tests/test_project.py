@@ -24,6 +24,7 @@ DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
 TRACING = ROOT / "streams" / "observe" / "tracing.py"
 CHARTS = ROOT / "models" / "evaluation" / "charts.py"
 FRAMES = ROOT / "streams" / "library"  # the extra `frames`
+PARQUET = ROOT / "streams" / "jobs" / "export_files.py"  # the extra `parquet`
 BUILD = ROOT / "streams" / "public" / "hatch_build.py"
 TOP_LEVEL = {"alerts", "deploy", "models", "streams", "tests"}
 
@@ -81,7 +82,7 @@ def _dependencies(project: dict[str, object], extra: str = "cpu") -> list[str]:
 def _imported_distributions() -> set[str]:
     """The distributions behind every third-party import of the run-time packages."""
     sources = [path for package in ("streams", "models", "alerts") for path in (ROOT / package).rglob("*.py")]
-    optional = (ROOT / "models" / "training", TRACING, CHARTS, FRAMES, BUILD)
+    optional = (ROOT / "models" / "training", TRACING, CHARTS, FRAMES, PARQUET, BUILD)
     runtime = [path for path in sources if not any(path.is_relative_to(other) for other in optional)]
     trees = [node for path in runtime for node in ast.walk(ast.parse(path.read_bytes()))]
     names = {alias.name for node in trees if isinstance(node, ast.Import) for alias in node.names}

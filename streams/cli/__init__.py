@@ -47,6 +47,7 @@ for _name, _help in {
     "watchlists": "List the watchlists, and change them while workers run.",
     "tokens": "Make, list or revoke tokens of the board: who may use it, and for what.",
     "audit": "List what people decided about alerts: who, when, and whether it was accepted.",
+    "export": "Export items, series or alerts as CSV or Parquet, as they were known at a time.",
     "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
     "rejects": "List records that could not be processed, or send them again.",
     "deliver": "List notifications that wait, failed or were sent, or send them again.",

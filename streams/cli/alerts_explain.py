@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alerts import AlertConfig, AlertEvent, Evidence, Finding, Wording
+from alerts import AlertConfig, AlertEvent, Finding, Wording
 from alerts.delivery.rendering import heading, summary
 from alerts.records import rounded
 from streams.alert_rules import alert_config
@@ -19,7 +19,7 @@ from streams.cli.output import console, foreign, print_json, progress_bar, utc
 from streams.errors import SettingsError
 from streams.existing import open_existing_archive
 from streams.jobs.alert_search import alert_of
-from streams.jobs.explanation import Explanation, explained
+from streams.jobs.explanation import Explanation, explained, finding_numbers, finding_text
 from streams.jobs.recount import Watched
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
@@ -79,28 +79,6 @@ async def _asked(
         )
 
 
-def _text(finding: Finding, signal: str, wording: Wording) -> str:
-    """What a window held, and what was expected where a rule looked that far."""
-    count, evidence = finding.count, finding.evidence
-    if evidence is None:
-        return f"{count.hits} of {count.total} {wording.signal(signal)} in {wording.window(count.window.seconds)}"
-    return wording.evidence(
-        signal,
-        evidence.rule,
-        hits=count.hits,
-        total=count.total,
-        seconds=count.window.seconds,
-        expected=evidence.expected,
-        interval=_interval(evidence),
-        p_value=evidence.p_value,
-    )
-
-
-def _interval(evidence: Evidence) -> tuple[int, int]:
-    found = evidence.interval()
-    return found.low, found.high
-
-
 def _json(found: Explanation, wording: Wording) -> dict[str, Any]:
     return {
         "series": found.watched.series,
@@ -114,24 +92,8 @@ def _json(found: Explanation, wording: Wording) -> dict[str, Any]:
 
 
 def _finding(finding: Finding, signal: str, wording: Wording) -> dict[str, Any]:
-    count, evidence = finding.count, finding.evidence
-    looked = {} if evidence is None else {
-        "expected": rounded(evidence.expected),
-        "interval": _interval(evidence),
-        "p_value": rounded(evidence.p_value),
-        "level": rounded(evidence.level),
-    }  # fmt: skip
-    return {
-        "rule": finding.rule,
-        "reason": finding.reason,
-        "window_seconds": count.window.seconds,
-        "start_ms": count.start_ms,
-        "end_ms": count.end_ms,
-        "hits": count.hits,
-        "total": count.total,
-        **looked,
-        "text": f"{_text(finding, signal, wording)}: {wording.reason(finding.reason)}",
-    }
+    text = f"{finding_text(finding, signal, wording)}: {wording.reason(finding.reason)}"
+    return {"rule": finding.rule, "reason": finding.reason, **finding_numbers(finding), "text": text}
 
 
 def _show(found: Explanation, config: AlertConfig) -> None:
@@ -141,7 +103,7 @@ def _show(found: Explanation, config: AlertConfig) -> None:
     if found.answer is not None:
         console.print(f"  No alert: {foreign(wording.reason(found.answer))}.", highlight=False, soft_wrap=True)
     for finding in found.findings:
-        text, reason = _text(finding, found.watched.signal, wording), wording.reason(finding.reason)
+        text, reason = finding_text(finding, found.watched.signal, wording), wording.reason(finding.reason)
         level = "" if finding.evidence is None else f" (a false alarm's level: {rounded(finding.evidence.level):.1g})"
         console.print(
             f"  [bold]{foreign(finding.rule):<7}[/] {foreign(text)}{level}\n          {foreign(reason)}",

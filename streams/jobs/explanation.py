@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from alerts import AlertConfig, AlertEvent, Finding, Reason, explain, kind_of
+from alerts import AlertConfig, AlertEvent, Evidence, Finding, Reason, Wording, explain, kind_of
+from alerts.records import rounded
 from streams.archive.protocol import Archive
 from streams.jobs.recount import Look, Watched, recount
 
-__all__ = ["Explanation", "explained"]
+__all__ = ["Explanation", "explained", "finding_numbers", "finding_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,47 @@ class Explanation:
     def caused(self) -> tuple[AlertEvent, ...]:
         """The changes at this very tick."""
         return tuple(event for event in self.events if event.updated_ms == self.tick_ms)
+
+
+def finding_text(finding: Finding, signal: str, wording: Wording) -> str:
+    """Returns what a window held, and what was expected where a rule looked that far."""
+    count, evidence = finding.count, finding.evidence
+    if evidence is None:
+        return f"{count.hits} of {count.total} {wording.signal(signal)} in {wording.window(count.window.seconds)}"
+    return wording.evidence(
+        signal,
+        evidence.rule,
+        hits=count.hits,
+        total=count.total,
+        seconds=count.window.seconds,
+        expected=evidence.expected,
+        interval=_interval(evidence),
+        p_value=evidence.p_value,
+    )
+
+
+def finding_numbers(finding: Finding) -> dict[str, Any]:
+    """Returns the same in numbers."""
+    count, evidence = finding.count, finding.evidence
+    looked = {} if evidence is None else {
+        "expected": rounded(evidence.expected),
+        "interval": _interval(evidence),
+        "p_value": rounded(evidence.p_value),
+        "level": rounded(evidence.level),
+    }  # fmt: skip
+    return {
+        "window_seconds": count.window.seconds,
+        "start_ms": count.start_ms,
+        "end_ms": count.end_ms,
+        "hits": count.hits,
+        "total": count.total,
+        **looked,
+    }
+
+
+def _interval(evidence: Evidence) -> tuple[int, int]:
+    found = evidence.interval()
+    return found.low, found.high
 
 
 async def explained(

@@ -40,6 +40,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evidence: dict[str, str]
     reasons: dict[str, str]
     resolved: str
+    sentences: dict[str, str]
     severities: dict[str, str]
     headings: dict[str, str]
     groups: dict[str, str]
@@ -111,6 +112,21 @@ class Wording:
             low=interval[0],
             high=interval[1],
             p=p_text(p_value),
+        )
+
+    def sentence(
+        self, name: str, signal: str, rule: str, *, hits: int, total: int, seconds: int, interval: tuple[int, int]
+    ) -> str:
+        """`Harrowgate: 23 negative of 31 items in 2 h, expected 0 to 2`: what happened, for people in a hurry."""
+        text = self.texts.sentences.get(rule) or self.texts.sentences["any"]
+        return text.format(
+            name=name,
+            hits=hits,
+            total=total,
+            signal=self.signal(signal),
+            window=self.window(seconds),
+            low=interval[0],
+            high=interval[1],
         )
 
     def reason(self, reason: str) -> str:

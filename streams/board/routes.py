@@ -8,6 +8,7 @@ from typing import Final
 from streams.board.handlers.session import log_in, log_out
 from streams.board.handlers.status import get_status
 from streams.board.route import Route
+from streams.board.routes_reading import READING
 from streams.board.shapes.session import Login
 from streams.board.shapes.status import Status
 
@@ -46,4 +47,4 @@ _SESSION: Final = (
     ),
 )
 
-ROUTES: Final = (*_STATUS, *_SESSION)
+ROUTES: Final = (*_STATUS, *_SESSION, *READING)

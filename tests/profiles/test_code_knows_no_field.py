@@ -19,6 +19,7 @@ LEFT_OUT = ("models/training", "streams/profiles", "streams/sample")
 
 FIELD = "a field of records or of a file's format, not a kind of series"
 KAFKA = "a word of Kafka's protocol"
+FACET = "a facet of the board: a word of its contract, whatever head answers for it"
 HEADS = "a kind of head that networks have: it judges entities"
 
 ALLOWED = {
@@ -31,6 +32,10 @@ ALLOWED = {
     ("models/artifact.py", "topic"): "users add topics: the head that `model topics` trains is called so",
     ("models/classifier.py", "entity"): HEADS,
     ("models/manifest.py", "entity"): HEADS,
+    ("streams/archive/elastic/reading.py", "source"): FIELD,
+    ("streams/board/reading/items.py", "entity"): FACET,
+    ("streams/board/reading/items.py", "sentiment"): FACET,
+    ("streams/board/reading/items.py", "source"): FIELD,
     ("streams/cli/config.py", "source"): FIELD,
     ("streams/feeds/documents/well_formed.py", "source"): "an element of Atom",
     ("streams/feeds/fieldmap.py", "source"): FIELD,
@@ -39,6 +44,7 @@ ALLOWED = {
     ("streams/feeds/fieldspec.py", "source"): FIELD,
     ("streams/feeds/guessing.py", "source"): FIELD,
     ("streams/library/scoring.py", "source"): FIELD,
+    ("streams/jobs/export.py", "source"): FIELD,
     ("streams/lifecycle/feedback.py", "entity"): "before the name of an entity in a correction",
     ("streams/lifecycle/retrain.py", "entity"): HEADS,
     ("streams/lifecycle/training_set.py", "all"): "a split of a data set",
@@ -60,6 +66,8 @@ ALLOWED = {
     ("streams/transport/kafka/producer.py", "all"): KAFKA,
     ("streams/transport/kafka/sender.py", "all"): KAFKA,
     ("streams/transport/kafka/topic_settings.py", "topic"): KAFKA,
+    ("streams/transport/kafka/tail.py", "topic"): KAFKA,
+    ("streams/transport/sqlite/tail.py", "topic"): KAFKA,
     ("streams/transport/stages.py", "topic"): KAFKA,
 }
 

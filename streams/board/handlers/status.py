@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from streams.board.context import Asked, Board
+from streams.board.reading.counts import items_total
 from streams.board.reading.mood import everything, mood_at, newest_ms
 from streams.board.shapes.base import NoQuery
 from streams.board.shapes.status import Feeds, Kind, Mood, Status, Trouble
@@ -28,7 +29,7 @@ async def get_status(asked: Asked[NoQuery, None]) -> Status:
         now_ms=asked.now_ms,
         event_ms=newest,
         newest_ms=newest,
-        items_total=(await board.archive.stats()).items,
+        items_total=await items_total(board.archive, asked.now_ms),
         open_alerts=sum(map(len, open_alerts)),
         troubles=[
             Trouble(reason=one.reason, subject=one.subject, detail=one.detail, since_ms=one.since_ms)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.archive.protocol import Archive, Query, RateBucket
+from streams.board.reading.movers import Moved, Watched, moved_in
+from streams.board.reading.spans import Span
 from streams.board.shapes.status import Mood
 from streams.text.heads import Of
 from streams.text.profile import Profile
@@ -29,9 +31,30 @@ async def newest_ms(archive: Archive) -> int | None:
 
 
 async def mood_at(archive: Archive, series: str, signal: str, end_ms: int, hours: int = 24) -> Mood:
-    """Returns the mood of the `hours` before `end_ms`, against those of the fourteen days before."""
+    """Returns the mood of the `hours` before `end_ms`, against what the baseline expected of them.
+
+    Where `watch` has not archived hours with a band, against the fourteen days before.
+    """
+    span = Span(max(end_ms - hours * HOUR_MS, 0) // HOUR_MS * HOUR_MS, end_ms)
+    moved = await moved_in(archive, Watched([series], signal, series), span)
+    if moved and moved[0].band is not None:
+        return _judged(moved[0], signal, hours)
     since_ms = end_ms - _PAST_DAYS * DAY_MS - hours * HOUR_MS
     return mood_of(await archive.rates(series, signal, since_ms, end_ms, HOUR_MS), signal, end_ms, hours)
+
+
+def _judged(moved: Moved, signal: str, hours: int) -> Mood:
+    band, total = moved.band, max(moved.total, 1)
+    assert band is not None, "asked before"
+    return Mood(
+        signal=signal,
+        share=min(moved.hits / total, 1.0),
+        low=min(band.low / total, 1.0),
+        high=min(band.high / total, 1.0),
+        hits=moved.hits,
+        total=moved.total,
+        hours=hours,
+    )
 
 
 def mood_of(buckets: Sequence[RateBucket], signal: str, end_ms: int, hours: int) -> Mood:

@@ -1,0 +1,98 @@
+"""`/v1/alerts`: lists, one with all that happened to it, and why it fired."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from alerts import AlertEvent
+from streams.archive.protocol import StoredAlert
+from streams.board.context import Asked, Board
+from streams.board.cursors import cursor_of, place_of
+from streams.board.problem import Problem
+from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of
+from streams.board.reading.alerts import Known, Place, find_alerts, known_alerts
+from streams.board.reading.explaining import Explainer
+from streams.board.reading.labels import load_labels
+from streams.board.reading.mood import newest_ms
+from streams.board.shapes.alerts import Alert, AlertsQuery, AlertView, Explanation
+from streams.board.shapes.base import NoQuery, Page
+from streams.namespaces import Kind
+
+__all__ = ["get_alert", "get_alerts", "get_explanation", "shown_alerts"]
+
+_MOST_ENTRIES: Final = 1_000
+_MOST_GROUPS: Final = 20
+
+
+async def get_alerts(asked: Asked[AlertsQuery, None]) -> Page[Alert]:
+    """Returns a page of alerts, the latest onset first."""
+    board, query = asked.board, asked.query
+    now_ms = await _event_ms(board, asked.now_ms)
+    found, place = await find_alerts(board.archive, query, now_ms, place_of(query, query.cursor, Place))
+    following = cursor_of(query, place) if place is not None else None
+    return Page(items=await shown_alerts(board, found, now_ms), next=following)
+
+
+async def shown_alerts(board: Board, alerts: list[Known], now_ms: int) -> list[Alert]:
+    """Returns alerts as lists show them; `now_ms` is in the time of alerts."""
+    labels = await load_labels(board.profile, board.settings.gazetteer)
+    days = await last_days(board.archive, alerts, now_ms)
+    wording = board.config.wording
+    return [Alert(**alert_fields(one, labels, wording, days[one.event.id])) for one in alerts]
+
+
+async def get_alert(asked: Asked[NoQuery, None]) -> AlertView:
+    """Returns an alert with its timeline and notifications; raises `Problem` 404."""
+    board, archive = asked.board, asked.board.archive
+    history = await _history(board, asked.path["id"])
+    now_ms = await _event_ms(board, asked.now_ms)
+    [known] = await known_alerts(archive, history[-1:], now_ms)
+    alert_id, groups = known.event.id, known.row.groups[:_MOST_GROUPS]
+    decisions = await archive.decisions(target=alert_id, limit=_MOST_ENTRIES)
+    sent = [
+        row
+        for name in dict.fromkeys([alert_id, *groups])
+        for row in await archive.notifications(alert_id=name, limit=100)
+    ]
+    labels = await load_labels(board.profile, board.settings.gazetteer)
+    days = await last_days(archive, [known], now_ms)
+    wording = board.config.wording
+    return AlertView(
+        **alert_fields(known, labels, wording, days[alert_id]),
+        timeline=timeline_of(history[-_MOST_ENTRIES:], decisions, wording),
+        notified=notified_of(sent),
+    )
+
+
+async def get_explanation(asked: Asked[NoQuery, None]) -> Explanation:
+    """Returns why an alert opened; raises `Problem` 404."""
+    history = await _history(asked.board, asked.path["id"])
+    return await _explainer(asked.board).explain(AlertEvent.from_json(history[0].body))
+
+
+async def _history(board: Board, alert_id: str) -> list[StoredAlert]:
+    history = await board.archive.alert_history(alert_id)
+    if not history:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}; /v1/alerts lists them")
+    return history
+
+
+async def _event_ms(board: Board, now_ms: int) -> int:
+    """Now in the time of alerts: in a replay that of the newest item."""
+    if board.kind is not Kind.REPLAY:
+        return now_ms
+    newest = await newest_ms(board.archive)
+    return now_ms if newest is None else newest + 1
+
+
+_explainers: dict[int, tuple[Board, Explainer]] = {}
+
+
+def _explainer(board: Board) -> Explainer:
+    """One a board, so that only one alert is counted again at once."""
+    found = _explainers.get(id(board))
+    if found is None or found[0] is not board:
+        _explainers.clear()
+        found = _explainers[id(board)] = board, Explainer(board.settings, board.config)
+    return found[1]

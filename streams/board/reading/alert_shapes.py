@@ -1,0 +1,157 @@
+"""Alerts in the words and shapes that the board answers with: sentence, last day, timeline, who was notified."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from alerts import AlertEvent, Wording
+from alerts.delivery.rendering import summary
+from alerts.records import rounded
+from streams.archive.protocol import Archive, StoredAlert, StoredDecision, StoredNotification
+from streams.board.reading.alerts import Known
+from streams.board.reading.labels import Labels
+from streams.board.shapes.alerts import Acknowledged, Headline, Hour, Notified, TimelineEntry
+from streams.wall_clock import HOUR_MS
+
+__all__ = ["alert_fields", "last_days", "notified_of", "sentence_of", "timeline_of"]
+
+_DAY_HOURS: Final = 24
+_WORDS: Final = ("comment", "text", "to")
+"""Fields of decisions that hold what somebody wrote."""
+
+
+def sentence_of(event: AlertEvent, labels: Labels, wording: Wording) -> str:
+    """Returns what the alert is about in one sentence; of one that is over its worst moment."""
+    name, peak = labels.of(event.series), event.peak
+    if event.state == "resolved" and peak.at_ms:
+        counted: dict[str, Any] = {
+            "hits": peak.hits,
+            "total": peak.total,
+            "seconds": peak.seconds,
+            "interval": peak.interval,
+        }
+    else:
+        counted = {
+            "hits": event.observed.hits,
+            "total": event.observed.total,
+            "seconds": event.window.seconds,
+            "interval": event.expected.interval,
+        }
+    return wording.sentence(name, event.signal, event.detector, **counted)
+
+
+def alert_fields(known: Known, labels: Labels, wording: Wording, last_day: Sequence[Hour]) -> dict[str, Any]:
+    """Returns the fields of `Alert`."""
+    event, row = known.event, known.row
+    until_ms = row.acknowledged_until_ms or None
+    return {
+        "id": event.id,
+        "revision": event.revision,
+        "version": known.version,
+        "signal": event.signal,
+        "rule": event.rule,
+        "series": event.series,
+        "kind": event.kind,
+        "label": labels.of(event.series),
+        "state": event.state,
+        "change": event.change,
+        "severity": event.severity,
+        "onset_ms": max(event.onset_ms, 0),
+        "updated_ms": max(event.updated_ms, 0),
+        "sentence": sentence_of(event, labels, wording),
+        "observed": msgspec.to_builtins(event.observed),
+        "expected": msgspec.to_builtins(event.expected),
+        "window": msgspec.to_builtins(event.window),
+        "peak": msgspec.to_builtins(event.peak),
+        "p_value": rounded(event.p_value),
+        "labels": row.labels,
+        "annotations": event.annotations,
+        "acknowledged": Acknowledged(by=row.acknowledged_by, until_ms=until_ms) if known.acknowledged else None,
+        "silenced": list(known.silences),
+        "inhibited": known.inhibited,
+        "assignee": row.assigned_to or None,
+        "last_day": list(last_day),
+        "headlines": [
+            Headline(id=one.id, title=one.title, publisher=one.publisher, url=one.url, seen_ms=max(one.seen_ms, 0))
+            for one in event.top_items
+        ],
+    }
+
+
+async def last_days(archive: Archive, alerts: Sequence[Known], now_ms: int) -> dict[str, list[Hour]]:
+    """Returns by alert the 24 hours up to now, or to the end of one that is over: what was counted, oldest first."""
+    groups: dict[tuple[str, int], list[Known]] = {}
+    for one in alerts:
+        end_ms = now_ms if one.row.fires else one.event.updated_ms
+        groups.setdefault((one.event.signal, -(-end_ms // HOUR_MS) * HOUR_MS), []).append(one)
+    found = await asyncio.gather(
+        *(_last_day(archive, signal, end_ms, group) for (signal, end_ms), group in groups.items())
+    )
+    return {alert: hours for part in found for alert, hours in part.items()}
+
+
+async def _last_day(archive: Archive, signal: str, end_ms: int, alerts: Sequence[Known]) -> dict[str, list[Hour]]:
+    starts = range(end_ms - _DAY_HOURS * HOUR_MS, end_ms, HOUR_MS)
+    series = sorted({one.event.series for one in alerts})
+    known = {
+        (row.series, row.start_ms): Hour(start_ms=row.start_ms, hits=row.hits, low=row.low, high=row.high)
+        for row in await archive.hours(series, signal, starts.start, end_ms)
+    }
+    known |= await _open_hour(archive, signal, starts[-1], series, known)
+    return {
+        one.event.id: [
+            known.get((one.event.series, start_ms)) or Hour(start_ms=max(start_ms, 0), hits=0, low=None, high=None)
+            for start_ms in starts
+        ]
+        for one in alerts
+    }
+
+
+async def _open_hour(
+    archive: Archive, signal: str, start_ms: int, series: Iterable[str], known: Mapping[tuple[str, int], Hour]
+) -> dict[tuple[str, int], Hour]:
+    """What is counted of the last hour where `watch` has not archived it yet."""
+    found: dict[tuple[str, int], Hour] = {}
+    for name in series:
+        if (name, start_ms) not in known:
+            for rate in await archive.rates(name, signal, start_ms, start_ms + HOUR_MS, HOUR_MS):
+                found[name, start_ms] = Hour(start_ms=start_ms, hits=rate.hits, low=None, high=None)
+    return found
+
+
+def timeline_of(
+    history: Iterable[StoredAlert], decisions: Iterable[StoredDecision], wording: Wording
+) -> list[TimelineEntry]:
+    """Returns what happened to an alert and what people decided about it, oldest first."""
+    entries = [_changed(AlertEvent.from_json(one.body), wording) for one in history]
+    entries += [_decided(one) for one in decisions]
+    return sorted(entries, key=lambda one: one.at_ms)
+
+
+def _changed(event: AlertEvent, wording: Wording) -> TimelineEntry:
+    return TimelineEntry(at_ms=max(event.updated_ms, 0), kind=event.change, by="", text=summary(event, wording))
+
+
+def _decided(decision: StoredDecision) -> TimelineEntry:
+    body = msgspec.json.decode(decision.body or b"{}")
+    words = [str(body[key]) for key in _WORDS if isinstance(body, dict) and body.get(key)]
+    text = ": ".join([decision.outcome, *words, *([decision.detail] if decision.detail else [])])
+    return TimelineEntry(at_ms=max(decision.decided_ms, 0), kind=decision.kind, by=decision.by, text=text)
+
+
+def notified_of(notifications: Iterable[StoredNotification]) -> list[Notified]:
+    """Returns how far the news came to each receiver, the latest first."""
+    return [
+        Notified(
+            receiver=one.channel,
+            status=one.state,
+            at_ms=max(one.updated_ms, 0),
+            attempts=one.attempts,
+            problem=one.problem,
+        )
+        for one in sorted(notifications, key=lambda one: (-one.updated_ms, one.id))
+    ]

@@ -1,0 +1,191 @@
+"""Search of items: a page of hits, each story once where asked for, counts by facet, and one item with its versions.
+
+    archive.search, page by page ─► stories shown before left out ─► archive.story_members ─► Item
+
+A page ends after `SCANNED` hits, so that a query of which all hits are of one story answers too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from streams.archive.protocol import Archive, Hit, Query, StoryMember
+from streams.board.shapes.items import (
+    Entity,
+    FacetCount,
+    Facets,
+    FacetsQuery,
+    HeadAnswer,
+    Item,
+    ItemWithRevisions,
+    StoryAnswer,
+)
+from streams.records import EntityMention, Scored
+
+__all__ = [
+    "FACETED",
+    "FoundItems",
+    "Place",
+    "facets_of",
+    "find_items",
+    "item_with_revisions",
+    "query_of",
+    "shown_items",
+]
+
+FACETED: Final = 2_000
+"""Newest hits that facets are counted over."""
+SCANNED: Final = 2_000
+_CHUNK: Final = 200
+_STORIES_KEPT: Final = 120
+"""Stories of the pages before that a cursor remembers, in 4 bytes each: it stays below 1,000 characters."""
+_PUBLISHERS: Final = 20
+_NAMES: Final = 50
+
+Place = tuple[int, str, tuple[int, ...]]
+"""Time and id of the last hit that was looked at, and the stories that were shown, as `story_mark`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundItems:
+    """A page of hits; `place` is where the next one begins, None at the end."""
+
+    hits: Sequence[Hit]
+    place: Place | None
+
+
+def query_of(asked: FacetsQuery) -> Query:
+    """Returns the search that the keys ask for, of any number of items."""
+    head, _, label = asked.label.partition(":")
+    return Query(
+        asked.q,
+        series=asked.series,
+        language=asked.language,
+        label=(head, label) if asked.label else None,
+        source=asked.source,
+        since_ms=asked.since_ms,
+        until_ms=asked.until_ms,
+    )
+
+
+async def find_items(
+    archive: Archive, query: Query, limit: int, *, one_per_story: bool, after: Place | None
+) -> FoundItems:
+    """Returns the next `limit` hits, the newest first; of each story the newest alone where that is asked for."""
+    shown = dict.fromkeys(after[2] if after is not None else ())
+    before = (after[0], after[1]) if after is not None else None
+    hits: list[Hit] = []
+    scanned = 0
+    while scanned < SCANNED:
+        size = max(_CHUNK, limit) if one_per_story else limit + 1
+        chunk = await archive.search(replace(query, limit=size, before=before))
+        for hit in chunk:
+            if len(hits) == limit:
+                return FoundItems(hits, (*_required(before), tuple(shown)[-_STORIES_KEPT:]))
+            before = hit.item.news.seen_ms, hit.item.news.id
+            mark = story_mark(hit.item.story.id)
+            if one_per_story and mark in shown:
+                continue
+            hits.append(hit)
+            if one_per_story:
+                shown[mark] = None
+        scanned += len(chunk)
+        if len(chunk) < size:
+            return FoundItems(hits, None)
+    return FoundItems(hits, (*_required(before), tuple(shown)[-_STORIES_KEPT:]))
+
+
+def _required(before: tuple[int, str] | None) -> tuple[int, str]:
+    assert before is not None, "a hit was looked at"
+    return before
+
+
+def story_mark(story_id: str) -> int:
+    """Returns 32 bits that stand for a story: two of a few hundred are alike once in 100,000 pages."""
+    return zlib.crc32(story_id.encode())
+
+
+async def shown_items(archive: Archive, hits: Sequence[Hit]) -> list[Item]:
+    """Returns the hits with how many items tell their stories, and who published those."""
+    members = await archive.story_members(sorted({hit.item.story.id for hit in hits}))
+    return [_item(hit.item, hit.snippet, members) for hit in hits]
+
+
+def _item(item: Scored, snippet: str, members: Mapping[str, Sequence[StoryMember]]) -> Item:
+    return Item(**_fields(item, snippet, members))
+
+
+def _fields(item: Scored, snippet: str, members: Mapping[str, Sequence[StoryMember]]) -> dict[str, Any]:
+    news, position = item.news, item.position
+    return {
+        "id": news.id,
+        "content": news.content,
+        "title": news.title,
+        "text": news.text,
+        "url": news.url,
+        "source": news.source,
+        "language": item.language,
+        "seen_ms": max(news.seen_ms, 0),
+        "published_ms": news.published_ms,
+        "heads": {
+            name: HeadAnswer(label=one.label, probability=one.probability, probabilities=one.probabilities)
+            for name, one in item.heads.items()
+        },
+        "entities": [_entity(one) for one in item.entities],
+        "watchlists": list(item.watchlists),
+        "series": list(item.series),
+        "story": _story(item, members.get(item.story.id, ())),
+        "snippet": snippet,
+        "position": (position.epoch, position.partition, position.offset),
+        "model": item.model,
+        "model_version": item.model_version,
+    }
+
+
+def _entity(mention: EntityMention) -> Entity:
+    head = next(iter(mention.heads.values()), None)
+    return Entity(
+        id=mention.id,
+        name=mention.name,
+        label=head.label if head is not None else None,
+        score=head.score if head is not None else None,
+    )
+
+
+def _story(item: Scored, members: Sequence[StoryMember]) -> StoryAnswer:
+    publishers = list(dict.fromkeys(one.source for one in members)) or [item.news.source]
+    return StoryAnswer(id=item.story.id, size=max(len(members), 1), publishers=publishers[:_PUBLISHERS])
+
+
+async def item_with_revisions(archive: Archive, item_id: str) -> ItemWithRevisions | None:
+    """Returns the item with all its versions, None where there is none."""
+    versions = await archive.revisions(item_id)
+    if not versions:
+        return None
+    members = await archive.story_members(sorted({one.story.id for one in versions}))
+    revisions = [_item(one, one.news.title, members) for one in versions]
+    return ItemWithRevisions(**_fields(versions[0], versions[0].news.title, members), revisions=revisions)
+
+
+def facets_of(items: Iterable[Scored], *, sentiment: str, subject: str) -> Facets:
+    """Returns the counts; `sentiment` and `subject` are the heads of those facets, empty for none."""
+    counts = {name: Counter[str]() for name in ("sentiment", "subject", "source", "language", "entity")}
+    of = 0
+    for item in items:
+        of += 1
+        counts["source"][item.news.source] += 1
+        counts["language"][item.language] += 1
+        counts["entity"].update({one.id for one in item.entities})
+        for facet, head in (("sentiment", sentiment), ("subject", subject)):
+            if head in item.heads:
+                counts[facet][item.heads[head].label] += 1
+    return Facets(of=of, **{name: _listed(counted) for name, counted in counts.items()})
+
+
+def _listed(counted: Counter[str]) -> list[FacetCount]:
+    ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [FacetCount(name=name, count=count) for name, count in ordered[:_NAMES]]

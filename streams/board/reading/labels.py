@@ -1,0 +1,57 @@
+"""What series are called: a company by its name in the gazetteer, all others by what stands behind their kind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.text.gazetteer import load_gazetteer
+from streams.text.heads import Of
+from streams.text.profile import Profile
+
+__all__ = ["Labels", "load_labels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The names of entities by their id; `kinds` are those of series of entities."""
+
+    kinds: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, series: str) -> str:
+        """Returns `Apple` for `entity/AAPL`, `Earnings` for `topic/Earnings`, `all` for `all`."""
+        kind, _, name = series.partition("/")
+        return (self.names.get(name, name) if kind in self.kinds else name) or kind
+
+    def has(self, series: str, text: str) -> bool:
+        """Whether the text is part of the series' name or of what it is called, in whatever case."""
+        wanted = text.casefold()
+        return wanted in series.casefold() or wanted in self.of(series).casefold()
+
+
+_loaded: dict[tuple[str, Path | None], Labels] = {}
+
+
+async def load_labels(profile: Profile, gazetteer: Path | None) -> Labels:
+    """Returns the labels of a profile and of a user's own gazetteer, which are read once a process, in a thread."""
+    key = profile.name, gazetteer
+    if key not in _loaded:
+        _loaded[key] = await asyncio.to_thread(_load, profile, gazetteer)
+    return _loaded[key]
+
+
+def _load(profile: Profile, gazetteer: Path | None) -> Labels:
+    kinds = frozenset(name for name, kind in profile.series.items() if kind.of is Of.ENTITIES)
+    names: dict[str, str] = {}
+    for language in profile.languages:
+        named = profile.gazetteer(language)
+        if named is not None:
+            names |= {
+                one.id: one.name for one in load_gazetteer(Path(named.file), named.columns) if one.id not in names
+            }
+    if gazetteer is not None:
+        names |= {one.id: one.name for one in load_gazetteer(gazetteer)}
+    return Labels(kinds, names)

@@ -1,0 +1,166 @@
+"""The board over 200,000 archived items while another process writes more: p95 of what its views ask, in ms.
+
+The embedded archive, and Elasticsearch where a server can be started here. Asked over HTTP of a running board, in turn.
+The hours of series are what `watch` archives, with bands that are made up: they cost the same to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import islice
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+
+from streams.archive import closing_archive, open_archive
+from streams.archive.protocol import Archive, StoredHour
+from streams.records import Scored
+from streams.settings import Settings
+from streams.wall_clock import DAY_MS, HOUR_MS
+from tests.bench.board_news import END_MS, START_MS, board_news
+from tests.board.board_server import serving, settings_in
+
+ITEMS = 200_000
+ROUNDS = 30
+BATCH = 2_000
+WEEK = f"since_ms={END_MS - 7 * DAY_MS}&until_ms={END_MS}"
+ASKED = {
+    "search: a common word": "v1/items?q=shares&story=one",
+    "search: two words": "v1/items?q=profit+shares",
+    "search: a company, negative": "v1/items?series=entity%2FC0001&label=sentiment%3Anegative",
+    "facets: the newest 2,000": "v1/items/facets?",
+    "points: all, 7 days": f"v1/series/all/points?{WEEK}&bucket_ms={HOUR_MS}",
+    "points: a company, 7 days": f"v1/series/{quote('entity/C0001', safe='')}/points?{WEEK}&bucket_ms={HOUR_MS}",
+    "movers: 24 hours": f"v1/series?since_ms={END_MS - DAY_MS}&until_ms={END_MS}",
+    "heat map: 24 hours": f"v1/heatmap?since_ms={END_MS - DAY_MS}&until_ms={END_MS}",
+    "heat map: 7 days": f"v1/heatmap?{WEEK}",
+    "status": "v1/status",
+}
+
+
+def measure() -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        figures = _of("embedded", settings_in(Path(folder)))
+    with suppress(RuntimeError, OSError), _elastic() as url, tempfile.TemporaryDirectory() as folder:
+        figures |= _of("Elasticsearch", settings_in(Path(folder), archive_url=url, archive_replicas=0))
+    return figures
+
+
+@contextmanager
+def _elastic() -> Iterator[str]:
+    from tests.integration.elastic_server import running_elastic
+
+    with running_elastic() as server:
+        yield server.url
+
+
+def _of(name: str, settings: Settings) -> dict[str, float]:
+    asyncio.run(_fill(settings))
+    with _writing(settings):
+        taken = asyncio.run(_asked(settings))
+    return {f"{name}, {what}: p95 ms": _p95(times) for what, times in taken.items()}
+
+
+async def _fill(settings: Settings) -> None:
+    async with closing_archive(_opened(settings)) as archive:
+        total: Counter[tuple[str, int]] = Counter()
+        hits: Counter[tuple[str, int]] = Counter()
+        for batch in _batches(board_news(ITEMS)):
+            await archive.write_items(batch)
+            for item in batch:
+                hour = item.news.seen_ms // HOUR_MS * HOUR_MS
+                for series, signals in item.series.items():
+                    total[series, hour] += 1
+                    hits[series, hour] += "negative" in signals
+        await _write_hours(archive, total, hits)
+        await archive.refresh()
+
+
+def _opened(settings: Settings) -> Archive:
+    from streams.archive.elastic.options import ElasticOptions
+
+    return open_archive(settings.archive, ElasticOptions(replicas=0))
+
+
+async def _write_hours(archive: Archive, total: Counter[tuple[str, int]], hits: Counter[tuple[str, int]]) -> None:
+    rows = [
+        StoredHour("negative", series, start_ms, count, hits[series, start_ms], 0.2 * count, 0.5, 0, 1 + count)
+        for (series, start_ms), count in sorted(total.items(), key=lambda pair: pair[0][1])
+        if start_ms < END_MS - HOUR_MS
+    ]
+    for first in range(0, len(rows), BATCH):
+        await archive.record_hours(rows[first : first + BATCH])
+
+
+def _batches(items: Iterable[Scored]) -> Iterator[list[Scored]]:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+@contextmanager
+def _writing(settings: Settings) -> Iterator[None]:
+    """Another process archives older items, as a replay does, until the block ends."""
+    context = multiprocessing.get_context("spawn")
+    over = context.Event()
+    process = context.Process(target=_write, args=(settings, over), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        over.set()
+        process.join(60)
+
+
+def _write(settings: Settings, over: Event) -> None:
+    asyncio.run(_write_until(settings, over.is_set))
+
+
+async def _write_until(settings: Settings, over: Callable[[], bool]) -> None:
+    async with closing_archive(_opened(settings)) as archive:
+        for batch in _batches(_older()):
+            if over():
+                return
+            await archive.write_items(batch[:500])
+
+
+def _older() -> Iterator[Scored]:
+    import msgspec
+
+    for number, item in enumerate(board_news(ITEMS, seed=27)):
+        news = msgspec.structs.replace(item.news, id=f"old{number}", seen_ms=item.news.seen_ms - START_MS // 2)
+        yield msgspec.structs.replace(item, news=news, position=msgspec.structs.replace(item.position, partition=1))
+
+
+async def _asked(settings: Settings) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = {name: [] for name in ASKED}
+    async with _client(settings) as client:
+        for number in range(ROUNDS + 1):
+            for name, path in ASKED.items():
+                begun = time.perf_counter()
+                async with client.get(path) as answer:
+                    body = await answer.read()
+                    assert answer.status == 200, body[:500]
+                if number:  # the first reads what the gazetteer calls them
+                    taken[name].append((time.perf_counter() - begun) * 1_000)
+    return taken
+
+
+@asynccontextmanager
+async def _client(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(settings) as board:
+        yield board.client
+
+
+def _p95(times: Sequence[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1] if len(times) > 1 else math.nan

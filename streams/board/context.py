@@ -11,6 +11,7 @@ from aiohttp import web
 
 from alerts import AlertConfig
 from streams.archive.protocol import Archive
+from streams.board.live.live import Live
 from streams.board.metrics import BoardMetrics
 from streams.namespaces import Kind
 from streams.observe.troubles import Trouble
@@ -75,8 +76,8 @@ class Beside:
 class Board:
     """What a handler needs: the archive and broker are the board's own, never those of the stages.
 
-    The broker is synchronous: call it by `with_broker`. `tasks` runs what goes on beside requests. `clock` gives the
-    wall clock in ms.
+    The broker is synchronous: call it by `with_broker`. `live` follows the topics and asks the judge. `tasks` runs what
+    goes on beside requests. `clock` gives the wall clock in ms.
     """
 
     settings: Settings
@@ -88,6 +89,7 @@ class Board:
     tasks: Supervisor
     access: Recognises
     metrics: BoardMetrics
+    live: Live
     beside: Beside = Beside()
     clock: Callable[[], int] = wall_clock_ms
 

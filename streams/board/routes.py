@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPMethod, HTTPStatus
 from typing import Final
 
+from streams.board.action_routes import ACTIONS
 from streams.board.handlers.session import log_in, log_out
 from streams.board.handlers.status import get_status
 from streams.board.route import Route
@@ -47,4 +48,4 @@ _SESSION: Final = (
     ),
 )
 
-ROUTES: Final = (*_STATUS, *_SESSION, *READING)
+ROUTES: Final = (*_STATUS, *_SESSION, *READING, *ACTIONS)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,9 @@ from streams.board.application import make_application
 from streams.board.connection import HEAD_LIMITS, handler_factory, most_connections
 from streams.board.context import Beside, Board
 from streams.board.guard import Guard
+from streams.board.handlers.stream import report_status
+from streams.board.live.items import item_json
+from streams.board.live.live import Live
 from streams.board.metrics import BoardMetrics
 from streams.board.routes import ROUTES
 from streams.errors import SettingsError
@@ -63,6 +67,7 @@ class BoardServer:
         self._beside = beside or Beside()
         self._metrics = BoardMetrics(registry or CollectorRegistry())
         self._access = access_of(settings)
+        self.live = Live(settings, item_json)
         self._stack = AsyncExitStack()
 
     @property
@@ -86,7 +91,9 @@ class BoardServer:
             app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_SECONDS, **HEAD_LIMITS
         )
         stack.push_async_callback(runner.cleanup)
+        stack.callback(board.live.hub.close)  # first: the runner waits for streams to end
         await runner.setup()
+        board.tasks.start("board status", partial(report_status, board))
         return runner
 
     async def _board(self, stack: AsyncExitStack) -> Board:
@@ -102,6 +109,7 @@ class BoardServer:
             tasks=await stack.enter_async_context(Supervisor()),
             access=self._access,
             metrics=self._metrics,
+            live=await stack.enter_async_context(self.live),
             beside=self._beside,
             clock=self._clock,
         )

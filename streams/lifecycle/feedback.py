@@ -34,8 +34,8 @@ ENTITY = "entity/"
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """One person's word on one item: the right label by head, and the right one by entity named in it.
 
-    `version` is that of the model that was corrected, if known. `resolves` ends a disagreement of others. Without
-    labels and entities it takes all back that the person said of the item.
+    `version` is that of the model that was corrected, if known. `resolves` ends a disagreement of others. `note` is for
+    people. Without labels and entities it takes all back that the person said of the item.
     """
 
     item: str
@@ -45,6 +45,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     entities: Mapping[str, str] = {}
     version: str = ""
     resolves: bool = False
+    note: str = ""
     schema: int = VERSION
 
     @property

@@ -40,7 +40,7 @@ class Listener:
         """The next event; raises `EOFError` at the stream's end."""
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
-                fields = await self._block()
+                fields = await self.block()
                 if "data" in fields:
                     return Heard(fields["event"], self.last_id, json.loads(fields["data"]))
 
@@ -51,9 +51,9 @@ class Listener:
         async with asyncio.timeout(WAIT_SECONDS):
             before = self.comments
             while self.comments == before:
-                await self._block()
+                await self.block()
 
-    async def _block(self) -> dict[str, str]:
+    async def block(self) -> dict[str, str]:
         fields: dict[str, str] = {}
         while line := (await self.content.readline()).decode().rstrip("\n"):
             name, _, value = line.partition(": ")

@@ -64,7 +64,7 @@ async def test_a_client_gets_what_it_asked_for_and_goes_on_where_it_was() -> Non
     hub = hub_of()
     async with serving(hub) as url:
         async with listening(url) as one, listening(f"{url}?topics=alerts") as other:
-            await asyncio.gather(one._block(), other._block())  # the opening block: both are subscribed
+            await asyncio.gather(one.block(), other.block())  # the opening block: both are subscribed
             publish(hub, 0, 1)
             publish(hub, 5, topic="alerts")
             publish(hub, 0, partition=1)
@@ -105,7 +105,7 @@ async def test_an_id_of_a_board_that_is_a_little_ahead_is_waited_for() -> None:
     hub = hub_of()
     last = encoded({"items": ("e1", {0: 2, 1: 0}), "alerts": ("e2", {0: 0})})
     async with serving(hub) as url, listening(url, last) as one:
-        await one._block()
+        await one.block()
         publish(hub, 0, 1, 2, 3)
         assert await numbers(one, 2) == [2, 3]
 
@@ -136,7 +136,7 @@ async def test_status_comes_at_once_and_when_it_changes() -> None:
 async def test_a_topic_that_is_followed_anew_makes_readers_begin_anew() -> None:
     hub = hub_of()
     async with serving(hub) as url, listening(url) as one:
-        await one._block()
+        await one.block()
         publish(hub, 0)
         assert await numbers(one, 1) == [0]
         hub.begin("items", "e3", {0: 0})
@@ -162,7 +162,7 @@ async def test_a_client_that_does_not_read_is_closed_and_delays_no_other() -> No
     async with serving(hub, QUICK) as url, AsyncExitStack() as stack:
         stuck = await stack.enter_async_context(listening(url))
         reading = await stack.enter_async_context(listening(url))
-        await reading._block()
+        await reading.block()
         for begin in range(0, 4_000, 100):  # 40 MB: more than the sockets of a client hold
             publish(hub, *range(begin, begin + 100), size=10_000)
             assert (await numbers(reading, 100))[-1] == begin + 99
@@ -177,7 +177,7 @@ async def test_a_client_that_does_not_read_is_closed_and_delays_no_other() -> No
 async def test_streams_end_with_the_hub() -> None:
     hub = hub_of()
     async with serving(hub) as url, listening(url) as one:
-        await one._block()
+        await one.block()
         hub.close()
         with pytest.raises(EOFError):
             await one.next()

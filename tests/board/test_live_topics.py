@@ -68,7 +68,7 @@ async def test_items_come_as_they_are_scored_and_a_board_that_restarts_goes_on(
     settings: Settings, broker: Broker
 ) -> None:
     async with board(settings) as (_, url), listening(f"{url}?topics=items") as one:
-        await one._block()
+        await one.block()
         broker.append([Send(settings.topics.scored, b"k", b"no item")])
         score(broker, settings, 0, 1)
         assert await ids(one, 2) == wanted(0, 1)
@@ -81,7 +81,7 @@ async def test_items_come_as_they_are_scored_and_a_board_that_restarts_goes_on(
 
 async def test_of_a_flood_the_newest_items_come_and_the_others_are_counted(settings: Settings, broker: Broker) -> None:
     async with board(settings) as (_, url), listening(f"{url}?topics=items") as one:
-        await one._block()
+        await one.block()
         score(broker, settings, *[number % 50 for number in range(2_000)])
         shown = skipped = 0
         while shown + skipped < 2_000:
@@ -95,7 +95,7 @@ async def test_of_a_flood_the_newest_items_come_and_the_others_are_counted(setti
 
 async def test_alerts_come_as_the_judge_has_them_and_decisions_are_answered(settings: Settings, broker: Broker) -> None:
     async with board(settings) as (live, url), listening(f"{url}?topics=alerts") as one:
-        await one._block()
+        await one.block()
         publish(broker, settings, "a")
         async with worker(settings, FakeReceiver("desk")):  # makes the topic that the board waits for
             opened = await named(one, "a", lambda data: True)
@@ -140,7 +140,7 @@ async def test_a_topic_that_is_made_again_makes_clients_begin_anew(
 ) -> None:
     monkeypatch.setattr("streams.transport.kafka.tail._CHECK_SECONDS", 0.0)
     async with board(settings) as (_, url), listening(f"{url}?topics=items") as one:
-        await one._block()
+        await one.block()
         score(broker, settings, 0)
         assert await ids(one, 1) == wanted(0)
         broker.delete_topic(settings.topics.scored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.metadata import version
 
 from streams.board.context import Asked, Board
@@ -11,7 +12,7 @@ from streams.board.shapes.base import NoQuery
 from streams.board.shapes.status import Feeds, Kind, Mood, Status, Trouble
 from streams.jobs.alert_search import OPEN
 
-__all__ = ["get_status"]
+__all__ = ["get_status", "status_of"]
 
 _MOST_ALERTS = 10_000
 _VERSION = version("moodwire")
@@ -19,14 +20,18 @@ _VERSION = version("moodwire")
 
 async def get_status(asked: Asked[NoQuery, None]) -> Status:
     """Returns the state of the stream as the archive has it, and of this process."""
-    board = asked.board
+    return await status_of(asked.board, asked.caller.scopes, asked.now_ms)
+
+
+async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Status:
+    """Returns the status for a caller with these scopes."""
     newest = await newest_ms(board.archive)
     open_alerts = [await board.archive.alerts(state=state, limit=_MOST_ALERTS) for state in OPEN]
     return Status(
         namespace=board.settings.namespace,
         profile=board.profile.name,
         kind=Kind(board.kind),
-        now_ms=asked.now_ms,
+        now_ms=now_ms,
         event_ms=newest,
         newest_ms=newest,
         items_total=await items_total(board.archive, asked.now_ms),
@@ -37,7 +42,7 @@ async def get_status(asked: Asked[NoQuery, None]) -> Status:
         ],
         mood=await _mood(board, newest),
         feeds=_feeds(board),
-        scopes=sorted(asked.caller.scopes),
+        scopes=sorted(scopes),
         version=_VERSION,
     )
 

@@ -81,7 +81,8 @@ class _Place:
 class Reader:
     """A cursor on the ring. Events of a partition before `since` are known to it already.
 
-    `resync` is why it has to read everything anew, which the next event says.
+    `resync` is why it has to read everything anew, which the next event says. `own_status` are fields of the status,
+    as JSON, that are this reader's own.
     """
 
     topics: frozenset[str]
@@ -90,6 +91,7 @@ class Reader:
     since: Position = field(default_factory=dict)
     resync: Resync | None = None
     status_number: int = -1
+    own_status: bytes = b""
 
     def lacks(self, event: Event) -> bool:
         """Whether the event is for this reader, and new to it."""
@@ -111,6 +113,7 @@ class Hub:
     _epochs: dict[str, str] = field(default_factory=dict)
     _places: dict[tuple[str, int], _Place] = field(default_factory=dict)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
+    _joined: asyncio.Event = field(default_factory=asyncio.Event)
     _generation: int = 0
     _status: bytes = b""
     _status_number: int = 0
@@ -159,7 +162,7 @@ class Hub:
             self._places[gone.topic, gone.partition].floor = gone.offset + 1
 
     def report_status(self, data: bytes) -> None:
-        """Replaces what every stream is told of the whole; it has no place in the ring."""
+        """Replaces what every stream is told of the whole, a JSON object; it has no place in the ring."""
         if data != self._status:
             self._status = data
             self._status_number += 1
@@ -195,16 +198,24 @@ class Hub:
         return self._bytes
 
     @contextmanager
-    def reading(self, topics: Iterable[str], last_id: str = "") -> Iterator[Reader]:
+    def reading(self, topics: Iterable[str], last_id: str = "", own_status: bytes = b"") -> Iterator[Reader]:
         """A reader of `topics` from now on, or from behind the event of the id `last_id`."""
-        reader = Reader(frozenset(topics), self._first + len(self._ring), self._generation)
+        cursor = self._first + len(self._ring)
+        reader = Reader(frozenset(topics), cursor, self._generation, own_status=own_status)
         if last_id:
             self._go_back(reader, decoded(last_id))
         self.readers += 1
+        self._joined.set()
         try:
             yield reader
         finally:
             self.readers -= 1
+
+    async def joined(self) -> None:
+        """Waits until there is a reader."""
+        self._joined.clear()
+        if not self.readers:
+            await self._joined.wait()
 
     def _go_back(self, reader: Reader, last: Position | None) -> None:
         reader.resync = Resync.UNKNOWN if last is None else self._problem(last, reader.topics)
@@ -256,7 +267,7 @@ class Hub:
         if "status" in reader.topics and reader.status_number != self._status_number:
             reader.status_number = self._status_number
             if self._status:
-                yield wire_of("status", self._status)
+                yield wire_of("status", with_own(self._status, reader.own_status))
 
     async def grown(self, wait_seconds: float) -> bool:
         """Waits until something may be new; returns False when nothing came within the wait."""
@@ -266,6 +277,11 @@ class Hub:
         except TimeoutError:
             return False
         return True
+
+
+def with_own(status: bytes, own: bytes) -> bytes:
+    """Returns the JSON object with the reader's own fields."""
+    return status if not own else status[:-1] + b"," + own[1:]
 
 
 def wire_of(name: str, data: bytes, event_id: str = "") -> bytes:

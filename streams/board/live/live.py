@@ -13,6 +13,8 @@ from streams.board.live.follow import Follower
 from streams.board.live.hub import Hub
 from streams.board.live.judge import JudgeFollower
 from streams.board.live.sources import Items, JudgedAlerts, Source
+from streams.board.once import Once
+from streams.board.shapes.news import PushResult
 from streams.jobs.judge_state import JudgeState
 from streams.records import Scored
 from streams.settings import Settings
@@ -26,12 +28,15 @@ __all__ = ["Live"]
 class Live:
     """Follows while it is entered, in a thread with a connection of its own.
 
-    `encode` makes the JSON of an item. The hub is for the event loop in which it was entered.
+    `encode` makes the JSON of an item. The hub is for the event loop in which it was entered. `pushes` are the answers
+    to pushes by their key, `promoting` is held while a model is promoted.
     """
 
     def __init__(self, settings: Settings, encode: Callable[[Scored], bytes]) -> None:
         self.hub = Hub()
         self.judge = JudgeFollower()
+        self.pushes = Once[PushResult]()
+        self.promoting = asyncio.Lock()
         self._topics: Topics = settings.topics
         self._settings = settings
         self._sources: Sequence[Source] = [Items(settings.topics, encode), JudgedAlerts(settings.topics, self.judge)]

@@ -49,11 +49,15 @@ async def stream(
     hub: Hub,
     topics: Collection[str] = TOPICS,
     limits: StreamLimits = _LIMITS,
+    own_status: bytes = b"",
 ) -> web.StreamResponse:
-    """Answers with a stream that ends with its client or the hub. `Last-Event-ID` says where it goes on."""
+    """Answers with a stream that ends with its client or the hub. `Last-Event-ID` says where it goes on.
+
+    `own_status` is a JSON object of fields that the status has for this client alone.
+    """
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
-    with hub.reading(topics, request.headers.get("Last-Event-ID", "")) as reader:
+    with hub.reading(topics, request.headers.get("Last-Event-ID", ""), own_status) as reader:
         try:
             await _write(response, _opening(hub, reader, limits), limits)
             while not hub.closed:

@@ -174,8 +174,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What the judge made of a decision, and the version that there is now."""
+    """What the judge made of a decision, and the version that there is now; `id` names the decision."""
 
+    id: str
     outcome: str
     version: int
     detail: str = ""

@@ -1,0 +1,63 @@
+"""What people decide about alerts: sent to the judge, answered once it has decided (`streams.board.acting`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alerts.judge import Decision
+from alerts.judge import decisions as decide
+from streams.board.acting import ANSWER_SECONDS, accepted, decision_header, etag, seen_version
+from streams.board.context import Answer, Asked
+from streams.board.shapes.alerts import Acknowledge, Assign, Decided, NoteText, Verdict
+from streams.board.shapes.base import NoQuery
+from streams.wall_clock import DAY_MS
+
+__all__ = ["acknowledge", "add_note", "assign", "decided", "give_verdict", "header", "unacknowledge"]
+
+_LONGEST_MS = 365 * DAY_MS
+"""Of an acknowledgement without an end: it ends with the alert, or when that becomes worse."""
+
+
+async def acknowledge(asked: Asked[NoQuery, Acknowledge]) -> Answer:
+    """The caller looks after the alert."""
+    body = asked.body
+    ends_ms = asked.now_ms + (body.for_seconds * 1000 if body.for_seconds is not None else _LONGEST_MS)
+    until_ms = ends_ms if body.until_ms is None else body.until_ms
+    return await decided(asked, decide.Acknowledge(**_about(asked), until_ms=until_ms, comment=body.note))
+
+
+async def unacknowledge(asked: Asked[NoQuery, None]) -> Answer:
+    """The alert waits for somebody again."""
+    return await decided(asked, decide.Unacknowledge(**_about(asked)))
+
+
+async def assign(asked: Asked[NoQuery, Assign]) -> Answer:
+    """Somebody is to look after the alert."""
+    return await decided(asked, decide.Assign(**_about(asked), to=asked.body.to))
+
+
+async def add_note(asked: Asked[NoQuery, NoteText]) -> Answer:
+    """A remark stays with the alert."""
+    return await decided(asked, decide.Note(**_about(asked), text=asked.body.text))
+
+
+async def give_verdict(asked: Asked[NoQuery, Verdict]) -> Answer:
+    """What the alert was worth, for the trail."""
+    return await decided(asked, decide.Verdict(**_about(asked), label=asked.body.verdict.value))
+
+
+def header(asked: Asked[Any, Any], seen: int | None) -> dict[str, Any]:
+    """Returns the fields that every decision has; who decides is who asks, never what a body says."""
+    return decision_header(asked.http.headers, asked.caller.name, asked.now_ms, seen)
+
+
+def _about(asked: Asked[Any, Any]) -> dict[str, Any]:
+    return header(asked, seen_version(asked.http.headers)) | {"target": asked.path["id"]}
+
+
+async def decided(asked: Asked[Any, Any], decision: Decision) -> Answer:
+    """Returns what the judge made of the decision; raises `Problem` where it refused, or did not answer in time."""
+    board = asked.board
+    answer = accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
+    body = Decided(id=decision.id, outcome=answer.outcome.value, version=answer.version, detail=answer.detail)
+    return Answer(body, headers={"ETag": etag(answer.version)})

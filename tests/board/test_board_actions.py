@@ -1,0 +1,140 @@
+"""What people decide over HTTP, with a real judge: versions, two people at once, repetitions, and no worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.board.context import Caller, Scope
+from streams.settings import Settings
+from tests.board.live_board import asked, board_of, desk, live_settings
+from tests.board.streaming import listening
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return live_settings(tmp_path)
+
+
+async def test_an_alert_is_acknowledged_assigned_noted_and_judged(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        status, one = await asked(board, "POST", "v1/alerts/a/acknowledge", {"for_seconds": 3600}, If_Match='"1"')
+        assert (status, one["outcome"]) == (200, "accepted")
+        for method, action, body in (
+            ("DELETE", "acknowledge", None),
+            ("POST", "assign", {"to": "bob"}),
+            ("POST", "note", {"text": "a merger"}),
+            ("POST", "verdict", {"verdict": "wrong_company"}),
+        ):
+            seen = one["version"]
+            status, one = await asked(board, method, f"v1/alerts/a/{action}", body, If_Match=f'"{seen}"')
+            assert (status, one["outcome"], one["version"]) == (200, "accepted", seen + 1), action
+        row = board.server.live.judge.state().alerts["a"]
+        assert (row.acknowledged_by, row.assigned_to, row.verdicts) == ("", "bob", {"local": "wrong_company"})
+        assert [(note.by, note.text) for note in row.notes] == [("local", "a merger")]
+
+
+async def test_of_two_people_who_act_at_once_one_is_answered_412_with_the_present_version(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        acts = [
+            asked(board, "POST", "v1/alerts/a/assign", {"to": name}, If_Match='"1"', Idempotency_Key=name)
+            for name in ("ann", "bob")
+        ]
+        answers = await asyncio.gather(*acts)
+        assert sorted(status for status, _ in answers) == [200, 412]
+        [won] = [body for status, body in answers if status == 200]
+        [lost] = [body for status, body in answers if status == 412]
+        assert str(won["version"]) in lost["detail"]
+
+
+async def test_a_decision_names_the_version_that_was_seen(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        for headers, status in (
+            ({}, 428),
+            ({"If_Match": "1"}, 400),
+            ({"If_Match": '"7"'}, 412),
+            ({"If_Match": "*"}, 200),
+        ):
+            assert (await asked(board, "POST", "v1/alerts/a/note", {"text": "x"}, **headers))[0] == status
+
+
+async def test_a_repetition_under_the_same_key_is_judged_once(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        note: dict[str, Any] = {"method": "POST", "path": "v1/alerts/a/note", "body": {"text": "once"}}
+        first, again, other = [
+            await asked(board, **note, If_Match="*", Idempotency_Key=key) for key in ("k1", "k1", "k2")
+        ]
+        assert [one[1]["outcome"] for one in (first, again, other)] == ["accepted", "repeated", "accepted"]
+        assert first[1]["id"] == again[1]["id"] != other[1]["id"]
+        assert len(board.server.live.judge.state().alerts["a"].notes) == 2
+
+
+async def test_without_a_worker_the_decision_waits_and_is_judged_by_the_next_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.board.handlers.decisions.ANSWER_SECONDS", 0.2)
+    made: dict[str, Any] = {"matchers": ["series=entity/a"], "for_seconds": 3600, "comment": "known"}
+    async with board_of(settings) as board:
+        status, body = await asked(board, "POST", "v1/silences", made, Idempotency_Key="k")
+        assert (status, body["status"]) == (503, 503)
+        assert "Idempotency-Key" in body["detail"]
+    monkeypatch.undo()
+    async with desk(settings, "a") as board:
+        status, one = await asked(board, "POST", "v1/silences", made, Idempotency_Key="k")
+        assert (status, one["outcome"]) == (200, "repeated")
+        _, page = await asked(board, "GET", "v1/silences")
+        [silence] = page["items"]
+        assert (silence["id"], silence["by"], silence["firing"]) == (one["id"], "local", 1)
+        assert (await asked(board, "DELETE", f"v1/silences/{one['id']}", If_Match=f'"{silence["version"]}"'))[0] == 200
+        assert (await asked(board, "GET", "v1/silences"))[1]["items"] == []
+
+
+REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
+    ("v1/alerts/nowhere/note", {"text": "x"}, 404, "no alert or group"),
+    ("v1/alerts/a/acknowledge", {"until_ms": 1}, 409, "ended"),
+    ("v1/alerts/a/verdict", {"verdict": "bad"}, 422, "/verdict"),
+    ("v1/alerts/a/note", {"text": "x", "by": "eve"}, 422, "by"),
+    ("v1/silences", {"matchers": ["kind=~("]}, 422, "/matchers/0"),
+    ("v1/silences", {}, 422, "matcher"),
+]
+
+
+async def test_what_cannot_be_followed_says_why(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        for path, body, status, words in REFUSED:
+            found, problem = await asked(board, "POST", path, body, If_Match="*")
+            assert (found, problem["status"]) == (status, status), path
+            assert words in problem["detail"]
+
+
+async def test_watchlists_and_subscriptions_are_made_replaced_and_ended(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        status, one = await asked(board, "PUT", "v1/watchlists/banks", {"names": ["Harrowgate"]}, If_None_Match="*")
+        assert (status, one["version"]) == (200, 1)
+        assert (await asked(board, "PUT", "v1/watchlists/banks", {"names": ["X"]}, If_None_Match="*"))[0] == 412
+        assert (await asked(board, "PUT", "v1/watchlists/banks", {"name_s": ["X"]}, If_Match='"1"'))[0] == 422
+        [shown] = (await asked(board, "GET", "v1/watchlists"))[1]["items"]
+        assert (shown["name"], shown["by"], shown["body"]) == ("banks", "local", {"names": ["Harrowgate"]})
+        assert (await asked(board, "DELETE", "v1/watchlists/banks", If_Match='"1"'))[0] == 200
+        wish = {"channel": "desk", "address": "ann@example.org", "matchers": ["kind=entity"]}
+        for address in ("http://169.254.169.254/", "slack://token"):
+            status, problem = await asked(
+                board, "PUT", "v1/subscriptions/ann", {**wish, "address": address}, If_None_Match="*"
+            )
+            assert (status, problem["errors"][0]["pointer"]) == (422, "/address")
+        assert (await asked(board, "PUT", "v1/subscriptions/ann", wish, If_None_Match="*"))[0] == 200
+        [shown] = (await asked(board, "GET", "v1/subscriptions"))[1]["items"]
+        assert (shown["name"], shown["by"], shown["wish"]["address"]) == ("ann", "local", "ann@example.org")
+        assert (await asked(board, "DELETE", "v1/subscriptions/ann", If_Match='"1"'))[0] == 200
+
+
+async def test_an_action_is_heard_on_the_stream_with_the_status(settings: Settings) -> None:
+    async with desk(settings, "a") as board, listening(f"{board.server.address}v1/stream") as one:
+        assert (await one.next()).data["scopes"] == sorted(Caller("x", frozenset(Scope)).scopes)
+        await asked(board, "POST", "v1/alerts/a/assign", {"to": "bob"}, If_Match="*")
+        while (heard := await one.next()).data.get("assignee") != "bob":
+            pass
+        assert (heard.name, heard.data["id"]) == ("alert", "a")

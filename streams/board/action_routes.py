@@ -27,6 +27,10 @@ _DECIDED: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCE
 _SEEN: Final = (*_DECIDED, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED)
 """Of a decision that names the version that was seen, in If-Match."""
 
+_KEY: Final = {"Idempotency-Key": "names the request: sent again under it, it is done once and answered alike"}
+_MATCH: Final = {"If-Match": 'the version that was seen: "VERSION"; * for any'} | _KEY
+_MATCH_OR_NEW: Final = _MATCH | {"If-None-Match": "* makes a new one, and replaces none"}
+
 
 def _decision(method: HTTPMethod, path: str, handler: Any, summary: str, body: Any = None) -> Route:
     return Route(
@@ -38,6 +42,7 @@ def _decision(method: HTTPMethod, path: str, handler: Any, summary: str, body: A
         answer=Decided,
         scope=Scope.ACT,
         problems=_SEEN,
+        headers=_MATCH_OR_NEW if method is HTTPMethod.PUT else _MATCH,
     )
 
 
@@ -83,6 +88,7 @@ _ARRANGEMENTS: Final = (
         answer=Decided,
         scope=Scope.ACT,
         problems=_DECIDED,
+        headers=_KEY,
     ),
     _decision(HTTPMethod.DELETE, "/v1/silences/{id}", arrangements.delete_silence, "End a silence now"),
     Route(
@@ -142,12 +148,8 @@ _OTHERS: Final = (
         answer=PushResult,
         scope=Scope.PUSH,
         reads=PUSH_TYPES,
-        problems=(
-            HTTPStatus.CONFLICT,
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-        ),
+        headers=_KEY,
+        problems=(HTTPStatus.CONFLICT,),
     ),
     Route(
         method=HTTPMethod.POST,
@@ -167,6 +169,7 @@ _OTHERS: Final = (
         query=StreamQuery,
         answer=str,
         media="text/event-stream",
+        headers={"Last-Event-ID": "the id of the last event that was read: the stream goes on behind it"},
     ),
 )
 

@@ -36,7 +36,7 @@ class RejectHeader(msgspec.Struct, frozen=True):
 class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
     """The value of a record in topic `rejects`.
 
-    `id` is the record's key too: ``file:<name>:<line>``, ``feed:<name>:<hash>`` or
+    `id` is the record's key too: ``file:<name>:<line>``, ``feed:<name>:<hash>``, ``push:<who>:<hash>`` or
     ``<topic>:<partition>:<offset>:<epoch>``, where the topic is news, mentions or alerts; its epoch is another when it
     was made again. `position` holds the parts of the last form, None for the others. `raw` is base64 of at most 64 KiB
     of the record, `size` its whole length in bytes; `source` names the file, feed or topic. `seen_ms` is when it was
@@ -69,7 +69,7 @@ class RejectRecord(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def kind(self) -> str:
-        """Where it was: `file`, `feed`, or the topic without its prefix."""
+        """Where it was: `file`, `feed`, `push`, or the topic without its prefix."""
         return self.id.partition(":")[0]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from streams.board.acting import idempotency_key
 from streams.board.context import Asked
@@ -18,6 +19,8 @@ from streams.transport.asking import ask
 
 __all__ = ["post_news"]
 
+_BODY_SECONDS: Final = 30.0
+
 
 async def post_news(asked: Asked[NoQuery, None]) -> PushResult:
     """Returns a result for each line; the same answer again to a push of the same `Idempotency-Key`."""
@@ -26,12 +29,21 @@ async def post_news(asked: Asked[NoQuery, None]) -> PushResult:
             HTTPStatus.CONFLICT,
             "this namespace is a replay, where event time follows the records of its files: push to a live one",
         )
-    body = await asked.http.read()
+    body = await _body(asked)
     key = idempotency_key(asked.http.headers)
     if not key:
         return await _pushed(asked, body)
     digest = hashlib.sha256(asked.http.content_type.encode() + b"\0" + body).digest()
     return await asked.board.live.pushes.once((asked.caller.name, key), digest, lambda: _pushed(asked, body))
+
+
+async def _body(asked: Asked[Any, Any]) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await asked.http.read()
+    except TimeoutError:
+        detail = f"the body did not arrive within {_BODY_SECONDS:g} s; send less at once"
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, detail) from None
 
 
 async def _pushed(asked: Asked[Any, Any], body: bytes) -> PushResult:

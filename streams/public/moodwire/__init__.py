@@ -6,6 +6,8 @@
     with moodwire.open_archive("demo") as archive:
         archive.series("all", bucket="1h").plot()
         archive.alerts()
+    with moodwire.Client("http://127.0.0.1:8770") as board:
+        list(board.search("halts withdrawals"))
 
 Settings are those of the command line: moodwire.yaml, MOODWIRE_… and the data folder. Data frames need
 moodwire[frames]. Folders called `models`, `alerts` or `streams` beside your notebook do no harm.
@@ -22,9 +24,9 @@ install()
 
 if TYPE_CHECKING:
     from streams.errors import MoodwireError
-    from streams.library import Archive, Scorer, open_archive, score
+    from streams.library import Archive, BoardError, Client, Scorer, open_archive, score
 
-__all__ = ["Archive", "MoodwireError", "Scorer", "open_archive", "score"]
+__all__ = ["Archive", "BoardError", "Client", "MoodwireError", "Scorer", "open_archive", "score"]
 
 
 def __getattr__(name: str) -> Any:

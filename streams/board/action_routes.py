@@ -14,7 +14,15 @@ from streams.board.handlers.stream import get_stream
 from streams.board.pushing import PUSH_TYPES
 from streams.board.route import Route
 from streams.board.shapes.alerts import Acknowledge, Assign, Decided, NoteText, Verdict
-from streams.board.shapes.arrangements import MakeSilence, PutSubscription, Silence, Subscription, Watchlist
+from streams.board.shapes.arrangements import (
+    MakeSilence,
+    Matchers,
+    PutSubscription,
+    Silence,
+    SilencePreview,
+    Subscription,
+    Watchlist,
+)
 from streams.board.shapes.base import Page
 from streams.board.shapes.items import Feedback, Received
 from streams.board.shapes.news import PushResult
@@ -89,6 +97,14 @@ _ARRANGEMENTS: Final = (
         scope=Scope.ACT,
         problems=_DECIDED,
         headers=_KEY,
+    ),
+    Route(
+        method=HTTPMethod.POST,
+        path="/v1/silences/preview",
+        handler=arrangements.preview_silence,
+        summary="The firing alerts that a silence would be about",
+        body=Matchers,
+        answer=SilencePreview,
     ),
     _decision(HTTPMethod.DELETE, "/v1/silences/{id}", arrangements.delete_silence, "End a silence now"),
     Route(

@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -21,13 +22,14 @@ from streams.board.connection import HEAD_LIMITS, handler_factory, most_connecti
 from streams.board.context import Beside, Board
 from streams.board.guard import Guard
 from streams.board.handlers.stream import report_status
-from streams.board.live.items import item_json
 from streams.board.live.live import Live
 from streams.board.metrics import BoardMetrics
+from streams.board.reading.items import item_of
 from streams.board.routes import ROUTES
 from streams.errors import SettingsError
 from streams.namespaces import Kind
 from streams.observe.connections import ConnectionLimits
+from streams.records import Scored
 from streams.settings import Settings
 from streams.supervision import Supervisor
 from streams.transport.broker import open_broker
@@ -67,7 +69,7 @@ class BoardServer:
         self._beside = beside or Beside()
         self._metrics = BoardMetrics(registry or CollectorRegistry())
         self._access = access_of(settings)
-        self.live = Live(settings, item_json)
+        self.live = Live(settings, _item_json)
         self._stack = AsyncExitStack()
 
     @property
@@ -141,3 +143,8 @@ class BoardServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+
+def _item_json(item: Scored) -> bytes:
+    """An item for the stream: nobody asks the archive for each who else tells its story."""
+    return msgspec.json.encode(item_of(item, "", {}))

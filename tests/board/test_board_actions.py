@@ -85,6 +85,8 @@ async def test_without_a_worker_the_decision_waits_and_is_judged_by_the_next_one
     async with desk(settings, "a") as board:
         status, one = await asked(board, "POST", "v1/silences", made, Idempotency_Key="k")
         assert (status, one["outcome"]) == (200, "repeated")
+        _, hit = await asked(board, "POST", "v1/silences/preview", {"matchers": made["matchers"]})
+        assert ([alert["id"] for alert in hit["alerts"]], hit["series"]) == (["a"], 1)
         _, page = await asked(board, "GET", "v1/silences")
         [silence] = page["items"]
         assert (silence["id"], silence["by"], silence["firing"]) == (one["id"], "local", 1)

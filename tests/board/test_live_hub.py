@@ -182,3 +182,16 @@ async def test_streams_end_with_the_hub() -> None:
         with pytest.raises(EOFError):
             await one.next()
     assert hub.readers == 0
+
+
+async def test_two_hundred_streams_share_one_ring() -> None:
+    hub = hub_of(most_events=400)
+    async with serving(hub) as url, AsyncExitStack() as stack:
+        listeners = [await stack.enter_async_context(listening(url)) for _ in range(200)]
+        await asyncio.gather(*(one.block() for one in listeners))
+        for begin in range(0, 600, 200):
+            publish(hub, *range(begin, begin + 200), size=100)
+            found = await asyncio.gather(*(numbers(one, 200) for one in listeners))
+            assert all(numbers == list(range(begin, begin + 200)) for numbers in found)
+        assert hub.kept_bytes < 400 * 400
+    assert hub.readers == 0

@@ -19,7 +19,7 @@ from streams.board.shapes.alerts import Alert, AlertsQuery, AlertView, Explanati
 from streams.board.shapes.base import NoQuery, Page
 from streams.namespaces import Kind
 
-__all__ = ["get_alert", "get_alerts", "get_explanation", "shown_alerts"]
+__all__ = ["event_ms", "get_alert", "get_alerts", "get_explanation", "shown_alerts"]
 
 _MOST_ENTRIES: Final = 1_000
 _MOST_GROUPS: Final = 20
@@ -28,7 +28,7 @@ _MOST_GROUPS: Final = 20
 async def get_alerts(asked: Asked[AlertsQuery, None]) -> Page[Alert]:
     """Returns a page of alerts, the latest onset first."""
     board, query = asked.board, asked.query
-    now_ms = await _event_ms(board, asked.now_ms)
+    now_ms = await event_ms(board, asked.now_ms)
     found, place = await find_alerts(board.archive, query, now_ms, place_of(query, query.cursor, Place))
     following = cursor_of(query, place) if place is not None else None
     return Page(items=await shown_alerts(board, found, now_ms), next=following)
@@ -46,7 +46,7 @@ async def get_alert(asked: Asked[NoQuery, None]) -> AlertView:
     """Returns an alert with its timeline and notifications; raises `Problem` 404."""
     board, archive = asked.board, asked.board.archive
     history = await _history(board, asked.path["id"])
-    now_ms = await _event_ms(board, asked.now_ms)
+    now_ms = await event_ms(board, asked.now_ms)
     [known] = await known_alerts(archive, history[-1:], now_ms)
     alert_id, groups = known.event.id, known.row.groups[:_MOST_GROUPS]
     decisions = await archive.decisions(target=alert_id, limit=_MOST_ENTRIES)
@@ -78,8 +78,8 @@ async def _history(board: Board, alert_id: str) -> list[StoredAlert]:
     return history
 
 
-async def _event_ms(board: Board, now_ms: int) -> int:
-    """Now in the time of alerts: in a replay that of the newest item."""
+async def event_ms(board: Board, now_ms: int) -> int:
+    """Returns now in the time of alerts: in a replay that of the newest item."""
     if board.kind is not Kind.REPLAY:
         return now_ms
     newest = await newest_ms(board.archive)

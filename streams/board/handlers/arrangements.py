@@ -15,9 +15,19 @@ from alerts.matchers import Matcher, MatcherError, matches, parse_matchers
 from alerts.times import zone_of
 from streams.board.acting import seen_version
 from streams.board.context import Answer, Asked
+from streams.board.handlers.alerts import event_ms, shown_alerts
 from streams.board.handlers.decisions import decided, header
 from streams.board.problem import Mistake, Part, Problem
-from streams.board.shapes.arrangements import MakeSilence, PutSubscription, Silence, Subscription, Watchlist
+from streams.board.reading.alerts import Known
+from streams.board.shapes.arrangements import (
+    MakeSilence,
+    Matchers,
+    PutSubscription,
+    Silence,
+    SilencePreview,
+    Subscription,
+    Watchlist,
+)
 from streams.board.shapes.base import NoQuery, Page
 from streams.settings import Settings
 from streams.text.watchlists import load_watchlists, watchlist_of
@@ -25,10 +35,11 @@ from streams.wall_clock import HOUR_MS
 
 __all__ = [
     "delete_silence", "delete_subscription", "delete_watchlist", "get_silences", "get_subscriptions", "get_watchlists",
-    "given_matchers", "matching", "post_silence", "put_subscription", "put_watchlist",
+    "given_matchers", "post_silence", "preview_silence", "put_subscription", "put_watchlist",
 ]  # fmt: skip
 
 _SILENCE_MS: Final = 2 * HOUR_MS
+_MOST_SHOWN: Final = 1_000
 
 
 async def get_silences(asked: Asked[NoQuery, None]) -> Page[Silence]:
@@ -85,7 +96,17 @@ def given_matchers(texts: list[str]) -> tuple[Matcher, ...]:
     return tuple(found)
 
 
-def matching(alerts: dict[str, AlertRow], wanted: tuple[Matcher, ...]) -> list[AlertRow]:
+async def preview_silence(asked: Asked[NoQuery, Matchers]) -> SilencePreview:
+    """Returns the firing alerts that a silence with these matchers would be about."""
+    board = asked.board
+    state = await board.live.state()
+    found = _matching(state.alerts, given_matchers(asked.body.matchers))
+    known = [Known(row.event, row, row.seen_version) for row in found[:_MOST_SHOWN]]
+    shown = await shown_alerts(board, known, await event_ms(board, asked.now_ms))
+    return SilencePreview(alerts=shown, series=len({row.event.series for row in found}))
+
+
+def _matching(alerts: dict[str, AlertRow], wanted: tuple[Matcher, ...]) -> list[AlertRow]:
     """Returns the firing alerts that match, the latest onset first."""
     found = [row for row in alerts.values() if row.fires and matches(wanted, row.labels)]
     return sorted(found, key=lambda row: (-row.event.onset_ms, row.event.id))

@@ -34,7 +34,7 @@ async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Statu
         now_ms=now_ms,
         event_ms=newest,
         newest_ms=newest,
-        items_total=await items_total(board.archive, asked.now_ms),
+        items_total=await items_total(board.archive, now_ms),
         open_alerts=sum(map(len, open_alerts)),
         troubles=[
             Trouble(reason=one.reason, subject=one.subject, detail=one.detail, since_ms=one.since_ms)

@@ -32,6 +32,7 @@ __all__ = [
     "Place",
     "facets_of",
     "find_items",
+    "item_of",
     "item_with_revisions",
     "query_of",
     "shown_items",
@@ -112,10 +113,11 @@ def story_mark(story_id: str) -> int:
 async def shown_items(archive: Archive, hits: Sequence[Hit]) -> list[Item]:
     """Returns the hits with how many items tell their stories, and who published those."""
     members = await archive.story_members(sorted({hit.item.story.id for hit in hits}))
-    return [_item(hit.item, hit.snippet, members) for hit in hits]
+    return [item_of(hit.item, hit.snippet, members) for hit in hits]
 
 
-def _item(item: Scored, snippet: str, members: Mapping[str, Sequence[StoryMember]]) -> Item:
+def item_of(item: Scored, snippet: str, members: Mapping[str, Sequence[StoryMember]]) -> Item:
+    """Returns the item as the API shows it; `members` are those of stories, of which the item itself is always one."""
     return Item(**_fields(item, snippet, members))
 
 
@@ -167,7 +169,7 @@ async def item_with_revisions(archive: Archive, item_id: str) -> ItemWithRevisio
     if not versions:
         return None
     members = await archive.story_members(sorted({one.story.id for one in versions}))
-    revisions = [_item(one, one.news.title, members) for one in versions]
+    revisions = [item_of(one, one.news.title, members) for one in versions]
     return ItemWithRevisions(**_fields(versions[0], versions[0].news.title, members), revisions=revisions)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from contextlib import AsyncExitStack, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from rich.table import Table
 
 from alerts import AlertEvent
 from streams.archive import closing_archive, open_archive
+from streams.board.server import BoardPortTaken, BoardServer
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.cli.replay import leave_unfinished, run_replay, show_report
+from streams.namespaces import Kind
 from streams.private_files import private_home
 from streams.sample import write_sample
 from streams.settings import Settings, load_settings
@@ -45,6 +48,28 @@ def demo(json: JsonOption = False) -> None:
     show_report(report, feed, json=False)
     console.print(_table(events))
     _where_next(settings)
+    if console.is_terminal:
+        _show_board(settings)
+
+
+def _show_board(settings: Settings) -> None:
+    """Serves the board of what was played until Ctrl-C; on any free port where its own is taken."""
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        try:
+            board = await stack.enter_async_context(BoardServer(settings, kind=Kind.REPLAY))
+        except BoardPortTaken:
+            board = await stack.enter_async_context(BoardServer(settings, kind=Kind.REPLAY, port=0))
+        console.print(
+            f"\nThe board shows all of it at [bold]{foreign(board.address)}[/]; Ctrl-C ends it.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        await asyncio.Event().wait()
 
 
 async def _present(settings: Settings) -> list[AlertEvent]:

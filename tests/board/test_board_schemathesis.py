@@ -1,0 +1,69 @@
+"""Whatever the description allows, and what it does not: no path fails, and none answers what is not described."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from streams.board.openapi import openapi_document
+from streams.board.routes import ROUTES
+from streams.board.server import BoardServer
+from streams.namespaces import Kind
+from streams.transport.loop_thread import LoopThread
+from tests.board.board_server import filled, settings_in
+
+ANSWERED = [route for route in ROUTES if route.media != "text/event-stream"]  # a stream has no end
+SCHEMA = schemathesis.openapi.from_dict(msgspec.json.decode(msgspec.json.encode(openapi_document(ANSWERED, "1"))))
+OPERATIONS = {f"{found.ok().method} {found.ok().path}": found.ok() for found in SCHEMA.get_all_operations()}
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 10
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a board over an archive with a crisis in it."""
+    own = settings_in(tmp_path_factory.mktemp("board"))
+    loop = LoopThread("tests-board")
+    loop.call(lambda: filled(own))
+    server = BoardServer(own, kind=Kind.REPLAY)
+    loop.call(server.__aenter__)
+    yield server.address
+    loop.call(lambda: server.__aexit__(None, None, None))
+    loop.close()
+
+
+def cases() -> Iterator[Any]:
+    """Each operation with what is allowed; and with what is not, where there is such: a placeholder takes any text."""
+    for name, operation in OPERATIONS.items():
+        yield pytest.param(operation, GenerationMode.POSITIVE, id=f"{name} allowed")
+        if any(one.location != "path" for one in operation.iter_parameters()) or len(operation.body):
+            yield pytest.param(operation, GenerationMode.NEGATIVE, id=f"{name} not allowed")
+
+
+@pytest.mark.parametrize(("operation", "mode"), list(cases()))
+def test_every_answer_is_described(address: str, operation: Any, mode: GenerationMode) -> None:
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case: Any) -> None:
+        case.call_and_validate(base_url=address.rstrip("/"), checks=CHECKS)
+
+    ask()

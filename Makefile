@@ -87,7 +87,7 @@ $(VENV)-train/.train: pyproject.toml $(LOCKS)/train.txt $(LOCKS)/dev.txt
 	@touch $@
 
 # A .venv without its stamp is one whose set-up was cut off, perhaps before it had pip: go on where it stopped.
-$(VENV)/.runtime: pyproject.toml $(LOCKS)/runtime-cpu.txt | $(BIN)/python
+$(VENV)/.runtime: pyproject.toml $(LOCKS)/runtime-cpu.txt $(LOCKS)/page.txt | $(BIN)/python
 	@echo "moodwire: installing the run-time packages (once, about a minute)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
 	@$(PIP_LOCKED) -r $(LOCKS)/runtime-cpu.txt

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "deploy" / "locks").glob("*.txt"))
 RUNTIME_LOCK = ROOT / "deploy" / "locks" / "runtime-cpu.txt"
 WEIGHTS_LOCK = ROOT / "deploy" / "locks" / "encoders.txt"  # packages that carry pretrained weights, and nothing else
+PAGE_LOCK = ROOT / "deploy" / "locks" / "page.txt"  # what the build hook unpacks for the page
 SIZE_LIMIT_MB = 650
 DATA_FOLDERS = (ROOT / "models" / "artifacts", ROOT / "streams" / "profiles")
 TRACING = ROOT / "streams" / "observe" / "tracing.py"
@@ -46,7 +47,7 @@ def project() -> dict[str, object]:
 
 
 def test_there_is_a_lock_for_running_developing_and_training() -> None:
-    assert [lock.stem for lock in LOCKS] == ["dev", "encoders", "peers", "runtime-cpu", "runtime-gpu", "train"]
+    assert [lock.stem for lock in LOCKS] == ["dev", "encoders", "page", "peers", "runtime-cpu", "runtime-gpu", "train"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
@@ -57,7 +58,9 @@ def test_locks_hold_names_versions_and_hashes_and_no_address(lock: Path) -> None
     assert "://" not in lock.read_text()
 
 
-@pytest.mark.parametrize("lock", [lock for lock in LOCKS if lock != WEIGHTS_LOCK], ids=lambda lock: lock.stem)
+@pytest.mark.parametrize(
+    "lock", [lock for lock in LOCKS if lock not in (WEIGHTS_LOCK, PAGE_LOCK)], ids=lambda lock: lock.stem
+)
 def test_locks_fit_the_dependencies_of_the_project(lock: Path, project: dict[str, object]) -> None:
     versions = {canonicalize_name(pin.name): str(pin.specifier) for pin in locked(lock)}
     wanted = [Requirement(each) for each in _dependencies(project, "gpu" if lock.stem == "runtime-gpu" else "cpu")]
@@ -194,6 +197,7 @@ def test_the_wheel_carries_the_models_and_the_profiles(tmp_path: Path) -> None:
     data = {str(path.relative_to(ROOT)) for folder in DATA_FOLDERS for path in folder.rglob("*") if _is_data(path)}
     assert data
     assert {f"moodwire/{path}" for path in data} - carried == set()
+    assert {"moodwire/streams/board/page/vendor/uPlot.iife.js", "moodwire/streams/board/page/app.js"} <= carried
     assert {name.partition("/")[0] for name in carried if ".dist-info" not in name} == {"moodwire"}
 
 

@@ -31,6 +31,13 @@ PROMISES = {
     "playing the same file again changes nothing": ["test_the_same_file_again_under_another_name_publishes_nothing"],
     "prints a field map that fits": ["test_unknown_fields_are_answered_with_the_map_that_fits_and_the_command"],
     "raises no alert in its first three days": ["test_nothing_fires_before_the_warm_up"],
+    "**The board** is the page": [
+        "test_now_shows_alerts_multiples_heat_and_movers", "test_calm_is_proved",
+        "test_a_series_shows_its_worst_hour_and_the_one_that_is_chosen", "test_an_alert_says_why_and_who_was_notified",
+        "test_a_silence_shows_what_it_hits_before_it_is_made", "test_one_key_says_what_an_alert_was_worth",
+        "test_correct_a_label_in_place", "test_help_lists_the_keys_and_switches_them_off",
+        "test_first_paint_is_quick_and_the_page_is_small",
+    ],
     "**Feeds are not trusted.**": [
         "test_a_document_that_takes_too_much_memory_is_refused_and_the_next_is_read",
         "test_a_host_has_few_slots_and_keeps_none_from_another", "test_slow_feeds_hold_up_each_other_alone",

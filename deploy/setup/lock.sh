@@ -21,4 +21,8 @@ compile runtime-cpu --extra cpu --group build
 compile runtime-gpu --extra gpu --group build --constraint "$locks/runtime-cpu.txt"
 compile dev --extra cpu --group dev --constraint "$locks/runtime-cpu.txt"
 compile train --extra cpu --extra report --extra train --group build --constraint "$locks/runtime-cpu.txt"
+# Its one wheel is unpacked by the build hook and never installed, so what it requires is not locked.
+"$uv" pip compile --quiet --no-config --no-deps --universal --python-version 3.11 --generate-hashes $upgrade \
+    --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+    --group page --output-file "$locks/page.txt"
 compile peers --extra cpu --extra report --extra train --group build --group peers --constraint "$locks/train.txt"

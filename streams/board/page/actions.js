@@ -1,0 +1,138 @@
+// What a reader decides about an alert: acknowledge, assign, silence, note, and what it was worth.
+
+import { get, Problem, send } from "./api.js";
+import { ask, failed, toast } from "./dialog.js";
+import { foreign, h, replace } from "./dom.js";
+import { moment, plural } from "./format.js";
+import { prefer, preferences } from "./store.js";
+import { severity } from "./parts.js";
+
+const HOUR_S = 3_600;
+const MOVED = 412;
+const LENGTHS = [[HOUR_S, "1 hour"], [4 * HOUR_S, "4 hours"], [24 * HOUR_S, "1 day"], [7 * 24 * HOUR_S, "1 week"]];
+export const VERDICTS = [["useful", "Useful", "u"], ["noise", "Noise", "n"], ["wrong_company", "Wrong company", "w"], ["old_news", "Old news", "o"]];
+
+/** Sends a decision that names the version seen. Where the alert has moved, `moved` shows the present one. */
+async function decide(method, alert, action, body, done) {
+  try {
+    await send(method, `alerts/${encodeURIComponent(alert.id)}/${action}`, body, alert.version);
+  } catch (problem) {
+    if (problem.status !== MOVED) throw problem;
+    done();
+    throw new Problem(MOVED, "Not done: the alert has changed", "Not done: the alert has changed since you saw it. Look at it again.");
+  }
+  done();
+}
+
+function lengthField(chosen) {
+  const options = LENGTHS.map(([seconds, text]) => h("option", { value: String(seconds) }, text));
+  const field = h("select", { name: "duration" }, options);
+  field.value = String(chosen);
+  return h("label", {}, "For", field);
+}
+
+function noteField(text = "Note (others see it)") {
+  return h("label", {}, text, h("input", { name: "note", maxlength: "2000", autocomplete: "off" }));
+}
+
+export function acknowledge(alert, done) {
+  ask(`Acknowledge ${alert.label}`, [h("p", {}, "You look after it: reminders stop until the time is over or it worsens."), lengthField(4 * HOUR_S), noteField()], "Acknowledge", async (form) => {
+    const body = { for_seconds: Number(form.elements.duration.value), note: form.elements.note.value.trim() };
+    await decide("POST", alert, "acknowledge", body, done);
+    toast(`Acknowledged: ${alert.label}`);
+  });
+}
+
+export async function takeBack(alert, done) {
+  try {
+    await decide("DELETE", alert, "acknowledge", undefined, done);
+    toast(`No longer acknowledged: ${alert.label}`);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+export function assign(alert, done) {
+  const field = h("input", { name: "to", maxlength: "200", autocomplete: "name", value: alert.assignee || preferences.get().name });
+  ask(`Assign ${alert.label}`, [h("label", {}, "To (empty: to no one)", field)], "Assign", async () => {
+    const to = field.value.trim();
+    if (to) prefer({ name: to });
+    await decide("POST", alert, "assign", { to }, done);
+    toast(to ? `Assigned to ${to}` : "Assigned to no one");
+  });
+}
+
+export function note(alert, done) {
+  const field = h("textarea", { name: "text", rows: "4", maxlength: "2000", required: true });
+  ask(`Note on ${alert.label}`, [h("label", {}, "Note", field)], "Save", async () => {
+    await decide("POST", alert, "note", { text: field.value.trim() }, done);
+    toast("Noted");
+  });
+}
+
+export async function judge(alert, verdict, done) {
+  try {
+    await decide("POST", alert, "verdict", { verdict }, done);
+    toast(`Kept: ${VERDICTS.find(([value]) => value === verdict)[1].toLowerCase()}`);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** A silence, made of the alert's labels; shows what it will hit before it is made. */
+export function silence(alert, done) {
+  const wanted = new Set(["series", "signal"]);
+  const boxes = Object.entries(alert.labels).map(([label, value]) => matcherBox(label, value, wanted.has(label)));
+  const hits = h("div", { class: "hits", "aria-live": "polite" });
+  const chosen = () => boxes.filter(({ input }) => input.checked).map(({ matcher }) => matcher);
+  const preview = () => previewed(hits, chosen());
+  for (const { input } of boxes) input.addEventListener("change", preview);
+  const fields = [
+    h("fieldset", {}, h("legend", {}, "Alerts with all of"), boxes.map(({ row }) => row)),
+    lengthField(4 * HOUR_S),
+    noteField("Why"),
+    hits,
+  ];
+  ask(`Silence alerts like ${alert.label}`, fields, "Silence", async (form) => {
+    await send("POST", "silences", silenceOf(chosen(), form));
+    toast("Silenced");
+    done();
+  });
+  preview();
+}
+
+function matcherBox(label, value, checked) {
+  const input = h("input", { type: "checkbox", checked });
+  return { input, matcher: `${label}=${JSON.stringify(value)}`, row: h("label", { class: "check" }, input, h("span", {}, foreign(label), " is ", h("strong", {}, foreign(value)))) };
+}
+
+function silenceOf(matchers, form) {
+  return { matchers, for_seconds: Number(form.elements.duration.value), comment: form.elements.note.value.trim() };
+}
+
+let asked = 0;
+
+async function previewed(root, matchers) {
+  const mine = ++asked;
+  if (!matchers.length) return replace(root, h("p", {}, "Choose at least one: without one it would hit everything."));
+  try {
+    const { alerts, series } = await send("POST", "silences/preview", { matchers });
+    if (mine === asked) replace(root, hitList(alerts, series));
+  } catch (error) {
+    if (mine === asked) replace(root, h("p", { class: "field-problem" }, error.message));
+  }
+  return root;
+}
+
+function hitList(alerts, series) {
+  const shown = alerts.slice(0, 5).map((each) => h("li", {}, severity(each.severity), " ", foreign(each.label), h("span", { class: "quiet" }, ` since ${moment(each.onset_ms)}`)));
+  const more = alerts.length - shown.length;
+  return [
+    h("p", {}, h("strong", {}, `Hits ${plural(alerts.length, "alert")} now`), series ? ` and all later ones of ${plural(series, "series", "series")}` : "", "."),
+    h("ul", { class: "plain" }, shown, more > 0 ? h("li", { class: "quiet" }, `and ${more} more`) : null),
+  ];
+}
+
+export async function explanation(alert, signal) {
+  return get(`alerts/${encodeURIComponent(alert.id)}/explain`, {}, signal);
+}

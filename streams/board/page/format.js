@@ -1,0 +1,74 @@
+// Numbers and times as people read them. Times are epoch ms; the zone is the reader's choice.
+
+import { preferences } from "./store.js";
+
+const NUMBER = new Intl.NumberFormat("en-GB");
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const formats = new Map();
+
+function formatted(ms, options) {
+  const zone = preferences.get().zone === "utc" ? "UTC" : undefined;
+  const key = JSON.stringify([zone, options]);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone }));
+  return formats.get(key).format(ms);
+}
+
+export const clock = (ms) => formatted(ms, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+export const hourOf = (ms) => formatted(ms, { hour: "2-digit", hourCycle: "h23" });
+export const day = (ms) => formatted(ms, { day: "numeric", month: "short" });
+export const weekday = (ms) => formatted(ms, { weekday: "short", day: "numeric", month: "short" });
+
+/** Date and time; the year only where it is not this year's. */
+export function moment(ms) {
+  const year = formatted(ms, { year: "numeric" });
+  const date = year === formatted(Date.now(), { year: "numeric" }) ? day(ms) : `${day(ms)} ${year}`;
+  return `${date}, ${clock(ms)}`;
+}
+
+export function zoneName() {
+  return preferences.get().zone === "utc" ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+export function count(value) {
+  return NUMBER.format(value);
+}
+
+/** An expected number: whole where large, one decimal where small. */
+export function amount(value) {
+  if (value === null || value === undefined) return "–";
+  return value >= 10 || Number.isInteger(value) ? NUMBER.format(Math.round(value)) : value.toFixed(1);
+}
+
+export function percent(share) {
+  if (share === null || share === undefined || Number.isNaN(share)) return "–";
+  return share > 0 && share < 0.0995 ? `${(share * 100).toFixed(1)}\u00a0%` : `${Math.round(share * 100)}\u00a0%`;
+}
+
+export function plural(value, one, many = `${one}s`) {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+const UNITS = [[DAY, "d"], [HOUR, "h"], [60_000, "min"], [1000, "s"]];
+
+/** A length of time in its largest unit that fits: "2 h", "15 min". */
+export function length(ms) {
+  const [size, unit] = UNITS.find(([unitMs]) => ms >= unitMs * (unitMs === DAY ? 2 : 1)) ?? UNITS.at(-1);
+  return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
+}
+
+export function ago(ms, nowMs) {
+  return nowMs - ms < 1000 ? "now" : `${length(nowMs - ms)} ago`;
+}
+
+/** How rare chance alone makes it: "1 in 20 million". */
+export function rarity(p) {
+  if (!(p > 0)) return "practically never";
+  const every = 1 / p;
+  const [size, word] = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"], [1, ""]].find(([limit]) => every >= limit) ?? [1, ""];
+  return every >= 1e15 ? "less than 1 in 1,000 trillion" : `1 in ${NUMBER.format(Number((every / size).toPrecision(2)))}${word}`;
+}
+
+export function titled(word) {
+  return word ? word[0].toUpperCase() + word.slice(1).replaceAll("_", " ") : "";
+}

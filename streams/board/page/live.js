@@ -1,0 +1,44 @@
+// What the stream says, heard through a worker that all tabs share; by this tab itself where browsers have none.
+
+import { apiPath, BASE } from "./api.js";
+import { contact, status } from "./store.js";
+
+const EVENTS = ["item", "skipped", "alert", "silence", "status", "resync"];
+const listeners = new Set();
+
+/** Calls `listener(kind, data)` with each event until `signal` aborts. */
+export function hear(listener, signal) {
+  listeners.add(listener);
+  signal?.addEventListener("abort", () => listeners.delete(listener));
+}
+
+export function connect() {
+  const url = new URL(apiPath("stream", { topics: "alerts,items,status" }), location.href).href;
+  if (typeof SharedWorker === "function") share(url);
+  else own(url);
+}
+
+function share(url) {
+  const { port } = new SharedWorker(`${BASE}page/live-worker.js`, { name: `moodwire${BASE}` });
+  port.onmessage = ({ data }) => heard(data);
+  port.postMessage({ kind: "join", url });
+  addEventListener("pagehide", () => port.postMessage({ kind: "leave" }));
+  addEventListener("pageshow", ({ persisted }) => persisted && port.postMessage({ kind: "join", url }));
+}
+
+function own(url) {
+  const source = new EventSource(url);
+  source.addEventListener("open", () => heard({ kind: "open" }));
+  source.addEventListener("error", () => heard({ kind: "lost" }));
+  for (const kind of EVENTS) source.addEventListener(kind, ({ data }) => heard({ kind, data }));
+}
+
+function heard({ kind, data }) {
+  const problem = kind === "lost" ? "The connection to the board is lost. The page tries again by itself." : "";
+  contact.set({ connected: kind !== "lost", heardMs: kind === "lost" ? contact.get().heardMs : Date.now(), problem });
+  document.documentElement.dataset.stream = kind === "lost" ? "lost" : "open";
+  if (kind === "open" || kind === "lost") return;
+  const said = data ? JSON.parse(data) : null;
+  if (kind === "status" && said) status.set(said);
+  for (const listener of [...listeners]) listener(kind, said);
+}

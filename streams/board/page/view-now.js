@@ -1,0 +1,215 @@
+// Now: what happened while you were away, what is unusual (or the proof that nothing is), and where to look.
+
+import { get } from "./api.js";
+import { rolling, shareSpan } from "./chart.js";
+import { button, foreign, h, outLink, replace } from "./dom.js";
+import { amount, count, day, hourOf, length, moment, percent, plural } from "./format.js";
+import { titleIs } from "./header.js";
+import { HEAT_STEPS, heatmap, walk } from "./heat.js";
+import { hear } from "./live.js";
+import { agoOf, choices, empty, fill, seriesLink, severity, timeOf } from "./parts.js";
+import { address, change, seriesAddress } from "./router.js";
+import { shareLine } from "./spark.js";
+import { eventNow, keepVisit, lastVisit, preferences, status } from "./store.js";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const AWAY_MS = 5 * 60_000;
+const RELOAD_MS = 15_000;
+const MULTIPLES = 11;
+const MOVERS = 8;
+const SHARED_MS = 2_000;
+const SMOOTH = 3; // hours of a small multiple
+const PAST_DAYS = 7;
+
+export function now(root, place) {
+  titleIs("Now");
+  const parts = { away: section("While you were away"), calm: section("Now"), many: section("Mood by subject"), heat: section("By hour"), movers: section("Movers") };
+  replace(root, h("h1", { class: "unseen" }, "Now"), h("div", { class: "now" }, parts.away.box, h("div", { class: "column" }, parts.calm.box, parts.many.box, parts.heat.box), parts.movers.box));
+  const load = (wait) => {
+    fill(parts.away.body, place.signal, () => away(parts.away.box, place.signal), { wait: false });
+    fill(parts.calm.body, place.signal, () => calm(place.signal), { wait });
+    fill(parts.many.body, place.signal, () => multiples(place), { wait });
+    fill(parts.heat.body, place.signal, () => heatSection(place), { wait });
+    fill(parts.movers.body, place.signal, () => movers(place.signal), { wait });
+  };
+  parts.away.box.hidden = true;
+  load(true);
+  let due = 0;
+  const later = () => (due ||= setTimeout(() => ((due = 0), place.signal.aborted || load(false)), RELOAD_MS));
+  hear((kind) => (kind === "alert" || kind === "resync" ? load(false) : later()), place.signal);
+  preferences.watch(() => load(false), place.signal);
+  place.signal.addEventListener("abort", () => clearTimeout(due));
+}
+
+function section(title) {
+  const body = h("div", { class: "body" });
+  return { body, box: h("section", { class: "card", "aria-label": title }, h("h2", {}, title), body) };
+}
+
+// --- While you were away
+
+let awaySince = null;
+
+/** The visit before this one is fixed when the page opens; looking at it does not end it. */
+export function beginVisit() {
+  const { namespace } = status.get();
+  awaySince = lastVisit(namespace);
+  const leave = () => document.visibilityState === "hidden" && keepVisit(namespace, eventNow());
+  document.addEventListener("visibilitychange", leave);
+  addEventListener("pagehide", () => keepVisit(namespace, eventNow()));
+}
+
+async function away(box, signal) {
+  if (!awaySince || Date.now() - awaySince.wallMs < AWAY_MS || eventNow() - awaySince.eventMs < AWAY_MS) return ((box.hidden = true), []);
+  const since = awaySince.eventMs;
+  const lists = await Promise.all(["open", "acknowledged", "silenced", "history"].map((state) => get("alerts", { state, limit: 200 }, signal)));
+  const changed = lists.flatMap(({ items }) => items).filter(({ updated_ms }) => updated_ms >= since);
+  const ended = changed.filter(({ state }) => state === "resolved");
+  const opened = changed.filter(({ state, onset_ms }) => state !== "resolved" && onset_ms >= since);
+  const worsened = changed.filter(({ state, onset_ms }) => state === "escalated" && onset_ms < since);
+  box.hidden = !(opened.length + worsened.length + ended.length);
+  const group = (title, alerts) => alerts.length && h("div", {}, h("h3", {}, `${title} (${count(alerts.length)})`), h("ul", { class: "plain lines" }, alerts.slice(0, 4).map(alertLine), alerts.length > 4 ? h("li", {}, h("a", { href: address("alerts", { state: title === "Ended" ? "history" : "" }) }, `and ${alerts.length - 4} more`)) : null));
+  const seen = button("Seen", () => {
+    awaySince = null;
+    keepVisit(status.get().namespace, eventNow());
+    box.hidden = true;
+  });
+  return [h("p", { class: "quiet" }, `Since ${moment(since)}, ${length(eventNow() - since)} of news. `, seen), h("div", { class: "away" }, group("Opened", opened), group("Worsened", worsened), group("Ended", ended))];
+}
+
+function alertLine(alert) {
+  return h("li", {}, severity(alert.severity, { word: false }), " ", h("a", { href: address(`alerts/${alert.id}`) }, foreign(alert.sentence)), h("span", { class: "quiet" }, " · since ", timeOf(alert.onset_ms)));
+}
+
+// --- Open alerts, or the proof of calm
+
+async function calm(signal) {
+  const now = status.get();
+  if (!now?.items_total) return firstNews();
+  const { items } = await get("alerts", { state: "open", limit: 6 }, signal);
+  if (!items.length) return proof(now, signal);
+  const more = now.open_alerts - items.slice(0, 5).length;
+  return [h("ul", { class: "plain lines now-alerts" }, items.slice(0, 5).map(alertLine)), more > 0 ? h("p", {}, h("a", { href: address("alerts") }, `${plural(more, "more open alert")}`)) : null];
+}
+
+function firstNews() {
+  return [empty("No news yet. Start feeds with ", h("code", {}, "moodwire run"), " or play a file with ", h("code", {}, "moodwire replay FILE"), ".")];
+}
+
+async function proof(now, signal) {
+  const all = await streamSeries(signal);
+  const end = hourStart(eventNow());
+  const points = all ? (await get(`series/${encodeURIComponent(all.name)}/points`, { since_ms: end - PAST_DAYS * DAY_MS, until_ms: end + HOUR_MS }, signal)).points : [];
+  const day24 = points.filter(({ start_ms }) => start_ms > end - DAY_MS).reduce((sum, { total }) => sum + total, 0);
+  const next = nextHour(points, end + HOUR_MS);
+  return [
+    h("p", { class: "calm" }, h("strong", {}, "Nothing unusual.")),
+    h("ul", { class: "plain facts" }, fact(count(day24), "items in the last 24 h"), now.feeds && fact(`${count(now.feeds.alive)} of ${count(now.feeds.total)}`, "feeds alive"), next && fact(`${count(next.low)} to ${count(next.high)}`, `items in this hour of the last ${next.days} days`), fact(count(now.items_total), "items in the archive")),
+  ];
+}
+
+function fact(figure, text) {
+  return h("li", {}, h("strong", { class: "figure" }, figure), " ", text);
+}
+
+/** What the hour that begins at `startMs` had on earlier days: nothing below three of them. */
+export function nextHour(points, startMs) {
+  const totals = points.filter(({ start_ms }) => start_ms < startMs && (startMs - start_ms) % DAY_MS === 0).map(({ total }) => total);
+  return totals.length < 3 ? null : { low: Math.min(...totals), high: Math.max(...totals), days: totals.length };
+}
+
+const hourStart = (ms) => Math.floor(ms / HOUR_MS) * HOUR_MS;
+
+// --- Small multiples
+
+let listing = null;
+
+/** The list that the parts of one drawing share. */
+function everySeries(signal) {
+  if (listing?.signal !== signal || Date.now() - listing.atMs > SHARED_MS) listing = { signal, atMs: Date.now(), list: get("series", { limit: 500 }, signal) };
+  return listing.list;
+}
+
+/** The series of all news is the one without a name behind its kind. */
+async function streamSeries(signal) {
+  const { items } = await everySeries(signal);
+  return items.find(({ name, kind }) => name === kind) ?? null;
+}
+
+function kindsOf(series) {
+  return [...new Set(series.filter(({ name, kind }) => name !== kind).map(({ kind }) => kind))];
+}
+
+async function multiples(place) {
+  const { items } = await everySeries(place.signal);
+  if (!items.length) return empty("No series yet.");
+  const kinds = kindsOf(items);
+  const kind = kinds.includes(place.query.get("kind")) ? place.query.get("kind") : subjectKind(kinds);
+  const stream = items.filter(({ name, kind: own }) => name === own);
+  const shown = [...stream, ...items.filter(({ kind: own }) => own === kind).sort((a, b) => b.total - a.total).slice(0, MULTIPLES)];
+  const end = hourStart(eventNow()) + HOUR_MS;
+  const cards = await Promise.all(shown.map((each) => multiple(each, end, place.signal)));
+  return [kindChoices("Kind of series", kinds, kind, "kind"), h("ul", { class: "plain multiples" }, cards)];
+}
+
+const subjectKind = (kinds) => kinds.find((kind) => kind === "topic" || kind === "subject") ?? kinds[0];
+const companyKind = (kinds) => kinds.find((kind) => kind === "entity") ?? kinds[0];
+
+function kindChoices(label, kinds, chosen, key) {
+  const words = new URLSearchParams(location.search);
+  const href = (kind) => (words.set(key, kind), `${location.pathname}?${words}`);
+  return kinds.length > 1 ? choices(label, kinds.map((kind) => [kind, kind]), chosen, href) : null;
+}
+
+async function multiple(series, endMs, signal) {
+  const { points } = await get(`series/${encodeURIComponent(series.name)}/points`, { since_ms: endMs - DAY_MS, until_ms: endMs }, signal);
+  const share = series.total ? series.hits / series.total : null;
+  const above = series.high !== null && series.hits > series.high;
+  return h(
+    "li",
+    { class: "multiple", data: { above } },
+    h("a", { href: seriesAddress(series.name) }, h("span", { class: "multiple-name" }, foreign(series.label)), h("span", { class: "figure" }, percent(share))),
+    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), { said: `${series.label}, last 24 h: ${percent(share)} ${series.signal}` }),
+    h("span", { class: "quiet" }, `${count(series.hits)} of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
+  );
+}
+
+// --- Heat map
+
+async function heatSection(place) {
+  const { items } = await everySeries(place.signal);
+  const kinds = kindsOf(items);
+  if (!kinds.length) return empty("No series yet.");
+  const kind = kinds.includes(place.query.get("heat")) ? place.query.get("heat") : companyKind(kinds);
+  const end = Number(place.query.get("until")) || hourStart(eventNow()) + HOUR_MS;
+  const found = await get("heatmap", { kind, since_ms: end - DAY_MS, until_ms: end, rows: 10 }, place.signal);
+  const signal = status.get()?.mood?.signal ?? "";
+  const isPast = Boolean(place.query.get("until"));
+  const step = (by) => button(by < 0 ? "‹ 12 h earlier" : "12 h later ›", () => change({ until: end + by >= eventNow() + HOUR_MS ? "" : String(end + by) }));
+  return [
+    h("div", { class: "bar" }, kindChoices("Kind of rows", kinds, kind, "heat"), h("span", { class: "bar-end" }, step(-12 * HOUR_MS), isPast ? [step(12 * HOUR_MS), button("Back to now", () => change({ until: "" }), { class: "main" })] : null)),
+    found.rows.length ? walk(heatmap(found, signal)) : empty("No items in these hours."),
+    h("p", { class: "legend quiet" }, `${day(end - DAY_MS)} ${hourOf(end - DAY_MS)} h to ${day(end)} ${hourOf(end)} h. `, "Numbers are ", foreign(signal), " items. Coloured where they are above the usual, by how many times: ", h("span", { class: "scale" }, HEAT_STEPS.map((times, index) => h("span", { class: "cell", data: { heat: index + 1 } }, times)))),
+  ];
+}
+
+// --- Movers
+
+async function movers(signal) {
+  const { items } = await everySeries(signal);
+  const moved = items.filter(({ surprise, hits }) => surprise > 0 && hits).slice(0, MOVERS);
+  if (!moved.length) return empty("Every series is as usual.");
+  return h("ol", { class: "plain movers" }, moved.map(mover));
+}
+
+function mover(series) {
+  const { newest } = series;
+  return h(
+    "li",
+    {},
+    h("div", { class: "mover-head" }, seriesLink(series.name, series.label), h("span", { class: "quiet" }, series.kind), series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : ""),
+    h("div", {}, h("strong", { class: "figure" }, count(series.hits)), " ", foreign(series.signal), ` of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
+    newest && h("div", { class: "quiet newest" }, outLink("", newest.title), " ", h("span", {}, " · ", foreign(newest.source), " · ", agoOf(newest.seen_ms))),
+  );
+}

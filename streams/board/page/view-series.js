@@ -1,0 +1,196 @@
+// Series: a list to search, and one of them over time with the headlines of a fixed hour.
+
+import { apiPath, get } from "./api.js";
+import { sayPoint, seriesChart, shares } from "./chart.js";
+import { button, foreign, h, outLink, replace } from "./dom.js";
+import { amount, count, length, moment, percent, plural } from "./format.js";
+import { titleIs } from "./header.js";
+import { bind } from "./keys.js";
+import { hear } from "./live.js";
+import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, publishers, seriesLink, timeOf } from "./parts.js";
+import { address, change } from "./router.js";
+import { eventNow, preferences, status } from "./store.js";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const RANGES = { "24h": DAY_MS, "3d": 3 * DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS };
+const BUCKETS = { "24h": HOUR_MS, "3d": HOUR_MS, "7d": HOUR_MS, "30d": 6 * HOUR_MS };
+const RELOAD_MS = 20_000;
+const TYPING_MS = 250;
+
+export function series(root, place) {
+  return place.name ? one(root, place) : list(root, place);
+}
+
+// --- The list
+
+function list(root, place) {
+  titleIs("Series");
+  const asked = place.query.get("q") ?? "";
+  const kind = place.query.get("kind") ?? "";
+  const field = h("input", { type: "search", name: "q", value: asked, placeholder: "Find a company, subject, source …", "aria-label": "Find a series", autocomplete: "off", maxlength: "200" });
+  const kinds = h("div", {});
+  const body = h("div", { class: "body" });
+  replace(root, heading("Series"), h("div", { class: "bar" }, h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), search()) } }, field), kinds), body);
+  const search = () => change({ q: field.value.trim() }, { replace: true });
+  let due = 0;
+  field.addEventListener("input", () => (clearTimeout(due), (due = setTimeout(search, TYPING_MS))));
+  place.signal.addEventListener("abort", () => clearTimeout(due));
+  if (!place.moved && asked !== "") refocus(field);
+  bind("Series", [["/", "Find a series", () => field.focus()]], place.signal);
+  fill(kinds, place.signal, async () => kindChoices(await get("series", { limit: 500 }, place.signal), kind), { wait: false });
+  fill(body, place.signal, async () => listed(await get("series", { q: asked, kind, limit: 200 }, place.signal), asked, kind));
+}
+
+function refocus(field) {
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+}
+
+function kindChoices({ items }, chosen) {
+  const counts = new Map();
+  for (const { kind } of items) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const words = new URLSearchParams(location.search);
+  const href = (kind) => (kind ? words.set("kind", kind) : words.delete("kind"), `${location.pathname}?${words}`);
+  return choices("Kind of series", [["", "every kind"], ...[...counts].map(([kind, number]) => [kind, kind, number])], chosen, href);
+}
+
+function listed({ items }, asked, kind) {
+  if (!items.length) return empty(asked ? ["No series is called ", foreign(`“${asked}”`), ". A part of the name is enough."] : "No series yet: they come with the first items.");
+  const row = (each) =>
+    h("tr", {}, h("th", { scope: "row" }, seriesLink(each.name, each.label), each.open_alert ? [" ", h("a", { href: address(`alerts/${each.open_alert}`), class: "pill" }, "open alert")] : ""), h("td", { class: "quiet" }, each.kind), h("td", { class: "number" }, count(each.hits)), h("td", { class: "number" }, count(each.total)), h("td", { class: "number" }, each.low === null ? "–" : `${amount(each.low)} to ${amount(each.high)}`), h("td", { class: "newest" }, each.newest ? [foreign(each.newest.title), h("span", { class: "quiet" }, " · ", agoOf(each.newest.seen_ms))] : ""));
+  const head = ["Series", "Kind", items[0].signal, "Items", "Usual", "Newest headline"].map((text, index) => h("th", { scope: "col", class: index > 1 && index < 5 ? "number" : null }, text));
+  return [h("p", { class: "quiet" }, "The last 24 hours, the most surprising first."), h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, items.map(row)))), dataLinks(apiPath("series", { q: asked, kind }))];
+}
+
+// --- One series
+
+function one(root, place) {
+  titleIs(place.name);
+  const range = place.query.get("range") in RANGES ? place.query.get("range") : "7d";
+  const signal = place.query.get("signal") ?? "";
+  const untilMs = Number(place.query.get("until_ms")) || 0;
+  const head = h("div", {});
+  const readout = h("p", { class: "readout", "aria-live": "off" }, " ");
+  const charts = h("div", { class: "charts", role: "slider", tabindex: "0", "aria-label": `Hours of ${place.name}: arrows move, Enter shows an hour's headlines`, "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0" });
+  const hour = h("section", { class: "card hour", "aria-label": "Headlines of an hour" });
+  const table = h("details", { class: "table" }, h("summary", {}, "The numbers as a table"));
+  const failedBox = h("div", {});
+  replace(root, head, h("div", { class: "series-page" }, h("section", { class: "card", "aria-label": "Chart" }, readout, charts, failedBox, table), hour));
+  const seen = { chart: null, data: null, range, signal, untilMs, place, head, readout, charts, hour, table };
+  const load = () => fill(failedBox, place.signal, () => drawn(seen), { wait: false });
+  load();
+  rangeKeys(seen);
+  const again = setInterval(() => document.visibilityState === "visible" && !untilMs && load(), RELOAD_MS);
+  hear((kind, said) => kind === "alert" && said?.series === place.name && load(), place.signal);
+  preferences.watch(load, place.signal);
+  place.signal.addEventListener("abort", () => (clearInterval(again), seen.chart?.destroy()));
+}
+
+async function drawn(seen) {
+  const { place, range, signal } = seen;
+  const until = seen.untilMs || Math.ceil((eventNow() + 1) / HOUR_MS) * HOUR_MS;
+  const query = { signal, since_ms: until - RANGES[range], until_ms: until, bucket_ms: BUCKETS[range] };
+  const path = `series/${encodeURIComponent(place.name)}/points`;
+  const [data, listing] = await Promise.all([get(path, query, place.signal), get("series", { q: bare(place.name), limit: 50 }, place.signal)]);
+  const own = listing.items.find(({ name }) => name === place.name);
+  if (place.signal.aborted) return [];
+  seen.data = data;
+  titleIs(own?.label ?? place.name);
+  replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
+  if (!data.points.some(({ total }) => total)) return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
+  drawChart(seen);
+  const chosen = Number(new URLSearchParams(location.search).get("hour")); // a click has changed it since
+  replace(seen.table, h("summary", {}, "The numbers as a table"), pointsTable(data), dataLinks(apiPath(path, query)));
+  showHour(seen, chosen || busiest(data).start_ms, Boolean(chosen));
+  return [];
+}
+
+const bare = (name) => name.slice(name.indexOf("/") + 1);
+
+function pageHead(seen, own, untilMs) {
+  const { points, signal } = seen.data;
+  const sum = (pick) => points.reduce((total, each) => total + (pick(each) ?? 0), 0);
+  const [hits, total] = [sum(({ hits }) => hits), sum(({ total }) => total)];
+  return [
+    heading(foreign(own?.label ?? seen.place.name), h("span", { class: "quiet" }, own?.kind ?? ""), own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : ""),
+    h("p", {}, h("strong", { class: "figure" }, percent(total ? hits / total : null)), " ", foreign(signal), `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`, seen.untilMs ? ` up to ${moment(untilMs)}` : "", own?.low != null ? `; the last 24 hours have ${count(own.hits)}, usual ${amount(own.low)} to ${amount(own.high)}.` : "."),
+  ];
+}
+
+function homeAndRanges(seen) {
+  const words = new URLSearchParams(location.search);
+  const href = (range) => (words.set("range", range), `${location.pathname}?${words}`);
+  const step = (by) => button(by < 0 ? "‹ Earlier" : "Later ›", () => moveBy(seen, by));
+  return h(
+    "div",
+    { class: "bar" },
+    homeLink(),
+    choices("Range", Object.keys(RANGES).map((range) => [range, range.replace("h", " h").replace("d", " d")]), seen.range, href),
+    h("span", { class: "bar-end" }, step(-1), seen.untilMs ? [step(1), button("Back to now", () => change({ until_ms: "", hour: "" }), { class: "main" })] : null),
+  );
+}
+
+function moveBy(seen, by) {
+  const now = eventNow();
+  const until = (seen.untilMs || now) + (by * RANGES[seen.range]) / 2;
+  change({ until_ms: until >= now ? "" : String(Math.round(until)) });
+}
+
+function rangeKeys(seen) {
+  const keys = Object.keys(RANGES).map((range, index) => [String(index + 1), `Show ${range.replace("h", " hours").replace("d", " days")}`, () => change({ range })]);
+  bind("Series", [...keys, ["c", "To the chart: then arrows and Enter", () => seen.charts.focus()], ["[", "Earlier", () => moveBy(seen, -1)], ["]", "Later", () => seen.untilMs && moveBy(seen, 1)]], seen.place.signal);
+}
+
+function drawChart(seen) {
+  seen.chart?.destroy();
+  seen.charts.setAttribute("aria-valuemax", seen.data.points.length - 1);
+  const onMove = (point) => replace(seen.readout, sayPoint(point, seen.data.signal));
+  const onFix = (point) => {
+    const words = new URLSearchParams(location.search);
+    words.set("hour", point.start_ms);
+    history.replaceState(null, "", `${location.pathname}?${words}`);
+    showHour(seen, point.start_ms, true);
+  };
+  seen.chart = seriesChart(seen.charts, seen.data, { fixedMs: 0, onFix, onMove });
+}
+
+/** Where nobody has chosen an hour: the one that is furthest above its band, else the last with items. */
+export function busiest({ points }) {
+  const above = points.filter(({ high }) => high !== null).map((point) => [point.hits - point.high, point]);
+  const [excess, point] = above.reduce((best, each) => (each[0] > best[0] ? each : best), [0, null]);
+  return excess > 0 ? point : (points.findLast(({ total }) => total) ?? points.at(-1));
+}
+
+function showHour(seen, startMs, isFixed) {
+  const { place, data } = seen;
+  const point = data.points.find(({ start_ms }) => start_ms === startMs) ?? data.points.findLast(({ start_ms }) => start_ms <= startMs);
+  if (!point) return;
+  seen.chart?.fix(point.start_ms);
+  replace(seen.readout, sayPoint(point, data.signal));
+  seen.charts.setAttribute("aria-valuetext", sayPoint(point, data.signal));
+  const span = { since_ms: point.start_ms, until_ms: point.start_ms + data.bucket_ms };
+  const body = h("div", {});
+  replace(
+    seen.hour,
+    h("h2", {}, isFixed ? "" : "Most unusual: ", timeOf(point.start_ms), ` to ${moment(span.until_ms).split(", ").at(-1)}`),
+    h("p", {}, sayPoint(point, data.signal).split(": ").slice(1).join(": ")),
+    body,
+    h("p", {}, h("a", { href: address("feed", { series: place.name, ...span }) }, "All items of these hours in the feed")),
+  );
+  fill(body, place.signal, async () => stories(await get("items", { series: place.name, ...span, story: "one", limit: 30 }, place.signal)));
+}
+
+function stories({ items }) {
+  if (!items.length) return empty("No items in this hour.");
+  const signal = status.get()?.mood?.signal;
+  const mark = (item) => h("span", { class: "labels" }, Object.values(item.heads).map(({ label }) => h("span", { class: "label", data: { hit: label === signal } }, foreign(label))));
+  return h("ul", { class: "plain stories" }, items.map((item) => h("li", {}, outLink(item.url, item.title, { class: "title" }), h("div", { class: "quiet" }, timeOf(item.seen_ms, { short: true }), " · ", publishers(item.story, item.source), " ", mark(item)))));
+}
+
+function pointsTable({ points, signal }) {
+  const cell = (text) => h("td", { class: "number" }, text);
+  const row = (point) => h("tr", {}, h("th", { scope: "row" }, timeOf(point.start_ms)), cell(count(point.hits)), cell(count(point.total)), cell(percent(shares(point).share)), cell(point.low === null ? "–" : `${amount(point.low)} to ${amount(point.high)}`));
+  const head = ["From", signal, "Items", "Share", "Expected"].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text));
+  return h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, points.filter(({ total }) => total).toReversed().map(row))));
+}

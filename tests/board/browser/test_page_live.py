@@ -1,0 +1,90 @@
+"""What changes while one looks, in one tab and in eight; how fast and how accessible the page is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from streams.wall_clock import wall_clock_ms
+from tests.board.browser.conftest import Opening
+from tests.board.browser.desk import Desk
+from tests.board.browser.desk_news import alert_of, item_of
+
+PAGE = Path(__file__).resolve().parents[3] / "streams" / "board" / "page"
+
+
+def test_a_new_alert_appears_by_itself(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts")
+    expect(page.locator(".alert-row")).to_have_count(2)
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    desk.alerts.insert(0, alert_of(9, desk.now_ms))
+    desk.say("alert", {"id": desk.alerts[0].id, "version": 1})
+    expect(page.locator(".alert-row")).to_have_count(3)
+    expect(page).to_have_title("(3) Alerts · moodwire")
+
+
+def test_the_feed_holds_back_what_is_new(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}feed")
+    expect(page.locator(".item")).to_have_count(40)
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    first = page.locator(".item h3").first.inner_text()
+    for number in range(500, 512):
+        desk.say("item", item_of(number, wall_clock_ms()))
+    fresh = page.get_by_role("button", name="12 new")
+    expect(fresh).to_be_visible()
+    assert page.locator(".item h3").first.inner_text() == first
+    fresh.click()
+    expect(page.locator(".item h3").first).to_contain_text("headline 511")
+
+
+def test_eight_tabs_share_one_stream(desk: Desk, opening: Opening) -> None:
+    pages = [opening(f"{desk.address}alerts")]
+    for _ in range(7):
+        page = pages[0].context.new_page()
+        page.goto(f"{desk.address}alerts")
+        pages.append(page)
+    for page in pages:
+        page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    assert desk.streams == 1
+    desk.alerts.insert(0, alert_of(9, desk.now_ms))
+    desk.say("alert", {"id": desk.alerts[0].id, "version": 1})
+    for page in pages:
+        expect(page.locator(".alert-row")).to_have_count(3)
+    assert desk.asked["/v1/stream"] == 1
+
+
+def test_a_lost_connection_is_shown_and_comes_back(opening: Opening) -> None:
+    with Desk() as desk:
+        page = opening(f"{desk.address}alerts", expect_errors=True)
+        page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+        desk.fails["/v1/stream"] = 503
+        desk.drop()
+        expect(page.locator("html")).to_have_attribute("data-age", "lost")
+        desk.fails.clear()
+        expect(page.locator("html")).to_have_attribute("data-age", "fresh", timeout=20_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["now", "series", "series/entity%2FACME", "alerts/CHOSEN", "feed"])
+def test_axe_finds_nothing_serious(desk: Desk, opening: Opening, path: str, scheme: str) -> None:
+    page = opening(desk.address + path.replace("CHOSEN", desk.alerts[0].id), color_scheme=scheme)
+    expect(page.locator("h1").first).to_be_attached()
+    expect(page.locator("main .multiple, main tbody tr, main .stories, main .lead, main .item").first).to_be_attached()
+    found = Axe().run(page).response["violations"]
+    serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+def test_first_paint_is_quick_and_the_page_is_small(desk: Desk, opening: Opening) -> None:
+    page = opening(desk.address)
+    expect(page.locator(".movers li")).to_have_count(1)
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    hosts = page.evaluate(
+        "[...new Set(performance.getEntriesByType('resource').map(({name}) => new URL(name).origin))]"
+    )
+    assert hosts == [desk.address.rstrip("/")]
+    assert sum(path.stat().st_size for path in PAGE.rglob("*") if path.is_file()) < 1_000_000
+    assert paint < 1_000

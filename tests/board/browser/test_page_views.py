@@ -1,0 +1,200 @@
+"""Each view with data, as a reader sees it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from streams.board.shapes.status import Trouble
+from streams.wall_clock import HOUR_MS, MINUTE_MS
+from tests.board.browser.conftest import Opening
+from tests.board.browser.desk import Desk
+from tests.board.browser.desk_news import ACME, HOSTILE, alert_of, item_of
+
+SERIES = f"series/{ACME.replace('/', '%2F')}"
+PHONE = {"width": 390, "height": 844}
+
+
+def test_now_shows_alerts_multiples_heat_and_movers(desk: Desk, opening: Opening) -> None:
+    page = opening(desk.address)
+    expect(page.get_by_role("region", name="Now")).to_contain_text("Acme Bank: 23 negative of 31 items")
+    expect(page.locator(".multiple")).to_have_count(3)
+    expect(page.locator(".heat tbody tr")).to_have_count(3)
+    expect(page.locator(".movers li")).to_have_count(1)
+    expect(page.locator("#top")).to_contain_text("24\u00a0% negative")
+    assert page.title() == "(2) Now · moodwire"
+
+
+def test_calm_is_proved(opening: Opening) -> None:
+    with Desk(alerts=0) as desk:
+        page = opening(desk.address)
+        calm = page.get_by_role("region", name="Now")
+        expect(calm).to_contain_text("Nothing unusual.")
+        expect(calm).to_contain_text("38 of 39 feeds alive")
+        expect(calm).to_contain_text("10 to 10 items in this hour of the last 7 days")
+
+
+def test_the_heat_map_goes_back_in_time_and_to_now(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}now")
+    page.get_by_role("button", name="12 h earlier").click()
+    expect(page).to_have_url(re.compile("until="))
+    page.get_by_role("button", name="Back to now").click()
+    expect(page).to_have_url(f"{desk.address}now")
+    page.locator(".heat a.cell[data-heat='2']").first.click()
+    expect(page.locator("h1")).to_have_text("Acme Bank")
+    expect(page).to_have_url(re.compile("hour="))
+    page.get_by_role("link", name="← Now").click()
+    expect(page.locator(".heat tbody tr")).to_have_count(3)
+
+
+def test_what_happened_while_the_reader_was_away(desk: Desk, opening: Opening) -> None:
+    page = opening(desk.address)
+    expect(page.locator(".movers li")).to_have_count(1)
+    expect(page.get_by_role("region", name="While you were away")).to_be_hidden()
+    before_ms = desk.now_ms - 90 * MINUTE_MS
+    visit = f'{{"live": {{"eventMs": {before_ms}, "wallMs": {before_ms}}}}}'
+    page.evaluate("visit => localStorage.setItem('moodwire.visit', visit)", visit)
+    desk.alerts += [
+        alert_of(20, desk.now_ms, onset_ms=desk.now_ms - HOUR_MS),
+        alert_of(21, desk.now_ms, state="escalated", change="escalated"),
+        alert_of(22, desk.now_ms, state="resolved", change="resolved"),
+    ]
+    again = page.context.new_page()
+    again.goto(desk.address)
+    away = again.get_by_role("region", name="While you were away")
+    for said in ("Opened (1)", "Worsened (1)", "Ended (1)"):
+        expect(away).to_contain_text(said)
+    away.get_by_role("button", name="Seen").click()
+    expect(away).to_be_hidden()
+
+
+def test_a_series_shows_its_worst_hour_and_the_one_that_is_chosen(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}{SERIES}?range=24h")
+    hour = page.get_by_role("region", name="Headlines of an hour")
+    expect(hour).to_contain_text("Most unusual")
+    expect(hour).to_contain_text("9 negative of 12 items")
+    expect(page.locator(".charts canvas")).to_have_count(2)
+    page.locator(".charts .u-over").first.click(position={"x": 30, "y": 40})
+    expect(page).to_have_url(re.compile("hour="))
+    expect(hour).not_to_contain_text("Most unusual")
+    page.get_by_text("The numbers as a table").click()
+    assert page.locator(".table tbody tr").count() >= 24
+    expect(page.locator(".table .data-links a").first).to_have_attribute("href", re.compile(r"points\.csv\?"))
+
+
+def test_a_series_is_found_by_its_name(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}series")
+    expect(page.locator("tbody tr")).to_have_count(7)
+    page.get_by_label("Find a series").fill("BOLT")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page).to_have_url(f"{desk.address}series?q=BOLT")
+    page.get_by_label("Find a series").fill("nobody")
+    expect(page.locator(".empty")).to_contain_text("No series is called “nobody”")
+
+
+def test_an_alert_says_why_and_who_was_notified(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts")
+    expect(page.locator(".alert-row")).to_have_count(2)
+    page.locator(".alert-row a").first.click()
+    detail = page.get_by_role("region", name="The chosen alert")
+    for said in ("critical", "1 in 250 billion", "Run on Acme Bank", "Opened", "desk mail", "Ask the bank."):
+        expect(detail).to_contain_text(said)
+    detail.get_by_text("Every rule and window").click()
+    expect(detail).to_contain_text("expected 1.1: opens")
+    page.get_by_role("link", name="History").click()
+    expect(page.locator(".empty").first).to_contain_text("No alert has ended yet.")
+
+
+def test_a_thousand_alerts_stay_usable(opening: Opening) -> None:
+    with Desk(alerts=1_000) as desk:
+        page = opening(f"{desk.address}alerts")
+        expect(page.locator(".alert-row")).to_have_count(100)
+        page.get_by_role("button", name="Show more").click()
+        expect(page.locator(".alert-row")).to_have_count(200)
+        page.keyboard.press("j")
+        expect(page.get_by_role("region", name="The chosen alert")).to_contain_text("Why")
+
+
+def test_the_feed_is_searched_and_narrowed(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}feed")
+    expect(page.locator(".item")).to_have_count(40)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".item")).to_have_count(80)
+    page.get_by_role("button", name="negative").first.click()
+    expect(page).to_have_url(re.compile("label=sentiment%3Anegative"))
+    expect(page.locator(".item").first).to_contain_text("Acme Bank")
+    page.get_by_label("Search the items").fill("headline 10")
+    expect(page.locator(".item")).to_have_count(4)
+    expect(page.locator(".data-links a").first).to_have_attribute("href", re.compile(r"items\.csv\?q=headline"))
+
+
+def test_headlines_of_an_enemy_do_nothing(desk: Desk, opening: Opening) -> None:
+    desk.items = [
+        item_of(n, desk.now_ms - n * MINUTE_MS, title=title, url="javascript:window.harmed = 1")
+        for n, title in enumerate(HOSTILE)
+    ]
+    page = opening(f"{desk.address}feed")
+    expect(page.locator(".item")).to_have_count(3)
+    assert page.locator(".item h3").all_inner_texts() == list(HOSTILE)
+    assert page.locator(".item h3 a").count() == 0
+    assert page.locator(".item h3 bdi").count() == 3
+    page.goto(f"{desk.address}alerts/{desk.alerts[0].id}")
+    expect(page.locator(".headlines li")).to_have_count(2)
+    assert page.locator(".headlines a").count() == 1
+    assert page.evaluate("window.harmed") is None
+
+
+def test_errors_say_what_failed_and_try_again(desk: Desk, opening: Opening) -> None:
+    desk.fails["/v1/items"] = 503
+    page = opening(f"{desk.address}feed", expect_errors=True)
+    problem = page.locator(".problem").first
+    expect(problem).to_contain_text("The archive is away")
+    desk.fails.clear()
+    page.locator(".list-foot").get_by_role("button", name="Try again").click()
+    expect(page.locator(".item")).to_have_count(40)
+
+
+def test_an_unknown_series_and_an_unknown_view_say_so(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}series/entity%2FNONE", expect_errors=True)
+    expect(page.locator(".problem")).to_contain_text("no series is called entity/NONE")
+
+
+def test_old_data_look_old_and_troubles_are_named(desk: Desk, opening: Opening) -> None:
+    desk.newest_ms = desk.now_ms - HOUR_MS
+    desk.troubles = [Trouble(reason="lag", subject="stage score", detail="is behind", since_ms=desk.now_ms)]
+    page = opening(desk.address)
+    expect(page.locator("html")).to_have_attribute("data-age", "stale")
+    expect(page.locator("#top")).to_contain_text("no item for 1 h")
+    page.get_by_text("1 trouble").click()
+    expect(page.locator(".popover")).to_contain_text("stage score: is behind")
+
+
+def test_a_token_opens_the_page_and_is_in_no_address(opening: Opening) -> None:
+    with Desk(token="right") as desk:
+        page = opening(desk.address, expect_errors=True)
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator(".field-problem")).to_contain_text("not known")
+        page.get_by_label("Token").fill("right")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator(".movers li")).to_have_count(1)
+        assert "right" not in page.url
+
+
+@pytest.mark.parametrize("path", ["now", SERIES, "alerts", "feed"])
+def test_nothing_is_wider_than_a_phone(desk: Desk, opening: Opening, path: str) -> None:
+    page = opening(f"{desk.address}{path}", viewport=PHONE)
+    expect(page.locator("h1").first).to_be_attached()
+    expect(page.locator(".movers, .stories, .alert-row, .item").first).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_on_a_phone_an_alert_takes_the_place_of_the_list(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts", viewport=PHONE)
+    page.locator(".alert-row a").first.click()
+    expect(page.locator(".lead")).to_be_visible()
+    expect(page.locator(".alert-list")).to_be_hidden()
+    page.get_by_role("link", name="← All alerts").click()
+    expect(page.locator(".alert-list")).to_be_visible()

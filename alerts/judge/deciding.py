@@ -37,6 +37,7 @@ from alerts.judge.rows import (
     AlertRow,
     AnswerRow,
     Comment,
+    Member,
     MuteRow,
     SubscriptionRow,
     WatchlistRow,
@@ -251,10 +252,10 @@ class Deciding:
             names = ", ".join(sorted(self._routing.policy.receivers)) or "none"
             raise _Refused(Outcome.WRONG, f"no receiver is called {decision.channel!r}; there are {names}", version)
         try:
-            self._routing.subscribe(decision)
+            route = self._routing.subscribe(decision)
         except (MatcherError, ValueError) as error:
             raise _Refused(Outcome.WRONG, str(error), version) from None
-        self._drop_groups(decision.name)
+        self._grouping.welcome(route, self._drop_groups(route.key))
         row = SubscriptionRow(wish=decision, seen_version=version + 1)
         self._state.subscriptions[decision.name] = row
         self._show(ViewKind.SUBSCRIPTION, decision.name, row.seen_version, row)
@@ -265,15 +266,18 @@ class Deciding:
         if known is None:
             raise _Refused(Outcome.UNKNOWN, "no subscriber has this name")
         self._check(decision, known.seen_version)
-        self._drop_groups(decision.name)
-        self._routing.unsubscribe(decision.name)
+        self._drop_groups(self._routing.unsubscribe(decision.name).key)
         del self._state.subscriptions[decision.name]
         self._show(ViewKind.SUBSCRIPTION, decision.name, known.seen_version + 1, None)
         return known.seen_version + 1, ""
 
-    def _drop_groups(self, subscriber: str) -> None:
-        for group in [one for one in self._state.groups.values() if one.route == f"person/{subscriber}"]:
+    def _drop_groups(self, route: str) -> dict[str, Member]:
+        """Returns by alert what the subscriber was sent about it."""
+        sent: dict[str, Member] = {}
+        for group in [one for one in self._state.groups.values() if one.route == route]:
+            sent |= {name: member for name, member in group.members.items() if member.told}
             self._grouping.drop(group)
+        return sent
 
     def _watch(self, decision: Watch) -> tuple[int, str]:
         known = self._state.watchlists.get(decision.name)

@@ -6,6 +6,8 @@ due ─► hidden alerts apart ─► look ─► a message, planned for the rec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from alerts.delivery.group import AlertGroup, GroupChange, group_id, severity_rank
@@ -58,7 +60,21 @@ class Grouping:
             for name in sorted(set(alert.groups) - before):
                 self._news(groups[name], alert)
 
-    def _join(self, route: Route, alert: AlertRow) -> None:
+    def welcome(self, route: Route, sent: Mapping[str, Member]) -> None:
+        """Alerts that fire join a subscriber's route, new or changed; `sent` is what the subscriber has by alert."""
+        for name, alert in sorted(self._state.alerts.items()):
+            if not alert.fires or not route.takes(alert.labels):
+                continue
+            group = self._join(route, alert)
+            if name not in sent:
+                self._news(group, alert)
+                continue
+            group.members[name] = sent[name]
+            if route.repeat_interval_ms and route.digest is None:
+                group.repeat_ms = self._state.now_ms + route.repeat_interval_ms
+            self._state.touch(GROUP + group.id)
+
+    def _join(self, route: Route, alert: AlertRow) -> GroupRow:
         labels = route.group_labels(alert.labels)
         found = self._state.open.get((route.key, tuple(sorted(labels.items()))))
         group = self._state.groups[found] if found else self._opened(route, labels)
@@ -66,6 +82,8 @@ class Grouping:
             group.members[alert.event.id] = Member()
             alert.groups = [*alert.groups, group.id]
             self._state.touch(GROUP + group.id)
+            self._state.touch(ALERT + alert.event.id)
+        return group
 
     def _opened(self, route: Route, labels: dict[str, str]) -> GroupRow:
         now = self._state.now_ms

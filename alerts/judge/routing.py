@@ -35,17 +35,19 @@ class Routing:
         for wish in wishes:
             self.subscribe(wish)
 
-    def subscribe(self, wish: Subscribe) -> None:
-        """The person wants this from now on. Raises `MatcherError` or `ValueError` for a wish that is wrong."""
+    def subscribe(self, wish: Subscribe) -> Route:
+        """Returns the person's route from now on. Raises `MatcherError` or `ValueError` for a wish that is wrong."""
         route = route_of(wish)
         self._persons[route.key] = self.by_key[route.key] = route
         self._found.clear()
+        return route
 
-    def unsubscribe(self, name: str) -> None:
-        """The person wants nothing any more."""
-        self._persons.pop(_PERSONS + name, None)
-        self.by_key.pop(_PERSONS + name, None)
+    def unsubscribe(self, name: str) -> Route:
+        """Returns the route of a person who wants nothing any more."""
+        route = self._persons.pop(_PERSONS + name)
+        del self.by_key[route.key]
         self._found.clear()
+        return route
 
     def routes_of(self, labels: Mapping[str, str]) -> list[Route]:
         """Returns the routes that such an alert takes."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from alerts import AlertEvent
+
 __all__ = ["NoObserver", "StageObserver"]
 
 
@@ -23,7 +25,7 @@ class StageObserver(Protocol):
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None:
         """A run of mentions is counted: the watermark, the series in memory, the mentions dropped as too late."""
 
-    def alerted(self, signal: str, change: str, severity: str, newest_seen_ms: int | None) -> None:
+    def alerted(self, event: AlertEvent, newest_seen_ms: int | None) -> None:
         """An alert event was sent; `newest_seen_ms` is that of the newest item behind it, when it is news."""
 
     def notified(self, channel: str, result: str) -> None:
@@ -42,7 +44,7 @@ class NoObserver:
 
     def watched(self, partition: int, watermark_ms: int | None, series: int, dropped: int) -> None: ...
 
-    def alerted(self, signal: str, change: str, severity: str, newest_seen_ms: int | None) -> None: ...
+    def alerted(self, event: AlertEvent, newest_seen_ms: int | None) -> None: ...
 
     def notified(self, channel: str, result: str) -> None: ...
 

@@ -18,6 +18,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from alerts import AlertEvent
 from models import Classifier
 from streams.observe.histogram import BatchHistogram
 from streams.observe.learning import LearningFigures
@@ -134,7 +135,9 @@ class Metrics:
         )
 
     def _alert_figures(self) -> None:
-        self.alerts = self._counter("alerts_total", "Changes of state of alerts.", ["signal", "change", "severity"])
+        self.alerts = self._counter(
+            "alerts_total", "Changes of state of alerts.", ["signal", "rule", "change", "severity"]
+        )
         self.alert_latency = BatchHistogram(
             "moodwire_alert_latency_seconds",
             "Seconds from the newest item behind an alert being seen to the alert being sent.",
@@ -197,8 +200,8 @@ class Metrics:
         self.series.labels(label).set(series)
         self.mentions_dropped.labels(label).set(dropped)
 
-    def alerted(self, signal: str, change: str, severity: str, newest_seen_ms: int | None) -> None:
-        self.alerts.labels(signal, change, severity).inc()
+    def alerted(self, event: AlertEvent, newest_seen_ms: int | None) -> None:
+        self.alerts.labels(event.signal, event.rule, event.change, event.severity).inc()
         if newest_seen_ms is not None:
             self.alert_latency.observe_many([max(0.0, (self._clock() - newest_seen_ms) / 1000)])
 

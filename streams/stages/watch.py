@@ -121,7 +121,7 @@ class WatchStage:
         if seals:  # no event is without one: it belongs to a tick that its record closed
             await self._outbox.send(list(self._sends(run, events, seals)))
             for event in events:
-                self._observer.alerted(event.signal, event.change, event.severity, _newest_seen_ms(event))
+                self._observer.alerted(event, _newest_seen_ms(event))
 
     async def _take_rules(self, number: int, partition: WatchPartition) -> None:
         """The rules of the file, from the next run on: no run is done again by other rules than the first time."""

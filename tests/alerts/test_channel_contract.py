@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from io import StringIO
@@ -40,12 +40,22 @@ from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.stages.deliver_harness import FakeReceiver, down
 from tests.webhook_receiver import receiving
 
+SERVERS = ExitStack()
+"""Those that the makers of channels have started. An interpreter that ends waits for their threads first, and calls
+what is registered at its exit only then."""
+
 SECRET = "s3cret-t0ken"  # stands for a part of an address that nobody may see
 EVENT = delivery_event("a1")
 NOTICE = Notice(
     id="n1", revision=1, change="opened", reason="archive", subject="", detail="away", instance="one",
     since_ms=NOW_MS, updated_ms=NOW_MS,
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _servers() -> Iterator[None]:
+    with SERVERS:
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ def _mail_port() -> int:
     """Of an SMTP server that takes everything."""
     server = Controller(Sink(), hostname="127.0.0.1", port=_closed_port())
     server.start()
-    atexit.register(server.stop)
+    SERVERS.callback(server.stop)
     return int(server.port)
 
 
@@ -125,10 +135,7 @@ def _topic_refused(folder: Path) -> Channel:
 @lru_cache
 def _chat_port(status: int) -> int:
     """Of a server that answers every post with a status."""
-    answering = receiving(status)
-    server = answering.__enter__()
-    atexit.register(answering.__exit__, None, None, None)
-    return int(server.server_address[1])
+    return int(SERVERS.enter_context(receiving(status)).server_address[1])
 
 
 def _chat(status: int) -> Callable[[Path], Channel]:

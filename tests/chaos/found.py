@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import msgspec
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
+from alerts.delivery import AlertGroup
 from alerts.judge import Judge, Policy
 from streams.alert_log import ALERTS_PARTITION
 from streams.errors import Reject
@@ -24,7 +25,7 @@ from streams.transport.broker import Broker
 from streams.transport.tables import Rows
 from tests.chaos.reference import Facts, Logs, Outcomes
 
-__all__ = ["announced", "found", "messages", "news_log", "parked"]
+__all__ = ["alert_states", "announced", "documents", "found", "messages", "news_log", "parked"]
 
 
 def news_log(broker: Broker, settings: Settings) -> tuple[str, list[Any]]:
@@ -41,11 +42,10 @@ def found(settings: Settings, archive_url: str, broker: Broker, logs: Logs, file
     with Elasticsearch(archive_url, request_timeout=60) as client:
         client.indices.refresh(index=f"{prefix}*")
         _read_versions(client, prefix, outcomes)
-        for hit in _documents(client, f"{prefix}sightings"):
+        for hit in documents(client, f"{prefix}sightings"):
             epoch, partition, offset = hit["_id"].rsplit(".", 2)
             outcomes.duplicates.add((epoch, int(partition), int(offset)))
-        for hit in _documents(client, f"{prefix}alert-states"):
-            body = json.loads(hit["_source"]["moodwire"]["alert"]["body"])
+        for body in alert_states(client, prefix):
             outcomes.alerts[body["id"], body["revision"]] = body
     outcomes.rejects = {key for key in parked(settings, broker) if key.startswith("news:")}
     outcomes.rows = _rows(settings, broker)
@@ -64,13 +64,19 @@ def _records(logs: Logs) -> Iterator[Any]:
             yield from partition
 
 
-def _documents(client: Elasticsearch, index: str) -> Iterator[Mapping[str, Any]]:
+def alert_states(client: Elasticsearch, prefix: str) -> Iterator[dict[str, Any]]:
+    """Every state of every alert, as it is archived."""
+    for hit in documents(client, f"{prefix}alert-states"):
+        yield json.loads(hit["_source"]["moodwire"]["alert"]["body"])
+
+
+def documents(client: Elasticsearch, index: str) -> Iterator[Mapping[str, Any]]:
     if client.indices.exists(index=index):
         yield from scan(client, index=index, size=2_000, query={"query": {"match_all": {}}})
 
 
 def _read_versions(client: Elasticsearch, prefix: str, outcomes: Outcomes) -> None:
-    for hit in _documents(client, f"{prefix}items-*"):
+    for hit in documents(client, f"{prefix}items-*"):
         own = hit["_source"]["moodwire"]
         key = own["id"], own["content"]
         if key in outcomes.versions:
@@ -120,13 +126,13 @@ def announced(files: Iterable[Path]) -> Counter[tuple[str, int]]:
     return Counter((line["group"]["id"], line["group"]["revision"]) for line in lines)
 
 
-def messages(settings: Settings, broker: Broker, receivers: Sequence[str]) -> dict[str, set[tuple[str, int]]]:
-    """What one judge that never died decides by the log: by receiver the messages, by id and revision."""
-    judge = OneJudge(partial(Judge, Policy.default(receivers)), ALERTS_PARTITION)
+def messages(settings: Settings, broker: Broker, policy: Policy) -> dict[str, list[AlertGroup]]:
+    """What one judge that never died decides by the log: by receiver the messages in order."""
+    judge = OneJudge(partial(Judge, policy), ALERTS_PARTITION)
     judge.restore({}, -1)
-    found: dict[str, set[tuple[str, int]]] = {name: set() for name in receivers}
+    found: dict[str, list[AlertGroup]] = defaultdict(list)
     for record in broker.read(settings.topics.alerts, ALERTS_PARTITION):
         with suppress(Reject):  # garbage that the scenario wrote
             for plan in judge.caused(record, record.offset).plans:
-                found[plan.receiver].add((plan.group.id, plan.group.revision))
+                found[plan.receiver].append(plan.group)
     return found

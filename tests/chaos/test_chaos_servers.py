@@ -5,56 +5,19 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from streams.engine.ports import Send
 from tests.chaos.conftest import MakeWorld, Report
-from tests.chaos.gate import Gate, running_gate
+from tests.chaos.gate import Gate
 from tests.chaos.workers import wait_until
 from tests.chaos.world import PARTITIONS, World
-from tests.integration.elastic_server import ElasticServer, ElasticUnavailable, running_elastic
-from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
-from tests.system_needs import in_ci
+from tests.integration.elastic_server import ElasticServer
+from tests.integration.kafka_server import KafkaServer
 
 REFUSALS = 30
 LOST_ANSWERS = 6
-
-
-@pytest.fixture
-def mortal_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
-    """A broker of the test's own, for it is killed. Before the world, which is to end before it does."""
-    folder = tmp_path / "kafka"
-    folder.mkdir()
-    try:
-        with running_kafka(folder) as server:
-            yield server
-    except KafkaUnavailable as reason:
-        _missing("Kafka", reason)
-
-
-@pytest.fixture
-def mortal_elastic() -> Iterator[ElasticServer]:
-    """An Elasticsearch of the test's own, for it is killed."""
-    try:
-        with running_elastic() as server:
-            yield server
-    except ElasticUnavailable as reason:
-        _missing("Elasticsearch", reason)
-
-
-def _missing(server: str, reason: Exception) -> None:
-    if in_ci():
-        pytest.fail(f"no {server}, and CI=true: {reason}")
-    pytest.skip(f"NO {server.upper()}, its tests are skipped: {reason}")
-
-
-@pytest.fixture
-def gate(elastic_url: str) -> Iterator[Gate]:
-    with running_gate(elastic_url) as gate:
-        yield gate
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@
 
 CHAOS_HASTE="SPEED SINCE" lets the deadlines and back-offs of notifications pass so many times faster than the clock,
 since a time in seconds. Settings come from the environment. The namespace is a replay's, unless it is said to be live.
-Scores are the null classifier's; prints a line for each run of a stage that is finished:
-"done STAGE PARTITION FIRST LAST EPOCH".
+Scores are the null classifier's, or with CHAOS_CLASSIFIER=keyword those of a few words. It prints a line for each run
+of a stage that is finished: "done STAGE PARTITION FIRST LAST EPOCH".
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from models import Classifier
 from streams.app import STAGES, Pipeline
 from streams.engine.ports import Stage
 from streams.engine.runs import Run
@@ -26,6 +27,7 @@ from streams.settings import load_settings
 from streams.stages import deliver_senders
 from streams.transport.stages import run_stages
 from tests.chaos.feed import null_classifiers
+from tests.stages.keyword_classifier import KeywordClassifier
 
 LIVE = "--live"
 
@@ -50,7 +52,7 @@ class TalkingStage:
 
 async def main(stages: Sequence[str], kind: Kind) -> None:
     settings = load_settings()
-    classifiers = null_classifiers(settings.profile)
+    classifiers = _classifiers(settings.profile)
     async with Pipeline(settings, stages, classifiers, channels_of(settings), kind=kind) as pipeline:
         for name, job in zip(stages, pipeline.jobs, strict=True):
             job.dispatcher.stage = TalkingStage(name, job.dispatcher.stage)
@@ -59,6 +61,12 @@ async def main(stages: Sequence[str], kind: Kind) -> None:
             pipeline.delivering.book.clock = lambda: int((since + (time.time() - since) * speed) * 1000)
             deliver_senders._LOOK_SECONDS = 0.2
         await run_stages(pipeline.jobs)
+
+
+def _classifiers(profile: str) -> Mapping[str, Classifier]:
+    if os.environ.get("CHAOS_CLASSIFIER") == "keyword":
+        return {"en": KeywordClassifier()}
+    return null_classifiers(profile)
 
 
 if __name__ == "__main__":

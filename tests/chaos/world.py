@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
-from alerts.delivery import Planned, Status
+from alerts.delivery import AlertGroup, Planned, Status
 from alerts.judge import Policy
 from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
 from streams.jobs.replay_end import end_of_time, settle_ms
 from streams.jobs.resend import read_deliveries
+from streams.receivers.configured import policy_of
 from streams.settings import Settings
 from streams.stages.watch_rows import progress_by_partition
 from streams.topics import topic_specs
@@ -77,12 +78,16 @@ class World:
         self.settings = Settings(
             data_dir=self.folder, namespace="chaos", prefix=f"{self.prefix}.", broker_url=self.broker_url,
             archive_url=self.archive_url, archive_prefix=self.prefix, partitions=PARTITIONS,
-            mentions_partitions=PARTITIONS,
+            mentions_partitions=PARTITIONS, alerts_file=self._file("nobody"), terminal=False,
+            **self._more_settings(),
         )  # fmt: skip
         self.broker: Broker = open_broker(self.settings.broker, self.settings.kafka)
         self.broker.ensure_topics(topic_specs(self.settings))
         now_ms = wall_clock_ms()
         self.until_ms = now_ms - now_ms % 3_600_000
+
+    def _more_settings(self) -> dict[str, Any]:
+        return {key.lower(): value for key, value in self.more.items()}
 
     def feed(self, count: int | None = None, *, seed: int = 10, poison: float = 0.02) -> Feed:
         return make_feed(
@@ -158,7 +163,7 @@ class World:
         """
         for stage in self.settings.topics.sources:
             self._wait(partial(self._caught_up, stage, self._held(stage)), f"{stage} drained", at_most_seconds)
-        end_of_time(self.broker, self.settings.topics, settle_ms(Policy.default(self._receivers)))
+        end_of_time(self.broker, self.settings.topics, settle_ms(self.policy))
         self._wait(partial(self._caught_up, "deliver", self._held("deliver")), "deliver drained", at_most_seconds)
         self._wait(self._all_settled, "all notifications settled", at_most_seconds)
 
@@ -241,13 +246,13 @@ class World:
         """Those that alerts were written to."""
         return [self._file(worker.name) for worker in self.workers]
 
-    def messages(self) -> dict[str, set[tuple[str, int]]]:
+    def messages(self) -> dict[str, list[AlertGroup]]:
         """By receiver what is to be sent, as one judge decides that never died."""
-        return messages(self.settings, self.broker, self._receivers)
+        return messages(self.settings, self.broker, self.policy)
 
     @property
-    def _receivers(self) -> list[str]:
-        return ["file", *(["webhook"] if "WEBHOOK_URL" in self.more else [])]
+    def policy(self) -> Policy:
+        return policy_of(self.settings)
 
     # -- the judgement
 
@@ -256,7 +261,7 @@ class World:
         seconds = time.monotonic() - self.began
         logs = [*earlier, news_log(self.broker, self.settings)]
         wanted = asyncio.run(reference(self.settings, logs))
-        wanted.notifications = self.messages()["file"]
+        wanted.notifications = {(group.id, group.revision) for group in self.messages()["file"]}
         files = self.files()
         left = found(self.settings, self.direct_url, self.broker, logs, files)
         times = times_done(self.workers)

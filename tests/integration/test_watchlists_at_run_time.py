@@ -48,15 +48,18 @@ class Wire:
     """A source that publishes an item about the bank whenever it is asked to."""
 
     def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
-        self._topic = settings.topics.news
+        self._topic, self._group = settings.topics.news, settings.topics.group("score")
         self._pipeline = pipeline
         self.count = 0
 
-    async def publish(self) -> None:
+    async def scored(self) -> None:
+        """Publishes an item, and returns once it is scored."""
         self.count += 1
         item = {"id": str(self.count), "title": f"Harrowgate Bancorp halts withdrawals, part {self.count}"}
         value = msgspec.json.encode({**item, "source": "wire", "language": "en", "seen_ms": wall_clock_ms()})
         self._pipeline.broker.append([Send(self._topic, None, value)])
+        while self._pipeline.broker.lag(self._group, self._topic):  # noqa: ASYNC110  # a stage tells no one
+            await asyncio.sleep(0.05)
 
     async def listed(self) -> list[str]:
         """Ids of the items that are on the list."""
@@ -71,24 +74,17 @@ async def test_a_list_holds_for_what_comes_after_it_and_ends(settings: Settings,
     pipeline = Pipeline(settings, ["score", "deliver"], channels=[], open_model=lambda name, _: opened(name, "1"))
     async with asyncio.timeout(180), pipeline, running(pipeline):
         wire = Wire(settings, pipeline)
-        await wire.publish()
-        while pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        await wire.scored()
         [answer] = await asyncio.to_thread(called, "watchlists", "set", str(file), "--wait", "60")
         assert answer["outcome"] == "accepted"
         while not await wire.listed():
-            await wire.publish()
-            await asyncio.sleep(0.2)
+            await wire.scored()
         first = (await wire.listed())[0]
         assert first.rpartition(" ")[2] != "1", "what was scored before it is as it was"
         [answer] = await asyncio.to_thread(called, "watchlists", "remove", "my bank", "--wait", "60")
         assert answer["outcome"] == "accepted"
-        while True:
-            await wire.publish()
-            await asyncio.sleep(0.2)
-            if not pipeline.broker.lag(settings.topics.group("score"), settings.topics.news):
-                titles = await wire.listed()
-                if titles[-1].rpartition(" ")[2] != str(wire.count):
-                    break
+        await wire.scored()
+        while (titles := await wire.listed())[-1].rpartition(" ")[2] == str(wire.count):
+            await wire.scored()
     numbers = [int(title.rpartition(" ")[2]) for title in titles]
     assert numbers == list(range(numbers[0], numbers[-1] + 1)), "one stretch of offsets"

@@ -18,6 +18,7 @@ from streams.observe.classifier import ObservedClassifier
 from streams.observe.lag import LagCollector
 from streams.observe.metrics import Metrics, exposition
 from streams.observe.stage import ObservedStage
+from tests.alerts.delivery_event import delivery_event
 from tests.observe.watched import NOW_MS, Clock, ToldStage, metrics_of, run_of, sample, troubles_of
 from tests.system_needs import find_promtool
 
@@ -40,7 +41,7 @@ async def used() -> Metrics:
     metrics.loaded({"en": classifier})
     metrics.rejected(["bad_json", "bad_json", "no_title"])
     metrics.watched(0, NOW_MS - 40_000, 17, 2)
-    metrics.alerted("negative", "opened", "warning", NOW_MS - 20_000)
+    metrics.alerted(delivery_event("a"), NOW_MS - 20_000)
     metrics.notified("terminal", "delivered")
     metrics.feed_polls.labels("new").inc()
     LagCollector(lambda: [("g", "news", 0, 5), ("g", "news", 1, 0)], metrics.registry)

@@ -13,37 +13,15 @@ from typing import Any
 from alerts import AlertConfig, AlertEvent
 from alerts.clock import HOUR_MS, MINUTE_MS
 from alerts.judge import Decided, Decision, Event, Judge, Policy, Route, Seal
-from alerts.judge.decisions import Acknowledge, Maintenance, QuietHours, Silence, Subscribe
+from alerts.judge.decisions import Acknowledge, Maintenance, Silence, Subscribe
 from alerts.judge.policy import Escalation, Inhibition
 from alerts.matchers import parse_matchers
 from streams.sample import write_sample
 from streams.text.profile import load_profile
 from tests.alerts.judge.judge_oracle import Oracle, Sent
+from tests.alerts.judge.wishes import WISHES
 from tests.stages.in_process import play_file
 from tests.stages.keyword_classifier import KeywordClassifier
-
-WISHES: tuple[dict[str, Any], ...] = (
-    {},
-    {"minimum_severity": "critical"},
-    {"minimum_severity": "info"},
-    {"watchlists": ("svb",)},
-    {"watchlists": ("banks",), "group_by": ("series",)},
-    {"matchers": ("kind=entity",)},
-    {"matchers": ('kind=~"source|subject"',), "digest": "hour"},
-    {"digest": "hour"},
-    {"digest": "day"},
-    {"digest": "day", "digest_at": "17:30", "time_zone": "America/New_York"},
-    {"quiet": QuietHours("22:00", "07:00"), "time_zone": "Europe/Berlin"},
-    {"quiet": QuietHours("22:00", "07:00", "info"), "time_zone": "Asia/Tokyo"},
-    {"quiet": QuietHours("00:00", "23:00"), "minimum_severity": "critical"},
-    {"group_by": ("series",), "matchers": ('name=~".*bank.*"',)},
-    {"group_by": ("kind",)},
-    {"group_by": ("kind", "severity"), "matchers": ("kind!=everything",)},
-    {"group_by": (), "digest": "hour", "matchers": ("kind=entity",)},
-    {"matchers": ("severity=warning",)},
-    {"matchers": ("signal=positive",)},
-    {"matchers": ('series=~"entity/(SIVB|SBNY).*"',)},
-)
 
 
 def policy() -> Policy:

@@ -166,8 +166,21 @@ class Oracle:
                 if any(mute.id == decision.silence for mute in self.mutes):
                     self.end(decision.silence)
             case Subscribe():
-                route = self.persons[decision.name] = route_of(decision)
-                self.groups = [group for group in self.groups if group.route.key != route.key]
+                self.subscribed(route_of(decision), decision.name)
+
+    def subscribed(self, route: Route, name: str) -> None:
+        before = [group for group in self.groups if group.route.key == route.key]
+        sent = {alert: entry for group in before for alert, entry in group.told.items() if entry[0]}
+        self.groups = [group for group in self.groups if group not in before]
+        self.persons[name] = route
+        for event in [self.alerts[alert] for alert in sorted(self.alerts)]:
+            if self.fires(event) and route in self.wanted(event):
+                group = self.group_for(route, event)
+                group.told[event.id] = sent.get(event.id, ("", -1))
+                if event.id not in sent:
+                    self.news(group, event)
+                elif route.repeat_interval_ms and route.digest is None:
+                    group.repeat = self.now + route.repeat_interval_ms
 
     def mute(self, decision: Silence | Maintenance) -> None:
         start = self.now if decision.starts_ms is None else decision.starts_ms

@@ -252,6 +252,9 @@ def test_another_policy_takes_the_alerts_that_fire(restart: bool) -> None:
     court.tick(6)
     court.tick(30)
     assert court.sent() == [("mail", 1, "opened", ("a",)), ("pager", 5, "opened", ("a",))]
+    court.events(alert("a", 31, "resolved", revision=2))
+    court.tick(60)
+    assert sorted(court.sent()[2:]) == [("mail", 31, "resolved", ("a",)), ("pager", 31, "resolved", ("a",))]
 
 
 def test_a_warning_about_one_silence_does_not_hide_the_end_of_another(court: Court) -> None:

@@ -105,6 +105,30 @@ def test_a_subscription_is_replaced_and_ended(court: Court) -> None:
     assert [key for key in court.rows if key[:4] in ("j/s/", "j/g/")] == []
 
 
+def test_a_new_subscriber_is_sent_what_fires_already(court: Court) -> None:
+    court.events(alert("a", 1), alert("b", 1), alert("c", 1, severity="critical"))
+    court.events(alert("b", 5, "resolved", revision=2))
+    court.tick(10)
+    assert court.decide(wish("ann", minimum_severity="critical")) == "accepted"
+    court.tick(20)
+    assert court.sent() == [("mail/ann", 12, "opened", ("c",))]
+
+
+def test_a_changed_subscription_repeats_nothing_and_forgets_nothing(court: Court) -> None:
+    """What was sent stays known: only the alert that is new to it comes, and later the end of all."""
+    subscribed(court, wish("ann", minimum_severity="critical"))
+    court.events(alert("a", 1, severity="critical"), alert("b", 1))
+    court.tick(10)
+    assert court.sent() == [("mail/ann", 3, "opened", ("a",))]
+    assert court.decide(wish("ann", seen=1, matchers=("name=~.*",), address="new@example.org")) == "accepted"
+    court.tick(20)
+    assert court.sent()[1:] == [("mail/ann", 12, "updated", ("a", "b"))]
+    assert court.decide(wish("ann", seen=2, group_by=("series",))) == "accepted"
+    court.events(alert("a", 21, "resolved", severity="critical", revision=2))
+    court.tick(60)
+    assert court.sent()[2:] == [("mail/ann", 23, "resolved", ("a",))]
+
+
 @pytest.mark.parametrize(
     ("decision", "words"),
     [

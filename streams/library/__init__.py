@@ -2,13 +2,12 @@
 
 texts ─► Scorer.score ─► records          Scorer.frame ─┐
 namespace ─► open_archive ─► Archive.series, .alerts, .search ─┴► pandas
-a board ─► Client.search, .series, .alerts, .acknowledge, .push, .follow
+a board ─► client.Client.search, .series, .alerts, .acknowledge, .push, .follow      by itself: it needs an HTTP library
 """
 
 from __future__ import annotations
 
 from streams.library.archive import Archive, open_archive
-from streams.library.client import BoardError, Client
 from streams.library.scoring import Scorer, score
 
-__all__ = ["Archive", "BoardError", "Client", "Scorer", "open_archive", "score"]
+__all__ = ["Archive", "Scorer", "open_archive", "score"]

@@ -14,8 +14,7 @@ import pytest
 
 from streams.board.server import BoardServer
 from streams.engine.ports import Send
-from streams.library import BoardError, Client
-from streams.library.client import Event
+from streams.library.client import BoardError, Client, Event
 from streams.settings import Settings
 from streams.transport.broker import open_broker
 from tests.archive_news import SERIES, crisis_news

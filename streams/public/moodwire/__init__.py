@@ -24,17 +24,19 @@ install()
 
 if TYPE_CHECKING:
     from streams.errors import MoodwireError
-    from streams.library import Archive, BoardError, Client, Scorer, open_archive, score
+    from streams.library import Archive, Scorer, open_archive, score
+    from streams.library.client import BoardError, Client
 
 __all__ = ["Archive", "BoardError", "Client", "MoodwireError", "Scorer", "open_archive", "score"]
+
+_ELSEWHERE = {"BoardError": "library.client", "Client": "library.client", "MoodwireError": "errors"}
 
 
 def __getattr__(name: str) -> Any:
     """Loads what is asked for: the command line shares this package, and `moodwire --help` needs none of it."""
     if name not in __all__:
         raise AttributeError(f"moodwire has no {name!r}; it has {', '.join(__all__)}")
-    module = "moodwire.streams.errors" if name == "MoodwireError" else "moodwire.streams.library"
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(f"moodwire.streams.{_ELSEWHERE.get(name, 'library')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,6 @@
 """Answers as CSV (RFC 4180): one row an entry, nested structs as dotted columns.
 
-A spreadsheet runs a cell that begins with =, +, -, @, a tab or a return as a formula, also in a header: such a text
-gets an apostrophe in front, which spreadsheets do not show. Numbers stay numbers.
+A text that a spreadsheet would run as a formula is escaped, also in a header (`streams.cells`). Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -9,25 +8,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-__all__ = ["csv_bytes"]
+from streams.cells import cell
 
-_FORMULA: Final = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "＝",
-    "＋",
-    "－",
-    "＠",
-)  # a spreadsheet may take wide forms too
+__all__ = ["csv_bytes"]
 
 
 def csv_bytes(entries: Iterable[Any]) -> bytes:
@@ -52,14 +39,7 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else _listed(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return cell(value if value is None or isinstance(value, str | int | float) else _listed(value))
 
 
 def _listed(values: Sequence[Any]) -> str:

@@ -3,7 +3,8 @@
     topic scored ─► items and revisions        topic alerts ─► every state of the alerts
 
 Everything lands where it was: an archive that holds some of it already is completed. Duplicates are not on these
-topics and are not counted again; notifications are not either.
+topics and are not counted again; notifications are not either. Hours of series come back with
+`streams.jobs.rebuild_state`.
 """
 
 from __future__ import annotations

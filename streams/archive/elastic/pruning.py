@@ -32,7 +32,7 @@ class Pruner:
     async def prune(self, before_ms: int) -> int:
         """The number of versions deleted, stubs apart."""
         names = self._names
-        await self._reader.refresh(names.days, names.registry, names.sightings)
+        await self._reader.refresh(names.days, names.hour_days, names.registry, names.sightings)
         deleted = await self._drop_days(names.days, before_ms)
         await self._drop_days(names.hour_days, before_ms)
         await self._delete(names.hours, _before("@timestamp", before_ms))

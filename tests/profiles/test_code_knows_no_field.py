@@ -55,6 +55,7 @@ ALLOWED = {
     ("streams/schemas/asyncapi.py", "topic"): KAFKA,
     ("streams/schemas/json_schema.py", "topic"): KAFKA,
     ("streams/serving/control.py", "watchlist"): "the key of a watchlist that people change, in the topic control",
+    ("streams/public/hatch_build.py", "all"): "pip's word for every package",
     ("streams/settings/fields.py", "finance"): "the default of MOODWIRE_PROFILE",
     ("streams/text/heads.py", "entity"): "what a head judges: a word of profile.yaml",
     ("streams/text/heads.py", "source"): "what series are made of: a word of profile.yaml",

@@ -8,6 +8,7 @@ from functools import cache
 import yaml
 from prometheus_client import CollectorRegistry
 
+from streams.board.metrics import BoardMetrics
 from streams.observe.lag import LagCollector
 from streams.observe.metrics import Metrics
 from tests.conftest import ROOT
@@ -23,6 +24,7 @@ def exported_names() -> frozenset[str]:
     registry = CollectorRegistry()
     Metrics(registry)
     LagCollector(lambda: [("group", "topic", 0, 1)], registry)
+    BoardMetrics(registry)
     found = set()
     for metric in registry.collect():
         found |= {f"{metric.name}{suffix}" for suffix in _SUFFIXES.get(metric.type, ("",))}

@@ -21,7 +21,7 @@ DEPLOY = ROOT / "deploy"
 FILE = DEPLOY / "compose.yaml"
 EXAMPLE = DEPLOY / "moodwire.env.example"
 JOBS = {"setup", "kibana-user"}  # run once
-WORKERS = {"feeds", "score", "score-gpu", "watch", "deliver"}
+WORKERS = {"feeds", "score", "score-gpu", "watch", "deliver", "board"}
 REQUIRED = re.compile(r"\$\{([A-Z_]+):\?[^}]*\}")
 
 
@@ -138,7 +138,7 @@ def test_mounted_files_exist_and_named_volumes_are_declared(model: dict[str, Any
             assert (DEPLOY / mount["source"]).is_dir(), f"{name}: {mount['source']}"
         else:
             assert mount["source"] in model["volumes"], name
-    for name in {"kafka", "elasticsearch", "prometheus", "grafana"}:
+    for name in {"board", "kafka", "elasticsearch", "prometheus", "grafana"}:
         assert any(mount["type"] == "volume" for own, mount in _mounts(model) if own == name), f"{name} forgets"
 
 

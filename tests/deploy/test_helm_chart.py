@@ -20,7 +20,7 @@ from tests.deploy.programs import helm, kubeconform, kubernetes_schemas
 CHART = ROOT / "deploy" / "helm" / "moodwire"
 OWN_SCHEMAS = Path(__file__).with_name("schemas")
 KUBERNETES = ("1.30.0", "1.37.0")  # the oldest and the newest that its schemas are checked for
-STAGES = ("feeds", "score", "watch", "deliver")
+STAGES = ("feeds", "score", "watch", "deliver", "board")
 
 FULL: dict[str, Any] = {
     "image": {"repository": "registry.example/moodwire", "tag": "0.1.0-gpu"},
@@ -37,6 +37,18 @@ FULL: dict[str, Any] = {
             "tolerations": [{"key": "gpu", "operator": "Exists"}],
             "nodeSelector": {"gpu": "yes"},
             "extraEnv": [{"name": "MOODWIRE_DEVICE", "value": "gpu"}],
+        },
+        "board": {"enabled": True},
+    },
+    "board": {
+        "tokensSecret": "moodwire-tokens",
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "host": "news.example",
+            "path": "/mood/",
+            "tlsSecret": "news-tls",
+            "annotations": {"nginx.ingress.kubernetes.io/proxy-buffering": "off"},
         },
     },
     "setup": {"kibanaUrl": "http://kibana:5601"},
@@ -137,6 +149,7 @@ def test_the_schema_of_the_values_knows_every_default() -> None:
         ({"settings": {"MOODWIRE_KAFKA_PASSWORD": "in clear"}}, "MOODWIRE_KAFKA_PASSWORD"),
         ({"settings": {"PARTITIONS": 3}}, "PARTITIONS"),
         ({"stages": {"feeds": {"replicas": 2}}}, "/stages/feeds/replicas"),
+        ({"board": {"ingress": {"enabled": True}}}, "/board/ingress/host"),
     ],
 )
 def test_helm_refuses_values_that_cannot_be(mistake: dict[str, Any], named: str, tmp_path: Path) -> None:
@@ -163,7 +176,8 @@ def test_each_stage_starts_with_a_command_and_settings_of_moodwire(
         settings = settings_from({**image, **shared, **own}, monkeypatch)
         assert settings.on_kafka
         assert settings.http_host == "0.0.0.0"
-        assert [port["containerPort"] for port in container["ports"]] == [settings.http_port]
+        board_port = [settings.board_port] if stage == "board" else []
+        assert [port["containerPort"] for port in container["ports"]] == [settings.http_port, *board_port]
     if values is FULL:
         assert set(deployments) == set(STAGES)
         check_command(found["Job", "setup"]["spec"]["template"]["spec"]["containers"][0]["args"])
@@ -204,6 +218,26 @@ def test_what_is_referred_to_is_there(full: dict[tuple[str, str], dict[str, Any]
         sources = container["envFrom"]
         assert sources[0]["configMapRef"]["name"] in maps
         assert sources[1]["secretRef"]["name"] == "moodwire"
+
+
+def test_the_board_is_reached_by_its_ingress_alone(
+    full: dict[tuple[str, str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod = full["Deployment", "board"]["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    own = {each["name"]: each["value"] for each in container["env"]}
+    settings = settings_from(own, monkeypatch)
+    (rule,) = full["Ingress", ""]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (rule["host"], path["path"]) == (settings.board_hosts, settings.board_base)
+    service = full["Service", "page"]
+    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert service["spec"]["ports"][0]["targetPort"] in {port["name"] for port in container["ports"]}
+    (tokens,) = [volume["secret"] for volume in pod["spec"]["volumes"] if volume["name"] == "tokens"]
+    assert (tokens["secretName"], tokens["defaultMode"]) == ("moodwire-tokens", 0o440)
+    (opened,) = full["NetworkPolicy", "page"]["spec"]["ingress"]
+    assert [port["port"] for port in opened["ports"]] == [settings.board_port]
 
 
 def test_keda_asks_for_the_group_and_topic_that_moodwire_uses(

@@ -138,6 +138,23 @@ async def test_the_last_day_of_an_open_alert_has_the_hour_that_is_not_over(event
     assert days[events[0].id][-1].hits == 28  # copies too
 
 
+async def test_the_last_day_of_one_that_is_over_shows_its_worst(events: list[AlertEvent]) -> None:
+    over = msgspec.structs.replace(
+        events[0],
+        state="resolved",
+        change="resolved",
+        revision=9,
+        updated_ms=CRISIS_MS + 40 * HOUR_MS,
+        peak=msgspec.structs.replace(events[0].peak, at_ms=CRISIS_MS + HOUR_MS),
+    )
+    archive = await archive_of(over)
+    await archive.record_hours(all_hours(crisis_news()))
+    known = await known_alerts(archive, await archive.alerts(), NOW_MS)
+    [hours] = (await last_days(archive, known, CRISIS_MS + 90 * HOUR_MS)).values()
+    assert max(hour.hits for hour in hours) == 14
+    assert hours[-1].start_ms == CRISIS_MS + 6 * HOUR_MS
+
+
 def test_the_sentence_of_one_that_is_over_is_about_its_worst(events: list[AlertEvent]) -> None:
     worst = msgspec.structs.replace(events[0].peak, hits=23, total=31, seconds=7_200, interval=(0, 2), at_ms=5)
     over = msgspec.structs.replace(events[0], state="resolved", peak=worst)

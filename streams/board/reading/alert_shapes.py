@@ -20,6 +20,7 @@ from streams.wall_clock import HOUR_MS
 __all__ = ["alert_fields", "last_days", "notified_of", "sentence_of", "timeline_of"]
 
 _DAY_HOURS: Final = 24
+_AFTER_MS: Final = 6 * HOUR_MS
 _WORDS: Final = ("comment", "text", "to")
 """Fields of decisions that hold what somebody wrote."""
 
@@ -83,10 +84,13 @@ def alert_fields(known: Known, labels: Labels, wording: Wording, last_day: Seque
 
 
 async def last_days(archive: Archive, alerts: Sequence[Known], now_ms: int) -> dict[str, list[Hour]]:
-    """Returns by alert the 24 hours up to now, or to the end of one that is over: what was counted, oldest first."""
+    """Returns by alert the 24 hours up to now: what was counted, oldest first.
+
+    Of one that is over they end some hours after its worst: at its end all was calm again.
+    """
     groups: dict[tuple[str, int], list[Known]] = {}
     for one in alerts:
-        end_ms = now_ms if one.row.fires else one.event.updated_ms
+        end_ms = now_ms if one.row.fires else min(one.event.updated_ms, one.event.peak.at_ms + _AFTER_MS)
         groups.setdefault((one.event.signal, -(-end_ms // HOUR_MS) * HOUR_MS), []).append(one)
     found = await asyncio.gather(
         *(_last_day(archive, signal, end_ms, group) for (signal, end_ms), group in groups.items())

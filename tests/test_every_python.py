@@ -9,8 +9,8 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from re import _parser as regex  # type: ignore[attr-defined]  # how `re` reads a pattern, on 3.11 to 3.13
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from models import OnnxClassifier, shipped
 from streams.feeds.fieldmap import FieldMap, to_news
 from streams.text.signature import normal_title, partition_key, signature
 
+regex: Any = import_module("re._parser")  # how `re` reads a pattern, on 3.11 to 3.13
 ROOT = Path(__file__).resolve().parents[1]
 NOW_MS = 1_700_000_000_000
 LARKFIELD = "Larkfield Foods cuts 2024 outlook by 12.5%, shares fall 1,200 points"

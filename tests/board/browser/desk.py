@@ -262,7 +262,7 @@ class Desk:
         self.did.append((action, msgspec.to_builtins(asked) if asked else {}))
         changed = {"acknowledge": {"acknowledged": Acknowledged(by="you", until_ms=None) if asked else None}}
         self._replace(alert, **changed.get(action, {}))
-        return Decided(outcome="accepted", version=alert.version + 1)
+        return Decided(id="d1", outcome="accepted", version=alert.version + 1)
 
     def _replace(self, alert: Alert, **changes: Any) -> None:
         later = msgspec.structs.replace(alert, version=alert.version + 1, **changes)

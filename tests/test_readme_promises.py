@@ -73,6 +73,14 @@ PROMISES = {
     "There are at most 64": [
         "test_connections_are_few_where_descriptors_are_few", "test_a_half_open_connection_is_closed",
     ],
+    "**The board.**": [
+        "test_a_tick_that_takes_long_delays_no_request", "test_run_serves_the_board_until_it_is_stopped",
+        "test_every_route_is_described_once_and_every_reference_leads_somewhere", "test_every_answer_is_described",
+        "test_with_a_token_nobody_without_one_is_let_in", "test_without_tokens_only_loopback_is_listened_on",
+        "test_tokens_are_hashed_in_a_private_file", "test_host_is_a_name_of_ours_or_an_address",
+        "test_a_change_comes_from_our_own_page_or_from_none",
+        "test_the_header_of_a_proxy_counts_from_its_networks_alone",
+    ],
     "**Troubles.**": [
         "test_a_blip_is_seen_and_never_told", "test_an_episode_is_told_once_at_its_start_and_once_at_its_end",
         "test_a_stage_that_retention_is_about_to_pass_is_named", "test_a_stalled_stage_is_trouble",

@@ -68,6 +68,11 @@ export function agoOf(ms) {
   return h("time", { datetime: new Date(ms).toISOString(), title: moment(ms) }, ago(ms, eventNow()));
 }
 
+/** What people call a series: that of everything is its kind alone, and so is its label. */
+export function labelOf({ name, kind, label }) {
+  return name === kind ? "All items" : label || name;
+}
+
 export function seriesLink(name, label, query) {
   return h("a", { href: seriesAddress(name, query), class: "series-link" }, foreign(label || name));
 }

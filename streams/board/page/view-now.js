@@ -7,7 +7,7 @@ import { amount, count, day, hourOf, length, moment, percent, plural } from "./f
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
 import { hear } from "./live.js";
-import { agoOf, choices, empty, fill, seriesLink, severity, timeOf } from "./parts.js";
+import { agoOf, choices, empty, fill, labelOf, seriesLink, severity, timeOf } from "./parts.js";
 import { address, change, seriesAddress } from "./router.js";
 import { shareLine } from "./spark.js";
 import { eventNow, keepVisit, lastVisit, preferences, status } from "./store.js";
@@ -169,8 +169,8 @@ async function multiple(series, endMs, signal) {
   return h(
     "li",
     { class: "multiple", data: { above } },
-    h("a", { href: seriesAddress(series.name) }, h("span", { class: "multiple-name" }, foreign(series.label)), h("span", { class: "figure" }, percent(share))),
-    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), { said: `${series.label}, last 24 h: ${percent(share)} ${series.signal}` }),
+    h("a", { href: seriesAddress(series.name) }, h("span", { class: "multiple-name" }, foreign(labelOf(series))), h("span", { class: "figure" }, percent(share))),
+    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), { said: `${labelOf(series)}, last 24 h: ${percent(share)} ${series.signal}` }),
     h("span", { class: "quiet" }, `${count(series.hits)} of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
   );
 }
@@ -208,7 +208,7 @@ function mover(series) {
   return h(
     "li",
     {},
-    h("div", { class: "mover-head" }, seriesLink(series.name, series.label), h("span", { class: "quiet" }, series.kind), series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : ""),
+    h("div", { class: "mover-head" }, seriesLink(series.name, labelOf(series)), h("span", { class: "quiet" }, series.kind), series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : ""),
     h("div", {}, h("strong", { class: "figure" }, count(series.hits)), " ", foreign(series.signal), ` of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
     newest && h("div", { class: "quiet newest" }, outLink("", newest.title), " ", h("span", {}, " · ", foreign(newest.source), " · ", agoOf(newest.seen_ms))),
   );

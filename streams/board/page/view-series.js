@@ -7,7 +7,7 @@ import { amount, count, length, moment, percent, plural } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
-import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, publishers, seriesLink, timeOf } from "./parts.js";
+import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, labelOf, publishers, seriesLink, timeOf } from "./parts.js";
 import { address, change } from "./router.js";
 import { eventNow, preferences, status } from "./store.js";
 
@@ -58,7 +58,7 @@ function kindChoices({ items }, chosen) {
 function listed({ items }, asked, kind) {
   if (!items.length) return empty(asked ? ["No series is called ", foreign(`“${asked}”`), ". A part of the name is enough."] : "No series yet: they come with the first items.");
   const row = (each) =>
-    h("tr", {}, h("th", { scope: "row" }, seriesLink(each.name, each.label), each.open_alert ? [" ", h("a", { href: address(`alerts/${each.open_alert}`), class: "pill" }, "open alert")] : ""), h("td", { class: "quiet" }, each.kind), h("td", { class: "number" }, count(each.hits)), h("td", { class: "number" }, count(each.total)), h("td", { class: "number" }, each.low === null ? "–" : `${amount(each.low)} to ${amount(each.high)}`), h("td", { class: "newest" }, each.newest ? [foreign(each.newest.title), h("span", { class: "quiet" }, " · ", agoOf(each.newest.seen_ms))] : ""));
+    h("tr", {}, h("th", { scope: "row" }, seriesLink(each.name, labelOf(each)), each.open_alert ? [" ", h("a", { href: address(`alerts/${each.open_alert}`), class: "pill" }, "open alert")] : ""), h("td", { class: "quiet" }, each.kind), h("td", { class: "number" }, count(each.hits)), h("td", { class: "number" }, count(each.total)), h("td", { class: "number" }, each.low === null ? "–" : `${amount(each.low)} to ${amount(each.high)}`), h("td", { class: "newest" }, each.newest ? [foreign(each.newest.title), h("span", { class: "quiet" }, " · ", agoOf(each.newest.seen_ms))] : ""));
   const head = ["Series", "Kind", items[0].signal, "Items", "Usual", "Newest headline"].map((text, index) => h("th", { scope: "col", class: index > 1 && index < 5 ? "number" : null }, text));
   return [h("p", { class: "quiet" }, "The last 24 hours, the most surprising first."), h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, items.map(row)))), dataLinks(apiPath("series", { q: asked, kind }))];
 }
@@ -96,7 +96,7 @@ async function drawn(seen) {
   const own = listing.items.find(({ name }) => name === place.name);
   if (place.signal.aborted) return [];
   seen.data = data;
-  titleIs(own?.label ?? place.name);
+  titleIs(own ? labelOf(own) : place.name);
   replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
   if (!data.points.some(({ total }) => total)) return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
   drawChart(seen);
@@ -113,7 +113,7 @@ function pageHead(seen, own, untilMs) {
   const sum = (pick) => points.reduce((total, each) => total + (pick(each) ?? 0), 0);
   const [hits, total] = [sum(({ hits }) => hits), sum(({ total }) => total)];
   return [
-    heading(foreign(own?.label ?? seen.place.name), h("span", { class: "quiet" }, own?.kind ?? ""), own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : ""),
+    heading(foreign(own ? labelOf(own) : seen.place.name), h("span", { class: "quiet" }, own?.kind ?? ""), own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : ""),
     h("p", {}, h("strong", { class: "figure" }, percent(total ? hits / total : null)), " ", foreign(signal), `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`, seen.untilMs ? ` up to ${moment(untilMs)}` : "", own?.low != null ? `; the last 24 hours have ${count(own.hits)}, usual ${amount(own.low)} to ${amount(own.high)}.` : "."),
   ];
 }

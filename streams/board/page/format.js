@@ -37,6 +37,7 @@ export function count(value) {
 /** An expected number: whole where large, one decimal where small. */
 export function amount(value) {
   if (value === null || value === undefined) return "–";
+  if (value > 0 && value < 0.1) return "< 0.1";
   return value >= 10 || Number.isInteger(value) ? NUMBER.format(Math.round(value)) : value.toFixed(1);
 }
 
@@ -67,6 +68,12 @@ export function rarity(p) {
   const every = 1 / p;
   const [size, word] = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"], [1, ""]].find(([limit]) => every >= limit) ?? [1, ""];
   return every >= 1e15 ? "less than 1 in 1,000 trillion" : `1 in ${NUMBER.format(Number((every / size).toPrecision(2)))}${word}`;
+}
+
+/** A source as people call it: of a feed's address its host. */
+export function sourceName(source) {
+  const address = /^https?:\/\/([^/:?#]+)/i.exec(source ?? "");
+  return address ? address[1].replace(/^(?:www|feeds?|rss)\./i, "") : (source ?? "");
 }
 
 export function titled(word) {

@@ -1,7 +1,7 @@
 // Small parts that several views show.
 
 import { foreign, h, outLink, replace, svg, button } from "./dom.js";
-import { ago, clock, count, moment, plural } from "./format.js";
+import { ago, clock, count, moment, plural, sourceName } from "./format.js";
 import { address, seriesAddress } from "./router.js";
 import { eventNow } from "./store.js";
 
@@ -78,11 +78,12 @@ export function seriesLink(name, label, query) {
 }
 
 export function publishers(story, source) {
-  const others = (story?.publishers ?? []).filter((name) => name !== source);
+  const own = sourceName(source);
+  const others = [...new Set((story?.publishers ?? []).map(sourceName))].filter((name) => name !== own);
   const more = Math.max(0, (story?.size ?? 1) - 1);
-  if (!more) return h("span", {}, foreign(source));
+  if (!more) return h("span", { title: source }, foreign(own));
   const title = others.length ? `also ${others.join(", ")}` : "";
-  return h("span", { title }, foreign(source), ` and ${plural(more, "more item")}`, others.length ? [" of ", foreign(others.slice(0, 2).join(", ")), others.length > 2 ? " …" : ""] : "");
+  return h("span", { title }, foreign(own), ` and ${plural(more, "more item")}`, others.length ? [" of ", foreign(others.slice(0, 2).join(", ")), others.length > 2 ? " …" : ""] : "");
 }
 
 export function headline(entry) {
@@ -90,7 +91,7 @@ export function headline(entry) {
     "li",
     {},
     outLink(entry.url, entry.title || "(no title)", { class: "title" }),
-    h("span", { class: "quiet" }, entry.publisher ? [foreign(entry.publisher), " · "] : "", entry.seen_ms ? timeOf(entry.seen_ms) : ""),
+    h("span", { class: "quiet" }, entry.publisher ? [foreign(sourceName(entry.publisher)), " · "] : "", entry.seen_ms ? timeOf(entry.seen_ms) : ""),
   );
 }
 

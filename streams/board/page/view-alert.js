@@ -18,7 +18,7 @@ export function showAlert(alert, place, done, backHref) {
     h("p", { class: "quiet" }, onset(alert)),
     held(alert),
     may("act") ? actions(alert, done) : h("p", { class: "quiet" }, "Your token may read, but not act."),
-    h("h3", {}, "The last 24 hours"),
+    h("h3", {}, alert.state === "resolved" ? "The 24 hours before it ended" : "The last 24 hours"),
     h("div", { class: "day" }, sparkline(alert.last_day, { height: 56, said: dayInWords(alert) })),
     h("h3", {}, "Why"),
     why(alert, place),
@@ -55,12 +55,13 @@ function held({ acknowledged, assignee }) {
 }
 
 function actions(alert, done) {
+  const over = alert.state === "resolved";
   const key = (letter) => h("kbd", {}, letter);
   const act = (text, letter, run, properties) => button([text, letter ? [" ", key(letter)] : ""], () => run(alert, done), properties);
   return h(
     "div",
     { class: "actions" },
-    h("div", { class: "buttons", role: "group", "aria-label": "Act" }, alert.acknowledged ? act("Stop acknowledging", "", takeBack) : act("Acknowledge", "a", acknowledge, { class: "main" }), act("Assign", "m", assign), act("Silence", "s", silence), act("Note", "", note)),
+    h("div", { class: "buttons", role: "group", "aria-label": "Act" }, over ? null : [alert.acknowledged ? act("Stop acknowledging", "", takeBack) : act("Acknowledge", "a", acknowledge, { class: "main" }), act("Assign", "m", assign)], act("Silence", "s", silence), act("Note", "", note)),
     h("div", { class: "buttons", role: "group", "aria-label": "What was it worth?" }, h("span", { class: "quiet" }, "It was"), VERDICTS.map(([verdict, text, letter]) => act(text.toLowerCase(), letter, () => judge(alert, verdict, done)))),
   );
 }

@@ -3,7 +3,7 @@
 import { apiPath, get } from "./api.js";
 import { acknowledge, assign, judge, silence, VERDICTS } from "./actions.js";
 import { button, foreign, h, replace } from "./dom.js";
-import { plural } from "./format.js";
+import { plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
@@ -97,7 +97,7 @@ function badge(alert) {
 }
 
 function who({ headlines }) {
-  const names = [...new Set(headlines.map(({ publisher }) => publisher).filter(Boolean))];
+  const names = [...new Set(headlines.map(({ publisher }) => sourceName(publisher)).filter(Boolean))];
   return names.length ? [foreign(names.slice(0, 3).join(", ")), names.length > 3 ? ` and ${names.length - 3} more` : ""] : "";
 }
 

@@ -3,7 +3,7 @@
 import { apiPath, get, send } from "./api.js";
 import { ask, toast } from "./dialog.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { count, moment, percent, plural, titled } from "./format.js";
+import { count, moment, percent, plural, sourceName, titled } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
@@ -75,7 +75,7 @@ function facet(name, key, values, view) {
   const link = ({ name: value, count: number }) => {
     const asked = queryValue(name, value, view);
     const isChosen = asked !== "" && view.filter[key] === asked;
-    return h("li", {}, button([h("span", { class: "facet-name" }, foreign(value)), h("span", { class: "number" }, count(number))], () => change({ [key]: isChosen ? "" : asked }), { class: "facet", "aria-pressed": String(isChosen) }));
+    return h("li", {}, button([h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : value)), h("span", { class: "number" }, count(number))], () => change({ [key]: isChosen ? "" : asked }), { class: "facet", "aria-pressed": String(isChosen) }));
   };
   const most = values.length > shown.length ? h("li", { class: "quiet" }, `and ${values.length - shown.length} more`) : null;
   return h("section", { "aria-label": titled(name) }, h("h2", {}, titled(name)), h("ul", { class: "plain" }, shown.map(link), most));
@@ -123,7 +123,7 @@ export function row(item) {
     { class: "item", tabindex: "-1", data: { id: item.id } },
     h("div", { class: "item-head" }, timeOf(item.seen_ms, { short: Date.now() - item.seen_ms < 20 * 3_600_000 }), h("span", {}, publishers(item.story, item.source))),
     h("h3", {}, outLink(item.url, item.title || "(no title)")),
-    item.snippet ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
+    item.snippet && item.snippet !== item.title ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
     h("div", { class: "item-foot" }, Object.entries(item.heads).map(([head, said]) => label(head, said)), companies, may("act") ? button("Correct", () => correct(item), { class: "quiet-button" }) : ""),
   );
 }

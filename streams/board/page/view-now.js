@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { rolling, shareSpan } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { amount, count, day, hourOf, length, moment, percent, plural } from "./format.js";
+import { amount, count, day, hourOf, length, moment, percent, plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
 import { hear } from "./live.js";
@@ -18,6 +18,7 @@ const AWAY_MS = 5 * 60_000;
 const RELOAD_MS = 15_000;
 const MULTIPLES = 11;
 const MOVERS = 8;
+const LEAST_SURPRISE = 1; // one in ten by chance
 const SHARED_MS = 2_000;
 const SMOOTH = 3; // hours of a small multiple
 const PAST_DAYS = 7;
@@ -198,7 +199,7 @@ async function heatSection(place) {
 
 async function movers(signal) {
   const { items } = await everySeries(signal);
-  const moved = items.filter(({ surprise, hits }) => surprise > 0 && hits).slice(0, MOVERS);
+  const moved = items.filter(({ surprise, hits }) => surprise >= LEAST_SURPRISE && hits).slice(0, MOVERS);
   if (!moved.length) return empty("Every series is as usual.");
   return h("ol", { class: "plain movers" }, moved.map(mover));
 }
@@ -210,6 +211,6 @@ function mover(series) {
     {},
     h("div", { class: "mover-head" }, seriesLink(series.name, labelOf(series)), h("span", { class: "quiet" }, series.kind), series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : ""),
     h("div", {}, h("strong", { class: "figure" }, count(series.hits)), " ", foreign(series.signal), ` of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
-    newest && h("div", { class: "quiet newest" }, outLink("", newest.title), " ", h("span", {}, " · ", foreign(newest.source), " · ", agoOf(newest.seen_ms))),
+    newest && h("div", { class: "quiet newest" }, outLink("", newest.title), " ", h("span", {}, " · ", foreign(sourceName(newest.source)), " · ", agoOf(newest.seen_ms))),
   );
 }

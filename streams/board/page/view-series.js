@@ -92,7 +92,7 @@ async function drawn(seen) {
   const until = seen.untilMs || Math.ceil((eventNow() + 1) / HOUR_MS) * HOUR_MS;
   const query = { signal, since_ms: until - RANGES[range], until_ms: until, bucket_ms: BUCKETS[range] };
   const path = `series/${encodeURIComponent(place.name)}/points`;
-  const [data, listing] = await Promise.all([get(path, query, place.signal), get("series", { q: bare(place.name), limit: 50 }, place.signal)]);
+  const [data, listing] = await Promise.all([get(path, query, place.signal), get("series", { q: bare(place.name), signal, since_ms: query.since_ms, until_ms: until, limit: 50 }, place.signal)]);
   const own = listing.items.find(({ name }) => name === place.name);
   if (place.signal.aborted) return [];
   seen.data = data;
@@ -114,7 +114,7 @@ function pageHead(seen, own, untilMs) {
   const [hits, total] = [sum(({ hits }) => hits), sum(({ total }) => total)];
   return [
     heading(foreign(own ? labelOf(own) : seen.place.name), h("span", { class: "quiet" }, own?.kind ?? ""), own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : ""),
-    h("p", {}, h("strong", { class: "figure" }, percent(total ? hits / total : null)), " ", foreign(signal), `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`, seen.untilMs ? ` up to ${moment(untilMs)}` : "", own?.low != null ? `; the last 24 hours have ${count(own.hits)}, usual ${amount(own.low)} to ${amount(own.high)}.` : "."),
+    h("p", {}, h("strong", { class: "figure" }, percent(total ? hits / total : null)), " ", foreign(signal), `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`, seen.untilMs ? ` up to ${moment(untilMs)}` : "", own?.low != null ? `; usual ${amount(own.low)} to ${amount(own.high)}.` : "."),
   ];
 }
 

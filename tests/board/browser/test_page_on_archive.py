@@ -54,8 +54,8 @@ def test_the_crisis_is_in_the_series_its_hour_and_its_alert(address: str, openin
     page.goto(f"{address}alerts")
     page.locator(".alert-row a").first.click()
     detail = page.get_by_role("region", name="The chosen alert")
-    expect(detail).to_contain_text("Run on ACME")
-    expect(detail).to_contain_text("By chance")
+    expect(detail.locator(".lead")).to_contain_text("ACME: 15 negative of 35 items")
+    expect(detail.locator(".timeline").first).to_contain_text("Escalated")
 
 
 def test_the_feed_shows_each_story_once(address: str, opening: Opening) -> None:

@@ -18,7 +18,7 @@ export function showAlert(alert, place, done, backHref) {
     h("p", { class: "quiet" }, onset(alert)),
     held(alert),
     may("act") ? actions(alert, done) : h("p", { class: "quiet" }, "Your token may read, but not act."),
-    h("h3", {}, alert.state === "resolved" ? "The 24 hours before it ended" : "The last 24 hours"),
+    h("h3", {}, alert.state === "resolved" ? "The 24 hours at its height" : "The last 24 hours"),
     h("div", { class: "day" }, sparkline(alert.last_day, { height: 56, said: dayInWords(alert) })),
     h("h3", {}, "Why"),
     why(alert, place),

@@ -29,6 +29,7 @@ from streams.settings import Settings
 from streams.wall_clock import DAY_MS, HOUR_MS
 from tests.bench.board_news import END_MS, START_MS, board_news
 from tests.board.board_server import serving, settings_in
+from tests.integration.elastic_server import ElasticUnavailable, running_elastic
 
 ITEMS = 200_000
 ROUNDS = 30
@@ -51,17 +52,9 @@ ASKED = {
 def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         figures = _of("embedded", settings_in(Path(folder)))
-    with suppress(RuntimeError, OSError), _elastic() as url, tempfile.TemporaryDirectory() as folder:
-        figures |= _of("Elasticsearch", settings_in(Path(folder), archive_url=url, archive_replicas=0))
+    with suppress(ElasticUnavailable), running_elastic() as server, tempfile.TemporaryDirectory() as folder:
+        figures |= _of("Elasticsearch", settings_in(Path(folder), archive_url=server.url, archive_replicas=0))
     return figures
-
-
-@contextmanager
-def _elastic() -> Iterator[str]:
-    from tests.integration.elastic_server import running_elastic
-
-    with running_elastic() as server:
-        yield server.url
 
 
 def _of(name: str, settings: Settings) -> dict[str, float]:

@@ -70,6 +70,7 @@ class BoardServer:
         self._metrics = BoardMetrics(registry or CollectorRegistry())
         self._access = access_of(settings)
         self.live = Live(settings, _item_json)
+        self._metrics.streams.set_function(lambda: self.live.hub.readers)
         self._stack = AsyncExitStack()
 
     @property

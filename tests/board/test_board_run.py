@@ -18,11 +18,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from prometheus_client import CollectorRegistry
 
 from streams.board.server import BoardPortTaken, BoardServer
 from streams.board.thread import BoardThread
 from streams.errors import SettingsError
 from tests.board.board_server import filled, settings_in
+from tests.board.live_board import live_settings
+from tests.board.streaming import listening
 
 MOODWIRE = Path(sys.executable).with_name("moodwire")
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
@@ -108,3 +111,13 @@ def test_on_a_terminal_the_demo_ends_with_the_board(tmp_path: Path) -> None:
     os.close(ours)
     assert status["namespace"] == "demo"
     assert status["items_total"] > 1_000
+
+
+async def test_open_streams_are_counted(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    async with (
+        BoardServer(live_settings(tmp_path), registry=registry) as server,
+        listening(f"{server.address}v1/stream") as heard,
+    ):
+        await heard.block()
+        assert registry.get_sample_value("moodwire_board_streams") == 1

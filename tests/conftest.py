@@ -48,6 +48,7 @@ def _of_executors() -> set[threading.Thread]:
     return set(concurrent.futures.thread._threads_queues)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups after it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of two processes (pytest-xdist) one has all tests that need a server, so that no server is started twice."""
     for item in items:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
@@ -21,6 +20,7 @@ from streams.errors import Reject
 from streams.settings import Settings
 from streams.stages.deliver_judging import OneJudge
 from streams.stages.drafts import end_of_replay
+from streams.stages.watch_rows import SeriesRow
 from streams.transport.broker import Broker
 from streams.transport.tables import Rows
 from tests.chaos.reference import Facts, Logs, Outcomes
@@ -116,7 +116,7 @@ def _rows(settings: Settings, broker: Broker) -> dict[str, bytes]:
         for key, value in folded.values.items():
             _, _, name = key.decode().partition("|")
             if name.startswith("s/"):
-                rows[name.removeprefix("s/")] = msgspec.msgpack.decode(value)[-1]
+                rows[name.removeprefix("s/")] = bytes(SeriesRow.of(value).state)
     return rows
 
 

@@ -31,6 +31,7 @@ from streams.stages.counting import Counting
 from streams.stages.drafts import end_of_replay
 from streams.stages.reader import TextReader
 from streams.stages.watch_partition import WatchPartition
+from streams.stages.watch_rows import SeriesRow
 from streams.text.profile import load_profile
 from tests.chaos.feed import null_classifiers
 from tests.stages.finance_items import sentiment
@@ -101,7 +102,9 @@ class _Counting:
         self.counting = Counting(self.profile)
         self.config = alert_config(settings, self.profile)
         self.archive = MemoryArchive()
-        self.watch = [WatchPartition(self.config, None, []) for _ in range(settings.mentions_partitions)]
+        self.watch = [
+            WatchPartition(self.config, None, [], reports_hours=True) for _ in range(settings.mentions_partitions)
+        ]
         self.offsets = [0] * settings.mentions_partitions
         self.found = Outcomes()
         self.events: list[AlertEvent] = []
@@ -172,7 +175,7 @@ class _Counting:
         for watch in self.watch:
             for name, row in watch.take_rows().items():
                 if name.startswith("s/"):
-                    found.rows[name.removeprefix("s/")] = msgspec.msgpack.decode(row)[-1]
+                    found.rows[name.removeprefix("s/")] = bytes(SeriesRow.of(row).state)
         for event in self.events:
             items = await self.archive.items_by_id([item.id for item in event.top_items])
             told = {item.news.id: Headline(item.news.title, item.news.source, item.news.url) for item in items}

@@ -22,7 +22,7 @@ from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
 from streams.records import VERSION, MentionBatch, MentionItem
 from streams.stages.watch import WatchStage
-from streams.stages.watch_rows import PARTITION_KEY
+from streams.stages.watch_rows import PARTITION_KEY, SeriesRow
 from streams.topics import TICK_HEADER
 
 EPOCH = "e1"
@@ -312,7 +312,7 @@ async def run_watch(
     for (target, key), row in state.rows.items():
         assert not key.startswith("w/"), "all ticks are closed, and a mention still waits"
         if key.startswith("s/"):
-            rows[key] = msgspec.msgpack.decode(row)[-1]
+            rows[key] = msgspec.msgpack.decode(SeriesRow.of(row).state)
         elif key == PARTITION_KEY:
             rows[f"{target}|{key}"] = _pooled(msgspec.msgpack.decode(row)["streams"], config)
     alerts: dict[tuple[str, int], bytes] = {}

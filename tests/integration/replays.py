@@ -23,6 +23,7 @@ from streams.archive.protocol import ArchiveStats, Query
 from streams.jobs.retry import read_rejects
 from streams.sample import write_sample
 from streams.settings import Settings
+from streams.stages.watch_rows import SeriesRow
 from streams.transport.broker import open_broker
 
 __all__ = [
@@ -139,7 +140,7 @@ def outcome(folder: Path, namespace: str, **given: Any) -> Outcome:
         [topic] = broker.names(settings.topics.group("watch"))
         rows = {(record.key or b"").decode(): record.value or b"" for record in broker.scan(topic)}
     kept = {key.partition("|")[2]: row for key, row in rows.items() if row and "|s/" in key}
-    series = {key: msgspec.msgpack.decode(row)[-1] for key, row in kept.items()}
+    series = {key: msgspec.msgpack.decode(SeriesRow.of(row).state) for key, row in kept.items()}
     return Outcome(_stats(settings), rejects, items, series, alerts)
 
 

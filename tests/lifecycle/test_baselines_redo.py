@@ -117,7 +117,11 @@ async def outcome(
             continue
         event = AlertEvent.from_json(send.value or b"")
         assert alerts.setdefault((event.id, event.revision), send.value or b"") == send.value, "one event, two contents"
-    rows = {key: msgspec.msgpack.decode(row)[-1] for (_, key), row in state.rows.items() if key.startswith("s/")}
+    rows = {
+        key: msgspec.msgpack.decode(SeriesRow.of(row).state)
+        for (_, key), row in state.rows.items()
+        if key.startswith("s/")
+    }
     return rows, alerts
 
 

@@ -157,7 +157,7 @@ def filter_logger(name: str, filters: logging.Filter) -> None:
 
 
 def keep_from_log(name: str) -> None:
-    """What the logger `name` logs reaches handlers of its own (`overheard`), and at no level the log: it has secrets."""
+    """What the logger `name` logs reaches its own handlers (`overheard`), at no level the log: it has secrets."""
     logger = logging.getLogger(name)
     logger.propagate = False
     if not logger.handlers:

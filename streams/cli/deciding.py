@@ -16,7 +16,7 @@ from alerts.matchers import Matcher, MatcherError, parse_matchers
 from streams.cli.options import person
 from streams.cli.output import console, foreign, print_json
 from streams.decisions import decide
-from streams.errors import MoodwireError
+from streams.errors import MoodwireError, WrongDecision
 from streams.existing import open_existing
 from streams.jobs.judge_state import JudgeState, read_judge
 from streams.settings import load_settings
@@ -76,7 +76,10 @@ class Decider:
 
     def decide(self, decision: Decision) -> None:
         """Sends the decision, waits for its answer and prints it; exit code 1 unless it was accepted."""
-        answer = decide(self.broker, self.topics, decision, wait_seconds=self.wait_seconds)
+        try:
+            answer = decide(self.broker, self.topics, decision, wait_seconds=self.wait_seconds)
+        except WrongDecision as error:
+            raise typer.BadParameter(str(error)) from error
         if self.json:
             print_json({"id": decision.id, "answered": answer is not None, **_fields(answer)})
         else:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from alerts import AlertConfig, kind_of
-from alerts.rule_file import RulesDocument
 from alerts.records import rounded
+from alerts.rule_file import RulesDocument
 from alerts.wording import number_text
 from streams.alert_rules import alert_config
 from streams.archive import closing_archive

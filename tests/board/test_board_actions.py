@@ -139,6 +139,11 @@ async def test_watchlists_and_subscriptions_are_made_replaced_and_ended(settings
             assert (status, problem["errors"][0]["pointer"]) == (422, pointer)
         assert (await asked(board, "PUT", "v1/watchlists/b%0Ac", {"names": ["X"]}, If_None_Match="*"))[0] == 422
         assert (await asked(board, "PUT", "v1/subscriptions/ann", wish, If_None_Match="*"))[0] == 200
+        bare = {"channel": "desk", "watchlists": ["bnks"]}
+        _, one = await asked(board, "PUT", "v1/subscriptions/bob", bare, If_None_Match="*")
+        assert one["warnings"] == ["there is no watchlist 'bnks' yet; make it"]
+        _, one = await asked(board, "DELETE", "v1/subscriptions/bob", If_Match='"1"')
+        assert one["warnings"] == []
         [shown] = (await asked(board, "GET", "v1/subscriptions"))[1]["items"]
         assert (shown["name"], shown["by"], shown["wish"]["address"]) == ("ann", "local", "ann@example.org")
         assert (await asked(board, "DELETE", "v1/subscriptions/ann", If_Match='"1"'))[0] == 200

@@ -152,6 +152,7 @@ async def test_people_subscribe_and_leave(settings: Settings) -> None:
     async with worker(settings):
         made = await decided(*call, "desk", *wishes, "--digest", "day", "--watchlist", "my bank")
         assert (made["outcome"], made["version"]) == ("accepted", 1)
+        assert made["warnings"] == ["there is no watchlist 'my bank' yet; make it"]
         assert (await decided(*call, "desk"))["version"] == 2, "the same person again"
         assert (await decided(*call, "desk", "--seen", "1", code=1))["outcome"] == "moved"
         assert "there are desk" in (await decided("subscriptions", "set", "ben", "-r", "nowhere", code=1))["detail"]
@@ -178,6 +179,11 @@ async def test_watchlists_change_while_workers_run(settings: Settings, tmp_path:
         )
         assert (await decided("watchlists", "remove", "my bank"))["outcome"] == "accepted"
         assert (await decided("watchlists", "remove", "my bank", code=1))["outcome"] == "unknown"
+
+
+def test_a_silence_on_a_label_that_no_alert_has_is_warned_of(settings: Settings) -> None:
+    shown = said("alerts", "silence", "severty=warning", "--wait", "0", code=1)
+    assert "no alert has the label 'severty'; did you mean 'severity'?" in " ".join(shown.split())
 
 
 def test_a_decision_waits_where_no_worker_runs(settings: Settings) -> None:

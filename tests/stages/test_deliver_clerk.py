@@ -110,7 +110,7 @@ GARBAGE: list[tuple[bytes, bytes, dict[str, Any]]] = [
     (
         b"decision/x",
         msgspec.json.encode(Watch(id="x", by="ann", at_ms=5, name="w", body={"names": ["x" * 600_000]})),
-        {"target": "w", "problem": "it cannot be read: the decision has 600,0"},
+        {"target": "w", "problem": "it cannot be read: the decision has 600,"},
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from streams.board.problem import Mistake, Part, Problem
 from streams.board.shapes.alerts import Acknowledge, Assign, Decided, NoteText, Verdict
 from streams.board.shapes.base import NoQuery
 from streams.errors import WrongDecision
+from streams.jobs.decision_warnings import warnings_of
 from streams.wall_clock import DAY_MS
 
 __all__ = ["acknowledge", "add_note", "assign", "decided", "give_verdict", "header", "unacknowledge"]
@@ -77,5 +79,12 @@ async def decided(asked: Asked[Any, Any], decision: Decision) -> Answer:
         answer = accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
     except WrongDecision as error:
         raise _wrong(error) from error
-    body = Decided(id=decision.id, outcome=answer.outcome.value, version=answer.version, detail=answer.detail)
+    warnings = await asyncio.to_thread(warnings_of, decision, await board.live.state(), board.settings)
+    body = Decided(
+        id=decision.id,
+        outcome=answer.outcome.value,
+        version=answer.version,
+        detail=answer.detail,
+        warnings=warnings,
+    )
     return Answer(body, headers={"ETag": etag(answer.version)})

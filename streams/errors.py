@@ -12,6 +12,7 @@ MoodwireError
 │   ├── TopicChanged     a topic that is followed was made again, or has other partitions: follow it anew
 │   ├── NewerVersion     a record or row was written by a newer moodwire: it waits for the upgrade
 │   └── OlderVersion     a record or row has a format of before the first release: start afresh
+├── WrongDecision        what a person decided cannot be sent: names the field and the fix
 ├── BackupFailed         a backup or restore was not done: names the file and the reason
 ├── ReplayRefused        the file starts before what its namespace has already counted
 └── LeaseLost            this worker no longer owns the partition: drop the run, acknowledge nothing
@@ -33,6 +34,7 @@ __all__ = [
     "TooLarge",
     "TopicChanged",
     "TransportError",
+    "WrongDecision",
     "check_version",
     "described",
     "is_ours",
@@ -68,6 +70,14 @@ class Mistakes(SettingsError):
     def __init__(self, problems: tuple[str, ...], opening: str = "") -> None:
         super().__init__(opening + "; ".join(problems))
         self.problems = problems
+
+
+class WrongDecision(MoodwireError):
+    """A decision that the judge could not read, or would refuse whatever it knows; `field` is where."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}" if field else problem)
+        self.field, self.problem = field, problem
 
 
 class Reject(MoodwireError):

@@ -26,6 +26,7 @@ __all__ = [
     "filter_logger",
     "flush_logs",
     "get_logger",
+    "keep_from_log",
     "overheard",
     "send_logs_to",
     "set_levels",
@@ -153,6 +154,14 @@ def set_levels(levels: Mapping[str, int]) -> dict[str, int]:
 def filter_logger(name: str, filters: logging.Filter) -> None:
     """What the logger `name` logs passes this filter first, whatever handler takes it."""
     logging.getLogger(name).addFilter(filters)
+
+
+def keep_from_log(name: str) -> None:
+    """What the logger `name` logs reaches its own handlers (`overheard`), at no level the log: it has secrets."""
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())  # without one, Python prints warnings to standard error
 
 
 @contextmanager

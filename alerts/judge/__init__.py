@@ -9,12 +9,14 @@ ticks       what all partitions have sealed               hours     when message
 grouping    groups, and when each is due                  flush     what a group has to say
 deciding    decisions are followed or refused             mutes     what hides an alert
 state       all that is known, and timers                 rows      the same, written down
+faults      what a decision may not say
 """
 
 from __future__ import annotations
 
-from alerts.judge.decisions import Answer, Decision, Outcome, decision_from_json
+from alerts.judge.decisions import Answer, Decision, Outcome, Unreadable, decision_from_json
 from alerts.judge.entries import Clock, Decided, Effects, Entry, Event, Plan, Seal, Trouble, View, ViewKind
+from alerts.judge.faults import Fault, fault_of
 from alerts.judge.judge import Judge
 from alerts.judge.policy import Policy, Route
 
@@ -26,6 +28,7 @@ __all__ = [
     "Effects",
     "Entry",
     "Event",
+    "Fault",
     "Judge",
     "Outcome",
     "Plan",
@@ -33,7 +36,9 @@ __all__ = [
     "Route",
     "Seal",
     "Trouble",
+    "Unreadable",
     "View",
     "ViewKind",
     "decision_from_json",
+    "fault_of",
 ]

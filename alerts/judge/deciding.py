@@ -21,12 +21,14 @@ from alerts.judge.decisions import (
     Silence,
     Subscribe,
     Unacknowledge,
+    Unreadable,
     Unsubscribe,
     Unwatch,
     Verdict,
     Watch,
 )
 from alerts.judge.entries import View, ViewKind
+from alerts.judge.faults import fault_of
 from alerts.judge.grouping import Grouping
 from alerts.judge.mutes import compiled, hides
 from alerts.judge.routing import Routing
@@ -77,6 +79,7 @@ class Deciding:
         if before is not None:
             return Answer(decision=decision.id, outcome=Outcome.REPEATED, version=before.target_version)
         try:
+            self._check_words(decision)
             version, detail = self._follow(decision)
         except _Refused as refused:
             return Answer(decision=decision.id, outcome=refused.outcome, version=refused.version, detail=refused.detail)
@@ -110,10 +113,29 @@ class Deciding:
                 return self._watch(decision)
             case Unwatch():
                 return self._unwatch(decision)
+            case Unreadable():
+                raise _Refused(Outcome.WRONG, decision.problem)
+
+    @staticmethod
+    def _check_words(decision: Decision) -> None:
+        fault = fault_of(decision)
+        if fault is not None:
+            raise _Refused(Outcome.WRONG, str(fault))
 
     def _check(self, decision: Decision, version: int) -> None:
         if decision.seen is not None and decision.seen != version:
             raise _Refused(Outcome.MOVED, f"it has version {version} now, not {decision.seen}", version)
+
+    def _check_named(self, decision: Subscribe | Watch, known: SubscriptionRow | WatchlistRow | None) -> int:
+        """Returns the version to replace, 0 for a new one."""
+        if known is None and decision.seen:
+            raise _Refused(Outcome.MOVED, f"{decision.name!r} was removed; you saw version {decision.seen} of it")
+        if known is not None and decision.seen == 0:
+            detail = f"{decision.name!r} is there already, in version {known.seen_version}"
+            raise _Refused(Outcome.MOVED, detail, known.seen_version)
+        version = known.seen_version if known else 0
+        self._check(decision, version)
+        return version
 
     # -- alerts
 
@@ -244,8 +266,7 @@ class Deciding:
 
     def _subscribe(self, decision: Subscribe) -> tuple[int, str]:
         known = self._state.subscriptions.get(decision.name)
-        version = known.seen_version if known else 0
-        self._check(decision, version)
+        version = self._check_named(decision, known)
         if known is None:
             self._room(self._state.subscriptions, _MOST_SUBSCRIPTIONS, "subscriptions")
         if decision.channel not in self._routing.policy.receivers:
@@ -281,8 +302,7 @@ class Deciding:
 
     def _watch(self, decision: Watch) -> tuple[int, str]:
         known = self._state.watchlists.get(decision.name)
-        version = known.seen_version if known else 0
-        self._check(decision, version)
+        version = self._check_named(decision, known)
         if known is None:
             self._room(self._state.watchlists, _MOST_WATCHLISTS, "watchlists")
         row = WatchlistRow(

@@ -7,6 +7,7 @@
     verdict                        whether it was worth it: useful, noise, wrong company, old news
     subscribe, unsubscribe         a person's own messages
     watch, unwatch                 a watchlist that changes while workers run
+    unreadable                     in place of a record of `control` that is none of these: refused, and in the trail
 
 A decision carries `seen`, the version of its target that the person saw, and is refused when that has moved;
 None decides whatever the version. The judge answers every decision once, by its place in the log.
@@ -34,6 +35,7 @@ __all__ = [
     "Silence",
     "Subscribe",
     "Unacknowledge",
+    "Unreadable",
     "Unsubscribe",
     "Unwatch",
     "Verdict",
@@ -181,6 +183,14 @@ class Unwatch(_Decided, frozen=True, kw_only=True, tag="unwatch"):
     name: _Id
 
 
+class Unreadable(_Decided, frozen=True, kw_only=True, tag="unreadable"):
+    """A decision that the judge cannot read, as far as it can be read; `problem` is why. It is refused."""
+
+    problem: _Line
+    wanted: _Line = ""
+    target: Annotated[str, msgspec.Meta(max_length=128)] = ""
+
+
 Decision = (
     Acknowledge
     | Unacknowledge
@@ -194,6 +204,7 @@ Decision = (
     | Unsubscribe
     | Watch
     | Unwatch
+    | Unreadable
 )
 
 

@@ -1,4 +1,4 @@
-"""`--config FILE` belongs to every command, and may be written before the command or behind it."""
+"""The words of every command: UTF-8, with `--config FILE` before the command or behind it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,23 @@ class CommandsWithConfig(TyperGroup):
     """The commands. `ctx` is typer's: it has a copy of click of its own."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for number, word in enumerate(args, 1):
+            if not _is_text(word):
+                problem = f"word {number}, {word!a}, is not UTF-8; write it in UTF-8, or rename the file it names"
+                raise typer.BadParameter(problem, ctx=ctx)
         words = config_first(args)
         if words is None:
             raise typer.BadParameter(f"write a file behind it: {_OPTION} FILE", ctx=ctx, param_hint=_OPTION)
         return super().parse_args(ctx, words)
+
+
+def _is_text(word: str) -> bool:
+    """False for bytes of a call that are not UTF-8: Python has a surrogate in place of each."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def config_first(words: Sequence[str]) -> list[str] | None:

@@ -14,13 +14,13 @@ from alerts.judge import Answer, Decision, Outcome
 from alerts.judge.rows import SubscriptionRow, WatchlistRow
 from alerts.matchers import Matcher, MatcherError, parse_matchers
 from streams.cli.options import person
-from streams.cli.output import console, foreign, print_json
+from streams.cli.output import console, errors, foreign, print_json
 from streams.decisions import decide
-from streams.errors import MoodwireError
+from streams.errors import MoodwireError, WrongDecision
 from streams.existing import open_existing
+from streams.jobs.decision_warnings import warnings_of
 from streams.jobs.judge_state import JudgeState, read_judge
-from streams.settings import load_settings
-from streams.topics import Topics
+from streams.settings import Settings, load_settings
 from streams.transport.broker import Broker
 from streams.wall_clock import wall_clock_ms
 
@@ -49,7 +49,7 @@ class Decider:
     """A person who decides once, with what they saw. `now_ms` is the sender's clock."""
 
     broker: Broker
-    topics: Topics
+    settings: Settings
     state: JudgeState
     by: str
     wait_seconds: float
@@ -76,11 +76,18 @@ class Decider:
 
     def decide(self, decision: Decision) -> None:
         """Sends the decision, waits for its answer and prints it; exit code 1 unless it was accepted."""
-        answer = decide(self.broker, self.topics, decision, wait_seconds=self.wait_seconds)
+        try:
+            answer = decide(self.broker, self.settings.topics, decision, wait_seconds=self.wait_seconds)
+        except WrongDecision as error:
+            raise typer.BadParameter(str(error)) from error
+        warnings = warnings_of(decision, self.state, self.settings)
         if self.json:
-            print_json({"id": decision.id, "answered": answer is not None, **_fields(answer)})
+            more = {"warnings": warnings} if warnings else {}
+            print_json({"id": decision.id, "answered": answer is not None, **_fields(answer), **more})
         else:
             _show(decision, answer)
+            for text in warnings:
+                errors.print(f"[yellow]warning:[/] {foreign(text)}", highlight=False, soft_wrap=True)
         if answer is None or not answer.accepted:
             raise typer.Exit(1)
 
@@ -91,7 +98,7 @@ def deciding(namespace: str | None, by: str | None, wait_seconds: float, *, json
     settings = load_settings(namespace=namespace)
     with open_existing(settings) as broker:
         state = read_judge(broker, settings.topics)
-        yield Decider(broker, settings.topics, state, person(by), wait_seconds, json)
+        yield Decider(broker, settings, state, person(by), wait_seconds, json)
 
 
 def seen_version(

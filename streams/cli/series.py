@@ -10,6 +10,7 @@ import typer
 
 from alerts import AlertConfig, kind_of
 from alerts.records import rounded
+from alerts.rule_file import RulesDocument
 from alerts.wording import number_text
 from streams.alert_rules import alert_config
 from streams.archive import closing_archive
@@ -60,7 +61,8 @@ def show(
     while. With --json each bucket is a line.
     """
     settings, now_ms = load_settings(namespace=namespace, profile=profile), wall_clock_ms()
-    config = alert_config(settings, load_profile(settings.profile))
+    # without a band no rule is needed: a mistake in the file of rules is not in the way
+    config = alert_config(settings, load_profile(settings.profile), None if band else RulesDocument())
     watched = Watched(name, signal or config.signals[0])
     span = optional_moment_ms(since, now_ms), optional_moment_ms(until, now_ms)
     with progress_bar(quiet=json) as progress:

@@ -9,7 +9,7 @@ import typer
 
 from alerts.judge.decisions import QuietHours, Subscribe, Unsubscribe
 from alerts.judge.rows import SubscriptionRow
-from alerts.times import zone_of
+from alerts.times import is_time_of_day, zone_of
 from streams.cli.deciding import SeenOption, WaitOption, deciding, given_matchers, seen_version
 from streams.cli.options import ByOption, JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
@@ -65,28 +65,23 @@ def set_subscription(
     json: JsonOption = False,
 ) -> None:
     """Make a subscription, or replace the one of this name."""
-    wish = {
-        "kind": "subscribe",
+    wish: dict[str, Any] = {
         "name": name,
         "channel": channel,
         "address": address,
-        "watchlists": watchlist or (),
+        "watchlists": tuple(watchlist or ()),
         "matchers": tuple(map(str, given_matchers(match or ()))),
         "minimum_severity": _one_of(severity, "--severity", "info", "warning", "critical"),
-        "group_by": group_by or ("signal",),
+        "group_by": tuple(group_by or ("signal",)),
         "quiet": _quiet(quiet, _one_of(unless, "--unless", "info", "warning", "critical")),
         "time_zone": _time_zone(time_zone),
         "digest": _one_of(digest, "--digest", "", "hour", "day"),
-        "digest_at": digest_at,
+        "digest_at": _hour("--digest-at", digest_at),
         "language": language,
     }
     with deciding(namespace, by, wait, json=json) as one:
         version = seen_version(one.state.subscriptions.get(name), seen, otherwise=0)
-        try:
-            decision = msgspec.convert({**one.header(version), **wish}, Subscribe)
-        except msgspec.ValidationError as error:
-            raise typer.BadParameter(str(error)) from error
-        one.decide(decision)
+        one.decide(Subscribe(**one.header(version), **wish))
 
 
 def _one_of(text: str, option: str, *known: str) -> str:
@@ -95,11 +90,21 @@ def _one_of(text: str, option: str, *known: str) -> str:
     return text
 
 
-def _quiet(text: str, unless: str) -> dict[str, str] | None:
+def _quiet(text: str, unless: str) -> QuietHours | None:
+    if not text:
+        return None
     start, dash, end = text.partition("-")
-    if text and not (start and dash and end):
+    if not (start and dash and end):
         raise typer.BadParameter(f"--quiet {text!r}: write two times, such as 22:00-07:00")
-    return {"start": start, "end": end, "unless": unless} if text else None
+    return QuietHours(_hour("--quiet", start), _hour("--quiet", end), unless)
+
+
+def _hour(option: str, text: str) -> str:
+    """Returns the time. Raises `typer.BadParameter` for one that a decision cannot carry, 24:00 too."""
+    if not is_time_of_day(text) or text == "24:00":
+        fix = f"write 0{text}" if is_time_of_day(f"0{text}") else "write HH:MM from 00:00 to 23:59, such as 07:00"
+        raise typer.BadParameter(f"{option}: {text!r} is no time of the day; {fix}")
+    return text
 
 
 def _time_zone(name: str) -> str:

@@ -18,6 +18,7 @@ from alerts.delivery import (
 from alerts.delivery.alertmanager import api_url
 from alerts.delivery.brief import Words
 from alerts.delivery.smtp import SmtpServer
+from alerts.errors import DeliveryError
 from alerts.wording import Wording
 from streams.errors import SettingsError
 from streams.net.client import open_client
@@ -33,6 +34,7 @@ from streams.receivers.entries import (
     TopicEntry,
     WebhookEntry,
     read_receivers,
+    receiver_mistake,
 )
 from streams.receivers.secrets import Secret, secret_text
 from streams.receivers.templates.rewriting import Templates
@@ -42,7 +44,7 @@ from streams.settings import Settings
 from streams.terminal import Terminal
 from streams.text.profile import load_profile
 from streams.transport.broker import check_url, open_broker
-from streams.userfiles import suggestion
+from streams.userfiles import WrongFile, suggestion
 
 __all__ = ["channels_of", "rates_of", "templates_of"]
 
@@ -104,6 +106,13 @@ class _Opening:
         self._settings, self._receiver, self._wording = settings, receiver, wording
 
     def channel(self) -> Channel:
+        """Opens it. Raises `WrongFile` with the line where it cannot work."""
+        try:
+            return self._open()
+        except DeliveryError as error:
+            raise self._wrong(self._receiver.channels[0], problem=str(error)) from None
+
+    def _open(self) -> Channel:
         match getattr(self._receiver, self._receiver.channels[0]):
             case AlertmanagerEntry() as entry:
                 return self._alertmanager(entry)
@@ -180,8 +189,7 @@ class _Opening:
         url = entry.broker or settings.broker
         check_url(url)
         if settings.topics.kind(entry.topic) != entry.topic:
-            where = f"{settings.routes}: receiver {self._receiver.name}: kafka.topic"
-            raise SettingsError(f"{where}: {entry.topic!r} is one of moodwire's own; take another name")
+            raise self._wrong("kafka", "topic", problem=f"{entry.topic!r} is one of moodwire's own; take another name")
         return TopicChannel(
             lambda: open_broker(url, settings.kafka),
             entry.topic,
@@ -205,15 +213,22 @@ class _Opening:
     def sources(self, entry: TemplatesEntry) -> dict[str, str]:
         sources = {}
         for key in entry.keys:
-            where = f"{self._settings.routes}: receiver {self._receiver.name}: templates.{key}"
-            sources[key] = secret_text(getattr(entry, key), where)
+            sources[key] = self._text(getattr(entry, key), "templates", key)
             if problem := template_problem(sources[key]):
-                raise SettingsError(f"{where}: {problem}")
+                raise self._wrong("templates", key, problem=problem)
         return sources
 
     def _secret(self, key: str, secret: Secret) -> str:
-        where = f"{self._settings.routes}: receiver {self._receiver.name}: {self._receiver.channels[0]}.{key}"
-        return secret_text(secret, where)
+        return self._text(secret, self._receiver.channels[0], key)
+
+    def _text(self, secret: Secret, *keys: str) -> str:
+        try:
+            return secret_text(secret)
+        except SettingsError as error:
+            raise self._wrong(*keys, problem=str(error)) from None
+
+    def _wrong(self, *keys: str, problem: str) -> WrongFile:
+        return receiver_mistake(self._settings.routes, self._receiver.name, keys, problem)
 
     def _optional(self, key: str, secret: Secret | None) -> str | None:
         return None if secret is None else self._secret(key, secret)

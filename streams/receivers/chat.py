@@ -1,7 +1,8 @@
 """Chats and push services by apprise: Slack, Teams, Telegram and others, each by one address.
 
 apprise has an HTTP client of its own, which blocks, and answers only yes or no. So it runs in a thread with a deadline,
-follows no redirect, and what it logs is the problem that is reported. Only schemes of `SCHEMES` are taken: others write
+follows no redirect. What it logs holds the address, when it reads one too: its lines stay out of the log, and the last
+of an attempt is, masked, the problem that is reported. Only schemes of `SCHEMES` are taken: others write
 files, run programs or post anywhere, or have a channel of their own here.
 """
 
@@ -17,7 +18,7 @@ from alerts.delivery import Delivered, Delivery, Notification, RetryLater, back_
 from alerts.delivery.brief import Brief, Words
 from alerts.delivery.channel import fingerprint
 from alerts.errors import DeliveryError
-from streams.logs import overheard
+from streams.logs import keep_from_log, overheard
 from streams.receivers.attempt import BoundedAttempt
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _LONGEST_PROBLEM: Final = 200
 _THIS_ONE: Final = re.compile(r"error=4(00|09|13|15|22)\b")
 """Refusals of one message, as in `alerts.delivery.http_post`."""
 _SHORTEST_SECRET: Final = 5
+_LOGGER: Final = "apprise"
 
 
 class AppriseChannel:
@@ -76,7 +78,7 @@ class AppriseChannel:
 
     def _send(self, brief: Brief, notification: Notification) -> Delivery:
         heard = _Heard()
-        with overheard("apprise", heard):
+        with overheard(_LOGGER, heard):
             taken = self._service.notify(
                 title=_without_mentions(brief.subject),
                 body=_without_mentions(brief.text),
@@ -85,7 +87,7 @@ class AppriseChannel:
             )
         if taken:
             return Delivered()
-        problem = _masked(heard.problem, self._url) or "the service took nothing"
+        problem = _masked(heard.problem, self._url)[:_LONGEST_PROBLEM] or "the service took nothing"
         return RetryLater(back_off_seconds(notification), problem, down=not _THIS_ONE.search(problem))
 
 
@@ -99,7 +101,7 @@ class _Heard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread:
-            self.problem = record.getMessage().split("\n")[0][:_LONGEST_PROBLEM]
+            self.problem = record.getMessage().split("\n")[0]
 
 
 def _kind(brief: Brief) -> str:
@@ -115,7 +117,8 @@ def _without_mentions(text: str) -> str:
 
 def _masked(problem: str, url: str) -> str:
     """The problem without the parts of the address."""
-    parts = {unquote(part) for part in re.split(r"[/@:?&=]+", url.partition("://")[2])}
+    written = re.split(r"[/@:?&=]+", url.partition("://")[2])
+    parts = {form for part in written for form in (part, unquote(part))}
     for part in sorted(parts, key=len, reverse=True):
         if len(part) >= _SHORTEST_SECRET:
             problem = problem.replace(part, "***")
@@ -128,7 +131,8 @@ def _scheme(url: str) -> str:
 
 def _service(url: str, timeout_seconds: float) -> NotifyBase:
     if _scheme(url) not in SCHEMES:
-        raise DeliveryError(f"apprise: the address must begin with one of {', '.join(SCHEMES)}, then ://")
+        raise DeliveryError(f"the address must begin with one of {', '.join(SCHEMES)}, then ://")
+    keep_from_log(_LOGGER)
     from apprise import Apprise, AppriseAsset, OverflowMode  # half a second of start-up that only this channel needs
 
     asset = AppriseAsset(
@@ -137,7 +141,7 @@ def _service(url: str, timeout_seconds: float) -> NotifyBase:
     )  # fmt: skip
     service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
-        raise DeliveryError(f"apprise: the address is no {_scheme(url)}:// address; see apprise's page on that service")
+        raise DeliveryError(f"the address is no {_scheme(url)}:// address; see apprise's page on that service")
     if "overflow=" not in url:
         service.overflow_mode = OverflowMode.TRUNCATE  # a long text is cut, not refused
     return service

@@ -23,9 +23,17 @@ from streams.receivers.secrets import Secret
 from streams.receivers.templates.syntax import template_problem
 from streams.receivers.times import TimeIntervalEntry
 from streams.transport.kafka.options import is_kafka
-from streams.userfiles import Mistake, UserFile, read_file, shaped
+from streams.userfiles import Keys, Mistake, UserFile, WrongFile, read_file, shaped
 
-__all__ = ["CHANNEL_KEYS", "AlertmanagerEntry", "EmailEntry", "Receiver", "RoutesFile", "read_receivers"]
+__all__ = [
+    "CHANNEL_KEYS",
+    "AlertmanagerEntry",
+    "EmailEntry",
+    "Receiver",
+    "RoutesFile",
+    "read_receivers",
+    "receiver_mistake",
+]
 
 _LONGEST_NAME = 60
 
@@ -203,6 +211,21 @@ def read_receivers(path: str | Path | None) -> tuple[Receiver, ...]:
     _name_twice(file, receivers)
     file.refuse()
     return receivers
+
+
+def receiver_mistake(path: str | Path | None, name: str, keys: Keys, problem: str) -> WrongFile:
+    """Returns the error of a receiver whose channel cannot work, with the line of these keys, read once more."""
+    assert path is not None  # receivers are of a file
+    file = read_file(path)
+    found = shaped(file, RoutesFile)
+    file.found.clear()
+    receiver = next((one for one in found.receivers if one.name == name), None) if found is not None else None
+    text = f"receiver {name!r}: {problem}"
+    if receiver is None:  # changed meanwhile
+        file.problem(("receivers",), text)
+    else:
+        file.problem_in(receiver, keys, text)
+    return WrongFile(file.problems)
 
 
 def _name_twice(file: UserFile, receivers: tuple[Receiver, ...]) -> None:

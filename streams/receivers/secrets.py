@@ -30,22 +30,22 @@ class SecretFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Secret = str | SecretFrom
 
 
-def secret_text(secret: Secret, place: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Returns the secret. Raises `SettingsError`, which names `place` and never a secret."""
+def secret_text(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
+    """Returns the secret. Raises `SettingsError`, which never shows it."""
     if isinstance(secret, str):
         return secret
-    found = _of_file(secret.file, place) if secret.file is not None else environment.get(secret.env or "", "")
+    found = _of_file(secret.file) if secret.file is not None else environment.get(secret.env or "", "")
     if not found:
         source = secret.file if secret.file is not None else f"the variable {secret.env}"
-        raise SettingsError(f"{place}: {source} is empty; write the secret there")
+        raise SettingsError(f"{source} is empty; write the secret there")
     return found
 
 
-def _of_file(path: str, place: str) -> str:
+def _of_file(path: str) -> str:
     try:
         with Path(path).open("rb") as stream:
             return stream.read(_MOST_BYTES).decode().rstrip("\r\n")
     except OSError as error:
-        raise SettingsError(f"{place}: {path} cannot be read ({error.strerror}); name a file with the secret") from None
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); name a file with the secret") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{place}: {path} is not UTF-8; write the secret there as text") from None
+        raise SettingsError(f"{path} is not UTF-8; write the secret there as text") from None

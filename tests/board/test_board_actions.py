@@ -101,6 +101,9 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("v1/alerts/a/note", {"text": "x", "by": "eve"}, 422, "by"),
     ("v1/silences", {"matchers": ["kind=~("]}, 422, "/matchers/0"),
     ("v1/silences", {}, 422, "matcher"),
+    ("v1/alerts/a/note", {"text": " \n"}, 422, "text: the note is empty"),
+    ("v1/alerts/a/assign", {"to": "bob\x1b[2J"}, 422, "to: write one line"),
+    (f"v1/alerts/{'a' * 200}/note", {"text": "x"}, 422, "target: is too long"),
 ]
 
 
@@ -127,7 +130,20 @@ async def test_watchlists_and_subscriptions_are_made_replaced_and_ended(settings
                 board, "PUT", "v1/subscriptions/ann", {**wish, "address": address}, If_None_Match="*"
             )
             assert (status, problem["errors"][0]["pointer"]) == (422, "/address")
+        for name, more, pointer in (
+            ("ann", {"quiet": {"start": "07:00", "end": "07:00"}}, "/quiet"),
+            ("ann", {"quiet": {"start": "22:00", "end": "07:00", "unless": "loud"}}, "/quiet/unless"),
+            ("ann%0Abob", {}, "/name"),
+        ):
+            status, problem = await asked(board, "PUT", f"v1/subscriptions/{name}", {**wish, **more}, If_None_Match="*")
+            assert (status, problem["errors"][0]["pointer"]) == (422, pointer)
+        assert (await asked(board, "PUT", "v1/watchlists/b%0Ac", {"names": ["X"]}, If_None_Match="*"))[0] == 422
         assert (await asked(board, "PUT", "v1/subscriptions/ann", wish, If_None_Match="*"))[0] == 200
+        bare = {"channel": "desk", "watchlists": ["bnks"]}
+        _, one = await asked(board, "PUT", "v1/subscriptions/bob", bare, If_None_Match="*")
+        assert one["warnings"] == ["there is no watchlist 'bnks' yet; make it"]
+        _, one = await asked(board, "DELETE", "v1/subscriptions/bob", If_Match='"1"')
+        assert one["warnings"] == []
         [shown] = (await asked(board, "GET", "v1/subscriptions"))[1]["items"]
         assert (shown["name"], shown["by"], shown["wish"]["address"]) == ("ann", "local", "ann@example.org")
         assert (await asked(board, "DELETE", "v1/subscriptions/ann", If_Match='"1"'))[0] == 200

@@ -110,6 +110,25 @@ async def test_people_look_after_alerts(settings: Settings) -> None:
     assert trail[0]["decision"]["comment"] == "on it"
 
 
+async def test_what_the_judge_cannot_read_is_refused_before_it_is_sent(settings: Settings) -> None:
+    async with worker(settings):
+        for words, problem in (
+            (("note", ACME, " "), "text: the note is empty"),
+            (("note", ACME, "x" * 100_000), "text: is too long; write at most 2,000 characters"),
+            (("ack", ACME, "--for", "9999999d"), "until_ms: is after the year 9999; take an earlier time"),
+            (("assign", ACME, "x\ny"), "to: write one line"),
+        ):
+            shown = await asyncio.to_thread(said, "alerts", *words, code=2)
+            assert problem in " ".join(shown.replace("│", " ").split())
+
+
+def test_a_user_whose_name_is_not_utf_8_is_named_by_an_option(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "\udcff")
+    assert "by: has characters that are no Unicode" in said("alerts", "silence", "a=b", code=2)
+
+
 async def test_alerts_are_silenced_after_a_look_at_what_matches(settings: Settings) -> None:
     async with worker(settings):
         call = "alerts", "silence", "severity=critical", "--comment", "known"
@@ -133,6 +152,7 @@ async def test_people_subscribe_and_leave(settings: Settings) -> None:
     async with worker(settings):
         made = await decided(*call, "desk", *wishes, "--digest", "day", "--watchlist", "my bank")
         assert (made["outcome"], made["version"]) == ("accepted", 1)
+        assert made["warnings"] == ["there is no watchlist 'my bank' yet; make it"]
         assert (await decided(*call, "desk"))["version"] == 2, "the same person again"
         assert (await decided(*call, "desk", "--seen", "1", code=1))["outcome"] == "moved"
         assert "there are desk" in (await decided("subscriptions", "set", "ben", "-r", "nowhere", code=1))["detail"]
@@ -161,6 +181,11 @@ async def test_watchlists_change_while_workers_run(settings: Settings, tmp_path:
         assert (await decided("watchlists", "remove", "my bank", code=1))["outcome"] == "unknown"
 
 
+def test_a_silence_on_a_label_that_no_alert_has_is_warned_of(settings: Settings) -> None:
+    shown = said("alerts", "silence", "severty=warning", "--wait", "0", code=1)
+    assert "no alert has the label 'severty'; did you mean 'severity'?" in " ".join(shown.split())
+
+
 def test_a_decision_waits_where_no_worker_runs(settings: Settings) -> None:
     call = "alerts", "silence", "kind=entity", "--wait", "0"
     assert "no worker of `deliver` has answered yet" in said(*call, code=1)
@@ -186,7 +211,20 @@ def test_a_decision_waits_where_no_worker_runs(settings: Settings) -> None:
         (("alerts", "ack", ACME, "--until", "2001-01-01"), "end before it begins"),
         (("subscriptions", "set", "ann", "-r", "desk", "--severity", "loud"), "info, warning, critical"),
         (("subscriptions", "set", "ann", "-r", "desk", "--quiet", "at night"), "22:00-07:00"),
-        (("subscriptions", "set", "ann", "-r", "desk", "--quiet", "22:00-7"), "quiet"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--quiet", "22:00-7"), "HH:MM from 00:00 to 23:59"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--quiet", "7:00-22:00"), "write 07:00"),
+        (
+            ("subscriptions", "set", "ann", "-r", "desk", "--quiet", "00:00-00:00"),
+            "quiet all day, every day; write two",
+        ),
+        (("subscriptions", "set", "ann", "-r", "desk", "--digest-at", "8:00"), "write 08:00"),
+        (("subscriptions", "set", "ann\nbob", "-r", "desk"), "name: write one line"),
+        (("subscriptions", "set", "ann", "-r", "desk", "--by", "x\x1b[2J"), "by: write one line"),
+        (("alerts", "silence", "a=b", "--for", "9999999d"), "ends_ms: is after the year 9999"),
+        (("alerts", "silence", "a=b", "-c", "x" * 100_000), "comment: is too long; write at most 2,000 characters"),
+        (("alerts", "silence", "a=b", "-c", "bad \udcff"), "not UTF-8"),
+        (("alerts", "silence", "a=b", "--by", "\udcff"), "not UTF-8"),
+        (("alerts", "note", "\udcff", "x"), "not UTF-8"),
         (("subscriptions", "set", "ann", "-r", "desk", "--time-zone", "Mars/Olympus"), "Europe/Berlin"),
         (("subscriptions", "set", "ann", "-r", "desk", "--match", "a=b c"), "comma"),
         (("subscriptions", "set", "ann", "-r", "desk", "--digest", "week"), "hour, day"),

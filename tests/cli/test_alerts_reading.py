@@ -165,6 +165,14 @@ def test_a_series_is_shown_with_its_band_and_the_crisis_above_it() -> None:
     said("series", "show", SERIES, "--bucket", "7m", code=2)
 
 
+def test_a_series_without_its_band_needs_no_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = tmp_path / "rules.yaml"
+    wrong.write_text("rules: [{name: a, serie: [all]}]")
+    monkeypatch.setenv("MOODWIRE_RULES", str(wrong))
+    assert "rules.yaml:1" in said("series", "show", SERIES, code=1)
+    assert SERIES in said("series", "show", SERIES, "--no-band")
+
+
 def _iso(time_ms: int) -> str:
     from datetime import UTC, datetime
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import logging
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 import pytest
 
 from alerts.delivery import Delivered, Delivery, Notification, RetryLater
+from alerts.errors import DeliveryError
 from alerts.records import TopItem
+from streams.observe.logs import set_up_logs
 from streams.receivers.attempt import BoundedAttempt
 from streams.receivers.chat import SCHEMES, AppriseChannel
 from tests.alerts.delivery_event import NOW_MS, delivery_event
@@ -50,6 +56,41 @@ async def test_what_is_refused_is_tried_again_with_the_problem_and_without_the_a
             assert answer.down is down
             assert "s3cret" not in answer.problem + repr(channel) + channel.endpoint
         assert len(server.posts) == 2  # no redirect was followed
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """All that is logged, from the lowest level up, through the program's own chain."""
+    root, out = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    set_up_logs(out, {"MOODWIRE_LOG_LEVEL": "DEBUG"})
+    yield out
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_an_address_is_not_logged_while_it_is_read(scheme: str, logged: io.StringIO) -> None:
+    for address in (
+        f"{scheme}://S3CRETpw",
+        f"{scheme}://S3CRETpw/x",
+        f"{scheme}://S3CRETpw:S3CRETpw@S3CRETpw/:/S3CRETpw?x",
+    ):
+        with suppress(DeliveryError):  # some services take it
+            AppriseChannel(address)
+    assert "s3cretpw" not in logged.getvalue().lower()
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_an_address_is_not_logged_while_something_is_sent(status: int, logged: io.StringIO) -> None:
+    with receiving(status) as server:
+        for address in _addresses(server).values():
+            channel = AppriseChannel(address)
+            await channel.notify(Notification(EVENT), NOW_MS)
+            await channel.aclose()
+        assert server.posts
+    assert "HTTP/1.1" in logged.getvalue(), "what the client under apprise logs, without the path"
+    assert "s3cret" not in logged.getvalue()
 
 
 def test_apprise_knows_every_service_of_the_list() -> None:

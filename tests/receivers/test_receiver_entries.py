@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from alerts.delivery import Rate
-from alerts.errors import DeliveryError
 from streams.errors import SettingsError
 from streams.receivers.channels import channels_of, rates_of
 from streams.receivers.entries import CHANNEL_KEYS, RateEntry, Receiver, TemplatesEntry, read_receivers
@@ -144,21 +143,22 @@ def test_no_receiver_writes_to_a_topic_of_moodwires_own(topic: str, routes: Path
 @pytest.mark.parametrize("scheme", ["json", "file", "syslog", "mailto", "dbus", "slak", "http"])
 def test_a_service_that_is_not_on_the_list_is_refused(scheme: str, routes: Path) -> None:
     routes.write_text(f'receivers: [{{name: a, apprise: {{url: "{scheme}://s3cret/x"}}}}]')
-    with pytest.raises(DeliveryError, match=r"must begin with one of discord, .*slack") as caught:
+    with pytest.raises(WrongFile, match=r"must begin with one of discord, .*slack") as caught:
         channels_of(_settings(routes))
     assert "s3cret" not in str(caught.value)
 
 
 def test_an_address_of_a_service_that_lacks_its_parts_is_refused(routes: Path) -> None:
-    routes.write_text('receivers: [{name: a, apprise: {url: "slack://s3cret"}}]')
-    with pytest.raises(DeliveryError, match="is no slack:// address") as caught:
+    routes.write_text('receivers:\n  - name: a\n    apprise: {url: "slack://s3cret"}')
+    place = r"routes\.yaml:3: receivers, entry 1: apprise: receiver 'a': the address is no slack:// address"
+    with pytest.raises(WrongFile, match=place) as caught:
         channels_of(_settings(routes))
     assert "s3cret" not in str(caught.value)
 
 
 def test_an_address_that_cannot_work_is_not_shown(routes: Path) -> None:
     routes.write_text('receivers: [{name: a, alertmanager: {url: "s3cret"}}]')
-    with pytest.raises(DeliveryError, match="must look like https://host/path") as caught:
+    with pytest.raises(WrongFile, match=r"routes\.yaml:1: .*receiver 'a'.* must look like https://host/path") as caught:
         channels_of(_settings(routes))
     assert "s3cret" not in str(caught.value)
 
@@ -173,10 +173,14 @@ def test_secrets_come_from_files_and_the_environment(routes: Path, monkeypatch: 
     )
     assert [repr(one).split("/")[2] for one in channels_of(_settings(routes))[1:]] == ["127.0.0.1:1", "127.0.0.1:2"]
     monkeypatch.delenv("PAGER_URL")
-    with pytest.raises(SettingsError, match=r"receiver b: alertmanager\.url: the variable PAGER_URL is empty"):
+    with pytest.raises(
+        SettingsError, match=r"yaml:3: .*alertmanager\.url: receiver 'b': the variable PAGER_URL is empty"
+    ):
         channels_of(_settings(routes))
     secret.unlink()
-    with pytest.raises(SettingsError, match=r"receiver a.*address cannot be read .*name a file with the secret"):
+    with pytest.raises(
+        SettingsError, match=r"yaml:2: .*receiver 'a'.*address cannot be read .*name a file with the secret"
+    ):
         channels_of(_settings(routes))
 
 

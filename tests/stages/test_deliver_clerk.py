@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
 
-from alerts.judge import Judge, Policy
+from alerts.judge import Judge, Outcome, Policy
 from alerts.judge.decisions import Note, Unwatch, Watch
 from streams.alert_log import Clock, Forwarded, clock_of, decision_send, forwarded_of, forwarded_send
 from streams.engine.runs import Record, Run
@@ -67,8 +68,8 @@ async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed
     for turn in range(40):
         if turn < 25 and rng.random() < 0.6:
             control.other()
-            names.append(f"d{len(names)}")
-            control.decide(names[-1])
+            control.decide(f"d{turn}")
+            names += ["garbage", f"d{turn}"]
         fuse.left = None
         if turn < 35 and rng.random() < 0.5:
             fuse.set(rng, 8)
@@ -90,6 +91,50 @@ async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed
     assert names
     rows = {key: row for key, (_, row) in log.rows.items() if row is not None}
     assert answered(rows) == names
+
+
+GARBAGE: list[tuple[bytes, bytes, dict[str, Any]]] = [
+    (b"decision/x", b"{", {"id": "x", "by": "unknown", "at_ms": NOW_MS}),
+    (b"decision/x", b"\xff", {"id": "x", "by": "unknown"}),
+    (b"decision/x", b'{"kind":"dance","id":"x","by":"ann","at_ms":5}', {"by": "ann", "at_ms": 5, "wanted": "dance"}),
+    (
+        b"decision/x",
+        msgspec.json.encode(Note(id="x", by="ann", at_ms=5, target="a", text="x" * 3_000)),
+        {
+            "by": "ann",
+            "target": "a",
+            "wanted": "note",
+            "problem": "it cannot be read: text: is too long",
+        },
+    ),
+    (
+        b"decision/x",
+        msgspec.json.encode(Watch(id="x", by="ann", at_ms=5, name="w", body={"names": ["x" * 600_000]})),
+        {"target": "w", "problem": "it cannot be read: the decision has 600,"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "wanted"), GARBAGE)
+async def test_a_decision_that_cannot_be_read_is_answered_and_in_the_trail(
+    key: bytes, value: bytes, wanted: dict[str, Any]
+) -> None:
+    control, outbox, log = Control(), FakeOutbox(Fuse()), Changelog()
+    stage = stage_of(log.worker(Fuse()), partial(Judge, Policy.default(["file"])), clock=lambda: NOW_MS)
+    clerk = Clerk(stage.book, outbox, "alerts", "control", control.read)
+    await stage.idle(0, NOW_MS)
+    control.records = [Record(0, key, value, NOW_MS), Record(1, b"decision/" + b"y" * 200, b"{", NOW_MS)]
+    await clerk.turn()
+    sent = [Record(offset, one.key, one.value, NOW_MS, one.headers) for offset, one in enumerate(outbox.sent)]
+    await stage.handle(Run("alerts", 0, 1, EPOCH, sent, len(sent)))
+    [row] = [decoded_decision(one) for name, (_, one) in log.rows.items() if one and name.startswith(DECISION_PREFIX)]
+    assert (row.answer.decision, row.answer.outcome) == ("x", Outcome.WRONG)
+    await stage.copier.turn()
+    [kept] = await stage.copier._archive.decisions()
+    assert (kept.id, kept.kind, kept.outcome, kept.detail) == ("x", "unreadable", "wrong", row.answer.detail)
+    body = msgspec.json.decode(kept.body)
+    for name, value in wanted.items():
+        assert str(body[name]).startswith(str(value))
 
 
 async def test_a_topic_that_was_made_again_is_forwarded_from_its_start() -> None:

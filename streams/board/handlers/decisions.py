@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
 
 from alerts.judge import Decision
 from alerts.judge import decisions as decide
 from streams.board.acting import ANSWER_SECONDS, accepted, decision_header, etag, seen_version
 from streams.board.context import Answer, Asked
+from streams.board.problem import Mistake, Part, Problem
 from streams.board.shapes.alerts import Acknowledge, Assign, Decided, NoteText, Verdict
 from streams.board.shapes.base import NoQuery
+from streams.errors import WrongDecision
+from streams.jobs.decision_warnings import warnings_of
 from streams.wall_clock import DAY_MS
 
 __all__ = ["acknowledge", "add_note", "assign", "decided", "give_verdict", "header", "unacknowledge"]
 
+_IN_PATH: Final = {"target": "/id", "silence": "/id", "name": "/name"}
+"""Fields of a decision that a request has in its path."""
+_OF_CALLER: Final = ("", "id", "by", "at_ms")
 _LONGEST_MS = 365 * DAY_MS
 """Of an acknowledgement without an end: it ends with the alert, or when that becomes worse."""
 
@@ -46,6 +54,15 @@ async def give_verdict(asked: Asked[NoQuery, Verdict]) -> Answer:
     return await decided(asked, decide.Verdict(**_about(asked), label=asked.body.verdict.value))
 
 
+def _wrong(error: WrongDecision) -> Problem:
+    """The problem 422 of a decision that is not sent, with the place of the field in the request."""
+    inside, pointer = Part.BODY, "/" + error.field.replace(".", "/")
+    if error.field in _IN_PATH:
+        inside, pointer = Part.PATH, _IN_PATH[error.field]
+    mistakes = [] if error.field in _OF_CALLER else [Mistake(part=inside, pointer=pointer, detail=error.problem)]
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), mistakes)
+
+
 def header(asked: Asked[Any, Any], seen: int | None) -> dict[str, Any]:
     """Returns the fields that every decision has; who decides is who asks, never what a body says."""
     return decision_header(asked.http.headers, asked.caller.name, asked.now_ms, seen)
@@ -58,6 +75,16 @@ def _about(asked: Asked[Any, Any]) -> dict[str, Any]:
 async def decided(asked: Asked[Any, Any], decision: Decision) -> Answer:
     """Returns what the judge made of the decision; raises `Problem` where it refused, or did not answer in time."""
     board = asked.board
-    answer = accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
-    body = Decided(id=decision.id, outcome=answer.outcome.value, version=answer.version, detail=answer.detail)
+    try:
+        answer = accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
+    except WrongDecision as error:
+        raise _wrong(error) from error
+    warnings = await asyncio.to_thread(warnings_of, decision, await board.live.state(), board.settings)
+    body = Decided(
+        id=decision.id,
+        outcome=answer.outcome.value,
+        version=answer.version,
+        detail=answer.detail,
+        warnings=warnings,
+    )
     return Answer(body, headers={"ETag": etag(answer.version)})

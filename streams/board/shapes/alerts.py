@@ -174,9 +174,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What the judge made of a decision, and the version that there is now; `id` names the decision."""
+    """What the judge made of a decision, and the version that there is now; `id` names the decision.
+
+    `warnings` say what it names and nothing has: a watchlist, a label.
+    """
 
     id: str
     outcome: str
     version: int
     detail: str = ""
+    warnings: list[str] = []

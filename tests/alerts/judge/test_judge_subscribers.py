@@ -10,6 +10,7 @@ import pytest
 from alerts.clock import HOUR_MS
 from alerts.judge import Policy, Route
 from alerts.judge.decisions import Decision, QuietHours, Subscribe, Unsubscribe, decision_from_json
+from alerts.judge.routing import route_of
 from tests.alerts.judge.judge_harness import START_MS, Court, alert, at
 
 POLICY = Policy(root=Route(key="", receiver=""), receivers=frozenset({"mail"}))
@@ -133,6 +134,13 @@ def test_a_changed_subscription_repeats_nothing_and_forgets_nothing(court: Court
     ("decision", "words"),
     [
         (wish("ann", time_zone="Mars/Base"), "no time zone 'Mars/Base'"),
+        (wish("ann", quiet=QuietHours("00:00", "00:00")), "quiet: 00:00 to 00:00 would be quiet all day"),
+        (wish("ann", quiet=QuietHours("07:00", "07:00")), "write two times, such as 22:00-07:00"),
+        (wish("ann", quiet=QuietHours("22:00", "07:00", "loud")), "quiet.unless: there is no severity 'loud'"),
+        (wish("ann", minimum_severity="loud"), "minimum_severity: there is no severity 'loud'"),
+        (wish("ann\nbob"), "write one line"),
+        (wish("ann", group_by=("series\x1b[2J",)), "group_by: write one line"),
+        (wish("ann", address="a@b.c\nBcc: d@e.f"), "address: write one line"),
         (wish("ann", digest="week"), "write hour or day"),
         (wish("ann", matchers=("kind=~(",)), "no pattern of RE2"),
         (Subscribe(id="c", by="ann", at_ms=at(0), name="ann", channel="mial"), "no receiver is called 'mial'"),
@@ -140,6 +148,21 @@ def test_a_changed_subscription_repeats_nothing_and_forgets_nothing(court: Court
 )
 def test_a_wish_that_is_wrong_is_refused(court: Court, decision: Decision, words: str) -> None:
     assert court.decide(decision) == "wrong"
+    assert words in court.effects[-1].answers[0].detail
+
+
+def test_quiet_hours_without_length_that_were_accepted_once_mute_nothing() -> None:
+    """Such rows are there from before it was refused: their subscribers are sent what they wished for."""
+    hours = route_of(wish("ann", quiet=QuietHours("07:00", "07:00"))).hours
+    assert not any(hours.closed(at(minute), rank) for minute in range(0, 24 * 60, 60) for rank in range(3))
+
+
+@pytest.mark.parametrize(("seen", "words"), [(1, "'ann' was removed; you saw version 1"), (0, "is there already, in")])
+def test_who_comes_second_hears_what_the_first_did(court: Court, seen: int, words: str) -> None:
+    subscribed(court, wish("ann"))
+    if seen:
+        assert court.decide(Unsubscribe(id="end", by="bob", at_ms=at(0), name="ann", seen=1)) == "accepted"
+    assert court.decide(wish("ann", seen=seen)) == "moved"
     assert words in court.effects[-1].answers[0].detail
 
 

@@ -50,8 +50,9 @@ def render_group(group: AlertGroup, *, width: int = 80, label: Label = str, word
 
 
 def _with_several_rules(group: AlertGroup) -> set[str]:
-    """The series that several alerts of the message are about: each shows its rule."""
-    counted = Counter(event.series for event in group.alerts)
+    """The series that alerts of several rules are about: each shows its rule."""
+    pairs = {(event.series, event.rule) for event in group.alerts}
+    counted = Counter(series for series, _ in pairs)
     return {series for series, count in counted.items() if count > 1}
 
 

@@ -58,6 +58,8 @@ def test_two_alerts_on_one_series_show_their_rules() -> None:
     assert f"{first.series} ({first.rule}): " in lines[1]
     assert any(f"{first.series} (companies [red]): " in line for line in lines)
     assert any(f"{other.series}: " in line for line in lines)
+    of_one = msgspec.structs.replace(second, series=first.series)
+    assert "(" not in render_group(msgspec.structs.replace(sent, alerts=(first, of_one))).splitlines()[1].split(":")[0]
 
 
 def test_one_alert_reads_as_ever() -> None:

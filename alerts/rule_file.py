@@ -87,7 +87,11 @@ class WrittenRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for name in (*_OF_TESTS, "budget_share", "windows_seconds"):
                 if getattr(self, name):
                     yield (name,), f"a rule `{EACH}` notes every item and makes no test; remove it"
-        elif self.at_most_per_hour is not None:
+            return
+        for name in ("critical_hits", "critical_ratio") if self.severity is not None else ():
+            if getattr(self, name) is not None:
+                yield (name,), f"has no effect beside `severity: {self.severity}`; remove one of the two"
+        if self.at_most_per_hour is not None:
             yield ("at_most_per_hour",), f"is for `detector: {EACH}`; remove it, or give the rule that detector"
 
     def _window_mistakes(self) -> Iterator[Mistake]:

@@ -21,6 +21,7 @@ from streams.engine.ports import Outbox, Parking, Stage
 from streams.engine.runs import Record
 from streams.engine.ticks import ClockLimit
 from streams.feeds.fieldmap import field_map_of
+from streams.logs import get_logger
 from streams.losses import check_for_losses
 from streams.namespaces import Kind, declare
 from streams.observe.operations import Operations
@@ -28,6 +29,7 @@ from streams.parking import RejectsParking
 from streams.private_files import private_home
 from streams.process import settle_interpreter
 from streams.receivers.channels import channels_of, rates_of
+from streams.receivers.labels import label_warnings
 from streams.receivers.policy import read_policy
 from streams.receivers.surges import surges_of
 from streams.serving.control import Control, Watched, read_control, watched_send
@@ -45,6 +47,7 @@ from streams.stages.reader import TextReader
 from streams.stages.score import RunVersions, ScoreOptions, ScoreStage
 from streams.stages.watch import WatchStage
 from streams.stages.watch_rules import LiveRules
+from streams.supervision import Supervisor
 from streams.text.user_rules import stamp_of
 from streams.topics import topic_specs
 from streams.transport.asking import ask
@@ -58,6 +61,8 @@ from streams.transport.tables import FaustState
 from streams.wall_clock import HOUR_MS, MINUTE_MS
 
 __all__ = ["STAGES", "Pipeline"]
+
+log = get_logger(__name__)
 
 _TROUBLE_SHOWN_MS = 10 * MINUTE_MS
 """How long a trouble that the judge has decided is shown: it is decided again while it lasts."""
@@ -119,6 +124,7 @@ class Pipeline:
             await self._stack.enter_async_context(follower)
         if self.delivering is not None:
             await self._stack.enter_async_context(self.delivering)
+        self._follow_rules()
         settle_interpreter()
         return self
 
@@ -282,6 +288,14 @@ class Pipeline:
             on_trouble=self._rules_trouble,
         )
 
+    def _follow_rules(self) -> None:
+        """The file is looked at by time: where no run comes, nothing else would report its mistake."""
+        if self.settings.rules is None or not {"score", "watch"} & set(self.stages):
+            return
+        supervisor = self.operations.tasks if self.operations is not None else Supervisor()
+        supervisor.start("rules", self._rules.follow)
+        self._stack.push_async_callback(supervisor.stop, "rules")
+
     def _rules_trouble(self, rule: str, problem: str | None) -> None:
         self._trouble("rule_often" if rule else "rules", problem, rule)
 
@@ -333,6 +347,8 @@ class Pipeline:
                 channel.history = surges_of(self.archive)
         names = [channel.name for channel in channels]
         self.policy = read_policy(self.settings.routes, names)
+        for warning in label_warnings(self.settings):
+            log.warning("Routes name what no alert has", detail=warning)
         outbox, topic = self._outbox(app), self.settings.topics.control
 
         async def publish(words: Sequence[Watched]) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 
 from alerts.delivery.brief import Brief, Words, iso_time
 from alerts.delivery.channel import Delivered, Delivery, Notification, RetryLater, back_off_seconds, fingerprint
+from alerts.errors import DeliveryError
 
 __all__ = ["AtomChannel", "feed_with"]
 
@@ -27,7 +28,7 @@ _LARGEST_BYTES: Final = 16 << 20
 class AtomChannel:
     """Keeps the newest `entries` notifications in the file at `path`, a feed called `title`.
 
-    A file that is no feed of ours is refused rather than replaced.
+    A file that is no feed of ours is refused rather than replaced. Raises `DeliveryError` for a path that is a folder.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class AtomChannel:
         entries: int = ENTRIES,
         words: Words | None = None,
     ) -> None:
+        if path.is_dir():
+            raise DeliveryError(f"{path} is a folder; name a file in it, such as {path / 'alerts.atom'}")
         self.name = name
         self._path, self._title, self._entries = path, title, entries
         self._words = words or Words()

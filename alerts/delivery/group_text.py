@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -35,8 +36,10 @@ def render_group(group: AlertGroup, *, width: int = 80, label: Label = str, word
     if len(group.alerts) == 1 and group.change in (GroupChange.OPENED, GroupChange.RESOLVED):
         return render_plain(group.alerts[0], width=width, label=label, wording=wording)
     lines = [f"{time_text(group.at_ms)}  {group_heading(group, wording)}"]
+    several = _with_several_rules(group)
     for event in group.alerts[:_SHOWN]:
-        lines += _alert_lines(event, width, label, wording)
+        rule = f" ({one_line(event.rule)})" if event.series in several else ""
+        lines += _alert_lines(event, one_line(label(event.series)) + rule, width, wording)
     left = group.firing + group.resolved - min(len(group.alerts), _SHOWN)
     if left > 0:
         lines.append(f"  {wording.texts.groups['more'].format(count=left)}")
@@ -46,8 +49,15 @@ def render_group(group: AlertGroup, *, width: int = 80, label: Label = str, word
     return "\n".join(lines)
 
 
-def _alert_lines(event: AlertEvent, width: int, label: Label, wording: Wording) -> list[str]:
-    text = f"{heading(event, wording)}  {one_line(label(event.series))}: {summary(event, wording)}"
+def _with_several_rules(group: AlertGroup) -> set[str]:
+    """The series that alerts of several rules are about: each shows its rule."""
+    pairs = {(event.series, event.rule) for event in group.alerts}
+    counted = Counter(series for series, _ in pairs)
+    return {series for series, count in counted.items() if count > 1}
+
+
+def _alert_lines(event: AlertEvent, name: str, width: int, wording: Wording) -> list[str]:
+    text = f"{heading(event, wording)}  {name}: {summary(event, wording)}"
     return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
 
 

@@ -21,7 +21,9 @@ from streams.errors import SettingsError
 from streams.existing import exists, known_namespaces
 from streams.feeds.fieldspec import load_fieldmap
 from streams.private_files import read_by_others
-from streams.receivers.configured import policy_of, receiver_names
+from streams.receivers.channels import check_routes
+from streams.receivers.configured import receiver_names
+from streams.receivers.labels import label_warnings
 from streams.settings import Settings
 from streams.settings.earlier import earlier_data
 from streams.settings.file import find_settings_file
@@ -85,10 +87,13 @@ def _rules(settings: Settings) -> str:
     return f"{len(load_rules(settings.rules, load_profile(settings.profile)).rules)} in {settings.rules}"
 
 
+@_one_at_a_time
 def _routes(settings: Settings) -> str:
     names = ", ".join(receiver_names(settings)) or "nobody"
-    policy_of(settings)
-    return f"to {names}" + (f", by {settings.routes}" if settings.routes else "")
+    check_routes(settings)
+    by = f", by {settings.routes}" if settings.routes else ""
+    warnings = label_warnings(settings)
+    return f"to {names}{by}{WARNING if warnings else ''}{'; '.join(warnings)}"
 
 
 def _watchlists(settings: Settings) -> str:

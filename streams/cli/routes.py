@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ from alerts.judge import Route
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json
 from streams.errors import SettingsError
+from streams.receivers.channels import check_routes
 from streams.receivers.configured import policy_of
+from streams.receivers.labels import known_labels, label_warnings, unknown_labels
 from streams.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -29,12 +32,19 @@ def _group() -> None:
 
 @app.command()
 def check(file: FileOption = None, json: JsonOption = False) -> None:
-    """Read the routes, print every mistake with its line, and show the tree; exit code 1 on a mistake."""
-    policy = policy_of(_with_file(load_settings(), file))
+    """Read the routes, make every channel, print each mistake with its line, and show the tree.
+
+    Nothing is sent and no server is asked; files and variables of secrets are read. The exit code is 1 on a mistake.
+    """
+    settings = _with_file(load_settings(), file)
+    policy, warnings = check_routes(settings), label_warnings(settings)
     if json:
-        print_json({"receivers": sorted(policy.receivers), "route": _described(policy.root)})
-    else:
-        _show(policy.root, 0)
+        print_json(
+            {"receivers": sorted(policy.receivers), "route": _described(policy.root), "warnings": list(warnings)}
+        )
+        return
+    _show(policy.root, 0)
+    _warn(warnings)
 
 
 @app.command("test")
@@ -44,14 +54,21 @@ def ask(
     json: JsonOption = False,
 ) -> None:
     """Print the receivers that an alert with these labels goes to, and the labels that its message is known by."""
-    policy, alert = policy_of(_with_file(load_settings(), file)), _labels(labels)
-    found = [_taken(route, alert) for route in policy.routes_of(alert)]
+    settings, alert = _with_file(load_settings(), file), _labels(labels)
+    found = [_taken(route, alert) for route in policy_of(settings).routes_of(alert)]
+    warnings = list(unknown_labels(alert, known_labels(settings)))
     if json:
-        print_json({"routes": found})
+        print_json({"routes": found, "warnings": warnings})
         return
     for one in found:
         group = ", ".join(f"{name}={value}" for name, value in one["group"].items()) or "all alerts of the route"
         console.print(f"[bold]{foreign(one['receiver'])}[/]  one message for {foreign(group)}", highlight=False)
+    _warn(warnings)
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        console.print(f"[yellow]warning:[/] {foreign(warning)}", highlight=False, soft_wrap=True)
 
 
 def _with_file(settings: Settings, file: Path | None) -> Settings:

@@ -22,6 +22,7 @@ from streams.errors import SettingsError
 from streams.existing import open_existing_archive
 from streams.jobs.rule_trial import Trial, changes, try_rules
 from streams.settings import Settings, load_settings
+from streams.text.heads import Of
 from streams.text.profile import Profile
 from streams.text.user_rules import unknown_watchlists
 from streams.text.watchlists import load_watchlists
@@ -47,7 +48,7 @@ def check(file: FileArgument = None, profile: ProfileOption = None, json: JsonOp
     settings = _with_file(load_settings(profile=profile), file)
     counted = profile_of(settings)
     config = alert_config(settings, counted)
-    rows = [_described(rule, config) for rule in config.ruleset.rules]
+    rows = [_described(rule, config, counted) for rule in config.ruleset.rules]
     lists = load_watchlists(settings.watchlists) if settings.watchlists is not None else ()
     warnings = list(unknown_watchlists(rules_of(settings, counted), counted, [one.name for one in lists]))
     if json:
@@ -144,18 +145,24 @@ def _tried(settings: Settings, configs: Sequence[AlertConfig], profile: Profile,
     return found
 
 
-def _described(rule: AlertRule, config: AlertConfig) -> dict[str, Any]:
+def _described(rule: AlertRule, config: AlertConfig, profile: Profile) -> dict[str, Any]:
     kinds = len({pattern.partition("/")[0] for pattern in rule.series}) * max(len(rule.signals), 1)
     return {
         "name": rule.name,
         "detector": rule.detector,
         "signals": list(rule.signals or config.signals),
-        "series": list(rule.series),
+        "series": _written(rule.series, profile),
         "windows_seconds": [config.windows[at].seconds for at in rule.windows],
         "severity": "info" if rule.detector == EACH else rule.settings.severity,
         "false_alarms_per_week": rounded(config.false_alarms_per_week * rule.kind_share * rule.rule_share * kinds),
         "labels": rule.labels,
     }
+
+
+def _written(patterns: Sequence[str], profile: Profile) -> list[str]:
+    """The patterns as a user would write them: the profile's rules have both forms of a kind, `all` and `all/*`."""
+    without = {f"{kind}/*" if made.of is Of.EVERYTHING else kind for kind, made in profile.series.items()}
+    return [pattern for pattern in patterns if pattern not in without]
 
 
 def _by_name(config: AlertConfig) -> list[AlertRule]:

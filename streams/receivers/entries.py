@@ -23,7 +23,7 @@ from streams.receivers.secrets import Secret
 from streams.receivers.templates.syntax import template_problem
 from streams.receivers.times import TimeIntervalEntry
 from streams.transport.kafka.options import is_kafka
-from streams.userfiles import Keys, Mistake, UserFile, WrongFile, read_file, shaped
+from streams.userfiles import Mistake, UserFile, read_file, shaped
 
 __all__ = [
     "CHANNEL_KEYS",
@@ -32,10 +32,13 @@ __all__ = [
     "Receiver",
     "RoutesFile",
     "read_receivers",
-    "receiver_mistake",
+    "read_receivers_file",
 ]
 
 _LONGEST_NAME = 60
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+BUILT_IN = ("terminal", "file", "webhook")
+"""Names of the receivers that the settings make."""
 
 
 class AlertmanagerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +51,11 @@ class AlertmanagerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     labels: dict[str, str] = {}
     hold_hours: Annotated[float, msgspec.Meta(gt=0, le=8760)] = 168.0
     authorization: Secret | None = None
+
+    def mistakes(self) -> Iterator[Mistake]:
+        for label in self.labels:
+            if not _LABEL.fullmatch(label):
+                yield ("labels", label), "is no name of a label; take letters (a to z), digits and '_', no digit first"
 
 
 class EmailEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -179,6 +187,8 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def mistakes(self) -> Iterator[Mistake]:
         if not self.name.isprintable() or self.name != self.name.strip() or len(self.name) > _LONGEST_NAME:
             yield ("name",), f"take one line of at most {_LONGEST_NAME} characters"
+        if self.name in BUILT_IN:
+            yield ("name",), f"the settings have a receiver {self.name!r} already; take another name"
         if len(self.channels) != 1:
             found = f"has {' and '.join(self.channels)}" if self.channels else "has no channel"
             yield (), f"{found}; give it one of {', '.join(CHANNEL_KEYS)}, and a receiver of its own to each other"
@@ -203,29 +213,17 @@ class RoutesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_receivers(path: str | Path | None) -> tuple[Receiver, ...]:
     """Returns the receivers of the file, without a file none. Raises `WrongFile` with every mistake in them."""
-    if path is None:
-        return ()
+    return () if path is None else read_receivers_file(path)[1]
+
+
+def read_receivers_file(path: str | Path) -> tuple[UserFile, tuple[Receiver, ...]]:
+    """Returns the file, for what else is wrong with its receivers, and these. Raises as `read_receivers`."""
     file = read_file(path)
     found = shaped(file, RoutesFile)
     receivers = found.receivers if found is not None else ()
     _name_twice(file, receivers)
     file.refuse()
-    return receivers
-
-
-def receiver_mistake(path: str | Path | None, name: str, keys: Keys, problem: str) -> WrongFile:
-    """Returns the error of a receiver whose channel cannot work, with the line of these keys, read once more."""
-    assert path is not None  # receivers are of a file
-    file = read_file(path)
-    found = shaped(file, RoutesFile)
-    file.found.clear()
-    receiver = next((one for one in found.receivers if one.name == name), None) if found is not None else None
-    text = f"receiver {name!r}: {problem}"
-    if receiver is None:  # changed meanwhile
-        file.problem(("receivers",), text)
-    else:
-        file.problem_in(receiver, keys, text)
-    return WrongFile(file.problems)
+    return file, receivers
 
 
 def _name_twice(file: UserFile, receivers: tuple[Receiver, ...]) -> None:

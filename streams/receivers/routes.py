@@ -23,7 +23,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from alerts.judge.policy import ResolvedMessages
+from alerts.judge.policy import ALL_LABELS, ResolvedMessages
 from alerts.matchers import MatcherError, parse_matcher
 from streams.userfiles import Mistake
 
@@ -78,6 +78,11 @@ class RouteEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for number, label in enumerate(self.group_by or ()):
             if not _LABEL.fullmatch(label):
                 yield ("group_by", number), f"{label!r} is no label's name; write one such as signal, or '...' for all"
+        if ALL_LABELS in (self.group_by or ()) and len(self.group_by or ()) > 1:
+            yield (
+                ("group_by",),
+                f"'{ALL_LABELS}' is all labels already; write ['{ALL_LABELS}'], or the others without it",
+            )
         if self.group_interval is not None and re.fullmatch(r"0+\w*|\d+ms", self.group_interval):
             yield ("group_interval",), f"{self.group_interval!r} is too short; write 1s or more"
         after = [duration_ms(one.after) for one in self.escalate or ()]
@@ -95,6 +100,9 @@ class InhibitEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def mistakes(self) -> Iterator[Mistake]:
         yield from _matchers(self, "source_matchers")
         yield from _matchers(self, "target_matchers")
+        for number, label in enumerate(self.equal):
+            if not _LABEL.fullmatch(label) or label == ALL_LABELS:
+                yield ("equal", number), f"{label!r} is no label's name; write one such as signal"
 
 
 def _matchers(entry: msgspec.Struct, key: str) -> Iterator[Mistake]:

@@ -31,21 +31,27 @@ Secret = str | SecretFrom
 
 
 def secret_text(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
-    """Returns the secret. Raises `SettingsError`, which never shows it."""
+    """Returns the secret, which is not empty. Raises `SettingsError`, which never shows a secret."""
     if isinstance(secret, str):
-        return secret
-    found = _of_file(secret.file) if secret.file is not None else environment.get(secret.env or "", "")
+        found, source = secret, "it"
+    elif secret.file is not None:
+        found, source = _of_file(secret.file), secret.file
+    else:
+        found, source = environment.get(secret.env or "", ""), f"the variable {secret.env}"
     if not found:
-        source = secret.file if secret.file is not None else f"the variable {secret.env}"
-        raise SettingsError(f"{source} is empty; write the secret there")
+        raise SettingsError(f"{source} is empty; write the value there")
     return found
 
 
 def _of_file(path: str) -> str:
     try:
         with Path(path).open("rb") as stream:
-            return stream.read(_MOST_BYTES).decode().rstrip("\r\n")
+            data = stream.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read ({error.strerror}); name a file with the secret") from None
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); name a file with the value") from None
+    if len(data) > _MOST_BYTES:
+        raise SettingsError(f"{path} is larger than {_MOST_BYTES >> 10} KiB; name a file with the value alone")
+    try:
+        return data.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise SettingsError(f"{path} is not UTF-8; write the secret there as text") from None
+        raise SettingsError(f"{path} is not UTF-8; write the value there as text") from None

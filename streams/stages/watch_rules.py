@@ -1,6 +1,6 @@
 """Rules that change while `watch` runs: a partition takes them at the end of a run, and writes down which it has.
 
-    rules.yaml ─(looked at now and then)─► LiveRules ─► differs from the row "r"? ─► partition goes over, row written
+    rules.yaml ─(looked at by time)─► LiveRules ─► differs from the row "r"? ─► partition goes over, row written
                         └─► a mistake: a trouble, and the rules stay as they were
 
 The row changes once all of a run is written, or before the first run of a partition that was read to its end. So a run
@@ -24,6 +24,7 @@ from alerts.ruleset import AlertRule
 from alerts.sections import RULES
 from streams.errors import MoodwireError, check_version
 from streams.logs import get_logger
+from streams.supervision import Beat
 from streams.wall_clock import DAY_MS
 
 __all__ = ["RULES_KEY", "LiveRules", "OftenFired", "RulesRow", "retired_by"]
@@ -33,6 +34,7 @@ log = get_logger(__name__)
 RULES_KEY: Final = "r"
 ROW_VERSION: Final = 1
 _MOST_RETIRED: Final = 50
+_LEAST_WAIT_SECONDS: Final = 0.05
 
 OnTrouble = Callable[[str, str | None], None]
 """Takes what it is about, and the problem; None once it is over."""
@@ -66,7 +68,7 @@ def retired_by(before: AlertConfig, document: RulesDocument) -> tuple[AlertRule,
 
 
 class LiveRules:
-    """The rules of a file, read again when it has changed.
+    """The rules of a file, read again when it has changed: `follow` and `current` look every `every_seconds`.
 
     `load` reads the file, `stamp` is another value when it may have changed; `build` makes a configuration of a
     document and retired rules. A file with a mistake is reported to `on_trouble`, and the rules before it stay.
@@ -91,18 +93,29 @@ class LiveRules:
         self._seen = stamp()
         self._document = load()
         self._due = clock() + every_seconds
+        self._looking = asyncio.Lock()
 
     async def current(self) -> RulesDocument:
         """Returns the rules as the file has them, or had them before its mistake."""
         if self._clock() < self._due:
             return self._document
-        self._due = self._clock() + self._every_seconds
-        return await asyncio.to_thread(self._look)
+        async with self._looking:
+            if self._clock() >= self._due:
+                await asyncio.to_thread(self._look)
+                self._due = self._clock() + self._every_seconds
+        return self._document
 
-    def _look(self) -> RulesDocument:
+    async def follow(self, beat: Beat) -> None:
+        """Looks at the file for ever: no run needs to come for its mistake to be reported."""
+        while True:
+            beat()
+            await asyncio.sleep(max(self._due - self._clock(), _LEAST_WAIT_SECONDS))
+            await self.current()
+
+    def _look(self) -> None:
         seen = self._stamp()
         if seen == self._seen:
-            return self._document
+            return
         try:
             found = self._load()
             self.build(found, ())
@@ -113,7 +126,6 @@ class LiveRules:
             self._document = found
             self.on_trouble("", None)
         self._seen = seen
-        return self._document
 
 
 class OftenFired:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import yaml
 from msgspec import inspect
 
-from streams.userfiles.document import UNMADE, Keys, UserFile, entries, is_empty
+from streams.userfiles.document import UNMADE, Keys, UserFile, entries, is_empty, line_of
 from streams.userfiles.names import nearest, suggestion
 from streams.userfiles.words import wanted
 
@@ -48,7 +48,7 @@ def shaped(file: UserFile, wanted_type: type[T]) -> T | None:
     """
     kind = inspect.type_info(wanted_type)
     if file.root is None or is_empty(file.root):
-        file.add(None, (), f"the file is empty; write {wanted(kind)}")
+        file.add_at(1 if file.root is None else line_of(file.root), (), f"the file is empty; write {wanted(kind)}")
         return None
     value = _Shape(file).value(file.root, kind, ())
     return None if value is _WRONG else value
@@ -145,7 +145,7 @@ class _Shape:
             taken = _taken(value, member)
             if taken is not _WRONG:
                 return taken
-        return self._wrong(node, keys, f"take {wanted(kind)}, {_not_this(node, value, kind)}")
+        return self._wrong(node, keys, f"take {wanted(kind)}{_not_this(node, value, kind)}")
 
     def _wrong(self, node: yaml.Node, keys: Keys, text: str) -> _Wrong:
         self._file.add(node, keys, text)
@@ -197,14 +197,19 @@ def _number(value: Any, kind: inspect.IntType | inspect.FloatType) -> Any:
 def _not_this(node: yaml.ScalarNode, value: Any, kind: inspect.Type) -> str:
     """Why a scalar is refused. It is shown only where a number or a choice is wanted: others may be secret."""
     if value is None or value == "":
-        return "it is empty"
+        return ", it is empty"
     if any(isinstance(one, inspect.StrType) for one in _members(kind)) and not isinstance(value, str):
-        return "in quotes" if isinstance(kind, inspect.StrType) else "a text in quotes"
+        return ", in quotes" if _is_one(kind) else "; a text that looks like a number or date needs quotes"
     if not any(isinstance(one, _PLAIN) for one in _members(kind)):
-        return "not a text" if isinstance(value, str) else "not a number or date"
+        return ", not a text" if isinstance(value, str) else ", not a number or date"
     shown = node.value if len(node.value) <= 40 else f"{node.value[:37]}…"
     near = _nearest_choice(str(value), kind)
-    return f"not {shown!r}; {near}" if near else f"not {shown!r}"
+    return f", not {shown!r}; {near}" if near else f", not {shown!r}"
+
+
+def _is_one(kind: inspect.Type) -> bool:
+    """Whether one type is wanted, or none at all."""
+    return sum(not isinstance(one, inspect.NoneType) for one in _members(kind)) == 1
 
 
 def _nearest_choice(value: str, kind: inspect.Type) -> str:

@@ -50,6 +50,18 @@ def test_the_end_has_its_own_heading() -> None:
     assert render_group(group(3, GroupChange.RESOLVED)).startswith("2023-11-14 22:13 UTC  RESOLVED  3 alerts")
 
 
+def test_two_alerts_on_one_series_show_their_rules() -> None:
+    sent = group(3, GroupChange.RESOLVED)
+    first, second, other = sent.alerts
+    of_one = msgspec.structs.replace(second, series=first.series, rule="companies [red]")
+    lines = render_group(msgspec.structs.replace(sent, alerts=(first, of_one, other))).splitlines()
+    assert f"{first.series} ({first.rule}): " in lines[1]
+    assert any(f"{first.series} (companies [red]): " in line for line in lines)
+    assert any(f"{other.series}: " in line for line in lines)
+    of_one = msgspec.structs.replace(second, series=first.series)
+    assert "(" not in render_group(msgspec.structs.replace(sent, alerts=(first, of_one))).splitlines()[1].split(":")[0]
+
+
 def test_one_alert_reads_as_ever() -> None:
     assert "alerts" not in render_group(group(1))
 

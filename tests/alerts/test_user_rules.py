@@ -147,6 +147,7 @@ def test_an_alert_whose_rule_is_removed_is_resolved_with_that_reason(play: Play)
         ("entity/A", "entity/AB", False),
         ("all", "all", True),
         ("watchlist/a & topic/B", "both/watchlist/a & topic/B", True),
+        ("all & topic/B & entity/C", "both/all & topic/B & entity/C", True),
         ("watchlist/a  &  topic/B", "both/watchlist/a & topic/B", True),
     ],
 )

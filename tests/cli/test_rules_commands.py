@@ -64,6 +64,12 @@ def test_the_profile_s_rules_are_the_default() -> None:
     assert sum(rule["false_alarms_per_week"] for rule in found["rules"]) == pytest.approx(1.0)
 
 
+def test_check_lists_the_series_of_the_profile_s_rules_as_one_writes_them() -> None:
+    series = {tuple(rule["series"]) for rule in answered("check")["rules"]}
+    assert series == {("watchlist/*",), ("entity/*",), ("topic/*",), ("all",)}
+    assert "volume  volume  all  " in said("check")
+
+
 def test_check_shows_a_rule_and_its_part_of_the_budget(tmp_path: Path) -> None:
     file = written(tmp_path / "rules.yaml", "rules: [{name: acme, series: [entity/ACME], budget_share: 0.25}]\n")
     found = answered("check", file)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from streams.cli import app
 from streams.receivers.policy import read_policy
 from streams.text.profile import load_profile
 from streams.text.user_rules import load_rules
@@ -35,9 +38,33 @@ def test_the_routes_lead_where_the_page_says(tmp_path: Path) -> None:
     def receivers(**labels: str) -> list[str]:
         return [route.receiver for route in policy.routes_of(labels)]
 
-    assert receivers(severity="critical", kind="entity") == ["on call"]
+    assert receivers(severity="critical", kind="entity") == ["on call", "terminal"]
     assert receivers(severity="info", alertname="my bank, every story") == ["terminal"]
     assert receivers(severity="warning") == ["terminal"]
+    assert all(route.repeat_interval_ms == 0 for route in policy.root.walk())  # the page promises no reminders
+
+
+def test_the_files_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every receiver works on a machine without a network, and no label or watchlist is warned of."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "streams" / "sample" / "watchlists.yaml", tmp_path)
+    monkeypatch.setenv("MOODWIRE_WATCHLISTS", "watchlists.yaml")
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "routes.yaml").write_text(ROUTES)
+    assert "warning" not in _printed(["rules", "check", "rules.yaml"])
+    assert "warning" not in _printed(["routes", "check", "--file", "routes.yaml"])
+    [asked] = [words for words in CALLS if words[:2] == ["routes", "test"]]
+    shown = re.search(r"routes test .*\n((?:[^$`].*\n)+)", PAGE)
+    assert shown is not None
+    assert _printed(asked) == shown[1]
+    monkeypatch.setenv("MOODWIRE_ROUTES", "routes.yaml")
+    assert "failed" not in _printed(["alerts", "test"])
+
+
+def _printed(words: list[str]) -> str:
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, words)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
 
 
 @pytest.mark.parametrize("words", CALLS, ids=" ".join)

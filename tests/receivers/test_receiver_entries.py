@@ -46,6 +46,14 @@ MISTAKES = {
         '  - {name: a, alertmanager: {url: "http://a", hold_hours: -1}}',
         "alertmanager.hold_hours: take a number above 0 to 8760, not '-1'",
     ),
+    "an address that is a number": (
+        "  - {name: a, apprise: {url: 5}}",
+        "apprise.url: take a text or keys such as file, env; a text that looks like a number or date needs quotes",
+    ),
+    "a user that is a number": (
+        "  - {name: a, email: {to: [a@b.c], from: a@b.c, host: h, user: 5, password: p}}",
+        "email.user: take a text, in quotes",
+    ),
     "a secret from nowhere": ("  - {name: a, alertmanager: {url: {}}}", "name either a file or a variable"),
     "a secret from two places": (
         "  - {name: a, alertmanager: {url: {file: /a, env: B}}}",
@@ -95,6 +103,14 @@ MISTAKES = {
         '  - {name: a, apprise: {url: "ntfy://a/b"}, templates: {html: x}}',
         "templates.html: e-mail alone has HTML",
     ),
+    "a filter that does not exist": (
+        "  - {name: a, atom: {path: a}, templates: {text: '{{ subject | uper }}'}}",
+        "templates.text: line 1 of the template: No filter named 'uper'.; correct its Jinja",
+    ),
+    "a label that Alertmanager cannot have": (
+        '  - {name: a, alertmanager: {url: "http://a", labels: {my-team: x}}}',
+        "2: receivers, entry 1: alertmanager.labels.my-team: is no name of a label",
+    ),
     "one name twice": (
         '  - {name: a, alertmanager: {url: "http://a"}}\n  - {name: a, alertmanager: {url: "http://b"}}',
         "3: receivers, entry 2: name: there is another receiver 'a'",
@@ -136,7 +152,7 @@ def test_a_receiver_may_say_how_often_it_is_sent_something(routes: Path) -> None
 @pytest.mark.parametrize("topic", ["moodwire.live.alerts", "moodwire.live.anything"])
 def test_no_receiver_writes_to_a_topic_of_moodwires_own(topic: str, routes: Path) -> None:
     routes.write_text(f"receivers: [{{name: a, kafka: {{topic: {topic}}}}}]")
-    with pytest.raises(SettingsError, match=r"kafka\.topic: .* is one of moodwire's own"):
+    with pytest.raises(SettingsError, match=r"kafka\.topic: receiver 'a': .* is one of moodwire's own"):
         channels_of(_settings(routes))
 
 
@@ -149,16 +165,15 @@ def test_a_service_that_is_not_on_the_list_is_refused(scheme: str, routes: Path)
 
 
 def test_an_address_of_a_service_that_lacks_its_parts_is_refused(routes: Path) -> None:
-    routes.write_text('receivers:\n  - name: a\n    apprise: {url: "slack://s3cret"}')
-    place = r"routes\.yaml:3: receivers, entry 1: apprise: receiver 'a': the address is no slack:// address"
-    with pytest.raises(WrongFile, match=place) as caught:
+    routes.write_text('receivers: [{name: a, apprise: {url: "slack://s3cret"}}]')
+    with pytest.raises(WrongFile, match="is no slack:// address") as caught:
         channels_of(_settings(routes))
     assert "s3cret" not in str(caught.value)
 
 
 def test_an_address_that_cannot_work_is_not_shown(routes: Path) -> None:
     routes.write_text('receivers: [{name: a, alertmanager: {url: "s3cret"}}]')
-    with pytest.raises(WrongFile, match=r"routes\.yaml:1: .*receiver 'a'.* must look like https://host/path") as caught:
+    with pytest.raises(WrongFile, match="must look like https://host/path") as caught:
         channels_of(_settings(routes))
     assert "s3cret" not in str(caught.value)
 
@@ -173,14 +188,10 @@ def test_secrets_come_from_files_and_the_environment(routes: Path, monkeypatch: 
     )
     assert [repr(one).split("/")[2] for one in channels_of(_settings(routes))[1:]] == ["127.0.0.1:1", "127.0.0.1:2"]
     monkeypatch.delenv("PAGER_URL")
-    with pytest.raises(
-        SettingsError, match=r"yaml:3: .*alertmanager\.url: receiver 'b': the variable PAGER_URL is empty"
-    ):
+    with pytest.raises(SettingsError, match=r"alertmanager\.url: receiver 'b': the variable PAGER_URL is empty"):
         channels_of(_settings(routes))
     secret.unlink()
-    with pytest.raises(
-        SettingsError, match=r"yaml:2: .*receiver 'a'.*address cannot be read .*name a file with the secret"
-    ):
+    with pytest.raises(SettingsError, match=r"receiver 'a': .*address cannot be read .*name a file with the value"):
         channels_of(_settings(routes))
 
 

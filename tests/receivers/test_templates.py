@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from alerts.delivery import Delivered, EmailChannel, Notification
-from alerts.delivery.brief import Words, brief_of
+from alerts.delivery.brief import Brief, Words, brief_of
 from alerts.delivery.smtp import SmtpServer
 from alerts.records import TopItem
-from streams.receivers.templates.rewriting import TemplateLimits, Templates
-from streams.receivers.templates.syntax import template_problem
+from streams.receivers.templates.rewriting import TemplateLimits, Templates, values_of
+from streams.receivers.templates.syntax import VALUES, template_problem
 from tests.alerts.delivery_event import NOW_MS, delivery_event
 from tests.receivers.smtp_server import running_mail_server
 
@@ -81,3 +81,7 @@ def test_what_cannot_be_read_is_named_with_its_line(source: str, problem: str) -
 
 def test_what_can_be_read_has_no_problem() -> None:
     assert template_problem("{% for link in links %}{{ link.title }}{% endfor %}") == ""
+
+
+def test_the_values_that_are_checked_are_those_that_templates_get() -> None:
+    assert set(VALUES) == set(values_of(Brief("a", "opened", "warning", False, 0, 0, "s", "e", "t", {})))

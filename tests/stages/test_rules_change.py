@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,16 +15,21 @@ import pytest
 from alerts import AlertConfig, AlertEvent
 from alerts.rule_file import RulesDocument
 from alerts.user_rules import with_rules
+from streams.app import Pipeline
 from streams.archive.memory import MemoryArchive
 from streams.engine.ports import Send
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
+from streams.namespaces import Kind
+from streams.observe.operations import Operations
 from streams.records import VERSION, MentionBatch, MentionItem
+from streams.settings import Settings
 from streams.stages.watch import WatchStage
 from streams.stages.watch_rules import RULES_KEY, LiveRules, OftenFired, RulesRow
 from streams.text.profile import load_profile
 from streams.text.user_rules import load_rules, stamp_of
 from tests.engine.positions_harness import Crash, FakeState, Fuse
+from tests.running_pipeline import running
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 START_MS = 1_750_000_000_000 // DAY_MS * DAY_MS
@@ -218,6 +224,30 @@ async def test_a_file_with_a_mistake_changes_nothing_and_is_reported(tmp_path: P
     path.write_text("rules: [{name: b, series: [entity/B]}]\n# and more\n")
     assert [rule.name for rule in (await live.current()).rules] == ["b"]
     assert found[-1] is None
+
+
+async def test_the_file_is_looked_at_by_time_where_no_run_comes(tmp_path: Path) -> None:
+    """For a stage that waits for its first mention, in a namespace of either kind."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("rules: []\n")
+    for kind in Kind:
+        settings = Settings(
+            data_dir=tmp_path / kind, rules=path, control_seconds=0.1, http_port=0, terminal=False, watchlists=None
+        )
+        operations = Operations(settings, ())
+        pipeline = Pipeline(
+            settings, ("watch",), channels=(), archive=MemoryArchive(), operations=operations, kind=kind
+        )
+        async with asyncio.timeout(30), operations, pipeline, running(pipeline):
+            assert operations.troubles.active == []
+            path.write_text("rules: [{name: a, series: [entty/A]}]\n")
+            while not (found := operations.troubles.active):  # noqa: ASYNC110  # a trouble tells no one
+                await asyncio.sleep(0.02)
+            assert [one.reason for one in found] == ["rules"]
+            assert "did you mean 'entity'?" in found[0].detail
+            path.write_text("rules: []\n# right again\n")
+            while operations.troubles.active:  # noqa: ASYNC110  # a trouble tells no one
+                await asyncio.sleep(0.02)
 
 
 async def test_a_rule_that_fires_too_often_is_reported_until_it_is_quiet() -> None:

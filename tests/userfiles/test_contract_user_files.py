@@ -231,6 +231,16 @@ KINDS = [
             "window": (f"{RULE}    windows_seconds: [61]\n", 4, "61 is below a minute, above a day, or no round"),
             "window twice": (f"{RULE}    windows_seconds: [900, 900]\n", 4, "lists a length twice"),
             "severity of each": (f"{RULE}    detector: each\n    severity: warning\n", 5, "makes no test; remove it"),
+            "hits of a severity": (
+                f"{RULE}    severity: warning\n    critical_hits: 2\n",
+                5,
+                "critical_hits: has no effect beside `severity: warning`; remove one of the two",
+            ),
+            "ratio of a severity": (
+                f"{RULE}    critical_ratio: 2\n    severity: critical\n",
+                4,
+                "has no effect beside",
+            ),
             "rate of volume": (f"{RULE}    at_most_per_hour: 3\n", 4, "is for `detector: each`"),
             "label": (f"{RULE}    labels: {{team-name: x}}\n", 4, "is no name of a label"),
             "label of all": (f"{RULE}    labels: {{severity: x}}\n", 4, "every alert has this label already"),
@@ -316,7 +326,7 @@ def test_an_empty_file_names_what_to_write(kind: Kind, text: str, tmp_path: Path
         (tmp_path / kind.file).write_text(text)
         kind.load(tmp_path / kind.file)
     else:
-        assert error_of(kind, tmp_path, text).startswith("FILE: the file is empty; write keys such as ")
+        assert error_of(kind, tmp_path, text).startswith("FILE:1: the file is empty; write keys such as ")
 
 
 @every_kind

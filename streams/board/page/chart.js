@@ -13,7 +13,17 @@ const LONGEST_SPAN = 24;
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  return { ink: of("ink-2"), grid: of("line"), hit: of("hit"), band: of("band"), volume: of("volume"), alert: of("alert-shade"), edge: of("alert-edge"), fixed: of("accent"), face: of("font") };
+  return {
+    ink: of("ink-2"),
+    grid: of("line"),
+    hit: of("hit"),
+    band: of("band"),
+    volume: of("volume"),
+    alert: of("alert-shade"),
+    edge: of("alert-edge"),
+    fixed: of("accent"),
+    face: of("font"),
+  };
 }
 
 /** Shares of a point and of its band; null where nothing was counted or expected. */
@@ -35,14 +45,20 @@ export function rolling(points, span) {
     const known = over.filter(({ high }) => high !== null);
     const sum = (list, pick) => list.reduce((total, each) => total + pick(each), 0);
     const band = (pick) => (2 * known.length < over.length ? null : (sum(known, pick) * over.length) / known.length);
-    return shares({ hits: sum(over, ({ hits }) => hits), total: sum(over, ({ total }) => total), low: band(({ low }) => low), high: band(({ high }) => high) });
+    return shares({
+      hits: sum(over, ({ hits }) => hits),
+      total: sum(over, ({ total }) => total),
+      low: band(({ low }) => low),
+      high: band(({ high }) => high),
+    });
   });
 }
 
 export function sayPoint(point, signal) {
   const { share } = shares(point);
   const expected = point.low === null ? "" : `, expected ${amount(point.low)} to ${amount(point.high)}`;
-  return `${moment(point.start_ms)}: ${count(point.hits)} ${signal} of ${plural(point.total, "item")}${point.total ? ` (${percent(share)})` : ""}${expected}`;
+  const counted = `${count(point.hits)} ${signal} of ${plural(point.total, "item")}`;
+  return `${moment(point.start_ms)}: ${counted}${point.total ? ` (${percent(share)})` : ""}${expected}`;
 }
 
 /** Draws into `root` and returns {destroy, fix}. `onFix(index)` is called for a click or Enter on an hour. */
@@ -85,8 +101,20 @@ class Chart {
     const volume = [x, this.data.points.map(({ total }) => total), this.data.points.map(({ hits }) => hits)];
     const above = h("div", { class: "plot" });
     const below = h("div", { class: "plot" });
-    this.root.append(h("p", { class: "axis-name" }, `Share ${this.data.signal}${span > 1 ? ` over ${length(span * this.data.bucket_ms)}` : ""}, and what is usual`), above, h("p", { class: "axis-name" }, "Items"), below);
-    this.plots = [new window.uPlot(this.shareOptions(ink, sync), share, above), new window.uPlot(this.volumeOptions(ink, sync), volume, below)];
+    this.root.append(
+      h(
+        "p",
+        { class: "axis-name" },
+        `Share ${this.data.signal}${span > 1 ? ` over ${length(span * this.data.bucket_ms)}` : ""}, and what is usual`,
+      ),
+      above,
+      h("p", { class: "axis-name" }, "Items"),
+      below,
+    );
+    this.plots = [
+      new window.uPlot(this.shareOptions(ink, sync), share, above),
+      new window.uPlot(this.volumeOptions(ink, sync), volume, below),
+    ];
     for (const plot of this.plots) sync.sub(plot);
   }
 
@@ -111,7 +139,12 @@ class Chart {
     return this.options(ink, sync, SHARE_HEIGHT, {
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.min(1, Math.max(0.1, (high || 0) * 1.1))] } },
       bands: [{ series: [1, 2], fill: ink.band }],
-      series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { stroke: ink.hit, width: 2, points: { show: false } }],
+      series: [
+        {},
+        { stroke: "transparent", points: { show: false } },
+        { stroke: "transparent", points: { show: false } },
+        { stroke: ink.hit, width: 2, points: { show: false } },
+      ],
       axes: [xAxis(ink), yAxis(ink, (value) => percent(value))],
     });
   }
@@ -120,7 +153,11 @@ class Chart {
     const bars = window.uPlot.paths.bars({ size: [0.8, 40] });
     return this.options(ink, sync, VOLUME_HEIGHT, {
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.05)] } },
-      series: [{}, { fill: ink.volume, stroke: ink.volume, width: 0, paths: bars, points: { show: false } }, { fill: ink.hit, stroke: ink.hit, width: 0, paths: bars, points: { show: false } }],
+      series: [
+        {},
+        { fill: ink.volume, stroke: ink.volume, width: 0, paths: bars, points: { show: false } },
+        { fill: ink.hit, stroke: ink.hit, width: 0, paths: bars, points: { show: false } },
+      ],
       axes: [{ ...xAxis(ink), show: false }, yAxis(ink, (value) => (Number.isInteger(value) ? count(value) : ""))],
     });
   }
@@ -197,9 +234,27 @@ function zone() {
 
 function xAxis(ink) {
   const said = (_, ticks) => ticks.map((at) => (clock(at * 1000) === "00:00" ? day(at * 1000) : clock(at * 1000)));
-  return { stroke: ink.ink, font: `12px ${ink.face}`, size: 30, gap: 6, grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, space: 64, values: said };
+  return {
+    stroke: ink.ink,
+    font: `12px ${ink.face}`,
+    size: 30,
+    gap: 6,
+    grid: { stroke: ink.grid, width: 1 },
+    ticks: { show: false },
+    space: 64,
+    values: said,
+  };
 }
 
 function yAxis(ink, said) {
-  return { stroke: ink.ink, font: `12px ${ink.face}`, size: AXIS_WIDTH, gap: 6, grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, space: 36, values: (_, ticks) => ticks.map(said) };
+  return {
+    stroke: ink.ink,
+    font: `12px ${ink.face}`,
+    size: AXIS_WIDTH,
+    gap: 6,
+    grid: { stroke: ink.grid, width: 1 },
+    ticks: { show: false },
+    space: 36,
+    values: (_, ticks) => ticks.map(said),
+  };
 }

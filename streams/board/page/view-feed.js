@@ -17,12 +17,26 @@ const NEAR_TOP_PX = 120;
 const PHONE_PX = 700;
 const FILTERS = ["q", "series", "label", "source", "language", "since_ms", "until_ms"];
 // Facets of the answer, and the key of the query that restricts to one of its values.
-const FACETS = [["sentiment", "label"], ["subject", "label"], ["source", "source"], ["language", "language"], ["entity", "series"]];
+const FACETS = [
+  ["sentiment", "label"],
+  ["subject", "label"],
+  ["source", "source"],
+  ["language", "language"],
+  ["entity", "series"],
+];
 
 export function feed(root, place) {
   titleIs("Feed");
   const view = { place, filter: filterOf(place.query), items: [], next: null, held: [], skipped: 0, at: -1 };
-  view.field = h("input", { type: "search", name: "q", value: view.filter.q ?? "", placeholder: "Words that must all occur", "aria-label": "Search the items", maxlength: "1000", autocomplete: "off" });
+  view.field = h("input", {
+    type: "search",
+    name: "q",
+    value: view.filter.q ?? "",
+    placeholder: "Words that must all occur",
+    "aria-label": "Search the items",
+    maxlength: "1000",
+    autocomplete: "off",
+  });
   view.facets = h("div", { class: "facets" });
   const aside = h("details", { class: "narrow", open: innerWidth > PHONE_PX }, h("summary", {}, "Narrow"), view.facets);
   view.fresh = h("div", { class: "fresh", "aria-live": "polite" });
@@ -30,10 +44,25 @@ export function feed(root, place) {
   view.foot = h("div", { class: "list-foot" });
   const every = place.query.get("story") === "all";
   const stories = button(every ? "One per story" : "Show every copy", () => change({ story: every ? "" : "all" }));
-  replace(root, heading("Feed"), h("div", { class: "bar" }, searchForm(view), stories, chosenFilters(view)), h("div", { class: "feed-page" }, h("aside", { "aria-label": "Narrow the feed" }, aside), h("div", {}, view.fresh, view.list, view.foot)));
+  replace(
+    root,
+    heading("Feed"),
+    h("div", { class: "bar" }, searchForm(view), stories, chosenFilters(view)),
+    h(
+      "div",
+      { class: "feed-page" },
+      h("aside", { "aria-label": "Narrow the feed" }, aside),
+      h("div", {}, view.fresh, view.list, view.foot),
+    ),
+  );
   if (!place.moved && view.filter.q) refocus(view.field);
   view.story = every ? "" : "one";
-  fill(view.facets, place.signal, async () => facets(await get("items/facets", { ...view.filter, story: view.story }, place.signal), view), { wait: false });
+  fill(
+    view.facets,
+    place.signal,
+    async () => facets(await get("items/facets", { ...view.filter, story: view.story }, place.signal), view),
+    { wait: false },
+  );
   load(view);
   listen(view);
   keysOf(view);
@@ -58,8 +87,16 @@ function searchForm({ field, place }) {
 
 function chosenFilters({ filter }) {
   const said = { series: "series", label: "", source: "from", language: "language", since_ms: "since", until_ms: "before" };
-  const text = (key, value) => (key.endsWith("_ms") ? moment(Number(value)) : key === "label" ? value.slice(value.indexOf(":") + 1) : value);
-  const chips = Object.entries(filter).filter(([key]) => key !== "q").map(([key, value]) => button([`${said[key]} `, foreign(text(key, value)), h("span", { "aria-hidden": "true" }, " ×")], () => change({ [key]: "" }), { class: "chip", title: "Remove this filter" }));
+  const text = (key, value) =>
+    key.endsWith("_ms") ? moment(Number(value)) : key === "label" ? value.slice(value.indexOf(":") + 1) : value;
+  const chips = Object.entries(filter)
+    .filter(([key]) => key !== "q")
+    .map(([key, value]) =>
+      button([`${said[key]} `, foreign(text(key, value)), h("span", { "aria-hidden": "true" }, " ×")], () => change({ [key]: "" }), {
+        class: "chip",
+        title: "Remove this filter",
+      }),
+    );
   return chips.length ? h("span", { class: "chips" }, chips) : null;
 }
 
@@ -75,7 +112,18 @@ function facet(name, key, values, view) {
   const link = ({ name: value, count: number }) => {
     const asked = queryValue(name, value, view);
     const isChosen = asked !== "" && view.filter[key] === asked;
-    return h("li", {}, button([h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : value)), h("span", { class: "number" }, count(number))], () => change({ [key]: isChosen ? "" : asked }), { class: "facet", "aria-pressed": String(isChosen) }));
+    return h(
+      "li",
+      {},
+      button(
+        [
+          h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : value)),
+          h("span", { class: "number" }, count(number)),
+        ],
+        () => change({ [key]: isChosen ? "" : asked }),
+        { class: "facet", "aria-pressed": String(isChosen) },
+      ),
+    );
   };
   const most = values.length > shown.length ? h("li", { class: "quiet" }, `and ${values.length - shown.length} more`) : null;
   return h("section", { "aria-label": titled(name) }, h("h2", {}, titled(name)), h("ul", { class: "plain" }, shown.map(link), most));
@@ -85,7 +133,9 @@ function facet(name, key, values, view) {
 function queryValue(facetName, value, { items }) {
   if (facetName === "entity") return items.flatMap(({ series }) => series).find((name) => name.endsWith(`/${value}`)) ?? `entity/${value}`;
   if (facetName === "source" || facetName === "language") return value;
-  const head = items.flatMap(({ heads }) => Object.entries(heads)).find(([, { label, probabilities }]) => label === value || value in (probabilities ?? {}))?.[0];
+  const head = items
+    .flatMap(({ heads }) => Object.entries(heads))
+    .find(([, { label, probabilities }]) => label === value || value in (probabilities ?? {}))?.[0];
   return `${head ?? (facetName === "subject" ? "topic" : facetName)}:${value}`;
 }
 
@@ -101,37 +151,80 @@ async function load(view, { more = false } = {}) {
   } catch (problem) {
     if (problem.name === "AbortError") return;
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
-    else replace(view.foot, problemBox(problem, () => load(view, { more })));
+    else
+      replace(
+        view.foot,
+        problemBox(problem, () => load(view, { more })),
+      );
   }
 }
 
 function draw(view, added) {
   if (added) view.list.append(...added.map((item) => row(item)));
-  else replace(view.list, view.items.map((item) => row(item)));
+  else
+    replace(
+      view.list,
+      view.items.map((item) => row(item)),
+    );
   drawFresh(view);
-  if (!view.items.length) return replace(view.foot, empty(Object.keys(view.filter).length ? "No item fits. Remove a filter, or use fewer words." : "No items yet. They appear here as they are scored."));
+  if (!view.items.length)
+    return replace(
+      view.foot,
+      empty(
+        Object.keys(view.filter).length
+          ? "No item fits. Remove a filter, or use fewer words."
+          : "No items yet. They appear here as they are scored.",
+      ),
+    );
   const query = { ...view.filter, story: view.story };
-  return replace(view.foot, view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, "That is all."), dataLinks(apiPath("items", query)));
+  return replace(
+    view.foot,
+    view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, "That is all."),
+    dataLinks(apiPath("items", query)),
+  );
 }
 
 export function row(item) {
   const signal = status.get()?.mood?.signal;
-  const label = (head, { label: name, probability }) => h("span", { class: "label", data: { hit: name === signal }, title: `${titled(head)}: ${percent(probability)} likely` }, foreign(name));
-  const companies = item.entities.map(({ id, name, label: said }) => h("span", { class: "entity" }, seriesLink(item.series.find((each) => each.endsWith(`/${id}`)) ?? `entity/${id}`, name), said ? h("span", { class: "quiet" }, " ", foreign(said)) : ""));
+  const label = (head, { label: name, probability }) =>
+    h("span", { class: "label", data: { hit: name === signal }, title: `${titled(head)}: ${percent(probability)} likely` }, foreign(name));
+  const companies = item.entities.map(({ id, name, label: said }) =>
+    h(
+      "span",
+      { class: "entity" },
+      seriesLink(item.series.find((each) => each.endsWith(`/${id}`)) ?? `entity/${id}`, name),
+      said ? h("span", { class: "quiet" }, " ", foreign(said)) : "",
+    ),
+  );
   return h(
     "li",
     { class: "item", tabindex: "-1", data: { id: item.id } },
-    h("div", { class: "item-head" }, timeOf(item.seen_ms, { short: Date.now() - item.seen_ms < 20 * 3_600_000 }), h("span", {}, publishers(item.story, item.source))),
+    h(
+      "div",
+      { class: "item-head" },
+      timeOf(item.seen_ms, { short: Date.now() - item.seen_ms < 20 * 3_600_000 }),
+      h("span", {}, publishers(item.story, item.source)),
+    ),
     h("h3", {}, outLink(item.url, item.title || "(no title)")),
     item.snippet && item.snippet !== item.title ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
-    h("div", { class: "item-foot" }, Object.entries(item.heads).map(([head, said]) => label(head, said)), companies, may("act") ? button("Correct", () => correct(item), { class: "quiet-button" }) : ""),
+    h(
+      "div",
+      { class: "item-foot" },
+      Object.entries(item.heads).map(([head, said]) => label(head, said)),
+      companies,
+      may("act") ? button("Correct", () => correct(item), { class: "quiet-button" }) : "",
+    ),
   );
 }
 
 /** The words searched for stand between « and ». */
 function marked(snippet) {
   const parts = snippet.split(/[«»]/);
-  return h("bdi", {}, parts.map((part, index) => (index % 2 && parts.length % 2 ? h("mark", {}, part) : part)));
+  return h(
+    "bdi",
+    {},
+    parts.map((part, index) => (index % 2 && parts.length % 2 ? h("mark", {}, part) : part)),
+  );
 }
 
 // --- What comes while one reads
@@ -161,7 +254,10 @@ function listen(view) {
 function drawFresh(view) {
   if (!view.held.length) return replace(view.fresh);
   const number = view.held.length + (plain(view) ? view.skipped : 0);
-  return replace(view.fresh, button(`${count(number)} new`, () => showHeld(view), { class: "main" }));
+  return replace(
+    view.fresh,
+    button(`${count(number)} new`, () => showHeld(view), { class: "main" }),
+  );
 }
 
 /** Without a filter all that the stream left out would be here too. */
@@ -169,7 +265,8 @@ const plain = ({ filter, story }) => !story && !Object.keys(filter).length;
 
 function showHeld(view) {
   view.at = -1;
-  if (view.skipped) load(view); // more came than the stream sends: the archive has all of it
+  if (view.skipped)
+    load(view); // more came than the stream sends: the archive has all of it
   else {
     view.items = [...view.held, ...view.items];
     view.held = [];
@@ -183,14 +280,33 @@ function showHeld(view) {
 
 function correct(item) {
   const heads = Object.entries(item.heads);
-  const head = h("select", { name: "head" }, heads.map(([name]) => h("option", { value: name }, titled(name))));
-  const about = h("select", { name: "entity" }, h("option", { value: "" }, "the item itself"), item.entities.map(({ id, name }) => h("option", { value: id }, name)));
+  const head = h(
+    "select",
+    { name: "head" },
+    heads.map(([name]) => h("option", { value: name }, titled(name))),
+  );
+  const about = h(
+    "select",
+    { name: "entity" },
+    h("option", { value: "" }, "the item itself"),
+    item.entities.map(({ id, name }) => h("option", { value: id }, name)),
+  );
   const label = h("input", { name: "label", required: true, maxlength: "200", list: "labels", autocomplete: "off" });
   const labels = h("datalist", { id: "labels" });
-  const known = () => replace(labels, labelsOf(item.heads[head.value]).map((name) => h("option", { value: name })));
+  const known = () =>
+    replace(
+      labels,
+      labelsOf(item.heads[head.value]).map((name) => h("option", { value: name })),
+    );
   head.addEventListener("change", () => ((label.value = ""), known()));
   known();
-  const fields = [h("p", {}, foreign(item.title)), h("label", {}, "What", head), item.entities.length ? h("label", {}, "About", about) : null, h("label", {}, "Should be", label, labels), h("label", {}, "Note", h("input", { name: "note", maxlength: "2000", autocomplete: "off" }))];
+  const fields = [
+    h("p", {}, foreign(item.title)),
+    h("label", {}, "What", head),
+    item.entities.length ? h("label", {}, "About", about) : null,
+    h("label", {}, "Should be", label, labels),
+    h("label", {}, "Note", h("input", { name: "note", maxlength: "2000", autocomplete: "off" })),
+  ];
   ask("Correct a label", fields, "Send", async (form) => {
     const body = { head: head.value, label: label.value.trim(), note: form.elements.note.value.trim() };
     if (about.value) body.entity = about.value;
@@ -206,7 +322,18 @@ function labelsOf({ label, probabilities }) {
 // --- Keys
 
 function keysOf(view) {
-  bind("Feed", [["/", "Search", () => view.field.focus()], ["j", "Next item", () => step(view, 1)], ["k", "Previous item", () => step(view, -1)], ["n", "Show what is new", () => view.held.length && showHeld(view)], ["e", "Correct the item", () => view.items[view.at] && may("act") && correct(view.items[view.at])], ["Enter", "Open the item", () => view.list.children[view.at]?.querySelector("h3 a")?.click()]], view.place.signal);
+  bind(
+    "Feed",
+    [
+      ["/", "Search", () => view.field.focus()],
+      ["j", "Next item", () => step(view, 1)],
+      ["k", "Previous item", () => step(view, -1)],
+      ["n", "Show what is new", () => view.held.length && showHeld(view)],
+      ["e", "Correct the item", () => view.items[view.at] && may("act") && correct(view.items[view.at])],
+      ["Enter", "Open the item", () => view.list.children[view.at]?.querySelector("h3 a")?.click()],
+    ],
+    view.place.signal,
+  );
 }
 
 function step(view, by) {

@@ -88,3 +88,9 @@ def test_first_paint_is_quick_and_the_page_is_small(desk: Desk, opening: Opening
     assert hosts == [desk.address.rstrip("/")]
     assert sum(path.stat().st_size for path in PAGE.rglob("*") if path.is_file()) < 1_000_000
     assert paint < 1_000
+
+
+def test_no_line_of_script_is_longer_than_a_reader_sees() -> None:
+    long = [f"{path.name}:{number}" for path in sorted(PAGE.glob("*.js"))
+            for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 140]  # fmt: skip
+    assert long == []

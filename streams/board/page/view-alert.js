@@ -28,7 +28,7 @@ export function showAlert(alert, place, done, backHref) {
     h("div", { class: "day" }, sparkline(alert.last_day, { height: 56, said: dayInWords(alert) })),
     h("h3", {}, "Why"),
     why(alert, place),
-    h("h3", {}, "Headlines"),
+    h("h3", {}, alert.state === "resolved" ? "Headlines at its height" : "Headlines"),
     alert.headlines.length
       ? h("ul", { class: "plain headlines" }, alert.headlines.map(headline))
       : empty("Its items are no longer in the archive."),

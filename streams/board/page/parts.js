@@ -3,7 +3,7 @@
 import { foreign, h, outLink, replace, svg, button } from "./dom.js";
 import { ago, clock, count, moment, plural, sourceName } from "./format.js";
 import { address, seriesAddress } from "./router.js";
-import { eventNow } from "./store.js";
+import { eventNow, kindLabel } from "./store.js";
 
 // A shape each, so that severity needs no colour.
 const SHAPES = {
@@ -78,7 +78,7 @@ export function agoOf(ms) {
 
 /** What people call a series: that of everything is its kind alone, and so is its label. */
 export function labelOf({ name, kind, label }) {
-  return name === kind ? "All items" : label || name;
+  return name === kind ? kindLabel(kind) : label || name;
 }
 
 export function seriesLink(name, label, query) {

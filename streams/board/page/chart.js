@@ -1,13 +1,13 @@
 // The charts of a series: share with its band above, volume below, cursors in step, alerts shaded from their onset.
 
-import { h } from "./dom.js";
+import { h, replace } from "./dom.js";
 import { amount, clock, count, day, length, moment, percent, plural } from "./format.js";
 import { preferences } from "./store.js";
 
 const SHARE_HEIGHT = 250;
 const VOLUME_HEIGHT = 110;
 const AXIS_WIDTH = 52;
-const ENOUGH_ITEMS = 8; // below about so many, a share jumps between 0 and 1 and says nothing
+export const ENOUGH_ITEMS = 8; // below about so many, a share jumps between 0 and 1 and says nothing
 const LONGEST_SPAN = 24;
 
 function colours() {
@@ -38,13 +38,16 @@ export function shareSpan(points) {
   return Math.min(LONGEST_SPAN, Math.max(1, Math.ceil(ENOUGH_ITEMS / Math.max(counted, 0.01))));
 }
 
-/** Shares over each bucket and the `span` - 1 before it; a band where half of them have one. */
+/**
+ * Shares over each bucket and the `span` - 1 before it. Of a quiet series only the hours with items have a band: its
+ * silent ones are expected to be as those.
+ */
 export function rolling(points, span) {
   return points.map((_, index) => {
     const over = points.slice(Math.max(0, index - span + 1), index + 1);
     const known = over.filter(({ high }) => high !== null);
     const sum = (list, pick) => list.reduce((total, each) => total + pick(each), 0);
-    const band = (pick) => (2 * known.length < over.length ? null : (sum(known, pick) * over.length) / known.length);
+    const band = (pick) => (known.length ? (sum(known, pick) * over.length) / known.length : null);
     return shares({
       hits: sum(over, ({ hits }) => hits),
       total: sum(over, ({ total }) => total),
@@ -56,9 +59,17 @@ export function rolling(points, span) {
 
 export function sayPoint(point, signal) {
   const { share } = shares(point);
-  const expected = point.low === null ? "" : `, expected ${amount(point.low)} to ${amount(point.high)}`;
+  const expected = point.low === null ? "" : point.high < 1 ? ", usually none" : `, expected ${amount(point.low)} to ${amount(point.high)}`;
   const counted = `${count(point.hits)} ${signal} of ${plural(point.total, "item")}`;
   return `${moment(point.start_ms)}: ${counted}${point.total ? ` (${percent(share)})` : ""}${expected}`;
+}
+
+/** Why the band is not there to see; empty where it is. */
+export function bandNote({ points, signal }) {
+  const known = points.filter(({ high }) => high !== null);
+  if (!known.length) return "No band: there is not enough history of this series yet to say what is usual.";
+  if (known.every(({ high }) => high < 1)) return `The band lies on zero: an hour of this series usually has no ${signal} item.`;
+  return "";
 }
 
 /** Draws into `root` and returns {destroy, fix}. `onFix(index)` is called for a click or Enter on an hour. */
@@ -91,25 +102,28 @@ class Chart {
 
   draw() {
     for (const plot of this.plots) plot.destroy();
-    this.root.replaceChildren();
     const ink = colours();
     const sync = window.uPlot.sync("series");
     const x = this.data.points.map(({ start_ms }) => start_ms / 1000);
     const span = shareSpan(this.data.points);
     const parts = rolling(this.data.points, span);
     const share = [x, parts.map((each) => each.high), parts.map((each) => each.low), parts.map((each) => each.share)];
-    const volume = [x, this.data.points.map(({ total }) => total), this.data.points.map(({ hits }) => hits)];
+    const of = (pick) => this.data.points.map(pick);
+    const volume = [x, of(({ total }) => total), of(({ hits }) => hits), of(({ high }) => high)];
+    const note = bandNote(this.data);
     const above = h("div", { class: "plot" });
     const below = h("div", { class: "plot" });
-    this.root.append(
+    replace(
+      this.root,
       h(
         "p",
         { class: "axis-name" },
         `Share ${this.data.signal}${span > 1 ? ` over ${length(span * this.data.bucket_ms)}` : ""}, and what is usual`,
       ),
       above,
-      h("p", { class: "axis-name" }, "Items"),
+      h("p", { class: "axis-name" }, `Items, and the ${this.data.signal} ones of them with their usual highest`),
       below,
+      note ? h("p", { class: "band-note quiet" }, note) : null,
     );
     this.plots = [
       new window.uPlot(this.shareOptions(ink, sync), share, above),
@@ -141,7 +155,7 @@ class Chart {
       bands: [{ series: [1, 2], fill: ink.band }],
       series: [
         {},
-        { stroke: "transparent", points: { show: false } },
+        { stroke: ink.band, width: 2, points: { show: false } }, // seen where the band lies on zero
         { stroke: "transparent", points: { show: false } },
         { stroke: ink.hit, width: 2, points: { show: false } },
       ],
@@ -157,6 +171,7 @@ class Chart {
         {},
         { fill: ink.volume, stroke: ink.volume, width: 0, paths: bars, points: { show: false } },
         { fill: ink.hit, stroke: ink.hit, width: 0, paths: bars, points: { show: false } },
+        { stroke: ink.fixed, width: 1, dash: [4, 3], spanGaps: true, points: { show: false } },
       ],
       axes: [{ ...xAxis(ink), show: false }, yAxis(ink, (value) => (Number.isInteger(value) ? count(value) : ""))],
     });

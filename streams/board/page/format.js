@@ -41,6 +41,11 @@ export function amount(value) {
   return value >= 10 || Number.isInteger(value) ? NUMBER.format(Math.round(value)) : value.toFixed(1);
 }
 
+/** What is usual, in words: "usual 3 to 43", "usually none". */
+export function usual(low, high) {
+  return high < 1 ? "usually none" : `usual ${amount(low)} to ${amount(high)}`;
+}
+
 export function percent(share) {
   if (share === null || share === undefined || Number.isNaN(share)) return "–";
   return share > 0 && share < 0.0995 ? `${(share * 100).toFixed(1)}\u00a0%` : `${Math.round(share * 100)}\u00a0%`;

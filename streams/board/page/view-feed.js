@@ -9,25 +9,27 @@ import { bind } from "./keys.js";
 import { hear } from "./live.js";
 import { dataLinks, empty, fill, heading, problemBox, publishers, seriesLink, timeOf } from "./parts.js";
 import { change } from "./router.js";
-import { may, preferences, status } from "./store.js";
+import { kindMadeOf, kinds, may, preferences, status } from "./store.js";
 
 const PAGE = 40;
 const TYPING_MS = 300;
 const NEAR_TOP_PX = 120;
 const PHONE_PX = 700;
 const FILTERS = ["q", "series", "label", "source", "language", "since_ms", "until_ms"];
-// Facets of the answer, and the key of the query that restricts to one of its values.
+const SHOWN = 8; // values of a facet before one asks for more
+// Facets of the answer, the key of the query that restricts to one of its values, and of which series it speaks.
 const FACETS = [
-  ["sentiment", "label"],
-  ["subject", "label"],
-  ["source", "source"],
-  ["language", "language"],
-  ["entity", "series"],
+  ["sentiment", "label", ""],
+  ["subject", "label", "labels"],
+  ["source", "source", "source"],
+  ["language", "language", ""],
+  ["entity", "series", "entities"],
 ];
 
 export function feed(root, place) {
   titleIs("Feed");
   const view = { place, filter: filterOf(place.query), items: [], next: null, held: [], skipped: 0, at: -1 };
+  view.chips = h("span", { class: "chips" });
   view.field = h("input", {
     type: "search",
     name: "q",
@@ -47,7 +49,7 @@ export function feed(root, place) {
   replace(
     root,
     heading("Feed"),
-    h("div", { class: "bar" }, searchForm(view), stories, chosenFilters(view)),
+    h("div", { class: "bar" }, searchForm(view), stories, view.chips),
     h(
       "div",
       { class: "feed-page" },
@@ -57,10 +59,15 @@ export function feed(root, place) {
   );
   if (!place.moved && view.filter.q) refocus(view.field);
   view.story = every ? "" : "one";
+  replace(view.chips, chosenFilters(view, {}));
   fill(
     view.facets,
     place.signal,
-    async () => facets(await get("items/facets", { ...view.filter, story: view.story }, place.signal), view),
+    async () => {
+      const found = await get("items/facets", { ...view.filter, story: view.story }, place.signal);
+      replace(view.chips, chosenFilters(view, found));
+      return facets(found, view);
+    },
     { wait: false },
   );
   load(view);
@@ -85,11 +92,23 @@ function searchForm({ field, place }) {
   return h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), search()) } }, field);
 }
 
-function chosenFilters({ filter }) {
-  const said = { series: "series", label: "", source: "from", language: "language", since_ms: "since", until_ms: "before" };
-  const text = (key, value) =>
-    key.endsWith("_ms") ? moment(Number(value)) : key === "label" ? value.slice(value.indexOf(":") + 1) : value;
-  const chips = Object.entries(filter)
+/** The name of a series: that of a company is among the counted ones. */
+function seriesName(value, { entity = [] }) {
+  const kind = kinds().find(({ name }) => value === name || value.startsWith(`${name}/`));
+  const own = value.slice((kind?.name ?? "").length + 1);
+  if (kind?.of === "entities") return entity.find(({ name }) => name === own)?.label ?? own;
+  return kind?.of === "source" ? sourceName(own) : own || kind?.label || value;
+}
+
+function chosenFilters({ filter }, found) {
+  const said = { series: "", label: "", source: "from", language: "language", since_ms: "since", until_ms: "before" };
+  const texts = {
+    series: (value) => seriesName(value, found),
+    label: (value) => value.slice(value.indexOf(":") + 1),
+    source: sourceName,
+  };
+  const text = (key, value) => (key.endsWith("_ms") ? moment(Number(value)) : (texts[key]?.(value) ?? value));
+  return Object.entries(filter)
     .filter(([key]) => key !== "q")
     .map(([key, value]) =>
       button([`${said[key]} `, foreign(text(key, value)), h("span", { "aria-hidden": "true" }, " ×")], () => change({ [key]: "" }), {
@@ -97,19 +116,19 @@ function chosenFilters({ filter }) {
         title: "Remove this filter",
       }),
     );
-  return chips.length ? h("span", { class: "chips" }, chips) : null;
 }
 
 // --- Facets
 
 function facets(found, view) {
-  const groups = FACETS.filter(([name]) => found[name]?.length).map(([name, key]) => facet(name, key, found[name], view));
+  const groups = FACETS.filter(([name]) => found[name]?.length).map(([name, key, of]) =>
+    facet(name, key, kindMadeOf(of)?.label ?? titled(name), found[name], view),
+  );
   return [...groups, h("p", { class: "quiet" }, `Counts of the newest ${plural(found.of, "item")}.`)];
 }
 
-function facet(name, key, values, view) {
-  const shown = values.slice(0, 8);
-  const link = ({ name: value, count: number }) => {
+function facet(name, key, heading, values, view) {
+  const link = ({ name: value, label, count: number }) => {
     const asked = queryValue(name, value, view);
     const isChosen = asked !== "" && view.filter[key] === asked;
     return h(
@@ -117,7 +136,7 @@ function facet(name, key, values, view) {
       {},
       button(
         [
-          h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : value)),
+          h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : label)),
           h("span", { class: "number" }, count(number)),
         ],
         () => change({ [key]: isChosen ? "" : asked }),
@@ -125,18 +144,25 @@ function facet(name, key, values, view) {
       ),
     );
   };
-  const most = values.length > shown.length ? h("li", { class: "quiet" }, `and ${values.length - shown.length} more`) : null;
-  return h("section", { "aria-label": titled(name) }, h("h2", {}, titled(name)), h("ul", { class: "plain" }, shown.map(link), most));
+  const list = h("ul", { class: "plain" }, values.slice(0, SHOWN).map(link));
+  const rest = values.slice(SHOWN);
+  const all = () => {
+    more.replaceWith(...rest.map(link));
+    list.children[SHOWN]?.querySelector("button").focus();
+  };
+  const more = h("li", {}, button(`Show ${rest.length} more`, all, { class: "quiet-button" }));
+  if (rest.length) list.append(more);
+  return h("section", { "aria-label": heading }, h("h2", {}, heading), list);
 }
 
 /** Labels are asked for as HEAD:LABEL: the head is the one of the shown items that has this label. */
 function queryValue(facetName, value, { items }) {
-  if (facetName === "entity") return items.flatMap(({ series }) => series).find((name) => name.endsWith(`/${value}`)) ?? `entity/${value}`;
+  if (facetName === "entity") return `${kindMadeOf("entities")?.name ?? facetName}/${value}`;
   if (facetName === "source" || facetName === "language") return value;
   const head = items
     .flatMap(({ heads }) => Object.entries(heads))
     .find(([, { label, probabilities }]) => label === value || value in (probabilities ?? {}))?.[0];
-  return `${head ?? (facetName === "subject" ? "topic" : facetName)}:${value}`;
+  return `${head ?? (facetName === "subject" ? kindMadeOf("labels")?.head : null) ?? facetName}:${value}`;
 }
 
 // --- Items
@@ -192,10 +218,12 @@ export function row(item) {
     h(
       "span",
       { class: "entity" },
-      seriesLink(item.series.find((each) => each.endsWith(`/${id}`)) ?? `entity/${id}`, name),
+      seriesLink(item.series.find((each) => each.endsWith(`/${id}`)) ?? `${kindMadeOf("entities")?.name}/${id}`, name),
       said ? h("span", { class: "quiet" }, " ", foreign(said)) : "",
     ),
   );
+  const repeats = bare(item.title).startsWith(bare(item.snippet));
+  const title = repeats && bare(item.snippet) === bare(item.title) ? marked(item.snippet) : item.title;
   return h(
     "li",
     { class: "item", tabindex: "-1", data: { id: item.id } },
@@ -205,8 +233,8 @@ export function row(item) {
       timeOf(item.seen_ms, { short: Date.now() - item.seen_ms < 20 * 3_600_000 }),
       h("span", {}, publishers(item.story, item.source)),
     ),
-    h("h3", {}, outLink(item.url, item.title || "(no title)")),
-    item.snippet && item.snippet !== item.title ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
+    h("h3", {}, outLink(item.url, title || "(no title)")),
+    item.snippet && !repeats ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
     h(
       "div",
       { class: "item-foot" },
@@ -216,6 +244,9 @@ export function row(item) {
     ),
   );
 }
+
+/** A text without the marks of a search and of what was left out. */
+const bare = (text) => (text ?? "").replace(/[«»…]/g, "").replace(/\s+/g, " ").trim();
 
 /** The words searched for stand between « and ». */
 function marked(snippet) {

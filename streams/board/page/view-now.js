@@ -1,16 +1,16 @@
 // Now: what happened while you were away, what is unusual (or the proof that nothing is), and where to look.
 
 import { get } from "./api.js";
-import { rolling, shareSpan } from "./chart.js";
+import { ENOUGH_ITEMS, rolling, shareSpan } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { amount, count, day, hourOf, length, moment, percent, plural, sourceName } from "./format.js";
+import { count, day, hourOf, length, moment, percent, plural, sourceName, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
 import { hear } from "./live.js";
 import { agoOf, choices, empty, fill, labelOf, seriesLink, severity, timeOf } from "./parts.js";
 import { address, change, seriesAddress } from "./router.js";
 import { shareLine } from "./spark.js";
-import { eventNow, keepVisit, lastVisit, preferences, status } from "./store.js";
+import { eventNow, keepVisit, kindLabel, kindMadeOf, kinds, lastVisit, preferences, status } from "./store.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -18,7 +18,8 @@ const AWAY_MS = 5 * 60_000;
 const RELOAD_MS = 15_000;
 const MULTIPLES = 11;
 const MOVERS = 8;
-const LEAST_SURPRISE = 1; // one in ten by chance
+const LEAST_SURPRISE = 2; // one in a hundred by chance
+const LEAST_HITS = 3; // as alerts ask for
 const SHARED_MS = 2_000;
 const SMOOTH = 3; // hours of a small multiple
 const PAST_DAYS = 7;
@@ -202,15 +203,19 @@ async function streamSeries(signal) {
   return items.find(({ name, kind }) => name === kind) ?? null;
 }
 
+/** The kinds that have series, in the order of the profile; that of everything is shown beside each. */
 function kindsOf(series) {
-  return [...new Set(series.filter(({ name, kind }) => name !== kind).map(({ kind }) => kind))];
+  const found = new Set(series.filter(({ name, kind }) => name !== kind).map(({ kind }) => kind));
+  return kinds()
+    .map(({ name }) => name)
+    .filter((name) => found.has(name));
 }
 
 async function multiples(place) {
   const { items } = await everySeries(place.signal);
   if (!items.length) return empty("No series yet.");
-  const kinds = kindsOf(items);
-  const kind = kinds.includes(place.query.get("kind")) ? place.query.get("kind") : subjectKind(kinds);
+  const known = kindsOf(items);
+  const kind = chosenKind(known, place.query.get("kind"), "labels");
   const stream = items.filter(({ name, kind: own }) => name === own);
   const shown = [
     ...stream,
@@ -221,19 +226,21 @@ async function multiples(place) {
   ];
   const end = hourStart(eventNow()) + HOUR_MS;
   const cards = await Promise.all(shown.map((each) => multiple(each, end, place.signal)));
-  return [kindChoices("Kind of series", kinds, kind, "kind"), h("ul", { class: "plain multiples" }, cards)];
+  return [kindChoices("Kind of series", known, kind, "kind"), h("ul", { class: "plain multiples" }, cards)];
 }
 
-const subjectKind = (kinds) => kinds.find((kind) => kind === "topic" || kind === "subject") ?? kinds[0];
-const companyKind = (kinds) => kinds.find((kind) => kind === "entity") ?? kinds[0];
+/** The kind asked for; without one the first that is made of what is `usually` shown. */
+function chosenKind(known, asked, usually) {
+  return known.includes(asked) ? asked : (known.find((name) => kindMadeOf(usually)?.name === name) ?? known[0]);
+}
 
-function kindChoices(label, kinds, chosen, key) {
+function kindChoices(label, known, chosen, key) {
   const words = new URLSearchParams(location.search);
   const href = (kind) => (words.set(key, kind), `${location.pathname}?${words}`);
-  return kinds.length > 1
+  return known.length > 1
     ? choices(
         label,
-        kinds.map((kind) => [kind, kind]),
+        known.map((kind) => [kind, kindLabel(kind)]),
         chosen,
         href,
       )
@@ -242,26 +249,23 @@ function kindChoices(label, kinds, chosen, key) {
 
 async function multiple(series, endMs, signal) {
   const { points } = await get(`series/${encodeURIComponent(series.name)}/points`, { since_ms: endMs - DAY_MS, until_ms: endMs }, signal);
-  const share = series.total ? series.hits / series.total : null;
-  const above = series.high !== null && series.hits > series.high;
+  const few = series.total < ENOUGH_ITEMS; // a share of two items says nothing
+  const counted = `${count(series.hits)} of ${count(series.total)}`;
+  const share = few ? counted : percent(series.hits / series.total);
+  const above = series.high !== null && series.hits > series.high && series.hits >= LEAST_HITS;
   return h(
     "li",
-    { class: "multiple", data: { above } },
+    { class: "multiple", data: { above, few } },
     h(
       "a",
       { href: seriesAddress(series.name) },
       h("span", { class: "multiple-name" }, foreign(labelOf(series))),
-      h("span", { class: "figure" }, percent(share)),
+      h("span", { class: "figure" }, share),
     ),
     shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), {
-      said: `${labelOf(series)}, last 24 h: ${percent(share)} ${series.signal}`,
+      said: `${labelOf(series)}, last 24 h: ${share} ${series.signal}`,
     }),
-    h(
-      "span",
-      { class: "quiet" },
-      `${count(series.hits)} of ${count(series.total)}`,
-      series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`,
-    ),
+    h("span", { class: "quiet" }, few ? "too few" : counted, series.low === null ? "" : `, ${usual(series.low, series.high)}`),
   );
 }
 
@@ -269,9 +273,9 @@ async function multiple(series, endMs, signal) {
 
 async function heatSection(place) {
   const { items } = await everySeries(place.signal);
-  const kinds = kindsOf(items);
-  if (!kinds.length) return empty("No series yet.");
-  const kind = kinds.includes(place.query.get("heat")) ? place.query.get("heat") : companyKind(kinds);
+  const known = kindsOf(items);
+  if (!known.length) return empty("No series yet.");
+  const kind = chosenKind(known, place.query.get("heat"), "entities");
   const end = Number(place.query.get("until")) || hourStart(eventNow()) + HOUR_MS;
   const found = await get("heatmap", { kind, since_ms: end - DAY_MS, until_ms: end, rows: 10 }, place.signal);
   const signal = status.get()?.mood?.signal ?? "";
@@ -282,7 +286,7 @@ async function heatSection(place) {
     h(
       "div",
       { class: "bar" },
-      kindChoices("Kind of rows", kinds, kind, "heat"),
+      kindChoices("Kind of rows", known, kind, "heat"),
       h(
         "span",
         { class: "bar-end" },
@@ -311,9 +315,14 @@ async function heatSection(place) {
 
 async function movers(signal) {
   const { items } = await everySeries(signal);
-  const moved = items.filter(({ surprise, hits }) => surprise >= LEAST_SURPRISE && hits).slice(0, MOVERS);
-  if (!moved.length) return empty("Every series is as usual.");
+  const moved = items.filter(isMover).slice(0, MOVERS);
+  if (!moved.length) return empty(`${plural(items.length, "series", "series")} had news in the last 24 h; none is worth a look.`);
   return h("ol", { class: "plain movers" }, moved.map(mover));
+}
+
+/** One or two hits are no news, however rare. */
+export function isMover({ surprise, hits }) {
+  return hits >= LEAST_HITS && surprise >= LEAST_SURPRISE;
 }
 
 function mover(series) {
@@ -325,7 +334,7 @@ function mover(series) {
       "div",
       { class: "mover-head" },
       seriesLink(series.name, labelOf(series)),
-      h("span", { class: "quiet" }, series.kind),
+      series.name === series.kind ? "" : h("span", { class: "quiet" }, kindLabel(series.kind)),
       series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : "",
     ),
     h(
@@ -335,7 +344,7 @@ function mover(series) {
       " ",
       foreign(series.signal),
       ` of ${count(series.total)}`,
-      series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`,
+      series.low === null ? "" : `, ${usual(series.low, series.high)}`,
     ),
     newest &&
       h(

@@ -3,13 +3,13 @@
 import { apiPath, get } from "./api.js";
 import { sayPoint, seriesChart, shares } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { amount, count, length, moment, percent, plural } from "./format.js";
+import { amount, count, length, moment, percent, plural, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
 import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, labelOf, publishers, seriesLink, timeOf } from "./parts.js";
 import { address, change } from "./router.js";
-import { eventNow, preferences, status } from "./store.js";
+import { eventNow, kindLabel, preferences, status } from "./store.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -62,10 +62,15 @@ function refocus(field) {
 
 function kindChoices({ items }, chosen) {
   const counts = new Map();
-  for (const { kind } of items) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  for (const { name, kind } of items) if (name !== kind) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const words = new URLSearchParams(location.search);
   const href = (kind) => (kind ? words.set("kind", kind) : words.delete("kind"), `${location.pathname}?${words}`);
-  return choices("Kind of series", [["", "every kind"], ...[...counts].map(([kind, number]) => [kind, kind, number])], chosen, href);
+  return choices(
+    "Kind of series",
+    [["", "every kind"], ...[...counts].map(([kind, number]) => [kind, kindLabel(kind), number])],
+    chosen,
+    href,
+  );
 }
 
 function listed({ items }, asked, kind) {
@@ -85,10 +90,10 @@ function listed({ items }, asked, kind) {
         seriesLink(each.name, labelOf(each)),
         each.open_alert ? [" ", h("a", { href: address(`alerts/${each.open_alert}`), class: "pill" }, "open alert")] : "",
       ),
-      h("td", { class: "quiet" }, each.kind),
+      h("td", { class: "quiet" }, each.name === each.kind ? "" : kindLabel(each.kind)),
       h("td", { class: "number" }, count(each.hits)),
       h("td", { class: "number" }, count(each.total)),
-      h("td", { class: "number" }, each.low === null ? "–" : `${amount(each.low)} to ${amount(each.high)}`),
+      h("td", { class: "number" }, each.low === null ? "–" : each.high < 1 ? "none" : `${amount(each.low)} to ${amount(each.high)}`),
       h(
         "td",
         { class: "newest" },
@@ -108,7 +113,7 @@ function listed({ items }, asked, kind) {
 // --- One series
 
 function one(root, place) {
-  titleIs(place.name);
+  titleIs("Series");
   const range = place.query.get("range") in RANGES ? place.query.get("range") : "7d";
   const signal = place.query.get("signal") ?? "";
   const untilMs = Number(place.query.get("until_ms")) || 0;
@@ -118,7 +123,7 @@ function one(root, place) {
     class: "charts",
     role: "slider",
     tabindex: "0",
-    "aria-label": `Hours of ${place.name}: arrows move, Enter shows an hour's headlines`,
+    "aria-label": "Hours: arrows move, Enter shows an hour's headlines",
     "aria-valuemin": "0",
     "aria-valuemax": "0",
     "aria-valuenow": "0",
@@ -153,7 +158,8 @@ async function drawn(seen) {
   const own = listing.items.find(({ name }) => name === place.name);
   if (place.signal.aborted) return [];
   seen.data = data;
-  titleIs(own ? labelOf(own) : place.name);
+  titleIs(labelOf(data));
+  seen.charts.setAttribute("aria-label", `Hours of ${labelOf(data)}: arrows move, Enter shows an hour's headlines`);
   replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
   if (!data.points.some(({ total }) => total))
     return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
@@ -172,8 +178,8 @@ function pageHead(seen, own, untilMs) {
   const [hits, total] = [sum(({ hits }) => hits), sum(({ total }) => total)];
   return [
     heading(
-      foreign(own ? labelOf(own) : seen.place.name),
-      h("span", { class: "quiet" }, own?.kind ?? ""),
+      foreign(labelOf(seen.data)),
+      seen.data.name === seen.data.kind ? "" : h("span", { class: "quiet" }, kindLabel(seen.data.kind)),
       own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : "",
     ),
     h(
@@ -184,7 +190,7 @@ function pageHead(seen, own, untilMs) {
       foreign(signal),
       `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`,
       seen.untilMs ? ` up to ${moment(untilMs)}` : "",
-      own?.low != null ? `; usual ${amount(own.low)} to ${amount(own.high)}.` : ".",
+      own?.low != null ? `; ${usual(own.low, own.high)}.` : ".",
     ),
   ];
 }

@@ -62,9 +62,11 @@ function tabs() {
 
 async function load(view, { more = false } = {}) {
   const { query, signal } = view.place;
+  const had = view.items.length;
   try {
     const limit = more ? PAGE : Math.min(500, Math.max(PAGE, view.items.length));
     const page = await get("alerts", { ...filterOf(query), state, limit, cursor: more ? view.next : "" }, signal);
+    if (!more && view.items.length > had) return load(view); // more were asked for meanwhile
     view.items = more ? [...view.items, ...page.items] : page.items;
     view.next = page.next;
     kept = { state, items: view.items };

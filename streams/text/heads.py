@@ -93,10 +93,14 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SeriesKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A kind of series; `head` is the one of which the labels are, where it is made of labels."""
+    """A kind of series; `head` is the one of which the labels are, where it is made of labels.
+
+    `label` is what people call the series of the kind, such as `Companies`; by default its name.
+    """
 
     of: Of
     head: str | None = None
+    label: str = ""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yields what its types cannot say."""

@@ -13,7 +13,7 @@ from alerts.judge.rows import AlertRow, MuteRow
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import StoredDecision, StoredNotification, StoredView
 from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, sentence_of, timeline_of
-from streams.board.reading.alerts import find_alerts, known_alerts
+from streams.board.reading.alerts import find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.labels import Labels
 from streams.board.shapes.alerts import Alert, AlertFilter, AlertsQuery
 from streams.stages.watch import stored_alert
@@ -179,3 +179,21 @@ def test_notifications_say_how_far_they_came() -> None:
         (9, "failed", "refused"),
         (5, "failed", "refused"),
     ]
+
+
+async def test_an_alert_that_is_over_has_the_headlines_of_its_height(events: list[AlertEvent]) -> None:
+    def change(revision: int, title: str, **changes: Any) -> AlertEvent:
+        item = msgspec.structs.replace(events[0].top_items[0], title=title)
+        at_ms = CRISIS_MS + revision * HOUR_MS
+        peak = msgspec.structs.replace(events[0].peak, at_ms=CRISIS_MS + 2 * HOUR_MS + 1)
+        return msgspec.structs.replace(
+            events[0], revision=revision, updated_ms=at_ms, peak=peak, top_items=(item,), **changes
+        )
+
+    over = change(4, "All is calm", state="resolved", change="resolved")
+    known = [change(1, "It begins"), change(2, "A run on the bank"), change(3, "It ends"), over]
+    archive = await archive_of(*known)
+    history = await archive.alert_history(over.id)
+    assert [one.title for one in headlines_at_height(over, history).top_items] == ["A run on the bank"]
+    assert headlines_at_height(known[2], history) == known[2]
+    assert headlines_at_height(over, history[3:]) == over

@@ -82,6 +82,8 @@ async def test_facets_are_counted_over_heads_sources_and_entities() -> None:
     assert found.of == len(items)
     assert sum(one.count for one in found.sentiment) == len(items)
     assert {one.name for one in found.entity} == {"ACME", "BOLT", "CORE", "DUNE"}
+    names = {one.id: one.name for item in items for one in item.entities}
+    assert {one.name: one.label for one in found.entity} == names
     assert found.source == sorted(found.source, key=lambda one: (-one.count, one.name))
     assert found.subject == []
 

@@ -151,3 +151,16 @@ def test_series_are_found_by_what_they_are_called() -> None:
     assert labels.has("entity/AAPL", "APPL")
     assert labels.has("entity/AAPL", "aapl")
     assert not labels.has("entity/AAPL", "bank")
+
+
+def test_feeds_are_called_without_the_ends_of_their_address_and_all_as_the_profile_says() -> None:
+    labels = Labels(sources=frozenset({"source"}), called={"all": "All items"})
+    assert [
+        labels.of(name)
+        for name in (
+            "source/https://feeds.news.example/top/world.xml",
+            "source/http://www.x.example/",
+            "source/Wire",
+            "all",
+        )
+    ] == ["news.example/top/world", "x.example", "Wire", "All items"]

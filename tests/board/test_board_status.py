@@ -23,6 +23,11 @@ async def test_status_of_a_filled_archive(tmp_path: Path) -> None:
     assert answer.status == 200
     assert status["namespace"] == "board"
     assert status["kind"] == "replay"
+    assert [(kind["name"], kind["label"], kind["of"], kind["head"]) for kind in status["kinds"]] == [
+        ("all", "All items", "everything", None), ("source", "Sources", "source", None),
+        ("topic", "Topics", "labels", "topic"), ("entity", "Companies", "entities", None),
+        ("watchlist", "Watchlists", "watchlists", None),
+    ]  # fmt: skip
     assert status["now_ms"] == 1_760_000_000_000
     assert status["items_total"] == len({item.news.id for item in news})
     assert status["newest_ms"] == newest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -11,7 +12,7 @@ from streams.board.context import Asked, Board
 from streams.board.cursors import cursor_of, place_of
 from streams.board.problem import Problem
 from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of
-from streams.board.reading.alerts import Known, Place, find_alerts, known_alerts
+from streams.board.reading.alerts import Known, Place, find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.explaining import Explainer
 from streams.board.reading.labels import load_labels
 from streams.board.reading.mood import newest_ms
@@ -47,7 +48,8 @@ async def get_alert(asked: Asked[NoQuery, None]) -> AlertView:
     board, archive = asked.board, asked.board.archive
     history = await _history(board, asked.path["id"])
     now_ms = await event_ms(board, asked.now_ms)
-    [known] = await known_alerts(archive, history[-1:], now_ms)
+    [last] = await known_alerts(archive, history[-1:], now_ms)
+    known = replace(last, event=headlines_at_height(last.event, history))
     alert_id, groups = known.event.id, known.row.groups[:_MOST_GROUPS]
     decisions = await archive.decisions(target=alert_id, limit=_MOST_ENTRIES)
     sent = [

@@ -102,7 +102,16 @@ async def get_points(asked: Asked[PointsQuery, None]) -> Points:
     _check_bucket(span, bucket_ms)
     points = await points_of(board.archive, name, everything(board.profile), signal, span, bucket_ms)
     alerts = await alert_spans(board.archive, name, signal, span)
-    return Points(name=name, signal=signal, bucket_ms=bucket_ms, points=points, alerts=alerts)
+    labels = await load_labels(board.profile, board.settings.gazetteer)
+    return Points(
+        name=name,
+        kind=name.partition("/")[0],
+        label=labels.of(name),
+        signal=signal,
+        bucket_ms=bucket_ms,
+        points=points,
+        alerts=alerts,
+    )
 
 
 def _check_bucket(span: Span, bucket_ms: int) -> None:

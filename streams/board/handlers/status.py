@@ -9,10 +9,11 @@ from streams.board.context import Asked, Board
 from streams.board.reading.counts import items_total
 from streams.board.reading.mood import everything, mood_at, newest_ms
 from streams.board.shapes.base import NoQuery
-from streams.board.shapes.status import Feeds, Kind, Mood, Status, Trouble
+from streams.board.shapes.status import Feeds, Kind, Mood, SeriesOf, Status, Trouble
 from streams.jobs.alert_search import OPEN
+from streams.text.profile import Profile
 
-__all__ = ["get_status", "status_of"]
+__all__ = ["get_status", "kinds_of", "status_of"]
 
 _MOST_ALERTS = 10_000
 _VERSION = version("moodwire")
@@ -42,9 +43,18 @@ async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Statu
         ],
         mood=await _mood(board, newest),
         feeds=_feeds(board),
+        kinds=kinds_of(board.profile),
         scopes=sorted(scopes),
         version=_VERSION,
     )
+
+
+def kinds_of(profile: Profile) -> list[SeriesOf]:
+    """Returns the kinds of series of a profile; one without a label is called by its name."""
+    return [
+        SeriesOf(name=name, label=kind.label or name.replace("_", " ").capitalize(), of=kind.of, head=kind.head)
+        for name, kind in profile.series.items()
+    ]
 
 
 async def _mood(board: Board, newest: int | None) -> Mood | None:

@@ -9,8 +9,18 @@ import { severity } from "./parts.js";
 
 const HOUR_S = 3_600;
 const MOVED = 412;
-const LENGTHS = [[HOUR_S, "1 hour"], [4 * HOUR_S, "4 hours"], [24 * HOUR_S, "1 day"], [7 * 24 * HOUR_S, "1 week"]];
-export const VERDICTS = [["useful", "Useful", "u"], ["noise", "Noise", "n"], ["wrong_company", "Wrong company", "w"], ["old_news", "Old news", "o"]];
+const LENGTHS = [
+  [HOUR_S, "1 hour"],
+  [4 * HOUR_S, "4 hours"],
+  [24 * HOUR_S, "1 day"],
+  [7 * 24 * HOUR_S, "1 week"],
+];
+export const VERDICTS = [
+  ["useful", "Useful", "u"],
+  ["noise", "Noise", "n"],
+  ["wrong_company", "Wrong company", "w"],
+  ["old_news", "Old news", "o"],
+];
 
 /** Sends a decision that names the version seen. Where the alert has moved, `moved` shows the present one. */
 async function decide(method, alert, action, body, done) {
@@ -36,11 +46,16 @@ function noteField(text = "Note (others see it)") {
 }
 
 export function acknowledge(alert, done) {
-  ask(`Acknowledge ${alert.label}`, [h("p", {}, "You look after it: reminders stop until the time is over or it worsens."), lengthField(4 * HOUR_S), noteField()], "Acknowledge", async (form) => {
-    const body = { for_seconds: Number(form.elements.duration.value), note: form.elements.note.value.trim() };
-    await decide("POST", alert, "acknowledge", body, done);
-    toast(`Acknowledged: ${alert.label}`);
-  });
+  ask(
+    `Acknowledge ${alert.label}`,
+    [h("p", {}, "You look after it: reminders stop until the time is over or it worsens."), lengthField(4 * HOUR_S), noteField()],
+    "Acknowledge",
+    async (form) => {
+      const body = { for_seconds: Number(form.elements.duration.value), note: form.elements.note.value.trim() };
+      await decide("POST", alert, "acknowledge", body, done);
+      toast(`Acknowledged: ${alert.label}`);
+    },
+  );
 }
 
 export async function takeBack(alert, done) {
@@ -88,7 +103,12 @@ export function silence(alert, done) {
   const preview = () => previewed(hits, chosen());
   for (const { input } of boxes) input.addEventListener("change", preview);
   const fields = [
-    h("fieldset", {}, h("legend", {}, "Alerts with all of"), boxes.map(({ row }) => row)),
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, "Alerts with all of"),
+      boxes.map(({ row }) => row),
+    ),
     lengthField(4 * HOUR_S),
     noteField("Why"),
     hits,
@@ -103,7 +123,11 @@ export function silence(alert, done) {
 
 function matcherBox(label, value, checked) {
   const input = h("input", { type: "checkbox", checked });
-  return { input, matcher: `${label}=${JSON.stringify(value)}`, row: h("label", { class: "check" }, input, h("span", {}, foreign(label), " is ", h("strong", {}, foreign(value)))) };
+  return {
+    input,
+    matcher: `${label}=${JSON.stringify(value)}`,
+    row: h("label", { class: "check" }, input, h("span", {}, foreign(label), " is ", h("strong", {}, foreign(value)))),
+  };
 }
 
 function silenceOf(matchers, form) {
@@ -125,10 +149,20 @@ async function previewed(root, matchers) {
 }
 
 function hitList(alerts, series) {
-  const shown = alerts.slice(0, 5).map((each) => h("li", {}, severity(each.severity), " ", foreign(each.label), h("span", { class: "quiet" }, ` since ${moment(each.onset_ms)}`)));
+  const shown = alerts
+    .slice(0, 5)
+    .map((each) =>
+      h("li", {}, severity(each.severity), " ", foreign(each.label), h("span", { class: "quiet" }, ` since ${moment(each.onset_ms)}`)),
+    );
   const more = alerts.length - shown.length;
   return [
-    h("p", {}, h("strong", {}, `Hits ${plural(alerts.length, "alert")} now`), series ? ` and all later ones of ${plural(series, "series", "series")}` : "", "."),
+    h(
+      "p",
+      {},
+      h("strong", {}, `Hits ${plural(alerts.length, "alert")} now`),
+      series ? ` and all later ones of ${plural(series, "series", "series")}` : "",
+      ".",
+    ),
     h("ul", { class: "plain" }, shown, more > 0 ? h("li", { class: "quiet" }, `and ${more} more`) : null),
   ];
 }

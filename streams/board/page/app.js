@@ -48,17 +48,37 @@ function askLogin() {
       await login(field.value.trim());
       location.reload();
     } catch (error) {
-      problem.textContent = error instanceof Problem && error.status === 401 ? "This token is not known, or it was revoked." : error.message;
+      problem.textContent =
+        error instanceof Problem && error.status === 401 ? "This token is not known, or it was revoked." : error.message;
     }
   };
   titleIs("Sign in");
-  replace(root, h("form", { class: "card login", on: { submit: enter } }, h("h1", {}, "Sign in"), h("p", {}, "Paste a token. ", h("code", {}, "moodwire tokens make"), " makes one."), field, problem, h("button", { type: "submit", class: "main" }, "Sign in")));
+  replace(
+    root,
+    h(
+      "form",
+      { class: "card login", on: { submit: enter } },
+      h("h1", {}, "Sign in"),
+      h("p", {}, "Paste a token. ", h("code", {}, "moodwire tokens make"), " makes one."),
+      field,
+      problem,
+      h("button", { type: "submit", class: "main" }, "Sign in"),
+    ),
+  );
   field.focus();
 }
 
 function keys() {
   const to = (path) => () => go(address(path));
-  bind("Everywhere", [["?", "Show these keys", help], ["g n", "Go to Now", to("now")], ["g s", "Go to Series", to("series")], ["g a", "Go to Alerts", to("alerts")], ["g f", "Go to Feed", to("feed")], ["t", "UTC or local time", toggleZone], ["d", "Light or dark", toggleTheme]]);
+  bind("Everywhere", [
+    ["?", "Show these keys", help],
+    ["g n", "Go to Now", to("now")],
+    ["g s", "Go to Series", to("series")],
+    ["g a", "Go to Alerts", to("alerts")],
+    ["g f", "Go to Feed", to("feed")],
+    ["t", "UTC or local time", toggleZone],
+    ["d", "Light or dark", toggleTheme],
+  ]);
   listen();
 }
 
@@ -80,7 +100,11 @@ async function open() {
     status.set(await get("status"));
   } catch (problem) {
     if (problem.status === 401) return askLogin();
-    return replace(document.getElementById("main"), problemBox(problem), button("Try again", () => location.reload()));
+    return replace(
+      document.getElementById("main"),
+      problemBox(problem),
+      button("Try again", () => location.reload()),
+    );
   }
   beginVisit();
   keys();

@@ -1,19 +1,29 @@
 // The charts of a series: share with its band above, volume below, cursors in step, alerts shaded from their onset.
 
-import { h } from "./dom.js";
+import { h, replace } from "./dom.js";
 import { amount, clock, count, day, length, moment, percent, plural } from "./format.js";
 import { preferences } from "./store.js";
 
 const SHARE_HEIGHT = 250;
 const VOLUME_HEIGHT = 110;
 const AXIS_WIDTH = 52;
-const ENOUGH_ITEMS = 8; // below about so many, a share jumps between 0 and 1 and says nothing
+export const ENOUGH_ITEMS = 8; // below about so many, a share jumps between 0 and 1 and says nothing
 const LONGEST_SPAN = 24;
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  return { ink: of("ink-2"), grid: of("line"), hit: of("hit"), band: of("band"), volume: of("volume"), alert: of("alert-shade"), edge: of("alert-edge"), fixed: of("accent"), face: of("font") };
+  return {
+    ink: of("ink-2"),
+    grid: of("line"),
+    hit: of("hit"),
+    band: of("band"),
+    volume: of("volume"),
+    alert: of("alert-shade"),
+    edge: of("alert-edge"),
+    fixed: of("accent"),
+    face: of("font"),
+  };
 }
 
 /** Shares of a point and of its band; null where nothing was counted or expected. */
@@ -28,21 +38,38 @@ export function shareSpan(points) {
   return Math.min(LONGEST_SPAN, Math.max(1, Math.ceil(ENOUGH_ITEMS / Math.max(counted, 0.01))));
 }
 
-/** Shares over each bucket and the `span` - 1 before it; a band where half of them have one. */
+/**
+ * Shares over each bucket and the `span` - 1 before it. Of a quiet series only the hours with items have a band: its
+ * silent ones are expected to be as those.
+ */
 export function rolling(points, span) {
   return points.map((_, index) => {
     const over = points.slice(Math.max(0, index - span + 1), index + 1);
     const known = over.filter(({ high }) => high !== null);
     const sum = (list, pick) => list.reduce((total, each) => total + pick(each), 0);
-    const band = (pick) => (2 * known.length < over.length ? null : (sum(known, pick) * over.length) / known.length);
-    return shares({ hits: sum(over, ({ hits }) => hits), total: sum(over, ({ total }) => total), low: band(({ low }) => low), high: band(({ high }) => high) });
+    const band = (pick) => (known.length ? (sum(known, pick) * over.length) / known.length : null);
+    return shares({
+      hits: sum(over, ({ hits }) => hits),
+      total: sum(over, ({ total }) => total),
+      low: band(({ low }) => low),
+      high: band(({ high }) => high),
+    });
   });
 }
 
 export function sayPoint(point, signal) {
   const { share } = shares(point);
-  const expected = point.low === null ? "" : `, expected ${amount(point.low)} to ${amount(point.high)}`;
-  return `${moment(point.start_ms)}: ${count(point.hits)} ${signal} of ${plural(point.total, "item")}${point.total ? ` (${percent(share)})` : ""}${expected}`;
+  const expected = point.low === null ? "" : point.high < 1 ? ", usually none" : `, expected ${amount(point.low)} to ${amount(point.high)}`;
+  const counted = `${count(point.hits)} ${signal} of ${plural(point.total, "item")}`;
+  return `${moment(point.start_ms)}: ${counted}${point.total ? ` (${percent(share)})` : ""}${expected}`;
+}
+
+/** Why the band is not there to see; empty where it is. */
+export function bandNote({ points, signal }) {
+  const known = points.filter(({ high }) => high !== null);
+  if (!known.length) return "No band: there is not enough history of this series yet to say what is usual.";
+  if (known.every(({ high }) => high < 1)) return `The band lies on zero: an hour of this series usually has no ${signal} item.`;
+  return "";
 }
 
 /** Draws into `root` and returns {destroy, fix}. `onFix(index)` is called for a click or Enter on an hour. */
@@ -75,18 +102,33 @@ class Chart {
 
   draw() {
     for (const plot of this.plots) plot.destroy();
-    this.root.replaceChildren();
     const ink = colours();
     const sync = window.uPlot.sync("series");
     const x = this.data.points.map(({ start_ms }) => start_ms / 1000);
     const span = shareSpan(this.data.points);
     const parts = rolling(this.data.points, span);
     const share = [x, parts.map((each) => each.high), parts.map((each) => each.low), parts.map((each) => each.share)];
-    const volume = [x, this.data.points.map(({ total }) => total), this.data.points.map(({ hits }) => hits)];
+    const of = (pick) => this.data.points.map(pick);
+    const volume = [x, of(({ total }) => total), of(({ hits }) => hits), of(({ high }) => high)];
+    const note = bandNote(this.data);
     const above = h("div", { class: "plot" });
     const below = h("div", { class: "plot" });
-    this.root.append(h("p", { class: "axis-name" }, `Share ${this.data.signal}${span > 1 ? ` over ${length(span * this.data.bucket_ms)}` : ""}, and what is usual`), above, h("p", { class: "axis-name" }, "Items"), below);
-    this.plots = [new window.uPlot(this.shareOptions(ink, sync), share, above), new window.uPlot(this.volumeOptions(ink, sync), volume, below)];
+    replace(
+      this.root,
+      h(
+        "p",
+        { class: "axis-name" },
+        `Share ${this.data.signal}${span > 1 ? ` over ${length(span * this.data.bucket_ms)}` : ""}, and what is usual`,
+      ),
+      above,
+      h("p", { class: "axis-name" }, `Items, and the ${this.data.signal} ones of them with their usual highest`),
+      below,
+      note ? h("p", { class: "band-note quiet" }, note) : null,
+    );
+    this.plots = [
+      new window.uPlot(this.shareOptions(ink, sync), share, above),
+      new window.uPlot(this.volumeOptions(ink, sync), volume, below),
+    ];
     for (const plot of this.plots) sync.sub(plot);
   }
 
@@ -111,7 +153,12 @@ class Chart {
     return this.options(ink, sync, SHARE_HEIGHT, {
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.min(1, Math.max(0.1, (high || 0) * 1.1))] } },
       bands: [{ series: [1, 2], fill: ink.band }],
-      series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { stroke: ink.hit, width: 2, points: { show: false } }],
+      series: [
+        {},
+        { stroke: ink.band, width: 2, points: { show: false } }, // seen where the band lies on zero
+        { stroke: "transparent", points: { show: false } },
+        { stroke: ink.hit, width: 2, points: { show: false } },
+      ],
       axes: [xAxis(ink), yAxis(ink, (value) => percent(value))],
     });
   }
@@ -120,7 +167,12 @@ class Chart {
     const bars = window.uPlot.paths.bars({ size: [0.8, 40] });
     return this.options(ink, sync, VOLUME_HEIGHT, {
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.05)] } },
-      series: [{}, { fill: ink.volume, stroke: ink.volume, width: 0, paths: bars, points: { show: false } }, { fill: ink.hit, stroke: ink.hit, width: 0, paths: bars, points: { show: false } }],
+      series: [
+        {},
+        { fill: ink.volume, stroke: ink.volume, width: 0, paths: bars, points: { show: false } },
+        { fill: ink.hit, stroke: ink.hit, width: 0, paths: bars, points: { show: false } },
+        { stroke: ink.fixed, width: 1, dash: [4, 3], spanGaps: true, points: { show: false } },
+      ],
       axes: [{ ...xAxis(ink), show: false }, yAxis(ink, (value) => (Number.isInteger(value) ? count(value) : ""))],
     });
   }
@@ -197,9 +249,27 @@ function zone() {
 
 function xAxis(ink) {
   const said = (_, ticks) => ticks.map((at) => (clock(at * 1000) === "00:00" ? day(at * 1000) : clock(at * 1000)));
-  return { stroke: ink.ink, font: `12px ${ink.face}`, size: 30, gap: 6, grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, space: 64, values: said };
+  return {
+    stroke: ink.ink,
+    font: `12px ${ink.face}`,
+    size: 30,
+    gap: 6,
+    grid: { stroke: ink.grid, width: 1 },
+    ticks: { show: false },
+    space: 64,
+    values: said,
+  };
 }
 
 function yAxis(ink, said) {
-  return { stroke: ink.ink, font: `12px ${ink.face}`, size: AXIS_WIDTH, gap: 6, grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, space: 36, values: (_, ticks) => ticks.map(said) };
+  return {
+    stroke: ink.ink,
+    font: `12px ${ink.face}`,
+    size: AXIS_WIDTH,
+    gap: 6,
+    grid: { stroke: ink.grid, width: 1 },
+    ticks: { show: false },
+    space: 36,
+    values: (_, ticks) => ticks.map(said),
+  };
 }

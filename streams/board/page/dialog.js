@@ -7,7 +7,19 @@ import { Problem } from "./api.js";
 export function ask(title, fields, confirm, submit, { danger = false } = {}) {
   const problem = h("p", { class: "field-problem", role: "alert" });
   const accept = h("button", { type: "submit", class: danger ? "main danger" : "main" }, confirm);
-  const form = h("form", { method: "dialog" }, h("h2", {}, title), fields, problem, h("div", { class: "buttons" }, button("Cancel", () => box.close()), accept));
+  const form = h(
+    "form",
+    { method: "dialog" },
+    h("h2", {}, title),
+    fields,
+    problem,
+    h(
+      "div",
+      { class: "buttons" },
+      button("Cancel", () => box.close()),
+      accept,
+    ),
+  );
   const box = h("dialog", { "aria-label": title }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -27,7 +39,16 @@ export function ask(title, fields, confirm, submit, { danger = false } = {}) {
 
 export function show(title, ...content) {
   const box = h("dialog", { "aria-label": title, class: "wide" });
-  replace(box, h("h2", {}, title), content, h("div", { class: "buttons" }, button("Close", () => box.close())));
+  replace(
+    box,
+    h("h2", {}, title),
+    content,
+    h(
+      "div",
+      { class: "buttons" },
+      button("Close", () => box.close()),
+    ),
+  );
   return open(box);
 }
 

@@ -33,8 +33,9 @@ export function foreign(text) {
 
 /** A link to a page of somebody else; plain text unless it is http or https. */
 export function outLink(url, text, properties = {}) {
-  if (!SAFE_LINK.test(url || "")) return h("span", properties, foreign(text));
-  return h("a", { ...properties, href: url, target: "_blank", rel: "noopener noreferrer" }, foreign(text));
+  const inside = text instanceof Node ? text : foreign(text);
+  if (!SAFE_LINK.test(url || "")) return h("span", properties, inside);
+  return h("a", { ...properties, href: url, target: "_blank", rel: "noopener noreferrer" }, inside);
 }
 
 export function replace(parent, ...children) {

@@ -41,6 +41,11 @@ export function amount(value) {
   return value >= 10 || Number.isInteger(value) ? NUMBER.format(Math.round(value)) : value.toFixed(1);
 }
 
+/** What is usual, in words: "usual 3 to 43", "usually none". */
+export function usual(low, high) {
+  return high < 1 ? "usually none" : `usual ${amount(low)} to ${amount(high)}`;
+}
+
 export function percent(share) {
   if (share === null || share === undefined || Number.isNaN(share)) return "–";
   return share > 0 && share < 0.0995 ? `${(share * 100).toFixed(1)}\u00a0%` : `${Math.round(share * 100)}\u00a0%`;
@@ -50,7 +55,12 @@ export function plural(value, one, many = `${one}s`) {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-const UNITS = [[DAY, "d"], [HOUR, "h"], [60_000, "min"], [1000, "s"]];
+const UNITS = [
+  [DAY, "d"],
+  [HOUR, "h"],
+  [60_000, "min"],
+  [1000, "s"],
+];
 
 /** A length of time in its largest unit that fits: "2 h", "15 min". */
 export function length(ms) {
@@ -66,7 +76,12 @@ export function ago(ms, nowMs) {
 export function rarity(p) {
   if (!(p > 0)) return "practically never";
   const every = 1 / p;
-  const [size, word] = [[1e12, " trillion"], [1e9, " billion"], [1e6, " million"], [1, ""]].find(([limit]) => every >= limit) ?? [1, ""];
+  const [size, word] = [
+    [1e12, " trillion"],
+    [1e9, " billion"],
+    [1e6, " million"],
+    [1, ""],
+  ].find(([limit]) => every >= limit) ?? [1, ""];
   return every >= 1e15 ? "less than 1 in 1,000 trillion" : `1 in ${NUMBER.format(Number((every / size).toPrecision(2)))}${word}`;
 }
 

@@ -8,7 +8,12 @@ import { contact, prefer, preferences, status } from "./store.js";
 
 const STALE_MS = 10 * 60_000; // without a new item in a live stream
 const THEMES = ["system", "light", "dark"];
-const VIEWS = [["now", "Now"], ["series", "Series"], ["alerts", "Alerts"], ["feed", "Feed"]];
+const VIEWS = [
+  ["now", "Now"],
+  ["series", "Series"],
+  ["alerts", "Alerts"],
+  ["feed", "Feed"],
+];
 
 let place = { path: "" };
 let title = "Now";
@@ -29,7 +34,15 @@ export function showHeader(root) {
   const troubles = h("div", { class: "troubles" });
   const nav = h("nav", { class: "views", "aria-label": "Views" });
   const tools = h("div", { class: "tools" });
-  replace(root, h("a", { class: "brand", href: address("now"), "aria-label": "moodwire, now" }, "moodwire"), nav, mood, age, troubles, tools);
+  replace(
+    root,
+    h("a", { class: "brand", href: address("now"), "aria-label": "moodwire, now" }, "moodwire"),
+    nav,
+    mood,
+    age,
+    troubles,
+    tools,
+  );
   const draw = () => {
     drawNav(nav);
     replace(mood, moodOf(status.get()));
@@ -37,7 +50,13 @@ export function showHeader(root) {
     drawTroubles(troubles);
     retitle();
   };
-  const drawTools = () => replace(tools, zoneButton(), themeButton(), button("?", help, { "aria-label": "Keys and help", title: "Keys and help (?)", class: "tool" }));
+  const drawTools = () =>
+    replace(
+      tools,
+      zoneButton(),
+      themeButton(),
+      button("?", help, { "aria-label": "Keys and help", title: "Keys and help (?)", class: "tool" }),
+    );
   status.watch(draw);
   contact.watch(() => drawAge(age));
   preferences.watch(() => (drawTools(), draw()));
@@ -51,7 +70,14 @@ function drawNav(nav) {
   const here = place.path.split("/")[0] || "now";
   const open = status.get()?.open_alerts ?? 0;
   const link = ([path, text]) =>
-    h("a", { href: address(path), "aria-current": path === here ? "page" : null }, text, path === "alerts" && open ? h("span", { class: "badge", title: `${open} open` }, count(open), h("span", { class: "unseen" }, " open")) : "");
+    h(
+      "a",
+      { href: address(path), "aria-current": path === here ? "page" : null },
+      text,
+      path === "alerts" && open
+        ? h("span", { class: "badge", title: `${open} open` }, count(open), h("span", { class: "unseen" }, " open"))
+        : "",
+    );
   replace(nav, VIEWS.map(link));
 }
 
@@ -63,7 +89,12 @@ function moodOf(now) {
   return [
     gauge(mood),
     h("span", {}, h("strong", { class: "figure" }, percent(mood.share)), " ", foreign(mood.signal)),
-    h("span", { class: "quiet" }, known ? `${place} the usual ${percent(mood.low)} to ${percent(mood.high)}` : "too early to say what is usual", `, last ${mood.hours} h`),
+    h(
+      "span",
+      { class: "quiet" },
+      known ? `${place} the usual ${percent(mood.low)} to ${percent(mood.high)}` : "too early to say what is usual",
+      `, last ${mood.hours} h`,
+    ),
   ];
 }
 
@@ -86,31 +117,59 @@ function drawAge(root) {
   const state = now ? ageState(now, reached, Date.now()) : "fresh";
   document.documentElement.dataset.age = state;
   if (!now) return replace(root);
-  if (state === "lost") return replace(root, h("span", { class: "mark", role: "status" }, `Connection lost, data of ${ago(reached.heardMs, Date.now())}`));
+  if (state === "lost")
+    return replace(root, h("span", { class: "mark", role: "status" }, `Connection lost, data of ${ago(reached.heardMs, Date.now())}`));
   if (now.newest_ms === null) return replace(root, h("span", {}, "No items yet"));
   if (now.kind === "replay") return replace(root, h("span", {}, `Replay, up to ${moment(now.newest_ms)}`));
   const newest = `Newest item ${ago(now.newest_ms, Date.now())}`;
-  return replace(root, h("span", { title: moment(now.newest_ms), class: state === "stale" ? "mark" : "" }, state === "stale" ? `Stale: no item for ${length(Date.now() - now.newest_ms)}` : newest));
+  return replace(
+    root,
+    h(
+      "span",
+      { title: moment(now.newest_ms), class: state === "stale" ? "mark" : "" },
+      state === "stale" ? `Stale: no item for ${length(Date.now() - now.newest_ms)}` : newest,
+    ),
+  );
 }
 
 function drawTroubles(root) {
   const troubles = status.get()?.troubles ?? [];
   const wasOpen = root.querySelector("details")?.open;
   if (!troubles.length) return replace(root);
-  const rows = troubles.map(({ subject, detail, since_ms, reason }) => h("li", {}, h("strong", {}, foreign(subject || reason)), ": ", foreign(detail), h("span", { class: "quiet" }, ` since ${moment(since_ms)}`)));
-  const box = h("details", { class: "trouble-box" }, h("summary", {}, plural(troubles.length, "trouble")), h("ul", { class: "plain popover" }, rows));
+  const rows = troubles.map(({ subject, detail, since_ms, reason }) =>
+    h(
+      "li",
+      {},
+      h("strong", {}, foreign(subject || reason)),
+      ": ",
+      foreign(detail),
+      h("span", { class: "quiet" }, ` since ${moment(since_ms)}`),
+    ),
+  );
+  const box = h(
+    "details",
+    { class: "trouble-box" },
+    h("summary", {}, plural(troubles.length, "trouble")),
+    h("ul", { class: "plain popover" }, rows),
+  );
   box.open = Boolean(wasOpen);
   return replace(root, box);
 }
 
 function zoneButton() {
   const utc = preferences.get().zone === "utc";
-  return button(utc ? "UTC" : "Local", toggleZone, { class: "tool", title: `Times are in ${zoneName()}; show ${utc ? "local time" : "UTC"} (t)` });
+  return button(utc ? "UTC" : "Local", toggleZone, {
+    class: "tool",
+    title: `Times are in ${zoneName()}; show ${utc ? "local time" : "UTC"} (t)`,
+  });
 }
 
 function themeButton() {
   const { theme } = preferences.get();
-  return button({ system: "Auto", light: "Light", dark: "Dark" }[theme], toggleTheme, { class: "tool", title: "Colours: as the system, light or dark (d)" });
+  return button({ system: "Auto", light: "Light", dark: "Dark" }[theme], toggleTheme, {
+    class: "tool",
+    title: "Colours: as the system, light or dark (d)",
+  });
 }
 
 export function toggleZone() {

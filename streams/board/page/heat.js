@@ -17,11 +17,25 @@ export function heat({ hits, low, high }) {
 }
 
 export function heatmap({ hours, rows }, signal) {
-  const head = h("tr", {}, h("th", { scope: "col" }, "Series"), hours.map((ms, index) => h("th", { scope: "col", title: moment(ms) }, hourLabel(ms, index))));
-  const body = rows.map(({ name, label, cells }) =>
-    h("tr", {}, h("th", { scope: "row" }, h("a", { href: seriesAddress(name) }, foreign(label))), cells.map((cell, index) => h("td", {}, cellOf(cell, name, label, hours[index], signal)))),
+  const head = h(
+    "tr",
+    {},
+    h("th", { scope: "col" }, "Series"),
+    hours.map((ms, index) => h("th", { scope: "col", title: moment(ms) }, hourLabel(ms, index))),
   );
-  const box = h("div", { class: "heat-box", tabindex: "0", role: "region", "aria-label": `Hits by hour, ${rows.length} series` }, h("table", { class: "heat" }, h("thead", {}, head), h("tbody", {}, body)));
+  const body = rows.map(({ name, label, cells }) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, h("a", { href: seriesAddress(name) }, foreign(label))),
+      cells.map((cell, index) => h("td", {}, cellOf(cell, name, label, hours[index], signal))),
+    ),
+  );
+  const box = h(
+    "div",
+    { class: "heat-box", tabindex: "0", role: "region", "aria-label": `Hits by hour, ${rows.length} series` },
+    h("table", { class: "heat" }, h("thead", {}, head), h("tbody", {}, body)),
+  );
   requestAnimationFrame(() => (box.scrollLeft = box.scrollWidth)); // on a phone the newest hours come first
   return box;
 }
@@ -36,7 +50,18 @@ function cellOf(cell, name, label, ms, signal) {
   if (!cell) return h("span", { class: "cell", data: { heat: "none" } }, h("span", { class: "unseen" }, "no items"));
   const expected = cell.high === null ? "" : `, expected ${amount(cell.low)} to ${amount(cell.high)}`;
   const said = `${label}, ${moment(ms)}: ${count(cell.hits)} ${signal} of ${plural(cell.total, "item")}${expected}`;
-  return h("a", { class: "cell", data: { heat: heat(cell) }, href: seriesAddress(name, { hour: ms, until_ms: ms + 12 * HOUR_MS }), title: said, "aria-label": said, tabindex: "-1" }, cell.hits ? count(cell.hits) : "");
+  return h(
+    "a",
+    {
+      class: "cell",
+      data: { heat: heat(cell) },
+      href: seriesAddress(name, { hour: ms, until_ms: ms + 12 * HOUR_MS }),
+      title: said,
+      "aria-label": said,
+      tabindex: "-1",
+    },
+    cell.hits ? count(cell.hits) : "",
+  );
 }
 
 /** Arrows move between cells, as in a grid; Tab leaves it. */

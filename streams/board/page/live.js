@@ -1,9 +1,9 @@
 // What the stream says, heard through a worker that all tabs share; by this tab itself where browsers have none.
 
 import { apiPath, BASE } from "./api.js";
+import { follow } from "./live-source.js";
 import { contact, status } from "./store.js";
 
-const EVENTS = ["item", "skipped", "alert", "silence", "status", "resync"];
 const listeners = new Set();
 
 /** Calls `listener(kind, data)` with each event until `signal` aborts. */
@@ -15,22 +15,15 @@ export function hear(listener, signal) {
 export function connect() {
   const url = new URL(apiPath("stream", { topics: "alerts,items,status" }), location.href).href;
   if (typeof SharedWorker === "function") share(url);
-  else own(url);
+  else follow(url, heard);
 }
 
 function share(url) {
-  const { port } = new SharedWorker(`${BASE}page/live-worker.js`, { name: `moodwire${BASE}` });
+  const { port } = new SharedWorker(`${BASE}page/live-worker.js`, { name: `moodwire${BASE}`, type: "module" });
   port.onmessage = ({ data }) => heard(data);
   port.postMessage({ kind: "join", url });
   addEventListener("pagehide", () => port.postMessage({ kind: "leave" }));
   addEventListener("pageshow", ({ persisted }) => persisted && port.postMessage({ kind: "join", url }));
-}
-
-function own(url) {
-  const source = new EventSource(url);
-  source.addEventListener("open", () => heard({ kind: "open" }));
-  source.addEventListener("error", () => heard({ kind: "lost" }));
-  for (const kind of EVENTS) source.addEventListener(kind, ({ data }) => heard({ kind, data }));
 }
 
 function heard({ kind, data }) {

@@ -3,7 +3,7 @@
 import { foreign, h, outLink, replace, svg, button } from "./dom.js";
 import { ago, clock, count, moment, plural, sourceName } from "./format.js";
 import { address, seriesAddress } from "./router.js";
-import { eventNow } from "./store.js";
+import { eventNow, kindLabel } from "./store.js";
 
 // A shape each, so that severity needs no colour.
 const SHAPES = {
@@ -47,7 +47,11 @@ export async function fill(root, signal, load, { wait = true } = {}) {
     if (problem.name === "AbortError" || signal.aborted) return;
     if (!("status" in problem)) console.error(problem);
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
-    else replace(root, problemBox(problem, () => fill(root, signal, load)));
+    else
+      replace(
+        root,
+        problemBox(problem, () => fill(root, signal, load)),
+      );
   } finally {
     clearTimeout(slow);
   }
@@ -61,7 +65,11 @@ function swap(root, shown) {
 }
 
 export function timeOf(ms, { short = false } = {}) {
-  return h("time", { datetime: new Date(ms).toISOString(), title: `${moment(ms)} · ${ago(ms, eventNow())}` }, short ? clock(ms) : moment(ms));
+  return h(
+    "time",
+    { datetime: new Date(ms).toISOString(), title: `${moment(ms)} · ${ago(ms, eventNow())}` },
+    short ? clock(ms) : moment(ms),
+  );
 }
 
 export function agoOf(ms) {
@@ -70,7 +78,7 @@ export function agoOf(ms) {
 
 /** What people call a series: that of everything is its kind alone, and so is its label. */
 export function labelOf({ name, kind, label }) {
-  return name === kind ? "All items" : label || name;
+  return name === kind ? kindLabel(kind) : label || name;
 }
 
 export function seriesLink(name, label, query) {
@@ -83,7 +91,13 @@ export function publishers(story, source) {
   const more = Math.max(0, (story?.size ?? 1) - 1);
   if (!more) return h("span", { title: source }, foreign(own));
   const title = others.length ? `also ${others.join(", ")}` : "";
-  return h("span", { title }, foreign(own), ` and ${plural(more, "more item")}`, others.length ? [" of ", foreign(others.slice(0, 2).join(", ")), others.length > 2 ? " …" : ""] : "");
+  return h(
+    "span",
+    { title },
+    foreign(own),
+    ` and ${plural(more, "more item")}`,
+    others.length ? [" of ", foreign(others.slice(0, 2).join(", ")), others.length > 2 ? " …" : ""] : "",
+  );
 }
 
 export function headline(entry) {
@@ -91,14 +105,24 @@ export function headline(entry) {
     "li",
     {},
     outLink(entry.url, entry.title || "(no title)", { class: "title" }),
-    h("span", { class: "quiet" }, entry.publisher ? [foreign(sourceName(entry.publisher)), " · "] : "", entry.seen_ms ? timeOf(entry.seen_ms) : ""),
+    h(
+      "span",
+      { class: "quiet" },
+      entry.publisher ? [foreign(sourceName(entry.publisher)), " · "] : "",
+      entry.seen_ms ? timeOf(entry.seen_ms) : "",
+    ),
   );
 }
 
 /** Links that choose one of a few values of a key of the query. */
 export function choices(label, options, chosen, hrefOf) {
   const links = options.map(([value, text, number]) =>
-    h("a", { href: hrefOf(value), class: "choice", "aria-current": value === chosen ? "true" : null }, text, number === undefined ? "" : h("span", { class: "number" }, count(number))),
+    h(
+      "a",
+      { href: hrefOf(value), class: "choice", "aria-current": value === chosen ? "true" : null },
+      text,
+      number === undefined ? "" : h("span", { class: "number" }, count(number)),
+    ),
   );
   return h("nav", { class: "choices", "aria-label": label }, links);
 }

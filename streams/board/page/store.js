@@ -67,3 +67,8 @@ export function eventNow() {
 export function may(scope) {
   return Boolean(status.get()?.scopes.includes(scope));
 }
+
+/** The kinds of series as the profile has them: {name, label, of, head}. */
+export const kinds = () => status.get()?.kinds ?? [];
+export const kindMadeOf = (of) => kinds().find((kind) => kind.of === of);
+export const kindLabel = (name) => kinds().find((kind) => kind.name === name)?.label ?? name;

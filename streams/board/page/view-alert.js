@@ -13,7 +13,13 @@ const HOUR_MS = 3_600_000;
 export function showAlert(alert, place, done, backHref) {
   return [
     h("a", { href: backHref, class: "back" }, "← All alerts"),
-    h("div", { class: "heading" }, h("h2", {}, seriesLink(alert.series, alert.label, { signal: alert.signal, ...aroundOnset(alert) })), severity(alert.severity), h("span", { class: "quiet" }, stateOf(alert))),
+    h(
+      "div",
+      { class: "heading" },
+      h("h2", {}, seriesLink(alert.series, alert.label, { signal: alert.signal, ...aroundOnset(alert) })),
+      severity(alert.severity),
+      h("span", { class: "quiet" }, stateOf(alert)),
+    ),
     h("p", { class: "lead" }, foreign(alert.sentence)),
     h("p", { class: "quiet" }, onset(alert)),
     held(alert),
@@ -22,8 +28,10 @@ export function showAlert(alert, place, done, backHref) {
     h("div", { class: "day" }, sparkline(alert.last_day, { height: 56, said: dayInWords(alert) })),
     h("h3", {}, "Why"),
     why(alert, place),
-    h("h3", {}, "Headlines"),
-    alert.headlines.length ? h("ul", { class: "plain headlines" }, alert.headlines.map(headline)) : empty("Its items are no longer in the archive."),
+    h("h3", {}, alert.state === "resolved" ? "Headlines at its height" : "Headlines"),
+    alert.headlines.length
+      ? h("ul", { class: "plain headlines" }, alert.headlines.map(headline))
+      : empty("Its items are no longer in the archive."),
     notes(alert),
     h("h3", {}, "Timeline"),
     timeline(alert.timeline ?? []),
@@ -44,14 +52,30 @@ function stateOf({ state, inhibited, silenced }) {
 
 function onset(alert) {
   const ended = alert.state === "resolved";
-  return ["Began ", timeOf(alert.onset_ms), ended ? [", ended ", timeOf(alert.updated_ms), ` after ${length(alert.updated_ms - alert.onset_ms)}`] : `, ${length(eventNow() - alert.onset_ms)} ago`, "."];
+  return [
+    "Began ",
+    timeOf(alert.onset_ms),
+    ended
+      ? [", ended ", timeOf(alert.updated_ms), ` after ${length(alert.updated_ms - alert.onset_ms)}`]
+      : `, ${length(eventNow() - alert.onset_ms)} ago`,
+    ".",
+  ];
 }
 
 function held({ acknowledged, assignee }) {
   const said = [];
-  if (acknowledged) said.push(h("span", {}, "Acknowledged by ", foreign(acknowledged.by), acknowledged.until_ms ? ` until ${moment(acknowledged.until_ms)}` : ""));
+  if (acknowledged)
+    said.push(
+      h("span", {}, "Acknowledged by ", foreign(acknowledged.by), acknowledged.until_ms ? ` until ${moment(acknowledged.until_ms)}` : ""),
+    );
   if (assignee) said.push(h("span", {}, "Assigned to ", foreign(assignee)));
-  return said.length ? h("p", { class: "held" }, said.flatMap((each, index) => (index ? [" · ", each] : [each]))) : null;
+  return said.length
+    ? h(
+        "p",
+        { class: "held" },
+        said.flatMap((each, index) => (index ? [" · ", each] : [each])),
+      )
+    : null;
 }
 
 function actions(alert, done) {
@@ -61,8 +85,24 @@ function actions(alert, done) {
   return h(
     "div",
     { class: "actions" },
-    h("div", { class: "buttons", role: "group", "aria-label": "Act" }, over ? null : [alert.acknowledged ? act("Stop acknowledging", "", takeBack) : act("Acknowledge", "a", acknowledge, { class: "main" }), act("Assign", "m", assign)], act("Silence", "s", silence), act("Note", "", note)),
-    h("div", { class: "buttons", role: "group", "aria-label": "What was it worth?" }, h("span", { class: "quiet" }, "It was"), VERDICTS.map(([verdict, text, letter]) => act(text.toLowerCase(), letter, () => judge(alert, verdict, done)))),
+    h(
+      "div",
+      { class: "buttons", role: "group", "aria-label": "Act" },
+      over
+        ? null
+        : [
+            alert.acknowledged ? act("Stop acknowledging", "", takeBack) : act("Acknowledge", "a", acknowledge, { class: "main" }),
+            act("Assign", "m", assign),
+          ],
+      act("Silence", "s", silence),
+      act("Note", "", note),
+    ),
+    h(
+      "div",
+      { class: "buttons", role: "group", "aria-label": "What was it worth?" },
+      h("span", { class: "quiet" }, "It was"),
+      VERDICTS.map(([verdict, text, letter]) => act(text.toLowerCase(), letter, () => judge(alert, verdict, done))),
+    ),
   );
 }
 
@@ -78,36 +118,96 @@ function why(alert, place) {
   const { observed, expected, window: span, peak } = alert;
   const of = (interval) => (interval ? `${amount(interval[0])} to ${amount(interval[1])}` : "–");
   const looked = (name, hits, total, mean, interval, seconds, p) =>
-    h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "number" }, `${count(hits)} of ${count(total)}`), h("td", { class: "number" }, percent(total ? hits / total : null)), h("td", { class: "number" }, amount(mean)), h("td", { class: "number" }, of(interval)), h("td", { class: "number" }, length(seconds * 1000)), h("td", {}, rarity(p)));
-  const head = ["", alert.signal, "Share", "Expected", "Usual (95 %)", "Window", "By chance"].map((text, index) => h("th", { scope: "col", class: index && index < 6 ? "number" : null }, text));
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, name),
+      h("td", { class: "number" }, `${count(hits)} of ${count(total)}`),
+      h("td", { class: "number" }, percent(total ? hits / total : null)),
+      h("td", { class: "number" }, amount(mean)),
+      h("td", { class: "number" }, of(interval)),
+      h("td", { class: "number" }, length(seconds * 1000)),
+      h("td", {}, rarity(p)),
+    );
+  const head = ["", alert.signal, "Share", "Expected", "Usual (95 %)", "Window", "By chance"].map((text, index) =>
+    h("th", { scope: "col", class: index && index < 6 ? "number" : null }, text),
+  );
   const rows = [];
   if (span) rows.push(looked("Last look", observed.hits, observed.total, expected.hits, expected.interval, span.seconds, alert.p_value));
   if (peak) rows.push(looked("At its height", peak.hits, peak.total, peak.expected, peak.interval, peak.seconds, peak.p_value));
   const more = h("details", { class: "explain" }, h("summary", {}, "Every rule and window, counted again"));
   const body = h("div", {});
   more.append(body);
-  more.addEventListener("toggle", () => more.open && !body.childElementCount && fill(body, place.signal, () => findings(alert, place.signal)), { once: true });
-  return h("div", {}, h("p", { class: "quiet" }, "Rule ", foreign(alert.rule), ", on ", foreign(alert.signal), " items."), h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))), more);
+  more.addEventListener(
+    "toggle",
+    () => more.open && !body.childElementCount && fill(body, place.signal, () => findings(alert, place.signal)),
+    { once: true },
+  );
+  return h(
+    "div",
+    {},
+    h("p", { class: "quiet" }, "Rule ", foreign(alert.rule), ", on ", foreign(alert.signal), " items."),
+    h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))),
+    more,
+  );
 }
 
 async function findings(alert, signal) {
   const { findings: found } = await explanation(alert, signal);
   if (!found.length) return empty("No rule looked at it then.");
-  return h("ul", { class: "plain findings" }, found.map(({ text, reason }) => h("li", {}, foreign(text || reason))));
+  return h(
+    "ul",
+    { class: "plain findings" },
+    found.map(({ text, reason }) => h("li", {}, foreign(text || reason))),
+  );
 }
 
 function notes({ annotations }) {
   const entries = Object.entries(annotations);
-  return entries.length ? [h("h3", {}, "From the rule"), h("dl", { class: "pairs" }, entries.map(([name, text]) => h("div", {}, h("dt", {}, foreign(titled(name))), h("dd", {}, foreign(text)))))] : null;
+  return entries.length
+    ? [
+        h("h3", {}, "From the rule"),
+        h(
+          "dl",
+          { class: "pairs" },
+          entries.map(([name, text]) => h("div", {}, h("dt", {}, foreign(titled(name))), h("dd", {}, foreign(text)))),
+        ),
+      ]
+    : null;
 }
 
 function timeline(entries) {
   if (!entries.length) return empty("Nothing yet.");
-  return h("ol", { class: "plain timeline" }, entries.map(({ at_ms, kind, by, text }) => h("li", {}, timeOf(at_ms), h("span", {}, h("strong", {}, foreign(titled(kind))), by ? [" by ", foreign(by)] : "", text ? [": ", foreign(text)] : ""))));
+  return h(
+    "ol",
+    { class: "plain timeline" },
+    entries.map(({ at_ms, kind, by, text }) =>
+      h(
+        "li",
+        {},
+        timeOf(at_ms),
+        h("span", {}, h("strong", {}, foreign(titled(kind))), by ? [" by ", foreign(by)] : "", text ? [": ", foreign(text)] : ""),
+      ),
+    ),
+  );
 }
 
 function notified(entries) {
   if (!entries.length) return empty("Nobody was notified. Receivers are set in the routes file.");
-  const row = ({ receiver, status, at_ms, attempts, problem }) => h("li", {}, timeOf(at_ms), h("span", {}, h("strong", {}, foreign(receiver)), " ", foreign(status), attempts > 1 ? ` after ${attempts} attempts` : "", problem ? [": ", foreign(problem)] : ""));
+  const row = ({ receiver, status, at_ms, attempts, problem }) =>
+    h(
+      "li",
+      {},
+      timeOf(at_ms),
+      h(
+        "span",
+        {},
+        h("strong", {}, foreign(receiver)),
+        " ",
+        foreign(status),
+        attempts > 1 ? ` after ${attempts} attempts` : "",
+        problem ? [": ", foreign(problem)] : "",
+      ),
+    );
   return h("ol", { class: "plain timeline" }, entries.map(row));
 }

@@ -13,7 +13,12 @@ import { sparkline } from "./spark.js";
 import { may, preferences, status } from "./store.js";
 import { showAlert } from "./view-alert.js";
 
-const STATES = [["open", "Open"], ["acknowledged", "Acknowledged"], ["silenced", "Silenced"], ["history", "History"]];
+const STATES = [
+  ["open", "Open"],
+  ["acknowledged", "Acknowledged"],
+  ["silenced", "Silenced"],
+  ["history", "History"],
+];
 const PAGE = 100;
 const SETTLE_MS = 400; // many alerts at once make one reload
 const WATCHED = new Set(["alert", "silence", "resync"]);
@@ -30,7 +35,12 @@ export function alerts(root, place) {
   const foot = h("div", { class: "list-foot" });
   const detail = h("section", { class: "card detail", "aria-label": "The chosen alert" });
   const view = { place, chosen, list, foot, detail, items: kept?.state === state ? kept.items : [], next: null, shown: null };
-  replace(root, heading("Alerts"), tabs(), h("div", { class: "alerts-page", data: { chosen: Boolean(chosen) } }, h("div", { class: "list-side" }, list, foot), detail));
+  replace(
+    root,
+    heading("Alerts"),
+    tabs(),
+    h("div", { class: "alerts-page", data: { chosen: Boolean(chosen) } }, h("div", { class: "list-side" }, list, foot), detail),
+  );
   drawList(view);
   load(view);
   showDetail(view);
@@ -42,14 +52,21 @@ const filterOf = (query) => ({ series: query.get("series"), severity: query.get(
 
 function tabs() {
   const open = status.get()?.open_alerts;
-  return choices("Which alerts", STATES.map(([name, text]) => [name, text, name === "open" ? open : undefined]), state, (name) => address("alerts", { state: name === "open" ? "" : name }));
+  return choices(
+    "Which alerts",
+    STATES.map(([name, text]) => [name, text, name === "open" ? open : undefined]),
+    state,
+    (name) => address("alerts", { state: name === "open" ? "" : name }),
+  );
 }
 
 async function load(view, { more = false } = {}) {
   const { query, signal } = view.place;
+  const had = view.items.length;
   try {
     const limit = more ? PAGE : Math.min(500, Math.max(PAGE, view.items.length));
     const page = await get("alerts", { ...filterOf(query), state, limit, cursor: more ? view.next : "" }, signal);
+    if (!more && view.items.length > had) return load(view); // more were asked for meanwhile
     view.items = more ? [...view.items, ...page.items] : page.items;
     view.next = page.next;
     kept = { state, items: view.items };
@@ -57,20 +74,37 @@ async function load(view, { more = false } = {}) {
   } catch (problem) {
     if (problem.name === "AbortError") return;
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
-    else replace(view.foot, problemBox(problem, () => load(view)));
+    else
+      replace(
+        view.foot,
+        problemBox(problem, () => load(view)),
+      );
   }
 }
 
 function drawList(view) {
   const focused = document.activeElement?.closest?.("li[data-id]")?.dataset.id;
-  replace(view.list, view.items.map((alert) => row(alert, alert.id === view.chosen)));
+  replace(
+    view.list,
+    view.items.map((alert) => row(alert, alert.id === view.chosen)),
+  );
   if (focused) view.list.querySelector(`li[data-id="${CSS.escape(focused)}"] a`)?.focus({ preventScroll: true });
   if (!view.items.length) replace(view.foot, nothing());
-  else replace(view.foot, view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, plural(view.items.length, "alert")), dataLinks(apiPath("alerts", { ...filterOf(view.place.query), state })));
+  else
+    replace(
+      view.foot,
+      view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, plural(view.items.length, "alert")),
+      dataLinks(apiPath("alerts", { ...filterOf(view.place.query), state })),
+    );
 }
 
 function nothing() {
-  const said = { open: "No open alert. That is good news.", acknowledged: "No alert is acknowledged.", silenced: "No alert is silenced.", history: "No alert has ended yet." }[state];
+  const said = {
+    open: "No open alert. That is good news.",
+    acknowledged: "No alert is acknowledged.",
+    silenced: "No alert is silenced.",
+    history: "No alert has ended yet.",
+  }[state];
   return empty(said);
 }
 
@@ -84,7 +118,12 @@ function row(alert, isChosen) {
       { href: address(`alerts/${alert.id}`, { state: state === "open" ? "" : state }), "aria-current": isChosen ? "true" : null },
       h("span", { class: "row-top" }, severity(alert.severity), h("span", { class: "quiet" }, badge(alert), timeOf(alert.onset_ms))),
       h("span", { class: "sentence" }, foreign(alert.sentence)),
-      h("span", { class: "row-end" }, h("span", { class: "quiet publishers" }, who(alert)), sparkline(alert.last_day, { said: `${counted} in the last 24 hours` })),
+      h(
+        "span",
+        { class: "row-end" },
+        h("span", { class: "quiet publishers" }, who(alert)),
+        sparkline(alert.last_day, { said: `${counted} in the last 24 hours` }),
+      ),
     ),
   );
 }
@@ -104,14 +143,20 @@ function who({ headlines }) {
 // --- The chosen one
 
 function showDetail(view) {
-  if (!view.chosen) return replace(view.detail, empty("Choose an alert: ", h("kbd", {}, "j"), " and ", h("kbd", {}, "k"), " move, Enter opens."));
+  if (!view.chosen)
+    return replace(view.detail, empty("Choose an alert: ", h("kbd", {}, "j"), " and ", h("kbd", {}, "k"), " move, Enter opens."));
   const changed = () => decided(view);
   const draw = () =>
-    fill(view.detail, view.place.signal, async () => {
-      view.shown = await get(`alerts/${encodeURIComponent(view.chosen)}`, {}, view.place.signal);
-      titleIs(view.shown.label);
-      return showAlert(view.shown, view.place, changed, address("alerts", { state: state === "open" ? "" : state }));
-    }, { wait: view.shown === null });
+    fill(
+      view.detail,
+      view.place.signal,
+      async () => {
+        view.shown = await get(`alerts/${encodeURIComponent(view.chosen)}`, {}, view.place.signal);
+        titleIs(view.shown.label);
+        return showAlert(view.shown, view.place, changed, address("alerts", { state: state === "open" ? "" : state }));
+      },
+      { wait: view.shown === null },
+    );
   view.redraw = draw;
   draw();
   return view.detail;
@@ -155,7 +200,11 @@ function keysOf(view) {
       ["a", "Acknowledge", withOne(acknowledge)],
       ["m", "Assign", withOne(assign)],
       ["s", "Silence", withOne(silence)],
-      ...VERDICTS.map(([verdict, text, key]) => [key, `It was: ${text.toLowerCase()}`, withOne((alert, done) => judge(alert, verdict, done))]),
+      ...VERDICTS.map(([verdict, text, key]) => [
+        key,
+        `It was: ${text.toLowerCase()}`,
+        withOne((alert, done) => judge(alert, verdict, done)),
+      ]),
     ],
     signal,
   );

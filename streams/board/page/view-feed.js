@@ -9,20 +9,36 @@ import { bind } from "./keys.js";
 import { hear } from "./live.js";
 import { dataLinks, empty, fill, heading, problemBox, publishers, seriesLink, timeOf } from "./parts.js";
 import { change } from "./router.js";
-import { may, preferences, status } from "./store.js";
+import { kindMadeOf, kinds, may, preferences, status } from "./store.js";
 
 const PAGE = 40;
 const TYPING_MS = 300;
 const NEAR_TOP_PX = 120;
 const PHONE_PX = 700;
 const FILTERS = ["q", "series", "label", "source", "language", "since_ms", "until_ms"];
-// Facets of the answer, and the key of the query that restricts to one of its values.
-const FACETS = [["sentiment", "label"], ["subject", "label"], ["source", "source"], ["language", "language"], ["entity", "series"]];
+const SHOWN = 8; // values of a facet before one asks for more
+// Facets of the answer, the key of the query that restricts to one of its values, and of which series it speaks.
+const FACETS = [
+  ["sentiment", "label", ""],
+  ["subject", "label", "labels"],
+  ["source", "source", "source"],
+  ["language", "language", ""],
+  ["entity", "series", "entities"],
+];
 
 export function feed(root, place) {
   titleIs("Feed");
   const view = { place, filter: filterOf(place.query), items: [], next: null, held: [], skipped: 0, at: -1 };
-  view.field = h("input", { type: "search", name: "q", value: view.filter.q ?? "", placeholder: "Words that must all occur", "aria-label": "Search the items", maxlength: "1000", autocomplete: "off" });
+  view.chips = h("span", { class: "chips" });
+  view.field = h("input", {
+    type: "search",
+    name: "q",
+    value: view.filter.q ?? "",
+    placeholder: "Words that must all occur",
+    "aria-label": "Search the items",
+    maxlength: "1000",
+    autocomplete: "off",
+  });
   view.facets = h("div", { class: "facets" });
   const aside = h("details", { class: "narrow", open: innerWidth > PHONE_PX }, h("summary", {}, "Narrow"), view.facets);
   view.fresh = h("div", { class: "fresh", "aria-live": "polite" });
@@ -30,10 +46,30 @@ export function feed(root, place) {
   view.foot = h("div", { class: "list-foot" });
   const every = place.query.get("story") === "all";
   const stories = button(every ? "One per story" : "Show every copy", () => change({ story: every ? "" : "all" }));
-  replace(root, heading("Feed"), h("div", { class: "bar" }, searchForm(view), stories, chosenFilters(view)), h("div", { class: "feed-page" }, h("aside", { "aria-label": "Narrow the feed" }, aside), h("div", {}, view.fresh, view.list, view.foot)));
+  replace(
+    root,
+    heading("Feed"),
+    h("div", { class: "bar" }, searchForm(view), stories, view.chips),
+    h(
+      "div",
+      { class: "feed-page" },
+      h("aside", { "aria-label": "Narrow the feed" }, aside),
+      h("div", {}, view.fresh, view.list, view.foot),
+    ),
+  );
   if (!place.moved && view.filter.q) refocus(view.field);
   view.story = every ? "" : "one";
-  fill(view.facets, place.signal, async () => facets(await get("items/facets", { ...view.filter, story: view.story }, place.signal), view), { wait: false });
+  replace(view.chips, chosenFilters(view, {}));
+  fill(
+    view.facets,
+    place.signal,
+    async () => {
+      const found = await get("items/facets", { ...view.filter, story: view.story }, place.signal);
+      replace(view.chips, chosenFilters(view, found));
+      return facets(found, view);
+    },
+    { wait: false },
+  );
   load(view);
   listen(view);
   keysOf(view);
@@ -56,37 +92,77 @@ function searchForm({ field, place }) {
   return h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), search()) } }, field);
 }
 
-function chosenFilters({ filter }) {
-  const said = { series: "series", label: "", source: "from", language: "language", since_ms: "since", until_ms: "before" };
-  const text = (key, value) => (key.endsWith("_ms") ? moment(Number(value)) : key === "label" ? value.slice(value.indexOf(":") + 1) : value);
-  const chips = Object.entries(filter).filter(([key]) => key !== "q").map(([key, value]) => button([`${said[key]} `, foreign(text(key, value)), h("span", { "aria-hidden": "true" }, " ×")], () => change({ [key]: "" }), { class: "chip", title: "Remove this filter" }));
-  return chips.length ? h("span", { class: "chips" }, chips) : null;
+/** The name of a series: that of a company is among the counted ones. */
+function seriesName(value, { entity = [] }) {
+  const kind = kinds().find(({ name }) => value === name || value.startsWith(`${name}/`));
+  const own = value.slice((kind?.name ?? "").length + 1);
+  if (kind?.of === "entities") return entity.find(({ name }) => name === own)?.label ?? own;
+  return kind?.of === "source" ? sourceName(own) : own || kind?.label || value;
+}
+
+function chosenFilters({ filter }, found) {
+  const said = { series: "", label: "", source: "from", language: "language", since_ms: "since", until_ms: "before" };
+  const texts = {
+    series: (value) => seriesName(value, found),
+    label: (value) => value.slice(value.indexOf(":") + 1),
+    source: sourceName,
+  };
+  const text = (key, value) => (key.endsWith("_ms") ? moment(Number(value)) : (texts[key]?.(value) ?? value));
+  return Object.entries(filter)
+    .filter(([key]) => key !== "q")
+    .map(([key, value]) =>
+      button([`${said[key]} `, foreign(text(key, value)), h("span", { "aria-hidden": "true" }, " ×")], () => change({ [key]: "" }), {
+        class: "chip",
+        title: "Remove this filter",
+      }),
+    );
 }
 
 // --- Facets
 
 function facets(found, view) {
-  const groups = FACETS.filter(([name]) => found[name]?.length).map(([name, key]) => facet(name, key, found[name], view));
+  const groups = FACETS.filter(([name]) => found[name]?.length).map(([name, key, of]) =>
+    facet(name, key, kindMadeOf(of)?.label ?? titled(name), found[name], view),
+  );
   return [...groups, h("p", { class: "quiet" }, `Counts of the newest ${plural(found.of, "item")}.`)];
 }
 
-function facet(name, key, values, view) {
-  const shown = values.slice(0, 8);
-  const link = ({ name: value, count: number }) => {
+function facet(name, key, heading, values, view) {
+  const link = ({ name: value, label, count: number }) => {
     const asked = queryValue(name, value, view);
     const isChosen = asked !== "" && view.filter[key] === asked;
-    return h("li", {}, button([h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : value)), h("span", { class: "number" }, count(number))], () => change({ [key]: isChosen ? "" : asked }), { class: "facet", "aria-pressed": String(isChosen) }));
+    return h(
+      "li",
+      {},
+      button(
+        [
+          h("span", { class: "facet-name", title: value }, foreign(name === "source" ? sourceName(value) : label)),
+          h("span", { class: "number" }, count(number)),
+        ],
+        () => change({ [key]: isChosen ? "" : asked }),
+        { class: "facet", "aria-pressed": String(isChosen) },
+      ),
+    );
   };
-  const most = values.length > shown.length ? h("li", { class: "quiet" }, `and ${values.length - shown.length} more`) : null;
-  return h("section", { "aria-label": titled(name) }, h("h2", {}, titled(name)), h("ul", { class: "plain" }, shown.map(link), most));
+  const list = h("ul", { class: "plain" }, values.slice(0, SHOWN).map(link));
+  const rest = values.slice(SHOWN);
+  const all = () => {
+    more.replaceWith(...rest.map(link));
+    list.children[SHOWN]?.querySelector("button").focus();
+  };
+  const more = h("li", {}, button(`Show ${rest.length} more`, all, { class: "quiet-button" }));
+  if (rest.length) list.append(more);
+  return h("section", { "aria-label": heading }, h("h2", {}, heading), list);
 }
 
 /** Labels are asked for as HEAD:LABEL: the head is the one of the shown items that has this label. */
 function queryValue(facetName, value, { items }) {
-  if (facetName === "entity") return items.flatMap(({ series }) => series).find((name) => name.endsWith(`/${value}`)) ?? `entity/${value}`;
+  if (facetName === "entity") return `${kindMadeOf("entities")?.name ?? facetName}/${value}`;
   if (facetName === "source" || facetName === "language") return value;
-  const head = items.flatMap(({ heads }) => Object.entries(heads)).find(([, { label, probabilities }]) => label === value || value in (probabilities ?? {}))?.[0];
-  return `${head ?? (facetName === "subject" ? "topic" : facetName)}:${value}`;
+  const head = items
+    .flatMap(({ heads }) => Object.entries(heads))
+    .find(([, { label, probabilities }]) => label === value || value in (probabilities ?? {}))?.[0];
+  return `${head ?? (facetName === "subject" ? kindMadeOf("labels")?.head : null) ?? facetName}:${value}`;
 }
 
 // --- Items
@@ -101,37 +177,85 @@ async function load(view, { more = false } = {}) {
   } catch (problem) {
     if (problem.name === "AbortError") return;
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
-    else replace(view.foot, problemBox(problem, () => load(view, { more })));
+    else
+      replace(
+        view.foot,
+        problemBox(problem, () => load(view, { more })),
+      );
   }
 }
 
 function draw(view, added) {
   if (added) view.list.append(...added.map((item) => row(item)));
-  else replace(view.list, view.items.map((item) => row(item)));
+  else
+    replace(
+      view.list,
+      view.items.map((item) => row(item)),
+    );
   drawFresh(view);
-  if (!view.items.length) return replace(view.foot, empty(Object.keys(view.filter).length ? "No item fits. Remove a filter, or use fewer words." : "No items yet. They appear here as they are scored."));
+  if (!view.items.length)
+    return replace(
+      view.foot,
+      empty(
+        Object.keys(view.filter).length
+          ? "No item fits. Remove a filter, or use fewer words."
+          : "No items yet. They appear here as they are scored.",
+      ),
+    );
   const query = { ...view.filter, story: view.story };
-  return replace(view.foot, view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, "That is all."), dataLinks(apiPath("items", query)));
+  return replace(
+    view.foot,
+    view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, "That is all."),
+    dataLinks(apiPath("items", query)),
+  );
 }
 
 export function row(item) {
   const signal = status.get()?.mood?.signal;
-  const label = (head, { label: name, probability }) => h("span", { class: "label", data: { hit: name === signal }, title: `${titled(head)}: ${percent(probability)} likely` }, foreign(name));
-  const companies = item.entities.map(({ id, name, label: said }) => h("span", { class: "entity" }, seriesLink(item.series.find((each) => each.endsWith(`/${id}`)) ?? `entity/${id}`, name), said ? h("span", { class: "quiet" }, " ", foreign(said)) : ""));
+  const label = (head, { label: name, probability }) =>
+    h("span", { class: "label", data: { hit: name === signal }, title: `${titled(head)}: ${percent(probability)} likely` }, foreign(name));
+  const companies = item.entities.map(({ id, name, label: said }) =>
+    h(
+      "span",
+      { class: "entity" },
+      seriesLink(item.series.find((each) => each.endsWith(`/${id}`)) ?? `${kindMadeOf("entities")?.name}/${id}`, name),
+      said ? h("span", { class: "quiet" }, " ", foreign(said)) : "",
+    ),
+  );
+  const repeats = bare(item.title).startsWith(bare(item.snippet));
+  const title = repeats && bare(item.snippet) === bare(item.title) ? marked(item.snippet) : item.title;
   return h(
     "li",
     { class: "item", tabindex: "-1", data: { id: item.id } },
-    h("div", { class: "item-head" }, timeOf(item.seen_ms, { short: Date.now() - item.seen_ms < 20 * 3_600_000 }), h("span", {}, publishers(item.story, item.source))),
-    h("h3", {}, outLink(item.url, item.title || "(no title)")),
-    item.snippet && item.snippet !== item.title ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
-    h("div", { class: "item-foot" }, Object.entries(item.heads).map(([head, said]) => label(head, said)), companies, may("act") ? button("Correct", () => correct(item), { class: "quiet-button" }) : ""),
+    h(
+      "div",
+      { class: "item-head" },
+      timeOf(item.seen_ms, { short: Date.now() - item.seen_ms < 20 * 3_600_000 }),
+      h("span", {}, publishers(item.story, item.source)),
+    ),
+    h("h3", {}, outLink(item.url, title || "(no title)")),
+    item.snippet && !repeats ? h("p", { class: "snippet" }, marked(item.snippet)) : null,
+    h(
+      "div",
+      { class: "item-foot" },
+      Object.entries(item.heads).map(([head, said]) => label(head, said)),
+      companies,
+      may("act") ? button("Correct", () => correct(item), { class: "quiet-button" }) : "",
+    ),
   );
 }
+
+/** A text without the marks of a search and of what was left out. */
+const bare = (text) => (text ?? "").replace(/[«»…]/g, "").replace(/\s+/g, " ").trim();
 
 /** The words searched for stand between « and ». */
 function marked(snippet) {
   const parts = snippet.split(/[«»]/);
-  return h("bdi", {}, parts.map((part, index) => (index % 2 && parts.length % 2 ? h("mark", {}, part) : part)));
+  return h(
+    "bdi",
+    {},
+    parts.map((part, index) => (index % 2 && parts.length % 2 ? h("mark", {}, part) : part)),
+  );
 }
 
 // --- What comes while one reads
@@ -161,7 +285,10 @@ function listen(view) {
 function drawFresh(view) {
   if (!view.held.length) return replace(view.fresh);
   const number = view.held.length + (plain(view) ? view.skipped : 0);
-  return replace(view.fresh, button(`${count(number)} new`, () => showHeld(view), { class: "main" }));
+  return replace(
+    view.fresh,
+    button(`${count(number)} new`, () => showHeld(view), { class: "main" }),
+  );
 }
 
 /** Without a filter all that the stream left out would be here too. */
@@ -169,7 +296,8 @@ const plain = ({ filter, story }) => !story && !Object.keys(filter).length;
 
 function showHeld(view) {
   view.at = -1;
-  if (view.skipped) load(view); // more came than the stream sends: the archive has all of it
+  if (view.skipped)
+    load(view); // more came than the stream sends: the archive has all of it
   else {
     view.items = [...view.held, ...view.items];
     view.held = [];
@@ -183,14 +311,33 @@ function showHeld(view) {
 
 function correct(item) {
   const heads = Object.entries(item.heads);
-  const head = h("select", { name: "head" }, heads.map(([name]) => h("option", { value: name }, titled(name))));
-  const about = h("select", { name: "entity" }, h("option", { value: "" }, "the item itself"), item.entities.map(({ id, name }) => h("option", { value: id }, name)));
+  const head = h(
+    "select",
+    { name: "head" },
+    heads.map(([name]) => h("option", { value: name }, titled(name))),
+  );
+  const about = h(
+    "select",
+    { name: "entity" },
+    h("option", { value: "" }, "the item itself"),
+    item.entities.map(({ id, name }) => h("option", { value: id }, name)),
+  );
   const label = h("input", { name: "label", required: true, maxlength: "200", list: "labels", autocomplete: "off" });
   const labels = h("datalist", { id: "labels" });
-  const known = () => replace(labels, labelsOf(item.heads[head.value]).map((name) => h("option", { value: name })));
+  const known = () =>
+    replace(
+      labels,
+      labelsOf(item.heads[head.value]).map((name) => h("option", { value: name })),
+    );
   head.addEventListener("change", () => ((label.value = ""), known()));
   known();
-  const fields = [h("p", {}, foreign(item.title)), h("label", {}, "What", head), item.entities.length ? h("label", {}, "About", about) : null, h("label", {}, "Should be", label, labels), h("label", {}, "Note", h("input", { name: "note", maxlength: "2000", autocomplete: "off" }))];
+  const fields = [
+    h("p", {}, foreign(item.title)),
+    h("label", {}, "What", head),
+    item.entities.length ? h("label", {}, "About", about) : null,
+    h("label", {}, "Should be", label, labels),
+    h("label", {}, "Note", h("input", { name: "note", maxlength: "2000", autocomplete: "off" })),
+  ];
   ask("Correct a label", fields, "Send", async (form) => {
     const body = { head: head.value, label: label.value.trim(), note: form.elements.note.value.trim() };
     if (about.value) body.entity = about.value;
@@ -206,7 +353,18 @@ function labelsOf({ label, probabilities }) {
 // --- Keys
 
 function keysOf(view) {
-  bind("Feed", [["/", "Search", () => view.field.focus()], ["j", "Next item", () => step(view, 1)], ["k", "Previous item", () => step(view, -1)], ["n", "Show what is new", () => view.held.length && showHeld(view)], ["e", "Correct the item", () => view.items[view.at] && may("act") && correct(view.items[view.at])], ["Enter", "Open the item", () => view.list.children[view.at]?.querySelector("h3 a")?.click()]], view.place.signal);
+  bind(
+    "Feed",
+    [
+      ["/", "Search", () => view.field.focus()],
+      ["j", "Next item", () => step(view, 1)],
+      ["k", "Previous item", () => step(view, -1)],
+      ["n", "Show what is new", () => view.held.length && showHeld(view)],
+      ["e", "Correct the item", () => view.items[view.at] && may("act") && correct(view.items[view.at])],
+      ["Enter", "Open the item", () => view.list.children[view.at]?.querySelector("h3 a")?.click()],
+    ],
+    view.place.signal,
+  );
 }
 
 function step(view, by) {

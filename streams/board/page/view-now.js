@@ -1,16 +1,16 @@
 // Now: what happened while you were away, what is unusual (or the proof that nothing is), and where to look.
 
 import { get } from "./api.js";
-import { rolling, shareSpan } from "./chart.js";
+import { ENOUGH_ITEMS, rolling, shareSpan } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { amount, count, day, hourOf, length, moment, percent, plural, sourceName } from "./format.js";
+import { count, day, hourOf, length, moment, percent, plural, sourceName, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
 import { hear } from "./live.js";
 import { agoOf, choices, empty, fill, labelOf, seriesLink, severity, timeOf } from "./parts.js";
 import { address, change, seriesAddress } from "./router.js";
 import { shareLine } from "./spark.js";
-import { eventNow, keepVisit, lastVisit, preferences, status } from "./store.js";
+import { eventNow, keepVisit, kindLabel, kindMadeOf, kinds, lastVisit, preferences, status } from "./store.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -18,15 +18,32 @@ const AWAY_MS = 5 * 60_000;
 const RELOAD_MS = 15_000;
 const MULTIPLES = 11;
 const MOVERS = 8;
-const LEAST_SURPRISE = 1; // one in ten by chance
+const LEAST_SURPRISE = 2; // one in a hundred by chance
+const LEAST_HITS = 3; // as alerts ask for
 const SHARED_MS = 2_000;
 const SMOOTH = 3; // hours of a small multiple
 const PAST_DAYS = 7;
 
 export function now(root, place) {
   titleIs("Now");
-  const parts = { away: section("While you were away"), calm: section("Now"), many: section("Mood by subject"), heat: section("By hour"), movers: section("Movers") };
-  replace(root, h("h1", { class: "unseen" }, "Now"), h("div", { class: "now" }, parts.away.box, h("div", { class: "column" }, parts.calm.box, parts.many.box, parts.heat.box), parts.movers.box));
+  const parts = {
+    away: section("While you were away"),
+    calm: section("Now"),
+    many: section("Mood by subject"),
+    heat: section("By hour"),
+    movers: section("Movers"),
+  };
+  replace(
+    root,
+    h("h1", { class: "unseen" }, "Now"),
+    h(
+      "div",
+      { class: "now" },
+      parts.away.box,
+      h("div", { class: "column" }, parts.calm.box, parts.many.box, parts.heat.box),
+      parts.movers.box,
+    ),
+  );
   const load = (wait) => {
     fill(parts.away.body, place.signal, () => away(parts.away.box, place.signal), { wait: false });
     fill(parts.calm.body, place.signal, () => calm(place.signal), { wait });
@@ -64,23 +81,49 @@ export function beginVisit() {
 async function away(box, signal) {
   if (!awaySince || Date.now() - awaySince.wallMs < AWAY_MS || eventNow() - awaySince.eventMs < AWAY_MS) return ((box.hidden = true), []);
   const since = awaySince.eventMs;
-  const lists = await Promise.all(["open", "acknowledged", "silenced", "history"].map((state) => get("alerts", { state, limit: 200 }, signal)));
+  const lists = await Promise.all(
+    ["open", "acknowledged", "silenced", "history"].map((state) => get("alerts", { state, limit: 200 }, signal)),
+  );
   const changed = lists.flatMap(({ items }) => items).filter(({ updated_ms }) => updated_ms >= since);
   const ended = changed.filter(({ state }) => state === "resolved");
   const opened = changed.filter(({ state, onset_ms }) => state !== "resolved" && onset_ms >= since);
   const worsened = changed.filter(({ state, onset_ms }) => state === "escalated" && onset_ms < since);
   box.hidden = !(opened.length + worsened.length + ended.length);
-  const group = (title, alerts) => alerts.length && h("div", {}, h("h3", {}, `${title} (${count(alerts.length)})`), h("ul", { class: "plain lines" }, alerts.slice(0, 4).map(alertLine), alerts.length > 4 ? h("li", {}, h("a", { href: address("alerts", { state: title === "Ended" ? "history" : "" }) }, `and ${alerts.length - 4} more`)) : null));
+  const group = (title, alerts) =>
+    alerts.length &&
+    h(
+      "div",
+      {},
+      h("h3", {}, `${title} (${count(alerts.length)})`),
+      h(
+        "ul",
+        { class: "plain lines" },
+        alerts.slice(0, 4).map(alertLine),
+        alerts.length > 4
+          ? h("li", {}, h("a", { href: address("alerts", { state: title === "Ended" ? "history" : "" }) }, `and ${alerts.length - 4} more`))
+          : null,
+      ),
+    );
   const seen = button("Seen", () => {
     awaySince = null;
     keepVisit(status.get().namespace, eventNow());
     box.hidden = true;
   });
-  return [h("p", { class: "quiet" }, `Since ${moment(since)}, ${length(eventNow() - since)} of news. `, seen), h("div", { class: "away" }, group("Opened", opened), group("Worsened", worsened), group("Ended", ended))];
+  return [
+    h("p", { class: "quiet" }, `Since ${moment(since)}, ${length(eventNow() - since)} of news. `, seen),
+    h("div", { class: "away" }, group("Opened", opened), group("Worsened", worsened), group("Ended", ended)),
+  ];
 }
 
 function alertLine(alert) {
-  return h("li", {}, severity(alert.severity, { word: false }), " ", h("a", { href: address(`alerts/${alert.id}`) }, foreign(alert.sentence)), h("span", { class: "quiet" }, " · since ", timeOf(alert.onset_ms)));
+  return h(
+    "li",
+    {},
+    severity(alert.severity, { word: false }),
+    " ",
+    h("a", { href: address(`alerts/${alert.id}`) }, foreign(alert.sentence)),
+    h("span", { class: "quiet" }, " · since ", timeOf(alert.onset_ms)),
+  );
 }
 
 // --- Open alerts, or the proof of calm
@@ -91,22 +134,43 @@ async function calm(signal) {
   const { items } = await get("alerts", { state: "open", limit: 6 }, signal);
   if (!items.length) return proof(now, signal);
   const more = now.open_alerts - items.slice(0, 5).length;
-  return [h("ul", { class: "plain lines now-alerts" }, items.slice(0, 5).map(alertLine)), more > 0 ? h("p", {}, h("a", { href: address("alerts") }, `${plural(more, "more open alert")}`)) : null];
+  return [
+    h("ul", { class: "plain lines now-alerts" }, items.slice(0, 5).map(alertLine)),
+    more > 0 ? h("p", {}, h("a", { href: address("alerts") }, `${plural(more, "more open alert")}`)) : null,
+  ];
 }
 
 function firstNews() {
-  return [empty("No news yet. Start feeds with ", h("code", {}, "moodwire run"), " or play a file with ", h("code", {}, "moodwire replay FILE"), ".")];
+  return [
+    empty(
+      "No news yet. Start feeds with ",
+      h("code", {}, "moodwire run"),
+      " or play a file with ",
+      h("code", {}, "moodwire replay FILE"),
+      ".",
+    ),
+  ];
 }
 
 async function proof(now, signal) {
   const all = await streamSeries(signal);
   const end = hourStart(eventNow());
-  const points = all ? (await get(`series/${encodeURIComponent(all.name)}/points`, { since_ms: end - PAST_DAYS * DAY_MS, until_ms: end + HOUR_MS }, signal)).points : [];
+  const points = all
+    ? (await get(`series/${encodeURIComponent(all.name)}/points`, { since_ms: end - PAST_DAYS * DAY_MS, until_ms: end + HOUR_MS }, signal))
+        .points
+    : [];
   const day24 = points.filter(({ start_ms }) => start_ms > end - DAY_MS).reduce((sum, { total }) => sum + total, 0);
   const next = nextHour(points, end + HOUR_MS);
   return [
     h("p", { class: "calm" }, h("strong", {}, "Nothing unusual.")),
-    h("ul", { class: "plain facts" }, fact(count(day24), "items in the last 24 h"), now.feeds && fact(`${count(now.feeds.alive)} of ${count(now.feeds.total)}`, "feeds alive"), next && fact(`${count(next.low)} to ${count(next.high)}`, `items in this hour of the last ${next.days} days`), fact(count(now.items_total), "items in the archive")),
+    h(
+      "ul",
+      { class: "plain facts" },
+      fact(count(day24), "items in the last 24 h"),
+      now.feeds && fact(`${count(now.feeds.alive)} of ${count(now.feeds.total)}`, "feeds alive"),
+      next && fact(`${count(next.low)} to ${count(next.high)}`, `items in this hour of the last ${next.days} days`),
+      fact(count(now.items_total), "items in the archive"),
+    ),
   ];
 }
 
@@ -128,7 +192,8 @@ let listing = null;
 
 /** The list that the parts of one drawing share. */
 function everySeries(signal) {
-  if (listing?.signal !== signal || Date.now() - listing.atMs > SHARED_MS) listing = { signal, atMs: Date.now(), list: get("series", { limit: 500 }, signal) };
+  if (listing?.signal !== signal || Date.now() - listing.atMs > SHARED_MS)
+    listing = { signal, atMs: Date.now(), list: get("series", { limit: 500 }, signal) };
   return listing.list;
 }
 
@@ -138,41 +203,69 @@ async function streamSeries(signal) {
   return items.find(({ name, kind }) => name === kind) ?? null;
 }
 
+/** The kinds that have series, in the order of the profile; that of everything is shown beside each. */
 function kindsOf(series) {
-  return [...new Set(series.filter(({ name, kind }) => name !== kind).map(({ kind }) => kind))];
+  const found = new Set(series.filter(({ name, kind }) => name !== kind).map(({ kind }) => kind));
+  return kinds()
+    .map(({ name }) => name)
+    .filter((name) => found.has(name));
 }
 
 async function multiples(place) {
   const { items } = await everySeries(place.signal);
   if (!items.length) return empty("No series yet.");
-  const kinds = kindsOf(items);
-  const kind = kinds.includes(place.query.get("kind")) ? place.query.get("kind") : subjectKind(kinds);
+  const known = kindsOf(items);
+  const kind = chosenKind(known, place.query.get("kind"), "labels");
   const stream = items.filter(({ name, kind: own }) => name === own);
-  const shown = [...stream, ...items.filter(({ kind: own }) => own === kind).sort((a, b) => b.total - a.total).slice(0, MULTIPLES)];
+  const shown = [
+    ...stream,
+    ...items
+      .filter(({ kind: own }) => own === kind)
+      .sort((a, b) => b.total - a.total)
+      .slice(0, MULTIPLES),
+  ];
   const end = hourStart(eventNow()) + HOUR_MS;
   const cards = await Promise.all(shown.map((each) => multiple(each, end, place.signal)));
-  return [kindChoices("Kind of series", kinds, kind, "kind"), h("ul", { class: "plain multiples" }, cards)];
+  return [kindChoices("Kind of series", known, kind, "kind"), h("ul", { class: "plain multiples" }, cards)];
 }
 
-const subjectKind = (kinds) => kinds.find((kind) => kind === "topic" || kind === "subject") ?? kinds[0];
-const companyKind = (kinds) => kinds.find((kind) => kind === "entity") ?? kinds[0];
+/** The kind asked for; without one the first that is made of what is `usually` shown. */
+function chosenKind(known, asked, usually) {
+  return known.includes(asked) ? asked : (known.find((name) => kindMadeOf(usually)?.name === name) ?? known[0]);
+}
 
-function kindChoices(label, kinds, chosen, key) {
+function kindChoices(label, known, chosen, key) {
   const words = new URLSearchParams(location.search);
   const href = (kind) => (words.set(key, kind), `${location.pathname}?${words}`);
-  return kinds.length > 1 ? choices(label, kinds.map((kind) => [kind, kind]), chosen, href) : null;
+  return known.length > 1
+    ? choices(
+        label,
+        known.map((kind) => [kind, kindLabel(kind)]),
+        chosen,
+        href,
+      )
+    : null;
 }
 
 async function multiple(series, endMs, signal) {
   const { points } = await get(`series/${encodeURIComponent(series.name)}/points`, { since_ms: endMs - DAY_MS, until_ms: endMs }, signal);
-  const share = series.total ? series.hits / series.total : null;
-  const above = series.high !== null && series.hits > series.high;
+  const few = series.total < ENOUGH_ITEMS; // a share of two items says nothing
+  const counted = `${count(series.hits)} of ${count(series.total)}`;
+  const share = few ? counted : percent(series.hits / series.total);
+  const above = series.high !== null && series.hits > series.high && series.hits >= LEAST_HITS;
   return h(
     "li",
-    { class: "multiple", data: { above } },
-    h("a", { href: seriesAddress(series.name) }, h("span", { class: "multiple-name" }, foreign(labelOf(series))), h("span", { class: "figure" }, percent(share))),
-    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), { said: `${labelOf(series)}, last 24 h: ${percent(share)} ${series.signal}` }),
-    h("span", { class: "quiet" }, `${count(series.hits)} of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
+    { class: "multiple", data: { above, few } },
+    h(
+      "a",
+      { href: seriesAddress(series.name) },
+      h("span", { class: "multiple-name" }, foreign(labelOf(series))),
+      h("span", { class: "figure" }, share),
+    ),
+    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), {
+      said: `${labelOf(series)}, last 24 h: ${share} ${series.signal}`,
+    }),
+    h("span", { class: "quiet" }, few ? "too few" : counted, series.low === null ? "" : `, ${usual(series.low, series.high)}`),
   );
 }
 
@@ -180,18 +273,41 @@ async function multiple(series, endMs, signal) {
 
 async function heatSection(place) {
   const { items } = await everySeries(place.signal);
-  const kinds = kindsOf(items);
-  if (!kinds.length) return empty("No series yet.");
-  const kind = kinds.includes(place.query.get("heat")) ? place.query.get("heat") : companyKind(kinds);
+  const known = kindsOf(items);
+  if (!known.length) return empty("No series yet.");
+  const kind = chosenKind(known, place.query.get("heat"), "entities");
   const end = Number(place.query.get("until")) || hourStart(eventNow()) + HOUR_MS;
   const found = await get("heatmap", { kind, since_ms: end - DAY_MS, until_ms: end, rows: 10 }, place.signal);
   const signal = status.get()?.mood?.signal ?? "";
   const isPast = Boolean(place.query.get("until"));
-  const step = (by) => button(by < 0 ? "‹ 12 h earlier" : "12 h later ›", () => change({ until: end + by >= eventNow() + HOUR_MS ? "" : String(end + by) }));
+  const moved = (by) => (end + by >= eventNow() + HOUR_MS ? "" : String(end + by));
+  const step = (by) => button(by < 0 ? "‹ 12 h earlier" : "12 h later ›", () => change({ until: moved(by) }));
   return [
-    h("div", { class: "bar" }, kindChoices("Kind of rows", kinds, kind, "heat"), h("span", { class: "bar-end" }, step(-12 * HOUR_MS), isPast ? [step(12 * HOUR_MS), button("Back to now", () => change({ until: "" }), { class: "main" })] : null)),
+    h(
+      "div",
+      { class: "bar" },
+      kindChoices("Kind of rows", known, kind, "heat"),
+      h(
+        "span",
+        { class: "bar-end" },
+        step(-12 * HOUR_MS),
+        isPast ? [step(12 * HOUR_MS), button("Back to now", () => change({ until: "" }), { class: "main" })] : null,
+      ),
+    ),
     found.rows.length ? walk(heatmap(found, signal)) : empty("No items in these hours."),
-    h("p", { class: "legend quiet" }, `${day(end - DAY_MS)} ${hourOf(end - DAY_MS)} h to ${day(end)} ${hourOf(end)} h. `, "Numbers are ", foreign(signal), " items. Coloured where they are above the usual, by how many times: ", h("span", { class: "scale" }, HEAT_STEPS.map((times, index) => h("span", { class: "cell", data: { heat: index + 1 } }, times)))),
+    h(
+      "p",
+      { class: "legend quiet" },
+      `${day(end - DAY_MS)} ${hourOf(end - DAY_MS)} h to ${day(end)} ${hourOf(end)} h. `,
+      "Numbers are ",
+      foreign(signal),
+      " items. Coloured where they are above the usual, by how many times: ",
+      h(
+        "span",
+        { class: "scale" },
+        HEAT_STEPS.map((times, index) => h("span", { class: "cell", data: { heat: index + 1 } }, times)),
+      ),
+    ),
   ];
 }
 
@@ -199,9 +315,14 @@ async function heatSection(place) {
 
 async function movers(signal) {
   const { items } = await everySeries(signal);
-  const moved = items.filter(({ surprise, hits }) => surprise >= LEAST_SURPRISE && hits).slice(0, MOVERS);
-  if (!moved.length) return empty("Every series is as usual.");
+  const moved = items.filter(isMover).slice(0, MOVERS);
+  if (!moved.length) return empty(`${plural(items.length, "series", "series")} had news in the last 24 h; none is worth a look.`);
   return h("ol", { class: "plain movers" }, moved.map(mover));
+}
+
+/** One or two hits are no news, however rare. */
+export function isMover({ surprise, hits }) {
+  return hits >= LEAST_HITS && surprise >= LEAST_SURPRISE;
 }
 
 function mover(series) {
@@ -209,8 +330,29 @@ function mover(series) {
   return h(
     "li",
     {},
-    h("div", { class: "mover-head" }, seriesLink(series.name, labelOf(series)), h("span", { class: "quiet" }, series.kind), series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : ""),
-    h("div", {}, h("strong", { class: "figure" }, count(series.hits)), " ", foreign(series.signal), ` of ${count(series.total)}`, series.low === null ? "" : `, usual ${amount(series.low)} to ${amount(series.high)}`),
-    newest && h("div", { class: "quiet newest" }, outLink("", newest.title), " ", h("span", {}, " · ", foreign(sourceName(newest.source)), " · ", agoOf(newest.seen_ms))),
+    h(
+      "div",
+      { class: "mover-head" },
+      seriesLink(series.name, labelOf(series)),
+      series.name === series.kind ? "" : h("span", { class: "quiet" }, kindLabel(series.kind)),
+      series.open_alert ? h("a", { href: address(`alerts/${series.open_alert}`), class: "pill" }, "open alert") : "",
+    ),
+    h(
+      "div",
+      {},
+      h("strong", { class: "figure" }, count(series.hits)),
+      " ",
+      foreign(series.signal),
+      ` of ${count(series.total)}`,
+      series.low === null ? "" : `, ${usual(series.low, series.high)}`,
+    ),
+    newest &&
+      h(
+        "div",
+        { class: "quiet newest" },
+        outLink("", newest.title),
+        " ",
+        h("span", {}, " · ", foreign(sourceName(newest.source)), " · ", agoOf(newest.seen_ms)),
+      ),
   );
 }

@@ -3,13 +3,13 @@
 import { apiPath, get } from "./api.js";
 import { sayPoint, seriesChart, shares } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { amount, count, length, moment, percent, plural } from "./format.js";
+import { amount, count, length, moment, percent, plural, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
 import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, labelOf, publishers, seriesLink, timeOf } from "./parts.js";
 import { address, change } from "./router.js";
-import { eventNow, preferences, status } from "./store.js";
+import { eventNow, kindLabel, preferences, status } from "./store.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -28,10 +28,23 @@ function list(root, place) {
   titleIs("Series");
   const asked = place.query.get("q") ?? "";
   const kind = place.query.get("kind") ?? "";
-  const field = h("input", { type: "search", name: "q", value: asked, placeholder: "Find a company, subject, source …", "aria-label": "Find a series", autocomplete: "off", maxlength: "200" });
+  const field = h("input", {
+    type: "search",
+    name: "q",
+    value: asked,
+    placeholder: "Find a company, subject, source …",
+    "aria-label": "Find a series",
+    autocomplete: "off",
+    maxlength: "200",
+  });
   const kinds = h("div", {});
   const body = h("div", { class: "body" });
-  replace(root, heading("Series"), h("div", { class: "bar" }, h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), search()) } }, field), kinds), body);
+  replace(
+    root,
+    heading("Series"),
+    h("div", { class: "bar" }, h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), search()) } }, field), kinds),
+    body,
+  );
   const search = () => change({ q: field.value.trim() }, { replace: true });
   let due = 0;
   field.addEventListener("input", () => (clearTimeout(due), (due = setTimeout(search, TYPING_MS))));
@@ -49,34 +62,80 @@ function refocus(field) {
 
 function kindChoices({ items }, chosen) {
   const counts = new Map();
-  for (const { kind } of items) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  for (const { name, kind } of items) if (name !== kind) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const words = new URLSearchParams(location.search);
   const href = (kind) => (kind ? words.set("kind", kind) : words.delete("kind"), `${location.pathname}?${words}`);
-  return choices("Kind of series", [["", "every kind"], ...[...counts].map(([kind, number]) => [kind, kind, number])], chosen, href);
+  return choices(
+    "Kind of series",
+    [["", "every kind"], ...[...counts].map(([kind, number]) => [kind, kindLabel(kind), number])],
+    chosen,
+    href,
+  );
 }
 
 function listed({ items }, asked, kind) {
-  if (!items.length) return empty(asked ? ["No series is called ", foreign(`“${asked}”`), ". A part of the name is enough."] : "No series yet: they come with the first items.");
+  if (!items.length)
+    return empty(
+      asked
+        ? ["No series is called ", foreign(`“${asked}”`), ". A part of the name is enough."]
+        : "No series yet: they come with the first items.",
+    );
   const row = (each) =>
-    h("tr", {}, h("th", { scope: "row" }, seriesLink(each.name, labelOf(each)), each.open_alert ? [" ", h("a", { href: address(`alerts/${each.open_alert}`), class: "pill" }, "open alert")] : ""), h("td", { class: "quiet" }, each.kind), h("td", { class: "number" }, count(each.hits)), h("td", { class: "number" }, count(each.total)), h("td", { class: "number" }, each.low === null ? "–" : `${amount(each.low)} to ${amount(each.high)}`), h("td", { class: "newest" }, each.newest ? [foreign(each.newest.title), h("span", { class: "quiet" }, " · ", agoOf(each.newest.seen_ms))] : ""));
-  const head = ["Series", "Kind", items[0].signal, "Items", "Usual", "Newest headline"].map((text, index) => h("th", { scope: "col", class: index > 1 && index < 5 ? "number" : null }, text));
-  return [h("p", { class: "quiet" }, "The last 24 hours, the most surprising first."), h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, items.map(row)))), dataLinks(apiPath("series", { q: asked, kind }))];
+    h(
+      "tr",
+      {},
+      h(
+        "th",
+        { scope: "row" },
+        seriesLink(each.name, labelOf(each)),
+        each.open_alert ? [" ", h("a", { href: address(`alerts/${each.open_alert}`), class: "pill" }, "open alert")] : "",
+      ),
+      h("td", { class: "quiet" }, each.name === each.kind ? "" : kindLabel(each.kind)),
+      h("td", { class: "number" }, count(each.hits)),
+      h("td", { class: "number" }, count(each.total)),
+      h("td", { class: "number" }, each.low === null ? "–" : each.high < 1 ? "none" : `${amount(each.low)} to ${amount(each.high)}`),
+      h(
+        "td",
+        { class: "newest" },
+        each.newest ? [foreign(each.newest.title), h("span", { class: "quiet" }, " · ", agoOf(each.newest.seen_ms))] : "",
+      ),
+    );
+  const head = ["Series", "Kind", items[0].signal, "Items", "Usual", "Newest headline"].map((text, index) =>
+    h("th", { scope: "col", class: index > 1 && index < 5 ? "number" : null }, text),
+  );
+  return [
+    h("p", { class: "quiet" }, "The last 24 hours, the most surprising first."),
+    h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, items.map(row)))),
+    dataLinks(apiPath("series", { q: asked, kind })),
+  ];
 }
 
 // --- One series
 
 function one(root, place) {
-  titleIs(place.name);
+  titleIs("Series");
   const range = place.query.get("range") in RANGES ? place.query.get("range") : "7d";
   const signal = place.query.get("signal") ?? "";
   const untilMs = Number(place.query.get("until_ms")) || 0;
   const head = h("div", {});
   const readout = h("p", { class: "readout", "aria-live": "off" }, " ");
-  const charts = h("div", { class: "charts", role: "slider", tabindex: "0", "aria-label": `Hours of ${place.name}: arrows move, Enter shows an hour's headlines`, "aria-valuemin": "0", "aria-valuemax": "0", "aria-valuenow": "0" });
+  const charts = h("div", {
+    class: "charts",
+    role: "slider",
+    tabindex: "0",
+    "aria-label": "Hours: arrows move, Enter shows an hour's headlines",
+    "aria-valuemin": "0",
+    "aria-valuemax": "0",
+    "aria-valuenow": "0",
+  });
   const hour = h("section", { class: "card hour", "aria-label": "Headlines of an hour" });
   const table = h("details", { class: "table" }, h("summary", {}, "The numbers as a table"));
   const failedBox = h("div", {});
-  replace(root, head, h("div", { class: "series-page" }, h("section", { class: "card", "aria-label": "Chart" }, readout, charts, failedBox, table), hour));
+  replace(
+    root,
+    head,
+    h("div", { class: "series-page" }, h("section", { class: "card", "aria-label": "Chart" }, readout, charts, failedBox, table), hour),
+  );
   const seen = { chart: null, data: null, range, signal, untilMs, place, head, readout, charts, hour, table };
   const load = () => fill(failedBox, place.signal, () => drawn(seen), { wait: false });
   load();
@@ -92,13 +151,18 @@ async function drawn(seen) {
   const until = seen.untilMs || Math.ceil((eventNow() + 1) / HOUR_MS) * HOUR_MS;
   const query = { signal, since_ms: until - RANGES[range], until_ms: until, bucket_ms: BUCKETS[range] };
   const path = `series/${encodeURIComponent(place.name)}/points`;
-  const [data, listing] = await Promise.all([get(path, query, place.signal), get("series", { q: bare(place.name), signal, since_ms: query.since_ms, until_ms: until, limit: 50 }, place.signal)]);
+  const [data, listing] = await Promise.all([
+    get(path, query, place.signal),
+    get("series", { q: bare(place.name), signal, since_ms: query.since_ms, until_ms: until, limit: 50 }, place.signal),
+  ]);
   const own = listing.items.find(({ name }) => name === place.name);
   if (place.signal.aborted) return [];
   seen.data = data;
-  titleIs(own ? labelOf(own) : place.name);
+  titleIs(labelOf(data));
+  seen.charts.setAttribute("aria-label", `Hours of ${labelOf(data)}: arrows move, Enter shows an hour's headlines`);
   replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
-  if (!data.points.some(({ total }) => total)) return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
+  if (!data.points.some(({ total }) => total))
+    return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
   drawChart(seen);
   const chosen = Number(new URLSearchParams(location.search).get("hour")); // a click has changed it since
   replace(seen.table, h("summary", {}, "The numbers as a table"), pointsTable(data), dataLinks(apiPath(path, query)));
@@ -113,8 +177,21 @@ function pageHead(seen, own, untilMs) {
   const sum = (pick) => points.reduce((total, each) => total + (pick(each) ?? 0), 0);
   const [hits, total] = [sum(({ hits }) => hits), sum(({ total }) => total)];
   return [
-    heading(foreign(own ? labelOf(own) : seen.place.name), h("span", { class: "quiet" }, own?.kind ?? ""), own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : ""),
-    h("p", {}, h("strong", { class: "figure" }, percent(total ? hits / total : null)), " ", foreign(signal), `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`, seen.untilMs ? ` up to ${moment(untilMs)}` : "", own?.low != null ? `; usual ${amount(own.low)} to ${amount(own.high)}.` : "."),
+    heading(
+      foreign(labelOf(seen.data)),
+      seen.data.name === seen.data.kind ? "" : h("span", { class: "quiet" }, kindLabel(seen.data.kind)),
+      own?.open_alert ? h("a", { href: address(`alerts/${own.open_alert}`), class: "pill" }, "open alert") : "",
+    ),
+    h(
+      "p",
+      {},
+      h("strong", { class: "figure" }, percent(total ? hits / total : null)),
+      " ",
+      foreign(signal),
+      `: ${count(hits)} of ${plural(total, "item")} in ${length(RANGES[seen.range])}`,
+      seen.untilMs ? ` up to ${moment(untilMs)}` : "",
+      own?.low != null ? `; ${usual(own.low, own.high)}.` : ".",
+    ),
   ];
 }
 
@@ -126,8 +203,18 @@ function homeAndRanges(seen) {
     "div",
     { class: "bar" },
     homeLink(),
-    choices("Range", Object.keys(RANGES).map((range) => [range, range.replace("h", " h").replace("d", " d")]), seen.range, href),
-    h("span", { class: "bar-end" }, step(-1), seen.untilMs ? [step(1), button("Back to now", () => change({ until_ms: "", hour: "" }), { class: "main" })] : null),
+    choices(
+      "Range",
+      Object.keys(RANGES).map((range) => [range, range.replace("h", " h").replace("d", " d")]),
+      seen.range,
+      href,
+    ),
+    h(
+      "span",
+      { class: "bar-end" },
+      step(-1),
+      seen.untilMs ? [step(1), button("Back to now", () => change({ until_ms: "", hour: "" }), { class: "main" })] : null,
+    ),
   );
 }
 
@@ -138,8 +225,21 @@ function moveBy(seen, by) {
 }
 
 function rangeKeys(seen) {
-  const keys = Object.keys(RANGES).map((range, index) => [String(index + 1), `Show ${range.replace("h", " hours").replace("d", " days")}`, () => change({ range })]);
-  bind("Series", [...keys, ["c", "To the chart: then arrows and Enter", () => seen.charts.focus()], ["[", "Earlier", () => moveBy(seen, -1)], ["]", "Later", () => seen.untilMs && moveBy(seen, 1)]], seen.place.signal);
+  const keys = Object.keys(RANGES).map((range, index) => [
+    String(index + 1),
+    `Show ${range.replace("h", " hours").replace("d", " days")}`,
+    () => change({ range }),
+  ]);
+  bind(
+    "Series",
+    [
+      ...keys,
+      ["c", "To the chart: then arrows and Enter", () => seen.charts.focus()],
+      ["[", "Earlier", () => moveBy(seen, -1)],
+      ["]", "Later", () => seen.untilMs && moveBy(seen, 1)],
+    ],
+    seen.place.signal,
+  );
 }
 
 function drawChart(seen) {
@@ -184,13 +284,56 @@ function showHour(seen, startMs, isFixed) {
 function stories({ items }) {
   if (!items.length) return empty("No items in this hour.");
   const signal = status.get()?.mood?.signal;
-  const mark = (item) => h("span", { class: "labels" }, Object.values(item.heads).map(({ label }) => h("span", { class: "label", data: { hit: label === signal } }, foreign(label))));
-  return h("ul", { class: "plain stories" }, items.map((item) => h("li", {}, outLink(item.url, item.title, { class: "title" }), h("div", { class: "quiet" }, timeOf(item.seen_ms, { short: true }), " · ", publishers(item.story, item.source), " ", mark(item)))));
+  const mark = (item) =>
+    h(
+      "span",
+      { class: "labels" },
+      Object.values(item.heads).map(({ label }) => h("span", { class: "label", data: { hit: label === signal } }, foreign(label))),
+    );
+  return h(
+    "ul",
+    { class: "plain stories" },
+    items.map((item) =>
+      h(
+        "li",
+        {},
+        outLink(item.url, item.title, { class: "title" }),
+        h("div", { class: "quiet" }, timeOf(item.seen_ms, { short: true }), " · ", publishers(item.story, item.source), " ", mark(item)),
+      ),
+    ),
+  );
 }
 
 function pointsTable({ points, signal }) {
   const cell = (text) => h("td", { class: "number" }, text);
-  const row = (point) => h("tr", {}, h("th", { scope: "row" }, timeOf(point.start_ms)), cell(count(point.hits)), cell(count(point.total)), cell(percent(shares(point).share)), cell(point.low === null ? "–" : `${amount(point.low)} to ${amount(point.high)}`));
-  const head = ["From", signal, "Items", "Share", "Expected"].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text));
-  return h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, points.filter(({ total }) => total).toReversed().map(row))));
+  const row = (point) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, timeOf(point.start_ms)),
+      cell(count(point.hits)),
+      cell(count(point.total)),
+      cell(percent(shares(point).share)),
+      cell(point.low === null ? "–" : `${amount(point.low)} to ${amount(point.high)}`),
+    );
+  const head = ["From", signal, "Items", "Share", "Expected"].map((text, index) =>
+    h("th", { scope: "col", class: index ? "number" : null }, text),
+  );
+  return h(
+    "div",
+    { class: "table-box" },
+    h(
+      "table",
+      { class: "list" },
+      h("thead", {}, h("tr", {}, head)),
+      h(
+        "tbody",
+        {},
+        points
+          .filter(({ total }) => total)
+          .toReversed()
+          .map(row),
+      ),
+    ),
+  );
 }

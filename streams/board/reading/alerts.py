@@ -22,7 +22,7 @@ from streams.archive.protocol import Archive, StoredAlert, StoredView
 from streams.board.shapes.alerts import AlertFilter, AlertsQuery
 from streams.jobs.alert_search import OPEN
 
-__all__ = ["Known", "Place", "find_alerts", "known_alerts", "open_alerts"]
+__all__ = ["Known", "Place", "find_alerts", "headlines_at_height", "known_alerts", "open_alerts"]
 
 MOST_OPEN: Final = 5_000
 """Open alerts that are looked at; a storm has a thousand."""
@@ -134,6 +134,20 @@ async def known_alerts(archive: Archive, stored: Sequence[StoredAlert], now_ms: 
     known = {view.id: view for view in views}
     mutes = await _mutes(archive, now_ms)
     return [_known(one, known.get(one.id), mutes) for one in stored]
+
+
+def headlines_at_height(event: AlertEvent, history: Iterable[StoredAlert]) -> AlertEvent:
+    """Returns an alert that is over with the headlines of its height; as it is where the archive lacks them.
+
+    Its last update has the last headlines: those of calm.
+    """
+    if event.state != "resolved" or not event.peak.at_ms:
+        return event
+    for stored in sorted(history, key=lambda one: -one.updated_ms):
+        earlier = AlertEvent.from_json(stored.body) if stored.updated_ms <= event.peak.at_ms else None
+        if earlier is not None and earlier.top_items:
+            return _titled(event, earlier)
+    return event
 
 
 async def _mutes(archive: Archive, now_ms: int) -> list[MuteRow]:

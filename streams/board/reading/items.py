@@ -176,18 +176,21 @@ async def item_with_revisions(archive: Archive, item_id: str) -> ItemWithRevisio
 def facets_of(items: Iterable[Scored], *, sentiment: str, subject: str) -> Facets:
     """Returns the counts; `sentiment` and `subject` are the heads of those facets, empty for none."""
     counts = {name: Counter[str]() for name in ("sentiment", "subject", "source", "language", "entity")}
+    names: dict[str, str] = {}
     of = 0
     for item in items:
         of += 1
         counts["source"][item.news.source] += 1
         counts["language"][item.language] += 1
         counts["entity"].update({one.id for one in item.entities})
+        names |= {one.id: one.name for one in item.entities}
         for facet, head in (("sentiment", sentiment), ("subject", subject)):
             if head in item.heads:
                 counts[facet][item.heads[head].label] += 1
-    return Facets(of=of, **{name: _listed(counted) for name, counted in counts.items()})
+    listed = {name: _listed(counted, names if name == "entity" else {}) for name, counted in counts.items()}
+    return Facets(of=of, **listed)
 
 
-def _listed(counted: Counter[str]) -> list[FacetCount]:
+def _listed(counted: Counter[str], names: Mapping[str, str]) -> list[FacetCount]:
     ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [FacetCount(name=name, count=count) for name, count in ordered[:_NAMES]]
+    return [FacetCount(name=name, label=names.get(name) or name, count=count) for name, count in ordered[:_NAMES]]

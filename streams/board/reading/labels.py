@@ -1,8 +1,12 @@
-"""What series are called: a company by its name in the gazetteer, all others by what stands behind their kind."""
+"""What series are called: a company by its name in the gazetteer, a feed without the ends of its address.
+
+The series of everything is called as its kind, all others by what stands behind their kind.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +18,30 @@ from streams.text.profile import Profile
 __all__ = ["Labels", "load_labels"]
 
 
+_ENDS = re.compile(r"^https?://(?:(?:www|feeds?|rss)\.)?|(?:\.xml|\.rss|/)+$", re.IGNORECASE)
+"""What an address of a feed has before and behind what tells it from others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The names of entities by their id; `kinds` are those of series of entities."""
+    """The names of entities by their id; `kinds` are those of series of entities, `sources` those of sources.
+
+    `called` has what the profile calls kinds.
+    """
 
     kinds: frozenset[str] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
+    sources: frozenset[str] = frozenset()
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, series: str) -> str:
         """Returns `Apple` for `entity/AAPL`, `Earnings` for `topic/Earnings`, `all` for `all`."""
         kind, _, name = series.partition("/")
-        return (self.names.get(name, name) if kind in self.kinds else name) or kind
+        if kind in self.kinds:
+            name = self.names.get(name, name)
+        elif kind in self.sources:
+            name = _ENDS.sub("", name) or name
+        return name or self.called.get(kind) or kind
 
     def has(self, series: str, text: str) -> bool:
         """Whether the text is part of the series' name or of what it is called, in whatever case."""
@@ -54,4 +71,5 @@ def _load(profile: Profile, gazetteer: Path | None) -> Labels:
             }
     if gazetteer is not None:
         names |= {one.id: one.name for one in load_gazetteer(gazetteer)}
-    return Labels(kinds, names)
+    sources = frozenset(name for name, kind in profile.series.items() if kind.of is Of.SOURCE)
+    return Labels(kinds, names, sources, {name: kind.label for name, kind in profile.series.items()})

@@ -97,9 +97,10 @@ class ItemWithRevisions(Item, frozen=True, kw_only=True):
 
 
 class FacetCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the items have this value."""
+    """How many of the items have this value; `label` is what people call it, of an entity its name."""
 
     name: str
+    label: str
     count: Count
 
 

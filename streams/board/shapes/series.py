@@ -90,9 +90,11 @@ class AlertSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Points(msgspec.Struct, frozen=True, kw_only=True):
-    """A series over time."""
+    """A series over time; `label` is what people call it."""
 
     name: str
+    kind: str
+    label: str
     signal: str
     bucket_ms: Count
     points: list[Point]

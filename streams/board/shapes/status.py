@@ -7,8 +7,9 @@ from enum import StrEnum
 import msgspec
 
 from streams.board.shapes.base import Count, Share, TimeMs
+from streams.text.heads import Of
 
-__all__ = ["Feeds", "Kind", "Mood", "Status", "Trouble"]
+__all__ = ["Feeds", "Kind", "Mood", "SeriesOf", "Status", "Trouble"]
 
 
 class Kind(StrEnum):
@@ -42,6 +43,18 @@ class Mood(msgspec.Struct, frozen=True, kw_only=True):
     hours: Count
 
 
+class SeriesOf(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of series: its name in those of its series, what people call it, and what its series are made of.
+
+    `head` is the one whose labels they are, null for others.
+    """
+
+    name: str
+    label: str
+    of: Of
+    head: str | None
+
+
 class Feeds(msgspec.Struct, frozen=True, kw_only=True):
     """How many feeds are polled, and how many of them answered at their last poll."""
 
@@ -53,7 +66,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What the stream holds now, and what its reader may do.
 
     `event_ms` is the time up to which news was seen: that of the newest item. `feeds` is null where this process polls
-    none.
+    none. `kinds` are those of series, in the order of the profile.
     """
 
     namespace: str
@@ -67,5 +80,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[Trouble]
     mood: Mood | None
     feeds: Feeds | None
+    kinds: list[SeriesOf]
     scopes: list[str]
     version: str

@@ -32,7 +32,8 @@ from streams.board.shapes.alerts import (
 from streams.board.shapes.base import Page
 from streams.board.shapes.items import FacetCount, Facets, FacetsQuery, Feedback, Item, ItemsQuery, Received
 from streams.board.shapes.series import AlertSpan, Heatmap, HeatmapQuery, HeatmapRow, Points, PointsQuery, SeriesQuery
-from streams.board.shapes.status import Feeds, Kind, Mood, Status, Trouble
+from streams.board.shapes.status import Feeds, Kind, Mood, SeriesOf, Status, Trouble
+from streams.text.heads import Of
 from streams.transport.loop_thread import LoopThread
 from streams.wall_clock import HOUR_MS, MINUTE_MS, wall_clock_ms
 from tests.board.browser.desk_news import NAMES, alert_of, cells_of, item_of, points_of, row_of, view_of
@@ -43,6 +44,14 @@ CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+KINDS: Final = [
+    SeriesOf(name="all", label="All items", of=Of.EVERYTHING, head=None),
+    SeriesOf(name="source", label="Sources", of=Of.SOURCE, head=None),
+    SeriesOf(name="topic", label="Topics", of=Of.LABELS, head="topic"),
+    SeriesOf(name="entity", label="Companies", of=Of.ENTITIES, head=None),
+]  # fmt: skip
 
 
 class Desk:
@@ -174,7 +183,7 @@ class Desk:
         return Status(
             namespace="live", profile="finance", kind=Kind.LIVE, now_ms=wall_clock_ms(), event_ms=self.newest_ms,
             newest_ms=self.newest_ms, items_total=len(self.items), open_alerts=len(self._of_state("open")),
-            troubles=self.troubles, feeds=Feeds(alive=38, total=39), scopes=["act", "read"], version="1",
+            troubles=self.troubles, feeds=Feeds(alive=38, total=39), kinds=KINDS, scopes=["act", "read"], version="1",
             mood=Mood(signal="negative", share=0.24, low=0.17, high=0.26, hits=24, total=100, hours=24),
         )  # fmt: skip
 
@@ -198,7 +207,10 @@ class Desk:
             if one.series == name
         ]
         points = points_of(name, since_ms, until_ms, self.now_ms)
-        return Points(name=name, signal="negative", bucket_ms=HOUR_MS, points=points, alerts=spans)
+        return Points(
+            name=name, kind=name.partition("/")[0], label=NAMES[name], signal="negative", bucket_ms=HOUR_MS,
+            points=points, alerts=spans,
+        )  # fmt: skip
 
     def _heatmap(self, request: web.Request, _: bytes) -> object:
         query = _query(HeatmapQuery, request)
@@ -316,4 +328,7 @@ def _fits(item: Item, query: FacetsQuery) -> bool:
 
 
 def _counted(names: list[str]) -> list[FacetCount]:
-    return [FacetCount(name=name, count=count) for name, count in Counter(names).most_common()]
+    return [
+        FacetCount(name=name, label=NAMES.get(f"entity/{name}", name), count=count)
+        for name, count in Counter(names).most_common()
+    ]

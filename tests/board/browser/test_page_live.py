@@ -88,3 +88,25 @@ def test_first_paint_is_quick_and_the_page_is_small(desk: Desk, opening: Opening
     assert hosts == [desk.address.rstrip("/")]
     assert sum(path.stat().st_size for path in PAGE.rglob("*") if path.is_file()) < 1_000_000
     assert paint < 1_000
+
+
+def test_no_line_of_script_is_longer_than_a_reader_sees() -> None:
+    long = [f"{path.name}:{number}" for path in sorted(PAGE.glob("*.js"))
+            for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 140]  # fmt: skip
+    assert long == []
+
+
+def test_without_a_shared_worker_a_tab_hears_the_stream_itself(desk: Desk, opening: Opening) -> None:
+    page = opening("about:blank", expect_errors=True)
+    page.add_init_script("delete window.SharedWorker")
+    page.goto(f"{desk.address}alerts")
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    assert page.evaluate("typeof SharedWorker") == "undefined"
+    desk.alerts.insert(0, alert_of(9, desk.now_ms))
+    desk.say("alert", {"id": desk.alerts[0].id, "version": 1})
+    expect(page.locator(".alert-row")).to_have_count(3)
+    desk.fails["/v1/stream"] = 503  # to an EventSource the end: the page opens another
+    desk.drop()
+    expect(page.locator("html")).to_have_attribute("data-age", "lost")
+    desk.fails.clear()
+    expect(page.locator("html")).to_have_attribute("data-age", "fresh", timeout=20_000)

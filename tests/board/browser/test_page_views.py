@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec import structs
 from playwright.sync_api import expect
 
 from streams.board.shapes.status import Trouble
@@ -198,3 +199,48 @@ def test_on_a_phone_an_alert_takes_the_place_of_the_list(desk: Desk, opening: Op
     expect(page.locator(".alert-list")).to_be_hidden()
     page.get_by_role("link", name="← All alerts").click()
     expect(page.locator(".alert-list")).to_be_visible()
+
+
+def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}series")
+    said = page.evaluate(
+        """async () => {
+            const { bandNote, rolling } = await import('/page/chart.js');
+            const { isMover } = await import('/page/view-now.js');
+            const { usual } = await import('/page/format.js');
+            const point = (high) => ({ start_ms: 0, hits: 1, total: 2, low: high === null ? null : 0, high });
+            const note = (...highs) => bandNote({ signal: 'negative', points: highs.map(point) });
+            return {
+                notes: [note(null, null), note(null, 0), note(0, 3)],
+                quiet: rolling([point(1), point(null), point(null)], 3).at(-1).high,
+                moved: [[1, 9], [3, 1.9], [3, 2]].map(([hits, surprise]) => isMover({ hits, surprise })),
+                usual: [usual(0, 0), usual(3, 43)],
+            };
+        }"""
+    )
+    assert said == {
+        "notes": [
+            "No band: there is not enough history of this series yet to say what is usual.",
+            "The band lies on zero: an hour of this series usually has no negative item.",
+            "",
+        ],
+        "quiet": 0.5,
+        "moved": [False, False, True],
+        "usual": ["usually none", "usual 3 to 43"],
+    }
+
+
+def test_companies_are_called_by_their_names_in_the_feed(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}feed?series=entity%2FACME")
+    companies = page.get_by_role("region", name="Companies")
+    expect(companies.get_by_role("button").first).to_contain_text("Acme Bank")
+    expect(page.locator(".chip")).to_contain_text("Acme Bank")
+    companies.get_by_role("button").first.click()  # chosen: it is taken back
+    expect(page.locator(".chip")).to_have_count(0)
+
+
+def test_a_snippet_that_repeats_the_title_is_left_out(desk: Desk, opening: Opening) -> None:
+    desk.items = [structs.replace(desk.items[0], title="Run on Acme", snippet="«Run» on Acme")]
+    page = opening(f"{desk.address}feed?q=run")
+    expect(page.locator(".item h3 mark")).to_have_text("Run")
+    expect(page.locator(".snippet")).to_have_count(0)

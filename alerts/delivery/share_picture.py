@@ -124,7 +124,7 @@ def _draw_volume(axes: Axes, counted: Sequence[Counted]) -> None:
 
 def _draw_times(axes: Axes, counted: Sequence[Counted]) -> None:
     """Hours on a day or two, days beyond; matplotlib's dates are days since 1970."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter, HourLocator
+    from matplotlib.dates import AutoDateLocator, DateFormatter, HourLocator
 
     axes.xaxis_date("UTC")
     axes.set_xlim(_start(counted[0]), _end(counted[-1]))
@@ -132,9 +132,8 @@ def _draw_times(axes: Axes, counted: Sequence[Counted]) -> None:
         axes.xaxis.set_major_locator(HourLocator(byhour=range(0, 24, 6), tz="UTC"))
         axes.xaxis.set_major_formatter(DateFormatter("%-d %b\n%H:%M", tz="UTC"))
     else:
-        locator = AutoDateLocator(minticks=3, maxticks=8, tz="UTC")
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=8, tz="UTC"))
+        axes.xaxis.set_major_formatter(DateFormatter("%-d %b", tz="UTC"))
 
 
 def _tidy(axes: Axes, label: str) -> None:

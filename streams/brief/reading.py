@@ -28,6 +28,8 @@ _DRAWN: Final = 12
 _MOVERS: Final = 10
 LEAST_SURPRISE: Final = 2.0
 """One in a hundred."""
+_FEW_ITEMS: Final = 8
+_THIN_BUCKET_MS: Final = 3 * HOUR_MS
 _BEFORE_MS: Final = 12 * HOUR_MS
 _LONGEST_MS: Final = 7 * DAY_MS
 
@@ -52,6 +54,7 @@ async def brief_of(source: Source, span: Span) -> Brief:
     archive, signal, profile = source.archive, source.signal, source.profile
     labels = await load_labels(profile, source.settings.gazetteer)
     stream = await _counted(source, source.everything, span)
+    hourly = await _points(source, source.everything, span, signal, HOUR_MS)
     past = await past_of(archive, source.everything, signal, span)
     judged, movers = await _movers(source, span, labels)
     hours = max(round((span.until_ms - span.since_ms) / HOUR_MS), 1)
@@ -63,14 +66,14 @@ async def brief_of(source: Source, span: Span) -> Brief:
         signal=one_line(profile.wording.signal(signal)),
         span=span,
         mood=await mood_at(archive, source.everything, signal, span.until_ms, hours),
-        total=sum(one.total for one in stream),
+        total=sum(one.total for one in hourly),
         usual=usual_total(past),
         stream=Trend(stream, [_window(one, span) for one in lived if one[-1].series == source.everything]),
         alerts=[await _story(source, events, span, labels, n) for n, events in enumerate(lived)],
         movers=movers,
         judged=judged,
         subjects=await subjects_of(archive, profile, labels, signal, span, past),
-        troubles=await troubles_of(archive, profile, signal, span, past, stream),
+        troubles=await troubles_of(archive, profile, signal, span, past, hourly),
     )
 
 
@@ -90,15 +93,17 @@ def _window(events: Lived, span: Span) -> Window:
 
 
 async def _counted(source: Source, series: str, span: Span, signal: str = "") -> list[Counted]:
+    """By the hour or longer; where that leaves a handful of items in each, a share says nothing: by three hours."""
     bucket_ms = default_bucket_ms(span)
-    points = await points_of(source.archive, series, source.everything, signal or source.signal, span, bucket_ms)
-    return [
-        Counted(
-            one.start_ms, bucket_ms // 1000, one.total, one.hits,
-            low=one.low, high=one.high,
-        )
-        for one in points
-    ]  # fmt: skip
+    counted = await _points(source, series, span, signal or source.signal, bucket_ms)
+    if bucket_ms == HOUR_MS and sum(one.total for one in counted) < _FEW_ITEMS * len(counted):
+        return await _points(source, series, span, signal or source.signal, _THIN_BUCKET_MS)
+    return counted
+
+
+async def _points(source: Source, series: str, span: Span, signal: str, bucket_ms: int) -> list[Counted]:
+    points = await points_of(source.archive, series, source.everything, signal, span, bucket_ms)
+    return [Counted(one.start_ms, bucket_ms // 1000, one.total, one.hits, one.low, one.high) for one in points]
 
 
 async def _movers(source: Source, span: Span, labels: Labels) -> tuple[int, list[Mover]]:

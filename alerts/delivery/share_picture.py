@@ -35,8 +35,8 @@ class Counted:
     seconds: int
     total: int
     hits: int
-    low: int | None = None
-    high: int | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def share(self) -> float | None:
@@ -103,7 +103,8 @@ def _draw_share(axes: Axes, counted: Sequence[Counted], signal: str) -> None:
     for is_above, colour, area in ((False, _LINE, 7), (True, _ABOVE, 22)):
         points = [(_middle(one), share) for one, share in shown if one.is_above is is_above]
         if points:
-            axes.scatter(*zip(*points, strict=True), s=area, color=colour, linewidth=0, zorder=4)
+            at, shares = [one for one, _ in points], [share for _, share in points]
+            axes.scatter(at, shares, s=area, color=colour, linewidth=0, zorder=4)
     top = max([_LEAST_TOP, *(share for _, share in shown), *(one.band[1] for one in counted if one.band)])
     axes.set_ylim(-0.02 * top, min(1.08 * top, 1.05))
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -129,11 +130,11 @@ def _draw_times(axes: Axes, counted: Sequence[Counted]) -> None:
     axes.xaxis_date("UTC")
     axes.set_xlim(_start(counted[0]), _end(counted[-1]))
     if _end(counted[-1]) - _start(counted[0]) <= _FEW_DAYS:
-        axes.xaxis.set_major_locator(HourLocator(byhour=range(0, 24, 6), tz="UTC"))
-        axes.xaxis.set_major_formatter(DateFormatter("%-d %b\n%H:%M", tz="UTC"))
+        axes.xaxis.set_major_locator(HourLocator(byhour=range(0, 24, 6), tz="UTC"))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(DateFormatter("%-d %b\n%H:%M", tz="UTC"))  # type: ignore[no-untyped-call]
     else:
-        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=8, tz="UTC"))
-        axes.xaxis.set_major_formatter(DateFormatter("%-d %b", tz="UTC"))
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=8, tz="UTC"))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(DateFormatter("%-d %b", tz="UTC"))  # type: ignore[no-untyped-call]
 
 
 def _tidy(axes: Axes, label: str) -> None:

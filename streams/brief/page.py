@@ -108,7 +108,7 @@ def _mood_sentence(brief: Brief) -> str:
     if mood is None or not mood.total:
         return "The mood is not known: no item was scored."
     share = f"{_percent(mood.share)} of the items are {brief.signal}"
-    if not brief.mood_word:
+    if not brief.mood_word or mood.low is None or mood.high is None:
         return f"{share}; there is not enough history to say what is usual."
     usual = f"{_percent(mood.low)} to {_percent(mood.high)}"
     return f"{share}, {brief.mood_word} the band of {usual}."

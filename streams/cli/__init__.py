@@ -48,6 +48,7 @@ for _name, _help in {
     "tokens": "Make, list or revoke tokens of the board: who may use it, and for what.",
     "audit": "List what people decided about alerts: who, when, and whether it was accepted.",
     "export": "Export items, series or alerts as CSV or Parquet, as they were known at a time.",
+    "report": "Write a daily brief: mood, alerts, movers, volume and gaps, as one HTML file and PNGs.",
     "archive": "Set up, prune, rescore or rebuild the archive, or rebuild the state that is counted from it.",
     "rejects": "List records that could not be processed, or send them again.",
     "deliver": "List notifications that wait, failed or were sent, or send them again.",

@@ -44,6 +44,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "model shadow": (SHIPPED, open_artifact(shipped(SHIPPED)).version, "--report", "-n", "typo"),
     "rejects list": ("-n", "typo"),
     "rejects retry": ("-n", "typo"),
+    "report": ("-n", "typo"),
     "rules test": ("-n", "typo"),
     "schema": (),
     "silences": ("-n", "typo"),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -30,10 +29,7 @@ from streams.stages.watch import stored_alert
 from streams.text.profile import load_profile
 from streams.wall_clock import DAY_MS, HOUR_MS
 from tests.archive_news import CRISIS_MS, END_MS, SERIES, START_MS, crisis_news, watched_events
-from tests.board.browser.conftest import Opening, chromium, opening
 from tests.stages.test_watch_hours import all_hours
-
-__all__ = ["chromium", "opening"]
 
 CRISIS_DAY = Span(CRISIS_MS // DAY_MS * DAY_MS, CRISIS_MS // DAY_MS * DAY_MS + DAY_MS)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e\"'{{ 7 * 7 }}"
@@ -146,27 +142,6 @@ async def test_hostile_headlines_are_inert() -> None:
     assert "javascript:" not in page.html
     assert "\u202e" not in page.html
     assert "{{ 7 * 7 }}" in page.html
-
-
-def test_the_file_opens_without_a_request_or_an_error(tmp_path: Path, opening: Opening) -> None:
-    file = tmp_path / "brief.html"
-    file.write_text(page_of(_run(crisis_brief(HOSTILE))).html, encoding="utf-8")
-    page = opening("about:blank")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
-    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
-    assert page.locator("script, object, iframe, svg").count() == 0
-    widths = page.evaluate("[...document.images].map(one => one.naturalWidth)")
-    assert widths
-    assert all(widths)
-    assert page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") == "720px"
-
-
-def _run(making: Coroutine[None, None, Brief]) -> Brief:
-    """In a thread: while Chromium runs, its event loop is that of the main thread."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, making).result()
 
 
 def test_the_command_writes_the_file_and_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "deliver list": ("-n", "typo"),
     "deliver resend": ("--failed", "-n", "typo"),
     "doctor": ("-n", "typo"),
+    "export": ("items", "-n", "typo"),
     "items search": ("lender", "-n", "typo"),
     "model feedback": ("an-item", "--label", "sentiment=negative", "-n", "typo"),
     "model list": ("-n", "typo"),
@@ -65,6 +66,7 @@ MAKING = {
     *("rules check", "rules diff", "routes check", "routes test"),  # read files alone
     "watchlists set",  # reads a file first
     "config init",  # writes the settings file
+    *("tokens make", "tokens list", "tokens revoke"),  # a file of their own, before the first run
     *("model add", "model promote"),  # take a decision that the first run will find
     *("model gate", "model retrain", "model train", "model distil", "model tune", "model export", "model pretrain"),
     *("model evaluate", "model bench", "model topics add", "model topics list", "model topics remove"),  # no namespace

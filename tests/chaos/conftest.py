@@ -37,7 +37,6 @@ def is_long() -> bool:
     return records() >= LONG_RECORDS
 
 
-@pytest.hookimpl(tryfirst=True)  # the groups of tests follow from the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:

@@ -30,6 +30,7 @@ _LOOK_SECONDS: Final = 0.25
 """Looks begin at least so far apart: many events at once cost 200 streams less than one at a time."""
 
 _WAIT_SECONDS: Final = 1.0
+_END_SECONDS: Final = 0.5
 _AGAIN_SECONDS: Final = 2.0
 """After a failure, and between looks for topics that do not exist yet."""
 
@@ -51,9 +52,12 @@ class Follower:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Returns when the thread has ended."""
+        """Returns when the thread has ended, or is held for too long by a broker that is away.
+
+        Then it ends with that call; it keeps no process alive.
+        """
         self._stop.set()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, _END_SECONDS)
 
     def _run(self) -> None:
         while not self._stop.is_set():

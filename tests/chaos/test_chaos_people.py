@@ -145,10 +145,10 @@ class People:
         newest: dict[str, AlertEvent] = {}
         for event in archived(self.world):
             newest[event.id] = event
+        until_ms = list(times_of(self.world))[-1][1] + 6 * HOUR_MS
         firing = [event for event in newest.values() if event.state in {"firing", "escalated"}]
         for event in [event for event in firing if event.id not in self.seen][:6]:
             self.seen.add(event.id)
-            until_ms = event.updated_ms + 6 * HOUR_MS
             if len(self.seen) % 2:
                 self.decide(Acknowledge, target=event.id, until_ms=until_ms)
             else:

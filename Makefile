@@ -27,11 +27,10 @@ help:  ## list the commands
 demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Python 3.11+ alone
 	$(BIN)/moodwire demo $(ARGS)
 
-# With ARGS a part was asked for: the other Pythons are left out. All tests take two processes: what waits for a server
-# is in one of them.
+# With ARGS a part was asked for: the other Pythons are left out.
 test: $(VENV)/.dev  ## run all tests, the fast ones on every supported Python here; brings the servers, or says how to
 	$(BIN)/python tests/system_needs.py
-	$(BIN)/python -m pytest $(if $(ARGS),,--numprocesses 2 --dist loadgroup) $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 	$(if $(ARGS),,$(BIN)/python tests/pythons.py)
 
 test-pythons: $(VENV)/.dev  ## run the fast tests on the other supported Pythons of this machine

@@ -48,15 +48,6 @@ def _of_executors() -> set[threading.Thread]:
     return set(concurrent.futures.thread._threads_queues)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes (pytest-xdist) one has all tests that need a server, so that no server is started twice."""
-    for item in items:
-        if item.get_closest_marker("integration"):
-            item.add_marker(pytest.mark.xdist_group("servers"))
-        elif ROOT / "tests" / "deploy" in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("built programs"))
-
-
 def pytest_unconfigure() -> None:
     """An interpreter that does not end within a minute shows where each of its threads stands, and fails."""
     faulthandler.dump_traceback_later(60, exit=True)

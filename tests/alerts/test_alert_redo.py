@@ -6,7 +6,7 @@ import itertools
 import random
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts import (
@@ -93,12 +93,19 @@ def work(
             events += close_tick(SIGNAL, name, kind_of(name), states[name], stream, tick_ms, CONFIG, mentions)
 
 
+def between_ticks(feed: list[Item]) -> list[int]:
+    """Where a run may end: no tick is closed before all of its mentions were heard."""
+    ticks = [tick_of(mention.seen_ms, CONFIG.hop_ms) for mention, _ in feed]
+    return [at for at in range(1, len(feed)) if ticks[at - 1] < ticks[at]]
+
+
 @given(st.integers(0, 10**6), st.integers(1, 4))
+@example(408, 4)
 @settings(max_examples=15, deadline=None)
 def test_a_redo_with_rows_ahead_gives_the_same_alerts(seed: int, runs: int) -> None:
     draw = random.Random(seed)
     feed = items(seed)
-    cuts = [0, *sorted(draw.sample(range(1, len(feed)), runs)), len(feed)]
+    cuts = [0, *sorted(draw.sample(between_ticks(feed), runs)), len(feed)]
     rows: Rows = {}
     parts: dict[int, bytes] = {}
     partition, unbroken, broken = Partition(), [], []

@@ -69,9 +69,7 @@ class Grouping:
             if name not in sent:
                 self._news(group, alert)
                 continue
-            group.members[name] = sent[name]
-            if route.repeat_interval_ms and route.digest is None:
-                group.repeat_ms = self._state.now_ms + route.repeat_interval_ms
+            group.members[name], group.repeat_ms = sent[name], self._repeat_ms(route)
             self._state.touch(GROUP + group.id)
 
     def _join(self, route: Route, alert: AlertRow) -> GroupRow:
@@ -196,8 +194,12 @@ class Grouping:
     def _next_reminder_ms(self, route: Route, look: Look) -> int:
         """0 without one; alerts that are hidden now may be seen then."""
         fires = any(alert.fires for alert in (*look.firing, *look.hidden))
+        return self._repeat_ms(route) if fires else 0
+
+    def _repeat_ms(self, route: Route) -> int:
+        """When a message of now would be repeated; 0: never."""
         wanted = route.repeat_interval_ms > 0 and route.digest is None
-        return self._state.now_ms + route.repeat_interval_ms if fires and wanted else 0
+        return self._state.now_ms + route.repeat_interval_ms if wanted else 0
 
     def _reminder(self, group: GroupRow) -> str:
         """Why a reminder is due now; empty: none is."""

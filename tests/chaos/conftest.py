@@ -18,9 +18,9 @@ import pytest
 
 from tests.chaos.gate import Gate, running_gate
 from tests.chaos.world import Figures, World
-from tests.integration.elastic_server import ElasticServer, ElasticUnavailable, running_elastic
-from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
-from tests.system_needs import in_ci
+from tests.integration.elastic_server import ElasticServer
+from tests.integration.kafka_server import KafkaServer
+from tests.integration.required import required_elastic, required_kafka
 
 SHORT_RECORDS = 3_000
 LONG_RECORDS = 20_000
@@ -105,29 +105,15 @@ def world(make_world: MakeWorld, kafka_url: str, elastic_url: str) -> World:
 @pytest.fixture
 def mortal_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
     """A broker of the test's own, for it is killed. Before the world, which is to end before it does."""
-    folder = tmp_path / "kafka"
-    folder.mkdir()
-    try:
-        with running_kafka(folder) as server:
-            yield server
-    except KafkaUnavailable as reason:
-        _missing("Kafka", reason)
+    with required_kafka(tmp_path / "kafka") as server:
+        yield server
 
 
 @pytest.fixture
 def mortal_elastic() -> Iterator[ElasticServer]:
     """An Elasticsearch of the test's own, for it is killed."""
-    try:
-        with running_elastic() as server:
-            yield server
-    except ElasticUnavailable as reason:
-        _missing("Elasticsearch", reason)
-
-
-def _missing(server: str, reason: Exception) -> None:
-    if in_ci():
-        pytest.fail(f"no {server}, and CI=true: {reason}")
-    pytest.skip(f"NO {server.upper()}, its tests are skipped: {reason}")
+    with required_elastic() as server:
+        yield server
 
 
 @pytest.fixture

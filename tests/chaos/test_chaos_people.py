@@ -9,18 +9,17 @@ Each receiver is sent what a plain function says that looks at the archived aler
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
@@ -36,15 +35,17 @@ from streams.engine.ports import Send
 from streams.feeds.replay import Replay, ReplayOptions
 from streams.sample import write_sample
 from streams.text.profile import load_profile
+from streams.transport.loop_thread import LoopThread
 from tests.alerts.judge.judge_oracle import Oracle, Sent
 from tests.alerts.judge.wishes import WISHES
 from tests.chaos.conftest import MakeWorld
 from tests.chaos.found import alert_states, documents
 from tests.chaos.gate import Gate
-from tests.chaos.workers import wait_until
+from tests.chaos.workers import Worker, wait_until
 from tests.chaos.world import PARTITIONS, World
 from tests.integration.kafka_server import KafkaServer
 from tests.receivers.smtp_server import MailServer, running_mail_server
+from tests.stages.in_process import Collected
 from tests.webhook_receiver import WebhookReceiver, receiving
 
 SPEED = 240
@@ -100,24 +101,11 @@ def desks() -> Iterator[Desks]:
 @contextmanager
 def mailing() -> Iterator[MailServer]:
     """The mail server in a thread of its own."""
-    there, ended = threading.Event(), asyncio.Event()
-    found: list[MailServer] = []
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with running_mail_server() as server:
-            found.append(server)
-            there.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="mail server")
-    thread.start()
-    assert there.wait(30)
+    loop, stack = LoopThread("mail server"), AsyncExitStack()
     try:
-        yield found[0]
+        yield loop.call(lambda: stack.enter_async_context(running_mail_server()))
     finally:
-        loop.call_soon_threadsafe(ended.set)
-        thread.join()
+        loop.call(stack.aclose)
         loop.close()
 
 
@@ -145,39 +133,43 @@ class People:
         newest: dict[str, AlertEvent] = {}
         for event in archived(self.world):
             newest[event.id] = event
+        until_ms = times_of(self.world)[-1][1] + 6 * HOUR_MS
         firing = [event for event in newest.values() if event.state in {"firing", "escalated"}]
         for event in [event for event in firing if event.id not in self.seen][:6]:
             self.seen.add(event.id)
-            until_ms = event.updated_ms + 6 * HOUR_MS
             if len(self.seen) % 2:
                 self.decide(Acknowledge, target=event.id, until_ms=until_ms)
             else:
                 self.decide(Silence, matchers=(f'series="{event.series}"',), ends_ms=until_ms, until_worse=True)
 
 
+@contextmanager
+def refreshed(world: World) -> Iterator[tuple[Elasticsearch, str]]:
+    """The archive as it is now, past the gate, and the prefix of its indices."""
+    prefix = world.settings.elastic.prefix
+    with Elasticsearch(world.direct_url, request_timeout=60) as client:
+        client.indices.refresh(index=f"{prefix}*")
+        yield client, prefix
+
+
 def archived(world: World) -> list[AlertEvent]:
     """The states of all alerts, in order."""
-    with Elasticsearch(world.direct_url, request_timeout=60) as client:
-        client.indices.refresh(index=f"{world.settings.elastic.prefix}*")
-        found = list(alert_states(client, world.settings.elastic.prefix))
-    events = [AlertEvent.from_json(json.dumps(body).encode()) for body in found]
+    with refreshed(world) as (client, prefix):
+        events = [msgspec.convert(body, AlertEvent) for body in alert_states(client, prefix)]
     return sorted(events, key=lambda event: (event.updated_ms, event.id, event.revision))
 
 
 def decided(world: World) -> list[tuple[int, Decision]]:
     """Place and decision of all that was accepted, in order."""
-    with Elasticsearch(world.direct_url, request_timeout=60) as client:
-        prefix = world.settings.elastic.prefix
-        client.indices.refresh(index=f"{prefix}*")
+    with refreshed(world) as (client, prefix):
         own = [hit["_source"]["moodwire"]["decision"] for hit in documents(client, f"{prefix}decisions")]
-    accepted = [one for one in own if one["outcome"] == "accepted"]
-    return sorted(
-        ((one["place"], decision_from_json(one["body"].encode())) for one in accepted), key=lambda one: one[0]
-    )
+    accepted = {one["place"]: one["body"].encode() for one in own if one["outcome"] == "accepted"}
+    return [(place, decision_from_json(accepted[place])) for place in sorted(accepted)]
 
 
-def times_of(world: World) -> Iterator[tuple[int, int]]:
-    """Offset and time of all that moves the judge's time on."""
+def times_of(world: World) -> list[tuple[int, int]]:
+    """The offset of every record since the first tick, and the judge's time after it."""
+    found: list[tuple[int, int]] = []
     sealed: dict[int, int] = {}
     now_ms = 0
     for record in world.broker.read(world.settings.topics.alerts, ALERTS_PARTITION):
@@ -188,32 +180,27 @@ def times_of(world: World) -> Iterator[tuple[int, int]]:
         elif (clock := clock_of(record.headers)) is not None:
             now_ms = max(now_ms, clock.at_ms)
         if now_ms:
-            yield record.offset, now_ms
+            found.append((record.offset, now_ms))
+    return found
 
 
-def wanted(world: World) -> list[Sent]:
+def wanted(world: World, times: Sequence[tuple[int, int]], start: int) -> list[Sent]:
     """What the plain function says."""
-    events, decisions, moves = archived(world), decided(world), list(times_of(world))
+    events, decisions = archived(world), decided(world)
     hop_ms = alert_config(world.settings, load_profile("finance")).hop_ms
-    start = start_of(moves)
     at_tick: dict[int, list[AlertEvent]] = {}
     for event in events:
         at_tick.setdefault(event.updated_ms, []).append(event)
     by_time: dict[int, list[Decision]] = {}
     for place, decision in decisions:
-        now_ms = max(now_ms for offset, now_ms in moves if offset < place)
+        now_ms = max(now_ms for offset, now_ms in times if offset < place)
         by_time.setdefault(now_ms, []).append(decision)
     oracle = Oracle(world.policy, start, hop_ms)
-    for at_ms in range(start, moves[-1][1] + 1, hop_ms):
+    for at_ms in range(start, times[-1][1] + 1, hop_ms):
         oracle.minute(at_tick.pop(at_ms, []), by_time.pop(at_ms, []), at_ms)
     assert not at_tick
     assert not by_time
     return oracle.sent
-
-
-def start_of(moves: Sequence[tuple[int, int]]) -> int:
-    """The minute of the first tick."""
-    return moves[0][1] // MINUTE_MS * MINUTE_MS
 
 
 def plain(receiver: str, group: AlertGroup, start: int) -> tuple[float, str, str, list[str]]:
@@ -223,164 +210,167 @@ def plain(receiver: str, group: AlertGroup, start: int) -> tuple[float, str, str
 
 def parts_of(world: World, feed: Path) -> list[list[Send]]:
     """The feed as a replay publishes it, in parts."""
-    sends: list[Send] = []
-
-    class Collecting:
-        def publish(self, more: Sequence[Send], progress: Mapping[str, str] | None = None) -> None:
-            sends.extend(more)
-
-        def progress(self, key: str) -> str | None:
-            return None
-
-        def partitions(self, topic: str) -> int:
-            return PARTITIONS
-
-        def close(self) -> None:
-            """Nothing is held."""
-
+    news = Collected(PARTITIONS)
     config, topics = alert_config(world.settings, load_profile("finance")), world.settings.topics
     options = ReplayOptions(lateness_ms=config.lateness_ms, hop_ms=config.hop_ms)
-    Replay(feed, news_topic=topics.news, rejects_topic=topics.rejects, options=options).run(Collecting())
-    step = len(sends) // PARTS + 1
-    return [sends[start : start + step] for start in range(0, len(sends), step)]
+    Replay(feed, news_topic=topics.news, rejects_topic=topics.rejects, options=options).run(news)
+    step = len(news.sends) // PARTS + 1
+    return [news.sends[start : start + step] for start in range(0, len(news.sends), step)]
 
 
-def sample(folder: Path, _shared: Callable[[], Path]) -> tuple[Path, str]:
-    write_sample(folder / "sample.ndjson")
-    return folder / "sample.ndjson", SVB
+@dataclass(frozen=True)
+class Weeks:
+    """Those of a file of real news from a day on, until another one, and a watchlist for them."""
+
+    file: str
+    first: str
+    end: str
+    watchlists: str
 
 
-def bank_run(folder: Path, shared: Callable[[], Path]) -> tuple[Path, str]:
-    feed = cut(shared() / "streams" / "rss_svb_2023-02_2023-04.ndjson.gz", folder, "2023-03-01", "2023-03-20")
-    return feed, SVB
+FEEDS = {
+    "sample": None,
+    "bank run": Weeks("rss_svb_2023-02_2023-04.ndjson.gz", "2023-03-01", "2023-03-20", SVB),
+    "bankruptcy": Weeks("reuters_lehman_2008-08_2008-10.ndjson.gz", "2008-09-08", "2008-09-20", LEHMAN),
+}
 
 
-def bankruptcy(folder: Path, shared: Callable[[], Path]) -> tuple[Path, str]:
-    feed = cut(shared() / "streams" / "reuters_lehman_2008-08_2008-10.ndjson.gz", folder, "2008-09-08", "2008-09-20")
-    return feed, LEHMAN
+@pytest.fixture(params=list(FEEDS.values()), ids=list(FEEDS))
+def feed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file of news, with `watchlists.yaml` beside it."""
+    weeks: Weeks | None = request.param
+    file = tmp_path / "news.ndjson"
+    (tmp_path / "watchlists.yaml").write_text(SVB if weeks is None else weeks.watchlists)
+    if weeks is None:
+        write_sample(file)
+        return file
+    with gzip.open(request.getfixturevalue("shared_data") / "streams" / weeks.file, "rt") as lines:
+        file.write_text("".join(one for one in lines if weeks.first <= json.loads(one)["published"] < weeks.end))
+    return file
 
 
-def cut(file: Path, folder: Path, first: str, end: str) -> Path:
-    with gzip.open(file, "rt") as lines:
-        kept = [line for line in lines if first <= json.loads(line)["published"] < end]
-    (folder / "news.ndjson").write_text("".join(kept))
-    return folder / "news.ndjson"
+@dataclass
+class Scene:
+    """Everything that a scenario moves."""
+
+    world: World
+    kafka: KafkaServer
+    gate: Gate
+    desks: Desks
+    monkeypatch: pytest.MonkeyPatch
+    people: People = field(init=False)
+    workers: list[Worker] = field(default_factory=list)
+    kills: int = 0
+
+    def __post_init__(self) -> None:
+        self.people = People(self.world)
+
+    def live_through(self, parts: list[list[Send]]) -> None:
+        """All that happens."""
+        self.workers = [self.world.start("first"), self.world.start("second")]
+        self.world.publish(parts[0])
+        self.world.catch_up()
+        self.people.subscribe()
+        for number, part in enumerate(parts[1:3]):
+            self._kill_a_worker(number, part)
+        self._kill_the_broker(parts[3])
+        self._be_away_for_an_hour(*parts[4:])
+        self.world.drain()
+
+    def _kill_a_worker(self, number: int, part: list[Send]) -> None:
+        """In the middle of its work."""
+        with self.world.publishing(part, within_seconds=30):
+            self.workers[number].wait_for_runs(1)
+            self._kill(self.workers[number])
+            self.workers[number] = self.world.start(f"next{number}")
+            self.workers[number].wait_for_runs(1)
+        self.world.catch_up()
+        self.people.look()
+
+    def _kill(self, worker: Worker) -> None:
+        worker.kill()
+        self.kills += 1
+
+    def _kill_the_broker(self, part: list[Send]) -> None:
+        half = len(part) // 2
+        self.world.publish(part[:half])
+        self.workers[0].wait_for_runs(1)
+        self.world.broker.close()
+        self.kafka.kill()
+        time.sleep(5)  # how long it is away is the scenario
+        self.kafka.start()
+        self.world.reopen()
+        self.world.publish(part[half:])
+        self.world.catch_up()
+        self.people.look()
+
+    def _be_away_for_an_hour(self, part: list[Send], last: list[Send]) -> None:
+        """Two receivers are, and the archive for a while, in which both workers are killed."""
+        away = [self.desks.hooks[name] for name in ("pager", "desk")]
+        since = time.time()
+        for hook in away:
+            hook.status = 503
+        self.gate.status = 503
+        self.world.publish(part)
+        self._wait_for_refusals()
+        for worker in self.workers:
+            self._kill(worker)
+        self.monkeypatch.setenv("CHAOS_HASTE", f"{SPEED} {since}")
+        self.workers = [self.world.start("last0"), self.world.start("last1")]
+        self._wait_for_refusals()
+        self.gate.status = None
+        self.world.publish(last)
+        self.world.catch_up()
+        wait_until(lambda: time.time() - since > 3600 / SPEED + 1, "an hour is over")
+        for hook in away:
+            hook.status = 204
+
+    def _wait_for_refusals(self) -> None:
+        before = self.gate.refused
+        wait_until(lambda: self.gate.refused > before + 10, "the archive refuses")
 
 
-@pytest.mark.parametrize(
-    "feed_of",
-    [
-        sample,
-        pytest.param(bank_run, marks=pytest.mark.chaos_long),
-        pytest.param(bankruptcy, marks=pytest.mark.chaos_long),
-    ],
-)
-def test_each_is_sent_what_a_plain_function_says(
-    feed_of: Callable[[Path, Callable[[], Path]], tuple[Path, str]],
+@pytest.fixture
+def scene(
+    feed: Path,
     mortal_kafka: KafkaServer,
     make_world: MakeWorld,
     gate: Gate,
     desks: Desks,
     elastic_url: str,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+) -> Scene:
     monkeypatch.setenv("CHAOS_CLASSIFIER", "keyword")
-    feed, watchlists = feed_of(tmp_path, lambda: request.getfixturevalue("shared_data"))
-    files = {"ROUTES": tmp_path / "routes.yaml", "WATCHLISTS": tmp_path / "watchlists.yaml"}
-    files["WATCHLISTS"].write_text(watchlists)
+    routes = feed.with_name("routes.yaml")
     urls = {name: hook.url for name, hook in desks.hooks.items()}
-    files["ROUTES"].write_text(ROUTES.format(port=desks.mail.port, **urls))
-    more = {name: str(path) for name, path in files.items()}
-    world = make_world(f"kafka://{mortal_kafka.bootstrap}", elastic_url, gate.url, **more)
-    people, parts = People(world), parts_of(world, feed)
-    assert len(parts) == PARTS
-    records, kills = sum(map(len, parts)), _live_through(world, parts, people, desks, mortal_kafka, gate, monkeypatch)
+    routes.write_text(ROUTES.format(port=desks.mail.port, **urls))
+    files = {"ROUTES": str(routes), "WATCHLISTS": str(feed.with_name("watchlists.yaml"))}
+    world = make_world(f"kafka://{mortal_kafka.bootstrap}", elastic_url, gate.url, **files)
+    return Scene(world, mortal_kafka, gate, desks, monkeypatch)
 
-    found = world.messages()
-    start = start_of(list(times_of(world)))
+
+@pytest.mark.chaos_long
+def test_each_is_sent_what_a_plain_function_says(scene: Scene, feed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world, parts = scene.world, parts_of(scene.world, feed)
+    assert len(parts) == PARTS
+    scene.live_through(parts)
+
+    found, times = world.messages(), times_of(world)
+    start = times[0][1] // MINUTE_MS * MINUTE_MS
     by_log = sorted(plain(name, group, start) for name, groups in found.items() for group in groups)
-    by_oracle = sorted((minute, name, change, sorted(names)) for name, minute, change, names in wanted(world))
-    assert by_log == by_oracle
-    taken = desks.taken()
+    said = wanted(world, times, start)
+    assert by_log == sorted((minute, name, change, sorted(names)) for name, minute, change, names in said)
+    taken = scene.desks.taken()
     twice = 0
     for name in {*found, *taken}:
-        times = Counter(taken.get(name, []))
-        assert set(times) == {f"{group.id}.{group.revision}" for group in found.get(name, [])}, name
-        twice += sum(times.values()) - len(times)
-    assert twice <= kills * len(found)  # of each receiver one attempt may have been in flight
+        counts = Counter(taken.get(name, []))
+        assert set(counts) == {f"{group.id}.{group.revision}" for group in found.get(name, [])}, name
+        twice += sum(counts.values()) - len(counts)
+    assert twice <= scene.kills * len(found)  # of each receiver one attempt may have been in flight
     assert len(found) > len(WISHES) // 2
     with capsys.disabled():
         print(
-            f"\nchaos: {len(WISHES)} people and {len(desks.hooks)} desks on {feed_of.__name__}: {records:,} records, "
-            f"{people.made} decisions, {kills} kills, {len(by_log):,} messages to {len(found)} receivers, of which "
-            f"{twice} came twice"
+            f"\nchaos: {len(WISHES)} people and {len(scene.desks.hooks)} desks: {sum(map(len, parts)):,} records, "
+            f"{scene.people.made} decisions, {scene.kills} kills, {len(by_log):,} messages to {len(found)} receivers, "
+            f"of which {twice} came twice"
         )
-
-
-def _live_through(
-    world: World,
-    parts: list[list[Send]],
-    people: People,
-    desks: Desks,
-    kafka: KafkaServer,
-    gate: Gate,
-    monkeypatch: pytest.MonkeyPatch,
-) -> int:
-    """All that happens; how many workers were killed."""
-    workers = [world.start("first"), world.start("second")]
-    world.publish(parts[0])
-    _catch_up(world)
-    people.subscribe()
-
-    for number, worker in enumerate(list(workers)):  # each is killed in the middle of its work
-        with world.publishing(parts[1 + number], within_seconds=30):
-            _works_again(worker)
-            worker.kill()
-            workers[number] = world.start(f"next{number}")
-            _works_again(workers[number])
-        _catch_up(world)
-        people.look()
-
-    world.publish(parts[3][: len(parts[3]) // 2])  # the broker is killed
-    _works_again(workers[0])
-    world.broker.close()
-    kafka.kill()
-    time.sleep(5)  # how long it is away is the scenario
-    kafka.start()
-    world.reopen()
-    world.publish(parts[3][len(parts[3]) // 2 :])
-    _catch_up(world)
-    people.look()
-
-    desks.hooks["pager"].status = desks.hooks["desk"].status = 503  # two are away for an hour
-    since = time.time()
-    gate.status = 503  # and the archive for a while, in which both workers are killed
-    world.publish(parts[4])
-    refused = gate.refused
-    wait_until(lambda: gate.refused > refused + 10, "the archive refuses")
-    for worker in workers:
-        worker.kill()
-    monkeypatch.setenv("CHAOS_HASTE", f"{SPEED} {since}")
-    workers = [world.start("last0"), world.start("last1")]
-    refused = gate.refused
-    wait_until(lambda: gate.refused > refused + 10, "the archive refuses")
-    gate.status = None
-    world.publish(parts[5])
-    _catch_up(world)
-    wait_until(lambda: time.time() - since > 3600 / SPEED + 1, "an hour is over")
-    desks.hooks["pager"].status = desks.hooks["desk"].status = 204
-    world.drain()
-    return 4
-
-
-def _works_again(worker: Any) -> None:
-    worker.wait_for_runs(1)
-
-
-def _catch_up(world: World) -> None:
-    """Until every stage has done all that was published."""
-    for stage in world.settings.topics.sources:
-        wait_until(lambda stage=stage: world.lag(stage) == 0, f"{stage} drained")  # type: ignore[misc]

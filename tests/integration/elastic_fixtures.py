@@ -1,7 +1,7 @@
 """The real Elasticsearch as fixtures, for every folder of tests: `tests/conftest.py` takes them in.
 
 A missing server is a loud skip here and a failure where CI=true. Tests that kill the server start one of their own
-with `running_elastic()`.
+with `required_elastic()`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from tests.integration.elastic_server import ElasticServer, ElasticUnavailable, running_elastic
-from tests.system_needs import in_ci
+from tests.integration.elastic_server import ElasticServer
+from tests.integration.required import required_elastic
 
 __all__ = ["elastic_prefix", "elastic_server", "elastic_url"]
 
@@ -24,13 +23,7 @@ __all__ = ["elastic_prefix", "elastic_server", "elastic_url"]
 @pytest.fixture(scope="session")
 def elastic_server() -> Iterator[ElasticServer]:
     """One server for the whole run: tests keep apart by the prefix of their indices (`elastic_prefix`)."""
-    with ExitStack() as running:
-        try:
-            server = running.enter_context(running_elastic())
-        except ElasticUnavailable as reason:
-            if in_ci():
-                pytest.fail(f"no Elasticsearch, and CI=true: {reason}")
-            pytest.skip(f"NO ELASTICSEARCH, its tests are skipped: {reason}")
+    with required_elastic() as server:
         yield server
 
 

@@ -1,7 +1,7 @@
 """The real Kafka as fixtures, for every folder of tests: `tests/conftest.py` takes them in.
 
 A missing server is a loud skip here and a failure where CI=true. Tests that kill the server start one of their own
-with `running_kafka(folder)`.
+with `required_kafka(folder)`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import logging
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
-from tests.system_needs import in_ci
+from tests.integration.kafka_server import KafkaServer
+from tests.integration.required import required_kafka
 
 __all__ = ["collected", "kafka_bootstrap", "kafka_server", "kafka_url", "unique_topic"]
 
@@ -24,13 +23,7 @@ __all__ = ["collected", "kafka_bootstrap", "kafka_server", "kafka_url", "unique_
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """One broker for the whole run: tests keep apart by topic names (`unique_topic`)."""
-    with ExitStack() as running:
-        try:
-            server = running.enter_context(running_kafka(tmp_path_factory.mktemp("kafka")))
-        except KafkaUnavailable as reason:
-            if in_ci():
-                pytest.fail(f"no Kafka, and CI=true: {reason}")
-            pytest.skip(f"NO KAFKA, its tests are skipped: {reason}")
+    with required_kafka(tmp_path_factory.mktemp("kafka")) as server:
         yield server
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ from streams.app import Pipeline
 from streams.archive.protocol import Query
 from streams.cli import app
 from streams.engine.ports import Send
-from streams.settings import Settings, load_settings
-from streams.topics import topic_specs
-from streams.transport.broker import open_broker
+from streams.settings import Settings
 from streams.wall_clock import wall_clock_ms
+from tests.broker_settings import settings_on
 from tests.running_pipeline import running
 from tests.serving.swap_harness import opened
 
@@ -26,16 +26,9 @@ LIST = "watchlists: [{name: my bank, names: [Harrowgate Bancorp]}]\n"
 SERIES = "watchlist/my bank"
 
 
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    given = {"DATA_DIR": str(tmp_path), "NAMESPACE": "calls", "HTTP_PORT": "0", "CONTROL_SECONDS": "0.2"}
-    for name, value in given.items():
-        monkeypatch.setenv(f"MOODWIRE_{name}", value)
-    settings = load_settings()
-    settings.home.mkdir(parents=True)
-    with open_broker(settings.broker) as broker:
-        broker.ensure_topics(topic_specs(settings))
-    return settings
+@pytest.fixture(params=["embedded"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path, unique_topic: Callable[[str], str]) -> Settings:
+    return settings_on(request, tmp_path, unique_topic, CONTROL_SECONDS="0.2")
 
 
 def called(*words: str) -> list[dict[str, Any]]:

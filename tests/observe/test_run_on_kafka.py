@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from streams.engine.ports import Send
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
-from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
+from tests.integration.kafka_server import KafkaServer
+from tests.integration.required import required_kafka
 from tests.observe.test_run_operations import end, free_port, lag, publish, running, wait_until_ready
-from tests.system_needs import in_ci
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -58,9 +57,8 @@ def test_run_is_ready_counts_by_partition_and_ends_in_time(kafka_url: str, tmp_p
 
 
 def test_a_broker_that_is_away_is_told_waited_for_and_no_reason_to_stay(tmp_path: Path) -> None:
-    port, folder = free_port(), tmp_path / "kafka"
-    folder.mkdir()
-    with running_own_kafka(folder) as server:
+    port = free_port()
+    with required_kafka(tmp_path / "kafka") as server:
         variables = {"MOODWIRE_BROKER_URL": f"kafka://{server.bootstrap}", "MOODWIRE_MENTIONS_PARTITIONS": "2"}
         with running(tmp_path, port, **variables) as process:
             wait_until_ready(port)
@@ -89,18 +87,6 @@ def kill_at_work(server: KafkaServer, folder: Path) -> None:
     while lag(settings) >= count:
         time.sleep(0.05)  # another process: there is no event to wait for
     server.kill()
-
-
-@contextmanager
-def running_own_kafka(folder: Path) -> Iterator[KafkaServer]:
-    """One that may be killed; a machine that has none skips, with CI=true it fails."""
-    try:
-        with running_kafka(folder) as server:
-            yield server
-    except KafkaUnavailable as reason:
-        if in_ci():
-            pytest.fail(f"no Kafka, and CI=true: {reason}")
-        pytest.skip(f"NO KAFKA, its tests are skipped: {reason}")
 
 
 def wait_for(port: int, told: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from streams.stages.watch_partition import WatchPartition
 from streams.text.profile import Profile
 from streams.topics import Topics
 
-__all__ = ["Facts", "Played", "event_facts", "play_file"]
+__all__ = ["Collected", "Facts", "Played", "event_facts", "play_file"]
 
 RUN_RECORDS = 500
 TOPICS = Topics("moodwire", "in-process")
@@ -97,11 +97,12 @@ def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-class _Collected:
-    """An outbox, and a publisher of one partition: keeps what it is given until it is taken."""
+class Collected:
+    """An outbox, and a publisher of so many partitions: keeps what it is given until it is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 1) -> None:
         self.sends: list[Send] = []
+        self._count = count
 
     async def send(self, sends: Sequence[Send]) -> None:
         self.sends += sends
@@ -113,7 +114,7 @@ class _Collected:
         return None
 
     def partitions(self, topic: str) -> int:
-        return 1
+        return self._count
 
     def close(self) -> None:
         """Nothing is held."""
@@ -134,7 +135,7 @@ async def play_file(
     now_ms: int = 4_102_444_800_000,
 ) -> Played:
     """Plays the file as `moodwire replay` does with one partition of each topic."""
-    played, outbox, offset = Played(), _Collected(), 0
+    played, outbox, offset = Played(), Collected(), 0
     stage = ScoreStage(
         ScoreOptions(topics=TOPICS, live=False),
         profile,
@@ -156,7 +157,7 @@ async def play_file(
 
 
 def _runs(path: Path, config: AlertConfig, now_ms: int) -> Iterator[Run]:
-    news = _Collected()
+    news = Collected()
     options = ReplayOptions(lateness_ms=config.lateness_ms, hop_ms=config.hop_ms)
     Replay(path, news_topic=TOPICS.news, rejects_topic=TOPICS.rejects, options=options).run(news, now_ms=now_ms)
     records = [

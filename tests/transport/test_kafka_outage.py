@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from streams.transport.broker import TopicSpec, open_broker
-from tests.integration.kafka_server import KafkaServer, KafkaUnavailable, running_kafka
-from tests.system_needs import in_ci
+from tests.integration.kafka_server import KafkaServer
+from tests.integration.required import required_kafka
 from tests.transport.contract_broker import ContractBroker
 from tests.transport.test_contract_stages import PARTITIONS, Worker, numbered, until
 
@@ -28,15 +28,8 @@ AWAY_SECONDS = 8
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[KafkaServer]:
     """A broker of its own, for it is killed."""
-    folder = tmp_path / "kafka"
-    folder.mkdir()
-    try:
-        with running_kafka(folder) as server:
-            yield server
-    except KafkaUnavailable as reason:
-        if in_ci():
-            pytest.fail(f"no Kafka, and CI=true: {reason}")
-        pytest.skip(f"NO KAFKA, its tests are skipped: {reason}")
+    with required_kafka(tmp_path / "kafka") as server:
+        yield server
 
 
 @pytest.fixture

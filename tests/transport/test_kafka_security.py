@@ -27,9 +27,8 @@ from streams.transport.kafka.options import KafkaOptions, bootstrap_of
 from streams.transport.outbox import FaustOutbox
 from streams.transport.stages import run_stages
 from streams.transport.tables import FaustState
-from tests.integration.kafka_server import KafkaUnavailable, running_kafka
 from tests.integration.ports import free_ports
-from tests.system_needs import in_ci
+from tests.integration.required import required_kafka
 from tests.transport.counting_stage import CountingStage
 from tests.transport.test_contract_stages import until
 
@@ -80,14 +79,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sett
     properties = SECURED.replace("FOLDER", str(folder)).replace("CERTIFIED", str(certified))
     scrams = [f"{mechanism}=[name=worker,password={PASSWORD}]" for mechanism in MECHANISMS[1:]]
     formatting = [word for scram in scrams for word in ("--add-scram", scram)]
-    try:
-        with running_kafka(folder, properties.replace("PASSWORD", PASSWORD), formatting) as server:
-            port = server.bootstrap.rpartition(":")[2]
-            yield _settings(folder, port, str(certified))
-    except KafkaUnavailable as reason:
-        if in_ci():
-            pytest.fail(f"no Kafka, and CI=true: {reason}")
-        pytest.skip(f"NO KAFKA, its tests are skipped: {reason}")
+    with required_kafka(folder, properties.replace("PASSWORD", PASSWORD), formatting) as server:
+        port = server.bootstrap.rpartition(":")[2]
+        yield _settings(folder, port, str(certified))
 
 
 def _make_certificate(openssl: str, folder: Path, name: str) -> None:

@@ -95,7 +95,7 @@ INTERVAL = "time_intervals:\n  - name: nights\n    time_intervals:\n      - "
         (ROUTE + "  matchers: [a=b]\n", 1, "the root route takes every alert"),
         (ROUTE + "  group_wait: 30\n", 3, "group_wait: take a text, in quotes"),
         (ROUTE + "  group_by: ['...', signal]\n", 3, "group_by: '...' is all labels already; write ['...']"),
-        ("inhibit_rules:\n  - {source_matchers: [a=b], target_matchers: [a=c], equal: ['...']}\n", 3, "is no label's"),
+        ("inhibit_rules:\n  - {source_matchers: [a=b], target_matchers: [a=c], equal: ['...']}\n", 2, "is no label's"),
         (ROUTE + "  group_wait: 30 seconds\n", 3, "'30 seconds' is no length of time; write one such as 30s"),
         (ROUTE + "  repeat_interval: 9000h\n", 3, "longer than a year"),
         (ROUTE + "  group_interval: 0s\n", 3, "'0s' is too short; write 1s or more"),

@@ -27,10 +27,10 @@ help:  ## list the commands
 demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Python 3.11+ alone
 	$(BIN)/moodwire demo $(ARGS)
 
-# With ARGS a part was asked for: the other Pythons are left out.
+# With ARGS a part was asked for: the other Pythons are left out, and nothing is built beside the tests.
 test: $(VENV)/.dev  ## run all tests, the fast ones on every supported Python here; brings the servers, or says how to
 	$(BIN)/python tests/system_needs.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m tests.deploy.programs >/dev/null 2>&1 &) $(BIN)/python -m pytest $(ARGS)
 	$(if $(ARGS),,$(BIN)/python tests/pythons.py)
 
 test-pythons: $(VENV)/.dev  ## run the fast tests on the other supported Pythons of this machine

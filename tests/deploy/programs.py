@@ -6,6 +6,9 @@
     pip download kubernetes-validate      ──► ~/.cache/moodwire-tests/kubernetes-VERSION/   (JSON schemas of Kubernetes)
 
 A missing program is a loud skip here and a failure where CI=true.
+
+``python -m tests.deploy.programs`` builds those that Go makes: `make test` runs it beside the tests that come before
+theirs, as Helm alone takes minutes; a test that comes too early waits for the lock.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -164,3 +168,15 @@ def _lacking(what: str) -> NoReturn:
     if in_ci():
         pytest.fail(f"CI=true, and this machine lacks {what}")
     pytest.skip(f"SKIPPED, for this machine lacks {what}; see tests/system_needs.py")
+
+
+def _build_ahead() -> None:
+    """Builds what Go makes, giving way to all else; what cannot be built is told by the test that needs it."""
+    os.nice(19)
+    for program in (helm, grafana_schema, kubeconform, compose):
+        with suppress(pytest.fail.Exception, pytest.skip.Exception):
+            program()
+
+
+if __name__ == "__main__":
+    _build_ahead()

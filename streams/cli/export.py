@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from streams.cli.options import NamespaceOption, ProfileOption
 from streams.cli.output import errors, foreign
 from streams.errors import MoodwireError
 from streams.existing import open_existing_archive
-from streams.jobs.export import COLUMNS, Known, What, exported
+from streams.jobs.export import COLUMNS, Known, Rows, What, exported
 from streams.jobs.export_files import Sink, csv_sink, parquet_sink
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
@@ -67,8 +68,7 @@ def export(
         series=series,
         signal=signal or config.signals[0],
     )
-    with _sink(what, file_format, out) as sink:
-        rows = asyncio.run(_written(settings, what, known, sink))
+    rows = asyncio.run(_written(settings, what, known, partial(_sink, what, file_format, out)))
     if out is not None:
         errors.print(f"{rows} rows written to {foreign(str(out))}", highlight=False, soft_wrap=True)
 
@@ -91,10 +91,17 @@ def _sink(what: What, file_format: Format, out: Path | None) -> Iterator[Sink]:
             ) from error
 
 
-async def _written(settings: Settings, what: What, known: Known, sink: Sink) -> int:
-    count = 0
+async def _written(
+    settings: Settings, what: What, known: Known, sink: Callable[[], AbstractContextManager[Sink]]
+) -> int:
+    """Returns how many rows were written; the sink is opened once the archive has answered, so an error leaves none."""
     async with closing_archive(open_existing_archive(settings)) as archive:
-        async for rows in exported(archive, what, known):
-            sink.write(rows)
-            count += len(rows)
+        batches = exported(archive, what, known)
+        rows: Rows = await anext(batches, [])
+        with sink() as opened:
+            opened.write(rows)
+            count = len(rows)
+            async for rows in batches:
+                opened.write(rows)
+                count += len(rows)
     return count

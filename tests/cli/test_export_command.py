@@ -142,3 +142,8 @@ def test_the_command_writes_what_was_known_then(tmp_path: Path, monkeypatch: pyt
     assert max(times) <= START_MS + 2 * DAY_MS
     refused = CliRunner().invoke(app, ["export", "items", "-n", "then", "--format", "parquet"])
     assert refused.exit_code == 2
+    gone = tmp_path / "none.csv"
+    for where in ([], ["--out", str(gone)]):
+        unknown = CliRunner().invoke(app, ["export", "items", "-n", "nowhere", *where])
+        assert (unknown.exit_code, unknown.stdout, gone.exists()) == (1, "", False)
+        assert "there is no namespace 'nowhere'" in str(unknown.exception)

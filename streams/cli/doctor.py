@@ -15,6 +15,7 @@ from rich.table import Table
 from streams.cli.doctor_checks import Check, Finding, State, one_hangs, run_checks
 from streams.cli.doctor_feeds import feed_checks
 from streams.cli.doctor_files import FILE_CHECKS, PROFILE_CHECK
+from streams.cli.doctor_http import HTTP_CHECKS
 from streams.cli.doctor_servers import SERVER_CHECKS
 from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json
@@ -56,7 +57,7 @@ def doctor(
 
 def checks_of(settings: Settings) -> list[Check]:
     """Every check that these settings ask for."""
-    checks = [*FILE_CHECKS, *SERVER_CHECKS, *feed_checks(settings)]
+    checks = [*FILE_CHECKS, *HTTP_CHECKS, *SERVER_CHECKS, *feed_checks(settings)]
     if settings.on_kafka:
         from streams.cli.doctor_kafka import KAFKA_CHECKS
 

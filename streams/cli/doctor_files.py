@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -172,23 +170,6 @@ def _alerts_file(settings: Settings) -> str:
         return f"{path}: can be made"
 
 
-def _http(settings: Settings) -> str:
-    if settings.http_port == 0:
-        return "off"
-    port = settings.http_port or 8710
-    where = f"{settings.http_host}:{port}"
-    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.http_host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            return f"{where}{WARNING}in use: moodwire runs already, or another program listens there"
-    return f"{where}: free"
-
-
 def _settings_file(settings: Settings) -> str:
     found = find_settings_file(os.environ)
     where = str(found) if found else "none (`moodwire config init` writes one)"
@@ -215,7 +196,4 @@ FILE_CHECKS = (
     Check("routes", _routes, "correct the file (`moodwire routes check`), or unset MOODWIRE_ROUTES"),
     Check("field map", _field_map, "correct the file, or unset MOODWIRE_FIELD_MAP"),
     Check("alerts file", _alerts_file, "name a file that this user may write: MOODWIRE_ALERTS_FILE"),
-    Check(
-        "http", _http, "set MOODWIRE_HTTP_HOST and MOODWIRE_HTTP_PORT to an address of this machine, or the port to 0"
-    ),
 )

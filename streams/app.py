@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
+from alerts.delivery.smtp import Briefing
 from alerts.judge import Judge, Policy, Trouble
 from models import Classifier
 from streams.alert_rules import alert_config, profile_of, rules_of
@@ -77,6 +78,7 @@ class Pipeline:
     `classifiers` and `channels` may be given in place of those that the settings name; classifiers that are given are
     not changed by promotions. `open_model` loads versions in place of the registry's; neither is checked against the
     profile. `make_judge` makes the judge in place of the one that routes alerts by the settings. `operations` watches.
+    `make_briefing` makes what pages of a day come from, for digests.
     `jobs`, `config` (the alert rules) and `delivering` with its `policy` (the stage deliver, if it is one of them) are
     set once it is entered. Entering declares the namespace to be of `kind`, and raises `SettingsError` where it is of
     the other or was made with another profile, or the profile does not fit its classifiers,
@@ -92,6 +94,7 @@ class Pipeline:
     open_model: OpenModel | None = None
     make_judge: MakeJudge | None = None
     kind: Kind = Kind.LIVE
+    make_briefing: Callable[[Archive], Briefing] | None = None
     jobs: list[StageJob] = field(default_factory=list, init=False)
     config: AlertConfig = field(init=False)
     delivering: DeliverStage | None = field(default=None, init=False)
@@ -345,6 +348,7 @@ class Pipeline:
             self._stack.push_async_callback(channel.aclose)
             if isinstance(channel, EmailChannel):
                 channel.history = surges_of(self.archive)
+                channel.briefing = self.make_briefing(self.archive) if self.make_briefing else None
         names = [channel.name for channel in channels]
         self.policy = read_policy(self.settings.routes, names)
         for warning in label_warnings(self.settings):

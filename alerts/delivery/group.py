@@ -64,6 +64,8 @@ class AlertGroup(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     acknowledged: tuple[str, ...] = ()
     """Names of those who acknowledged alerts of the group."""
+    digest: str = ""
+    """What a digest collects: an `hour` or a `day`."""
     subscriber: str = ""
     channel: str = ""
     address: str = ""

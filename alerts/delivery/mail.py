@@ -1,8 +1,9 @@
-"""A brief as an e-mail: text, HTML and the picture of the surge in one message. Pure.
+"""A brief as an e-mail: text, HTML and the picture of the surge in one message, and the page of a day. Pure.
 
     multipart/alternative ─┬─ text/plain
                            └─ multipart/related ─┬─ text/html ── <img src="cid:…">
                                                  └─ image/png
+    with a page: multipart/mixed of the above and text/html as an attachment
 
 The message's id is that of the notification, the same in every attempt; all messages of an alert are one thread.
 """
@@ -24,12 +25,20 @@ from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
 from alerts.delivery.brief import Brief
 from alerts.wording import LANGUAGE
 
-__all__ = ["Letter", "mail_of"]
+__all__ = ["Attached", "Letter", "mail_of"]
 
 _TEMPLATE: Final = "mail.html.jinja"
 _COLOURS: Final = {"critical": "#dc2626", "warning": "#d97706", "info": "#2563eb"}
 _OVER: Final = "#059669"
 _POLICY: Final = SMTP.clone(max_line_length=998, utf8=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A page that comes with a message, as a file."""
+
+    name: str
+    html: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Letter:
     text: str
     html: str | None = None
     picture: bytes | None = None
+    page: Attached | None = None
 
 
 def cid_of(brief: Brief) -> str:
@@ -81,6 +91,8 @@ def mail_of(
             html = parts[1]
             assert isinstance(html, EmailMessage)
             html.add_related(letter.picture, "image", "png", cid=f"<{cid_of(brief)}>", filename="surge.png")
+    if letter.page is not None:
+        mail.add_attachment(letter.page.html, subtype="html", filename=letter.page.name)
     return mail
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
@@ -30,18 +30,22 @@ from alerts.delivery.channel import (
     fingerprint,
 )
 from alerts.delivery.group import AlertGroup
-from alerts.delivery.mail import Letter, html_of, mail_of
+from alerts.delivery.mail import Attached, Letter, html_of, mail_of
 from alerts.delivery.picture import History, surge_png
 from alerts.delivery.rendering import one_line
 from alerts.errors import DeliveryError
 
-__all__ = ["EmailChannel", "Security", "SmtpServer", "is_address"]
+__all__ = ["Briefing", "EmailChannel", "Security", "SmtpServer", "is_address"]
 
 _PICTURE_SECONDS: Final = 10.0
 """The archive may be away: a message goes without its picture then."""
+_PAGE_SECONDS: Final = 60.0
+"""A page of a day with its pictures takes some seconds."""
 _PERMANENT: Final = 500
 
 Security = Literal["starttls", "tls", "none"]
+Briefing = Callable[[int], Awaitable[Attached]]
+"""Makes the page of the day that ends at a time (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class SmtpServer:
 class EmailChannel:
     """Sends each event to the addresses of `to` in one message, or to the subscriber that it is for.
 
-    `history` draws the picture; without it there is none.
+    `history` draws the picture, `briefing` makes the page that comes with the digest of a day; without, there is none.
     Raises `DeliveryError` for addresses that cannot work.
     """
 
@@ -87,6 +91,7 @@ class EmailChannel:
             raise DeliveryError(f"{wrong[0]!r} is no e-mail address; write one such as desk@example.org")
         self.name = name
         self.history = history
+        self.briefing: Briefing | None = None
         self._server, self._sender, self._to = server, sender, tuple(to)
         self._words = words or Words()
 
@@ -106,7 +111,7 @@ class EmailChannel:
         if not all(map(is_address, to)):
             return GiveUp(f"{to[0]!r} is no e-mail address")
         brief = await self._words.brief(event)
-        letter = await self._letter(brief)
+        letter = await self._with_page(event, await self._letter(brief))
         mail = mail_of(
             brief,
             letter,
@@ -156,6 +161,17 @@ class EmailChannel:
         picture = await self._picture(brief)
         html = html_of(brief, picture=picture is not None) if brief.html is None else brief.html
         return Letter(brief.subject, brief.text, html, picture)
+
+    async def _with_page(self, event: object, letter: Letter) -> Letter:
+        """A digest of a day comes with the page of that day; where it cannot be made the text says so."""
+        if self.briefing is None or not (isinstance(event, AlertGroup) and event.digest == "day"):
+            return letter
+        try:
+            async with asyncio.timeout(_PAGE_SECONDS):
+                return replace(letter, page=await self.briefing(event.at_ms))
+        except Exception as error:  # the boundary to an archive of any kind: no digest waits for its page
+            problem = one_line(str(error)) or type(error).__name__
+            return replace(letter, text=f"{letter.text}\n\n(The brief of the day could not be made: {problem})")
 
     async def _picture(self, brief: Brief) -> bytes | None:
         """That of the worst alert; None where its counts cannot be had."""

@@ -111,6 +111,7 @@ def message_of(
         resolved=len(look.ended),
         reasons=reasons,
         acknowledged=tuple(sorted({alert.acknowledged_by for alert in look.firing if alert.acknowledged_by})),
+        digest=route.digest.of if route.digest else "",
         subscriber=person.name if person else "",
         channel=person.channel if person else route.receiver,
         address=person.address if person else "",

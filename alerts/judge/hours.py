@@ -117,6 +117,11 @@ class Digest:
     minute: int | None = None
     zone: tzinfo = UTC
 
+    @property
+    def of(self) -> str:
+        """What it collects: an `hour` or a `day`."""
+        return "hour" if self.minute is None else "day"
+
     def next_ms(self, after_ms: int) -> int:
         """When the next digest is due."""
         if self.minute is None:

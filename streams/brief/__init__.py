@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from streams.brief.content import Brief
 from streams.brief.day import last_whole_day
+from streams.brief.digest import briefing_of
 from streams.brief.page import Page, page_of
 from streams.brief.reading import Source, brief_of
 
-__all__ = ["Brief", "Page", "Source", "brief_of", "last_whole_day", "page_of"]
+__all__ = ["Brief", "Page", "Source", "brief_of", "briefing_of", "last_whole_day", "page_of"]

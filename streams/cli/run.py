@@ -15,6 +15,7 @@ from streams.app import STAGES, Pipeline
 from streams.board.context import Beside
 from streams.board.server import BoardPortTaken, BoardServer
 from streams.board.thread import BoardThread
+from streams.brief.digest import briefing_of
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
 from streams.errors import SettingsError
@@ -83,7 +84,9 @@ async def _run(
     stages = [name for name in names if name in STAGES]
     async with (
         Operations(settings, channels_of(settings), kind=kind) as operations,
-        Pipeline(settings, stages, operations=operations, kind=kind) as pipeline,
+        Pipeline(
+            settings, stages, operations=operations, kind=kind, make_briefing=partial(briefing_of, settings)
+        ) as pipeline,
         operations.following(dict(zip(stages, map(JobState, pipeline.jobs), strict=True)), pipeline.broker),
         AsyncExitStack() as stack,
     ):

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -14,12 +16,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from alerts.delivery import EmailChannel
 from alerts.delivery.share_picture import Counted, share_png
+from alerts.delivery.smtp import SmtpServer
 from alerts.records import Headline
+from streams.app import Pipeline
 from streams.archive import closing_archive, open_archive
 from streams.archive.memory import MemoryArchive
 from streams.board.reading.spans import Span
-from streams.brief import Brief, Source, brief_of, last_whole_day, page_of
+from streams.brief import Brief, Source, brief_of, briefing_of, last_whole_day, page_of
 from streams.brief.page import summary_of
 from streams.cli import app
 from streams.errors import MoodwireError
@@ -68,6 +73,25 @@ async def test_a_crisis_is_told_with_its_sentence_headlines_and_picture() -> Non
         image.load()
         assert image.format == "PNG"
     assert alert.sentence in page.html
+
+
+async def test_a_digest_brings_the_brief_of_the_day_before_it_once_for_all_who_are_sent_one() -> None:
+    page = briefing_of(Settings(namespace="then"), await filled(MemoryArchive(), crisis_news()))
+    attached, again = await asyncio.gather(page(CRISIS_DAY.until_ms + 5), page(CRISIS_DAY.until_ms + 60_000))
+    assert attached is again
+    [alert] = [one for one in (await crisis_brief()).alerts if one.did("opened")]
+    assert alert.sentence in attached.html
+    assert "data:image/png;base64," in attached.html
+    end = datetime.fromtimestamp(CRISIS_DAY.until_ms / 1000, UTC)
+    assert attached.name == f"brief-{end:%Y-%m-%d}.html"
+
+
+async def test_a_worker_gives_channels_of_mail_the_briefs_of_its_archive(tmp_path: Path) -> None:
+    mail = EmailChannel(SmtpServer("127.0.0.1", 1), "moodwire@example.org", ["desk@example.org"])
+    settings = Settings(data_dir=tmp_path, namespace="mail")
+    async with Pipeline(settings, ["deliver"], channels=[mail], make_briefing=partial(briefing_of, settings)):
+        assert mail.briefing is not None
+        assert "No items came in" in (await mail.briefing(CRISIS_DAY.until_ms)).html
 
 
 async def test_what_came_later_is_not_in_a_brief() -> None:

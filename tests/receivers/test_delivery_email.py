@@ -14,6 +14,7 @@ from PIL import Image
 
 from alerts import AlertEvent
 from alerts.delivery import AlertGroup, Delivered, EmailChannel, GiveUp, GroupChange, Notification, RetryLater
+from alerts.delivery.mail import Attached
 from alerts.delivery.picture import Bar, surge_png
 from alerts.delivery.smtp import SmtpServer
 from alerts.errors import DeliveryError
@@ -105,6 +106,35 @@ async def test_a_group_is_one_message_and_a_subscriber_gets_it_at_their_own_addr
         assert [one.rcpt_tos for one in server.envelopes] == [["desk@example.org"], ["ann@example.org"]]
         assert "2 alerts" in server.mails[0]["Subject"]
         assert server.mails[1]["To"] == "ann@example.org"
+
+
+async def test_the_digest_of_a_day_comes_with_the_page_of_that_day() -> None:
+    asked: list[int] = []
+
+    async def page(until_ms: int) -> Attached:
+        asked.append(until_ms)
+        if len(asked) > 1:
+            raise RuntimeError("the archive is away")
+        return Attached("brief-2023-11-14.html", "<p>Nothing unusual — ☂</p>")
+
+    day = msgspec.structs.replace(GROUP, change=GroupChange.DIGEST, digest="day")
+    async with running_mail_server() as server:
+        channel = _channel(server, history=_bars)
+        channel.briefing = page
+        for group in (day, msgspec.structs.replace(day, digest="hour"), GROUP, day):
+            assert await channel.notify(Notification(group), NOW_MS) == Delivered()
+        with_page, *without, failed = server.mails
+    assert asked == [NOW_MS, NOW_MS]
+    [attached] = with_page.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("brief-2023-11-14.html", "text/html")
+    assert attached.get_content().strip() == "<p>Nothing unusual — ☂</p>"
+    body, picture = with_page.get_body(("html",)), _parts(with_page)["image/png"]
+    assert body is not None
+    assert f'src="cid:{picture["Content-ID"].strip("<>")}"' in body.get_content()
+    assert [list(mail.iter_attachments()) for mail in without] == [[], []]
+    text = failed.get_body(("plain",))
+    assert text is not None
+    assert "(The brief of the day could not be made: the archive is away)" in text.get_content()
 
 
 async def test_an_archive_that_fails_costs_the_picture_and_not_the_message() -> None:

@@ -88,6 +88,8 @@ def test_a_digest_holds_what_changed_also_what_is_over(court: Court, digest: str
     court.tick(300)
     eleven = ((START_MS // HOUR_MS + 1) * HOUR_MS - START_MS) / 60_000
     assert court.sent() == [("mail/ann", eleven, "digest", ("b", "a"))]
+    [plan] = [plan for effects in court.effects for plan in effects.plans]
+    assert plan.group.digest == digest
 
 
 def test_a_subscription_is_replaced_and_ended(court: Court) -> None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from importlib import resources
 from pathlib import Path
 
 from rich.table import Table
 
 from alerts import AlertEvent
+from streams.app import STAGES, Pipeline
 from streams.archive import closing_archive, open_archive
 from streams.board.server import BoardPortTaken, BoardServer
+from streams.board.thread import BoardThread
 from streams.cli.options import JsonOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.cli.replay import leave_unfinished, run_replay, show_report
+from streams.errors import BrokerDamaged, SettingsError, StageTaken
 from streams.namespaces import Kind
 from streams.private_files import private_home
 from streams.sample import write_sample
 from streams.settings import Settings, load_settings
+from streams.transport.broker import open_broker
+from streams.transport.stages import run_stages
 
 
 def demo(json: JsonOption = False) -> None:
@@ -27,7 +32,7 @@ def demo(json: JsonOption = False) -> None:
     sample = resources.files("streams.sample")
     watchlists, routes = (Path(str(sample / name)) for name in ("watchlists.yaml", "routes.yaml"))
     settings = settings.changed(watchlists=watchlists, routes=None if json else routes, terminal=not json)
-    shutil.rmtree(settings.home, ignore_errors=True)  # each demo starts afresh; the namespace is its own
+    _begin_afresh(settings)
     private_home(settings.home)
     feed = settings.home / "sample.ndjson"
     write_sample(feed)
@@ -52,6 +57,26 @@ def demo(json: JsonOption = False) -> None:
         _show_board(settings)
 
 
+def _begin_afresh(settings: Settings) -> None:
+    """Removes the data of an earlier demo; the namespace is the demo's own.
+
+    Raises `SettingsError` while that demo is at work, or shows its board.
+    """
+    if not settings.home.exists():
+        return
+    with ExitStack() as stack:
+        try:
+            with suppress(BrokerDamaged):  # then nobody works on it
+                broker = stack.enter_context(open_broker(settings.broker, settings.kafka))
+                stack.enter_context(broker.held(settings.topics.group(name) for name in STAGES))
+        except StageTaken as error:
+            raise SettingsError(
+                f"another demo is at work or shows its board in {settings.home}: end it first (Ctrl-C where it runs), "
+                "or name another folder (MOODWIRE_DATA_DIR)"
+            ) from error
+        shutil.rmtree(settings.home, ignore_errors=True)
+
+
 def _show_board(settings: Settings) -> None:
     """Serves the board of what was played until Ctrl-C; on any free port where its own is taken."""
     with suppress(KeyboardInterrupt):
@@ -59,17 +84,26 @@ def _show_board(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    async with AsyncExitStack() as stack:
-        try:
-            board = await stack.enter_async_context(BoardServer(settings, kind=Kind.REPLAY))
-        except BoardPortTaken:
-            board = await stack.enter_async_context(BoardServer(settings, kind=Kind.REPLAY, port=0))
+    """The board, and beside it the workers that carry out what is decided there."""
+    async with Pipeline(settings, kind=Kind.REPLAY) as pipeline, AsyncExitStack() as stack:
+        address = await _open_board(settings, stack)
         console.print(
-            f"\nThe board shows all of it at [bold]{foreign(board.address)}[/]; Ctrl-C ends it.",
+            f"\nThe board shows all of it at [bold]{foreign(address)}[/]; Ctrl-C ends it.",
             highlight=False,
             soft_wrap=True,
         )
-        await asyncio.Event().wait()
+        await run_stages(pipeline.jobs, check=pipeline.check)
+
+
+async def _open_board(settings: Settings, stack: AsyncExitStack) -> str:
+    """Returns its address."""
+    server = BoardServer(settings, kind=Kind.REPLAY)
+    try:
+        await stack.enter_async_context(BoardThread(server))
+    except BoardPortTaken:
+        server = BoardServer(settings, kind=Kind.REPLAY, port=0)
+        await stack.enter_async_context(BoardThread(server))
+    return server.address
 
 
 async def _present(settings: Settings) -> list[AlertEvent]:

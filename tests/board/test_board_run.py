@@ -94,7 +94,10 @@ async def test_run_serves_the_board_until_it_is_stopped(tmp_path: Path, words: l
 
 @pytest.mark.slow
 def test_on_a_terminal_the_demo_ends_with_the_board(tmp_path: Path) -> None:
-    """It names the address, keeps the board open, and ends well at Ctrl-C."""
+    """It names the address, keeps the board open, does what is decided there, and ends well at Ctrl-C.
+
+    A second demo leaves its data alone meanwhile.
+    """
     ours, theirs = pty.openpty()
     environment = {**os.environ, "MOODWIRE_DATA_DIR": str(tmp_path), "MOODWIRE_BOARD_PORT": "0", "TERM": "xterm"}
     process = subprocess.Popen(
@@ -106,9 +109,22 @@ def test_on_a_terminal_the_demo_ends_with_the_board(tmp_path: Path) -> None:
         text += os.read(ours, 65_536).decode(errors="replace")
     with urllib.request.urlopen(f"{found[0]}v1/status") as answer:
         status = json.load(answer)
+    silence = urllib.request.Request(
+        f"{found[0]}v1/silences",
+        data=json.dumps({"matchers": ['series="watchlist/harrowgate"'], "for_seconds": 3600}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(silence) as answer:
+        decided = json.load(answer)
+    second = subprocess.run([MOODWIRE, "demo"], env=environment, capture_output=True, text=True, check=False)
+    with urllib.request.urlopen(f"{found[0]}v1/silences") as answer:
+        silences = json.load(answer)["items"]
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
     os.close(ours)
+    assert decided["outcome"] == "accepted"
+    assert (second.returncode, "another demo is at work" in second.stderr) == (1, True)
+    assert [one["matchers"] for one in silences] == [['series="watchlist/harrowgate"']]
     assert status["namespace"] == "demo"
     assert status["items_total"] > 1_000
 

@@ -40,7 +40,9 @@ _MATCH: Final = {"If-Match": 'the version that was seen: "VERSION"; * for any'} 
 _MATCH_OR_NEW: Final = _MATCH | {"If-None-Match": "* makes a new one, and replaces none"}
 
 
-def _decision(method: HTTPMethod, path: str, handler: Any, summary: str, body: Any = None) -> Route:
+def _decision(
+    method: HTTPMethod, path: str, handler: Any, summary: str, body: Any = None, scope: Scope = Scope.ACT
+) -> Route:
     return Route(
         method=method,
         path=path,
@@ -48,7 +50,7 @@ def _decision(method: HTTPMethod, path: str, handler: Any, summary: str, body: A
         summary=summary,
         body=body,
         answer=Decided,
-        scope=Scope.ACT,
+        scope=scope,
         problems=_SEEN,
         headers=_MATCH_OR_NEW if method is HTTPMethod.PUT else _MATCH,
     )
@@ -120,8 +122,15 @@ _ARRANGEMENTS: Final = (
         arrangements.put_subscription,
         "Make a subscription, or replace the one of this name",
         PutSubscription,
+        Scope.ADMIN,
     ),
-    _decision(HTTPMethod.DELETE, "/v1/subscriptions/{name}", arrangements.delete_subscription, "End a subscription"),
+    _decision(
+        HTTPMethod.DELETE,
+        "/v1/subscriptions/{name}",
+        arrangements.delete_subscription,
+        "End a subscription",
+        scope=Scope.ADMIN,
+    ),
     Route(
         method=HTTPMethod.GET,
         path="/v1/watchlists",
@@ -135,12 +144,14 @@ _ARRANGEMENTS: Final = (
         arrangements.put_watchlist,
         "Make a watchlist, or replace the one of this name, while workers run",
         dict[str, Any],
+        Scope.ADMIN,
     ),
     _decision(
         HTTPMethod.DELETE,
         "/v1/watchlists/{name}",
         arrangements.delete_watchlist,
         "Stop watching a watchlist that people made",
+        scope=Scope.ADMIN,
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -51,6 +51,9 @@ class Recognises(Protocol):
 
     def of_token(self, token: str) -> Caller:
         """Returns whose token it is; raises `Problem` 401 for none of ours."""
+
+    def caller(self, given: Any, scope: Scope | None) -> Caller:
+        """Returns who sends `Credentials`; raises `Problem` 401 for nobody, 403 for somebody without the scope."""
 
 
 def _no_troubles() -> Sequence[Trouble]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streams.board.context import Caller, Scope
+from streams.board.tokens import token_file
 from streams.settings import Settings
 from tests.board.live_board import asked, board_of, desk, live_settings
 from tests.board.streaming import listening
@@ -67,9 +68,38 @@ async def test_a_repetition_under_the_same_key_is_judged_once(settings: Settings
         first, again, other = [
             await asked(board, **note, If_Match="*", Idempotency_Key=key) for key in ("k1", "k1", "k2")
         ]
-        assert [one[1]["outcome"] for one in (first, again, other)] == ["accepted", "repeated", "accepted"]
-        assert first[1]["id"] == again[1]["id"] != other[1]["id"]
+        assert [one[1]["outcome"] for one in (first, again, other)] == ["accepted"] * 3
+        assert first == again != other
         assert len(board.server.live.judge.state().alerts["a"].notes) == 2
+        for path, body in (("note", {"text": "twice"}), ("assign", {"to": "bob"})):
+            status, problem = await asked(
+                board, "POST", f"v1/alerts/a/{path}", body, If_Match="*", Idempotency_Key="k1"
+            )
+            assert (status, "another body" in problem["detail"]) == (422, True)
+
+
+async def test_whoever_is_let_in_no_longer_has_no_stream_any_more(settings: Settings) -> None:
+    tokens = token_file(settings)
+    async with desk(settings, "a") as board:
+        (mine, token), (_, other) = (tokens.make(name, [Scope.READ, Scope.ACT], 1) for name in ("ann", "bob"))
+        url = f"{board.server.address}v1/stream?topics=alerts"
+        async with listening(url, Authorization=f"Bearer {token}") as heard:
+            await heard.block()
+            tokens.revoke(mine.id)
+            await asyncio.sleep(1.1)  # the stream asks at most once a second
+            note = {"text": "x"}
+            await asked(board, "POST", "v1/alerts/a/note", note, If_Match="*", Authorization=f"Bearer {other}")
+            with pytest.raises(EOFError):
+                await heard.next()
+
+
+@pytest.mark.parametrize("path", ["v1/watchlists/mine", "v1/subscriptions/ann"])
+async def test_what_is_for_everybody_is_changed_with_the_scope_admin(settings: Settings, path: str) -> None:
+    async with board_of(settings) as board:
+        (_, act), (_, admin) = (token_file(settings).make(one, [one], 1) for one in (Scope.ACT, Scope.ADMIN))
+        refused, _ = await asked(board, "DELETE", path, If_Match="*", Authorization=f"Bearer {act}")
+        answered, _ = await asked(board, "DELETE", path, If_Match='"x"', Authorization=f"Bearer {admin}")
+        assert (refused, answered) == (403, 400)
 
 
 async def test_without_a_worker_the_decision_waits_and_is_judged_by_the_next_one(

@@ -10,17 +10,16 @@ from alerts import AlertEvent
 from streams.archive.protocol import StoredAlert
 from streams.board.context import Asked, Board
 from streams.board.cursors import cursor_of, place_of
+from streams.board.event_time import event_ms
 from streams.board.problem import Problem
 from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of
 from streams.board.reading.alerts import Known, Place, find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.explaining import Explainer
 from streams.board.reading.labels import load_labels
-from streams.board.reading.mood import newest_ms
 from streams.board.shapes.alerts import Alert, AlertsQuery, AlertView, Explanation
 from streams.board.shapes.base import NoQuery, Page
-from streams.namespaces import Kind
 
-__all__ = ["event_ms", "get_alert", "get_alerts", "get_explanation", "shown_alerts"]
+__all__ = ["get_alert", "get_alerts", "get_explanation", "shown_alerts"]
 
 _MOST_ENTRIES: Final = 1_000
 _MOST_GROUPS: Final = 20
@@ -78,14 +77,6 @@ async def _history(board: Board, alert_id: str) -> list[StoredAlert]:
     if not history:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}; /v1/alerts lists them")
     return history
-
-
-async def event_ms(board: Board, now_ms: int) -> int:
-    """Returns now in the time of alerts: in a replay that of the newest item."""
-    if board.kind is not Kind.REPLAY:
-        return now_ms
-    newest = await newest_ms(board.archive)
-    return now_ms if newest is None else newest + 1
 
 
 _explainers: dict[int, tuple[Board, Explainer]] = {}

@@ -15,7 +15,8 @@ from alerts.matchers import Matcher, MatcherError, matches, parse_matchers
 from alerts.times import zone_of
 from streams.board.acting import seen_version
 from streams.board.context import Answer, Asked
-from streams.board.handlers.alerts import event_ms, shown_alerts
+from streams.board.event_time import event_ms
+from streams.board.handlers.alerts import shown_alerts
 from streams.board.handlers.decisions import decided, header
 from streams.board.problem import Mistake, Part, Problem
 from streams.board.reading.alerts import Known
@@ -69,7 +70,7 @@ def _silence(mute: MuteRow, firing: list[AlertRow]) -> Silence:
 
 async def post_silence(asked: Asked[NoQuery, MakeSilence]) -> Answer:
     """Makes a silence or a maintenance window; the decision's id names it."""
-    body, now_ms = asked.body, asked.now_ms
+    body, now_ms = asked.body, await event_ms(asked.board, asked.now_ms)
     matchers = tuple(str(one) for one in given_matchers(body.matchers))
     starts_ms = now_ms if body.starts_ms is None else body.starts_ms
     length_ms = _SILENCE_MS if body.for_seconds is None else body.for_seconds * 1000

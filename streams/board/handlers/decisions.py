@@ -6,10 +6,14 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
+
+from alerts import judge
 from alerts.judge import Decision
 from alerts.judge import decisions as decide
-from streams.board.acting import ANSWER_SECONDS, accepted, decision_header, etag, seen_version
+from streams.board.acting import ANSWER_SECONDS, accepted, decision_header, etag, idempotency_key, seen_version
 from streams.board.context import Answer, Asked
+from streams.board.event_time import event_ms
 from streams.board.problem import Mistake, Part, Problem
 from streams.board.shapes.alerts import Acknowledge, Assign, Decided, NoteText, Verdict
 from streams.board.shapes.base import NoQuery
@@ -29,7 +33,8 @@ _LONGEST_MS = 365 * DAY_MS
 async def acknowledge(asked: Asked[NoQuery, Acknowledge]) -> Answer:
     """The caller looks after the alert."""
     body = asked.body
-    ends_ms = asked.now_ms + (body.for_seconds * 1000 if body.for_seconds is not None else _LONGEST_MS)
+    now_ms = await event_ms(asked.board, asked.now_ms)
+    ends_ms = now_ms + (body.for_seconds * 1000 if body.for_seconds is not None else _LONGEST_MS)
     until_ms = ends_ms if body.until_ms is None else body.until_ms
     return await decided(asked, decide.Acknowledge(**_about(asked), until_ms=until_ms, comment=body.note))
 
@@ -72,11 +77,27 @@ def _about(asked: Asked[Any, Any]) -> dict[str, Any]:
     return header(asked, seen_version(asked.http.headers)) | {"target": asked.path["id"]}
 
 
+async def _answer(asked: Asked[Any, Any], decision: Decision) -> judge.Answer:
+    """The judge's answer; a request that is sent again under its `Idempotency-Key` is answered without asking it again.
+
+    Raises `Problem` 422 for a key that was used for another request, and what `accepted` raises.
+    """
+    board, key = asked.board, idempotency_key(asked.http.headers)
+
+    async def ask() -> judge.Answer:
+        return accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
+
+    if not key:
+        return await ask()
+    given = (asked.http.method, asked.path, asked.http.headers.get("If-Match"), type(decision).__name__, asked.body)
+    return await board.live.decisions.once((asked.caller.name, key), msgspec.json.encode(given), ask)
+
+
 async def decided(asked: Asked[Any, Any], decision: Decision) -> Answer:
     """Returns what the judge made of the decision; raises `Problem` where it refused, or did not answer in time."""
     board = asked.board
     try:
-        answer = accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
+        answer = await _answer(asked, decision)
     except WrongDecision as error:
         raise _wrong(error) from error
     warnings = await asyncio.to_thread(warnings_of, decision, await board.live.state(), board.settings)

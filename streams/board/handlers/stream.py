@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from streams.board.context import Asked, Board
+from streams.board.context import Asked, Board, Scope
+from streams.board.entrance import credentials_of
 from streams.board.handlers.status import status_of
 from streams.board.live.sse import stream
 from streams.board.problem import Problem
@@ -28,8 +29,11 @@ async def get_stream(asked: Asked[StreamQuery, None]) -> web.StreamResponse:
     if hub.readers >= _MOST_STREAMS:
         detail = f"{_MOST_STREAMS:,} streams are open; close some, or start another board"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
+    access, given = asked.board.access, credentials_of(asked.http)
     own = msgspec.json.encode({"scopes": sorted(asked.caller.scopes)})
-    return await stream(asked.http, hub, asked.query.topics.split(","), own_status=own)
+    return await stream(
+        asked.http, hub, asked.query.topics.split(","), own_status=own, check=lambda: access.caller(given, Scope.READ)
+    )
 
 
 async def report_status(board: Board, beat: Beat) -> None:

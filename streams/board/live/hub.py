@@ -210,6 +210,8 @@ class Hub:
             yield reader
         finally:
             self.readers -= 1
+            if not self.readers:
+                self._status = b""  # nobody renews it: whoever comes next waits for the next one
 
     async def joined(self) -> None:
         """Waits until there is a reader."""

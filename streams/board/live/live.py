@@ -29,13 +29,14 @@ class Live:
     """Follows while it is entered, in a thread with a connection of its own.
 
     `encode` makes the JSON of an item. The hub is for the event loop in which it was entered. `pushes` are the answers
-    to pushes by their key, `promoting` is held while a model is promoted.
+    to pushes by their key, `decisions` those of the judge, `promoting` is held while a model is promoted.
     """
 
     def __init__(self, settings: Settings, encode: Callable[[Scored], bytes]) -> None:
         self.hub = Hub()
         self.judge = JudgeFollower()
         self.pushes = Once[PushResult]()
+        self.decisions = Once[Answer]()
         self.promoting = asyncio.Lock()
         self._topics: Topics = settings.topics
         self._settings = settings

@@ -8,13 +8,15 @@ hub ── take ──► write ──┬─► the client reads: on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
 from streams.board.live.hub import FellBehind, Hub, Reader
+from streams.board.problem import Problem
 from streams.logs import get_logger
 
 __all__ = ["TOPICS", "StreamLimits", "stream"]
@@ -39,6 +41,7 @@ class StreamLimits:
     stall_seconds: float = 10.0
     write_bytes: int = 64 << 10
     retry_ms: int = 2_000
+    check_seconds: float = 1.0
 
 
 _LIMITS: Final = StreamLimits()
@@ -50,18 +53,27 @@ async def stream(
     topics: Collection[str] = TOPICS,
     limits: StreamLimits = _LIMITS,
     own_status: bytes = b"",
+    check: Callable[[], object] = bool,
 ) -> web.StreamResponse:
     """Answers with a stream that ends with its client or the hub. `Last-Event-ID` says where it goes on.
 
-    `own_status` is a JSON object of fields that the status has for this client alone.
+    `own_status` is a JSON object of fields that the status has for this client alone. `check` raises `Problem` when the
+    client may read no longer: it is called at least every `check_seconds` in which something is written.
     """
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     with hub.reading(topics, request.headers.get("Last-Event-ID", ""), own_status) as reader:
         try:
             await _write(response, _opening(hub, reader, limits), limits)
+            checked = time.monotonic()
             while not hub.closed:
-                await _write(response, await _next(hub, reader, limits), limits)
+                data = await _next(hub, reader, limits)
+                if time.monotonic() - checked >= limits.check_seconds:
+                    check()
+                    checked = time.monotonic()
+                await _write(response, data, limits)
+        except Problem as problem:
+            log.info("Stream closed", reason=problem.detail)
         except FellBehind:
             log.info("Stream closed", reason="its reader is behind what is kept")
         except TimeoutError:

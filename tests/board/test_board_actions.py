@@ -6,13 +6,25 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from streams.archive import closing_archive, open_archive
 from streams.board.context import Caller, Scope
+from streams.board.server import BoardServer
 from streams.board.tokens import token_file
+from streams.namespaces import Kind
 from streams.settings import Settings
+from streams.stages.watch import stored_alert
+from streams.transport.broker import open_broker
+from streams.wall_clock import HOUR_MS
+from tests.alerts.delivery_event import delivery_event
+from tests.archive_news import crisis_news
+from tests.board.board_server import Served
 from tests.board.live_board import asked, board_of, desk, live_settings
 from tests.board.streaming import listening
+from tests.integration.test_decisions import publish, worker
+from tests.stages.deliver_harness import FakeReceiver
 
 
 @pytest.fixture
@@ -186,3 +198,29 @@ async def test_an_action_is_heard_on_the_stream_with_the_status(settings: Settin
         while (heard := await one.next()).data.get("assignee") != "bob":
             pass
         assert (heard.name, heard.data["id"]) == ("alert", "a")
+
+
+async def test_a_silence_in_a_replay_at_rest_begins_where_the_judge_is(settings: Settings) -> None:
+    """The judge is ahead of the newest item, and far behind the machine's clock."""
+    (item, *_) = crisis_news()
+    async with closing_archive(open_archive(settings.archive)) as archive:
+        await archive.write_items([item])
+        await archive.write_alerts([stored_alert(delivery_event("a"))])
+    tick_ms = item.news.seen_ms + HOUR_MS
+    with open_broker(settings.broker) as broker:
+        publish(broker, settings, "a", tick_ms=tick_ms)
+    async with (
+        worker(settings, FakeReceiver("desk")),
+        BoardServer(settings, kind=Kind.REPLAY) as server,
+        aiohttp.ClientSession(server.address) as client,
+    ):
+        board = Served(server, client)
+        while server.live.judge.state().now_ms < tick_ms:  # noqa: ASYNC110  # nor does the judge
+            await asyncio.sleep(0.05)
+        made = {"matchers": ["series=entity/a"], "for_seconds": 3600}
+        assert (await asked(board, "POST", "v1/silences", made))[0] == 200
+        [silence] = (await asked(board, "GET", "v1/silences"))[1]["items"]
+        assert silence["ends_ms"] - silence["starts_ms"] == HOUR_MS
+        while not (found := (await asked(board, "GET", "v1/alerts?state=silenced"))[1]["items"]):  # noqa: ASYNC110  # the copier tells no one
+            await asyncio.sleep(0.05)
+        assert [alert["id"] for alert in found] == ["a"]

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib.metadata import version
 
+from alerts.judge.mutes import hides
 from streams.board.context import Asked, Board
+from streams.board.event_time import event_ms
+from streams.board.reading.alerts import open_alerts
 from streams.board.reading.counts import items_total
 from streams.board.reading.mood import everything, mood_at, newest_ms
 from streams.board.shapes.base import NoQuery
 from streams.board.shapes.status import Feeds, Kind, Mood, SeriesOf, Status, Trouble
-from streams.jobs.alert_search import OPEN
 from streams.text.profile import Profile
 
 __all__ = ["get_status", "kinds_of", "status_of"]
 
-_MOST_ALERTS = 10_000
 _VERSION = version("moodwire")
 
 
@@ -27,7 +28,6 @@ async def get_status(asked: Asked[NoQuery, None]) -> Status:
 async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Status:
     """Returns the status for a caller with these scopes."""
     newest = await newest_ms(board.archive)
-    open_alerts = [await board.archive.alerts(state=state, limit=_MOST_ALERTS) for state in OPEN]
     return Status(
         namespace=board.settings.namespace,
         profile=board.profile.name,
@@ -36,7 +36,7 @@ async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Statu
         event_ms=newest,
         newest_ms=newest,
         items_total=await items_total(board.archive, now_ms),
-        open_alerts=sum(map(len, open_alerts)),
+        open_alerts=await _waiting(board, now_ms),
         troubles=[
             Trouble(reason=one.reason, subject=one.subject, detail=one.detail, since_ms=one.since_ms)
             for one in board.beside.troubles()
@@ -55,6 +55,14 @@ def kinds_of(profile: Profile) -> list[SeriesOf]:
         SeriesOf(name=name, label=kind.label or name.replace("_", " ").capitalize(), of=kind.of, head=kind.head)
         for name, kind in profile.series.items()
     ]
+
+
+async def _waiting(board: Board, now_ms: int) -> int:
+    """How many alerts wait for somebody: they are firing, and neither acknowledged nor silenced."""
+    state, now_ms = await board.live.state(), await event_ms(board, now_ms)
+    mutes = [mute for mute in state.mutes.values() if mute.starts_ms <= now_ms < mute.ends_ms]
+    rows = [state.alerts.get(one.id) for one in await open_alerts(board.archive)]
+    return sum(row is None or not (row.acknowledged_by or any(hides(mute, row) for mute in mutes)) for row in rows)
 
 
 async def _mood(board: Board, newest: int | None) -> Mood | None:

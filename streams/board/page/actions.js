@@ -121,6 +121,16 @@ export function silence(alert, done) {
   preview();
 }
 
+export async function endSilence({ id, version }, done) {
+  try {
+    await send("DELETE", `silences/${encodeURIComponent(id)}`, undefined, version);
+    toast("The silence is over");
+  } catch (problem) {
+    failed(problem);
+  }
+  done();
+}
+
 function matcherBox(label, value, checked) {
   const input = h("input", { type: "checkbox", checked });
   return {

@@ -1,13 +1,13 @@
 // Alerts: the list on the left, the chosen one beside it; on a phone one after the other.
 
 import { apiPath, get } from "./api.js";
-import { acknowledge, assign, judge, silence, VERDICTS } from "./actions.js";
+import { acknowledge, assign, endSilence, judge, silence, VERDICTS } from "./actions.js";
 import { button, foreign, h, replace } from "./dom.js";
-import { plural, sourceName } from "./format.js";
+import { moment, plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
-import { choices, dataLinks, empty, fill, heading, problemBox, severity, timeOf } from "./parts.js";
+import { choices, dataLinks, empty, fill, heading, loading, problemBox, severity, timeOf } from "./parts.js";
 import { address, go } from "./router.js";
 import { sparkline } from "./spark.js";
 import { may, preferences, status } from "./store.js";
@@ -34,7 +34,8 @@ export function alerts(root, place) {
   const list = h("ol", { class: "plain alert-list", "aria-label": "Alerts" });
   const foot = h("div", { class: "list-foot" });
   const detail = h("section", { class: "card detail", "aria-label": "The chosen alert" });
-  const view = { place, chosen, list, foot, detail, items: kept?.state === state ? kept.items : [], next: null, shown: null };
+  const items = kept?.state === state ? kept.items : null; // null until the first answer
+  const view = { place, chosen, list, foot, detail, items, silences: [], next: null, shown: null };
   replace(
     root,
     heading("Alerts"),
@@ -62,14 +63,15 @@ function tabs() {
 
 async function load(view, { more = false } = {}) {
   const { query, signal } = view.place;
-  const had = view.items.length;
+  const had = view.items?.length ?? 0;
   try {
-    const limit = more ? PAGE : Math.min(500, Math.max(PAGE, view.items.length));
+    const limit = more ? PAGE : Math.min(500, Math.max(PAGE, had));
     const page = await get("alerts", { ...filterOf(query), state, limit, cursor: more ? view.next : "" }, signal);
-    if (!more && view.items.length > had) return load(view); // more were asked for meanwhile
+    if (!more && (view.items?.length ?? 0) > had) return load(view); // more were asked for meanwhile
     view.items = more ? [...view.items, ...page.items] : page.items;
     view.next = page.next;
     kept = { state, items: view.items };
+    if (state === "silenced") view.silences = (await get("silences", {}, signal)).items;
     drawList(view);
   } catch (problem) {
     if (problem.name === "AbortError") return;
@@ -84,15 +86,17 @@ async function load(view, { more = false } = {}) {
 
 function drawList(view) {
   const focused = document.activeElement?.closest?.("li[data-id]")?.dataset.id;
+  if (!view.items) return replace(view.foot, loading("Alerts"));
   replace(
     view.list,
     view.items.map((alert) => row(alert, alert.id === view.chosen)),
   );
   if (focused) view.list.querySelector(`li[data-id="${CSS.escape(focused)}"] a`)?.focus({ preventScroll: true });
-  if (!view.items.length) replace(view.foot, nothing());
+  if (!view.items.length) replace(view.foot, nothing(), silencesOf(view));
   else
     replace(
       view.foot,
+      silencesOf(view),
       view.next ? button("Show more", () => load(view, { more: true })) : h("p", { class: "quiet" }, plural(view.items.length, "alert")),
       dataLinks(apiPath("alerts", { ...filterOf(view.place.query), state })),
     );
@@ -106,6 +110,27 @@ function nothing() {
     history: "No alert has ended yet.",
   }[state];
   return empty(said);
+}
+
+/** The silences in force and planned: also those that hit nothing now can be ended. */
+function silencesOf(view) {
+  if (state !== "silenced" || !view.silences.length) return null;
+  const line = (each) =>
+    h(
+      "li",
+      {},
+      h("strong", {}, foreign(each.matchers.join(", ") || "everything")),
+      h(
+        "span",
+        { class: "quiet" },
+        ` · ${each.maintenance ? "maintenance, " : ""}${moment(each.starts_ms)} to ${moment(each.ends_ms)}, by `,
+        foreign(each.by),
+        each.comment ? [": ", foreign(each.comment)] : "",
+        ` · ${plural(each.firing, "firing alert")} `,
+      ),
+      may("act") && button("End", () => endSilence(each, () => decided(view))),
+    );
+  return [h("h3", {}, plural(view.silences.length, "silence")), h("ul", { class: "plain lines" }, view.silences.map(line))];
 }
 
 function row(alert, isChosen) {
@@ -211,7 +236,7 @@ function keysOf(view) {
 }
 
 function step(view, by) {
-  const at = view.items.findIndex(({ id }) => id === view.chosen);
-  const next = view.items[at < 0 ? (by > 0 ? 0 : -1) : at + by];
+  const at = (view.items ?? []).findIndex(({ id }) => id === view.chosen);
+  const next = view.items?.[at < 0 ? (by > 0 ? 0 : -1) : at + by];
   if (next) go(address(`alerts/${next.id}`, { state: state === "open" ? "" : state }));
 }

@@ -132,11 +132,23 @@ async function calm(signal) {
   const now = status.get();
   if (!now?.items_total) return firstNews();
   const { items } = await get("alerts", { state: "open", limit: 6 }, signal);
-  if (!items.length) return proof(now, signal);
+  if (!items.length) return (await lookedAfter(signal)) ?? proof(now, signal);
   const more = now.open_alerts - items.slice(0, 5).length;
   return [
     h("ul", { class: "plain lines now-alerts" }, items.slice(0, 5).map(alertLine)),
     more > 0 ? h("p", {}, h("a", { href: address("alerts") }, `${plural(more, "more open alert")}`)) : null,
+  ];
+}
+
+/** Open alerts of which none waits for anybody; null where there are none either. */
+async function lookedAfter(signal) {
+  const states = ["acknowledged", "silenced"];
+  const [taken, silenced] = await Promise.all(states.map((state) => get("alerts", { state, limit: 6 }, signal)));
+  const found = [...taken.items, ...silenced.items];
+  if (!found.length) return null;
+  return [
+    h("p", { class: "calm" }, h("strong", {}, "No alert waits for anybody."), " These are open, and acknowledged or silenced:"),
+    h("ul", { class: "plain lines now-alerts" }, found.slice(0, 5).map(alertLine)),
   ];
 }
 

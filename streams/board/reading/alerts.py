@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from alerts import AlertEvent
+from alerts.delivery.group import severity_rank
 from alerts.judge.entries import ViewKind
 from alerts.judge.mutes import hides
 from alerts.judge.rows import AlertRow, MuteRow
@@ -30,8 +31,8 @@ _SCANNED: Final = 5_000
 _MOST_MUTES: Final = 5_000
 _INHIBITED: Final = "inhibited"
 
-Place = tuple[int, str]
-"""Onset (ms) and id of the last alert of a page."""
+Place = tuple[int, int, str]
+"""How severe the last alert of a page is (0 among those that are over), its onset (ms) and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +56,29 @@ class Known:
 
     @property
     def place(self) -> Place:
-        return self.event.onset_ms, self.event.id
+        return severity_rank(self.event.severity), self.event.onset_ms, self.event.id
 
 
 async def find_alerts(
     archive: Archive, asked: AlertsQuery, now_ms: int, after: Place | None
 ) -> tuple[list[Known], Place | None]:
-    """Returns a page of the alerts that the filter names, the latest onset first, and where the next one begins."""
+    """Returns a page of the alerts that the filter names, and where the next one begins.
+
+    The most severe come first, so that a storm hides none; those that are over, and all of one severity, by onset, the
+    latest first.
+    """
     if asked.state is AlertFilter.HISTORY:
         return await _over(archive, asked, now_ms, after)
     stored = await open_alerts(archive, asked.series, asked.since_ms)
     found = [one for one in await known_alerts(archive, stored, now_ms) if _is_wanted(one, asked)]
+    found.sort(key=lambda one: _order(one.place))
     rest = [one for one in found if after is None or _order(one.place) > _order(after)]
     page = rest[: asked.limit]
     return page, page[-1].place if len(rest) > len(page) else None
 
 
-def _order(place: Place) -> tuple[int, str]:
-    return -place[0], place[1]
+def _order(place: Place) -> Place:
+    return -place[0], -place[1], place[2]
 
 
 def _is_wanted(known: Known, asked: AlertsQuery) -> bool:
@@ -92,7 +98,7 @@ async def open_alerts(archive: Archive, series: str = "", since_ms: int | None =
         for state in OPEN
         for one in await archive.alerts(series=series, state=state, since_ms=since_ms, limit=MOST_OPEN)
     ]
-    return sorted(found, key=lambda one: _order((one.onset_ms, one.id)))
+    return sorted(found, key=lambda one: _order((0, one.onset_ms, one.id)))
 
 
 async def _over(
@@ -106,7 +112,7 @@ async def _over(
         for one in chunk:
             if len(page) == asked.limit:
                 return await known_alerts(archive, page, now_ms), after
-            after = one.onset_ms, one.id
+            after = 0, one.onset_ms, one.id
             if asked.severity in ("", one.severity):
                 page.append(one)
         scanned += len(chunk)
@@ -116,14 +122,15 @@ async def _over(
 
 
 async def _ended(archive: Archive, asked: AlertsQuery, after: Place | None, size: int) -> list[StoredAlert]:
+    before = None if after is None else after[1:]
     found = [
         one
         for state in ("resolved", "noted")
         for one in await archive.alerts(
-            series=asked.series, state=state, since_ms=asked.since_ms, before=after, limit=size
+            series=asked.series, state=state, since_ms=asked.since_ms, before=before, limit=size
         )
     ]
-    return sorted(found, key=lambda one: _order((one.onset_ms, one.id)))[:size]
+    return sorted(found, key=lambda one: _order((0, one.onset_ms, one.id)))[:size]
 
 
 async def known_alerts(archive: Archive, stored: Sequence[StoredAlert], now_ms: int) -> list[Known]:

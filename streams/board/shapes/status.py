@@ -66,7 +66,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What the stream holds now, and what its reader may do.
 
     `event_ms` is the time up to which news was seen: that of the newest item. `feeds` is null where this process polls
-    none. `kinds` are those of series, in the order of the profile.
+    none. `open_alerts` wait for somebody: they are neither acknowledged nor silenced. `kinds` are those of series, in
+    the order of the profile.
     """
 
     namespace: str

@@ -29,6 +29,7 @@ from streams.board.shapes.alerts import (
     Finding,
     Verdict,
 )
+from streams.board.shapes.arrangements import Silence
 from streams.board.shapes.base import Page
 from streams.board.shapes.items import FacetCount, Facets, FacetsQuery, Feedback, Item, ItemsQuery, Received
 from streams.board.shapes.series import AlertSpan, Heatmap, HeatmapQuery, HeatmapRow, Points, PointsQuery, SeriesQuery
@@ -62,6 +63,7 @@ class Desk:
         self.items = [item_of(n, self.now_ms - n * 10 * MINUTE_MS, copies=2 - n % 2) for n in range(1, 121)]
         self.alerts = [alert_of(n, self.now_ms, series=list(NAMES)[1 + n % 3]) for n in range(alerts)]
         self.did: list[tuple[str, dict[str, Any]]] = []
+        self.silences: list[Silence] = []
         self.asked: Counter[str] = Counter()
         self.newest_ms = self.now_ms - 5_000
         self.troubles: list[Trouble] = []
@@ -115,7 +117,9 @@ class Desk:
             ("POST", "alerts/{id}/{action}", self._decide),
             ("DELETE", "alerts/{id}/{action}", self._decide),
             ("POST", "silences/preview", self._preview),
+            ("GET", "silences", lambda *_: Page(items=self.silences, next=None)),
             ("POST", "silences", self._silence),
+            ("DELETE", "silences/{id}", self._end_silence),
         ]
 
     @web.middleware
@@ -293,7 +297,22 @@ class Desk:
         self.did.append(("silence", msgspec.json.decode(body)))
         for alert in self._hit(body):
             self._replace(alert, silenced=["s1"])
+        made = msgspec.json.decode(body)
+        self.silences.append(
+            Silence(
+                id="s1", version=1, by="you", at_ms=self.now_ms, matchers=made["matchers"], starts_ms=self.now_ms,
+                ends_ms=self.now_ms + 1000 * made["for_seconds"], until_worse=False, maintenance=False,
+                comment=made["comment"], firing=len(self._hit(body)),
+            )
+        )  # fmt: skip
         return {"id": "s1"}
+
+    def _end_silence(self, request: web.Request, _: bytes) -> object:
+        self.did.append(("end", {"If-Match": request.headers["If-Match"]}))
+        self.silences.clear()
+        for alert in [one for one in self.alerts if one.silenced]:
+            self._replace(alert, silenced=[])
+        return {"id": "d2"}
 
 
 def _query(kind: type[Any], request: web.Request) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.board.browser.conftest import Opening
 from tests.board.browser.desk import Desk
@@ -43,6 +43,42 @@ def test_a_silence_shows_what_it_hits_before_it_is_made(desk: Desk, opening: Ope
     page.get_by_role("dialog").get_by_role("button", name="Silence").click()
     expect(page.locator(".alert-row")).to_have_count(1)
     assert desk.did == [("silence", {"matchers": ['series="entity/ACME"'], "for_seconds": 14_400, "comment": ""})]
+
+
+def test_a_silence_is_listed_and_ended(desk: Desk, opening: Opening) -> None:
+    page = chosen(desk, opening)
+    page.keyboard.press("s")
+    page.get_by_role("dialog").get_by_role("button", name="Silence").click()
+    page.get_by_role("link", name="Silenced").click()
+    expect(page.locator(".list-foot")).to_contain_text('series="entity/ACME"')
+    expect(page.locator(".alert-row")).to_have_count(1)
+    page.get_by_role("button", name="End", exact=True).click()
+    expect(page.locator(".alert-row")).to_have_count(0)
+    expect(page.locator(".list-foot")).to_contain_text("No alert is silenced.")
+    assert desk.did[-1] == ("end", {"If-Match": '"1"'})
+
+
+def test_what_is_looked_after_is_not_called_calm(opening: Opening) -> None:
+    with Desk(alerts=1) as desk:
+        page = chosen(desk, opening)
+        page.keyboard.press("a")
+        page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+        expect(page.locator(".held")).to_contain_text("Acknowledged by you")
+        page.goto(desk.address)
+        now = page.get_by_role("region", name="Now")
+        expect(now).to_contain_text("No alert waits for anybody.")
+        expect(now).to_contain_text("Acme Bank")
+        expect(now).not_to_contain_text("Nothing unusual")
+
+
+def test_no_answer_yet_is_no_good_news(desk: Desk, opening: Opening) -> None:
+    page = opening(desk.address)
+    held: list[Route] = []
+    page.route("**/v1/alerts?*", lambda route: held.append(route))  # a builtin cannot be wrapped
+    page.get_by_role("link", name="Alerts", exact=True).click()
+    expect(page.locator(".list-foot")).to_have_text("Alerts …")
+    held[0].continue_()
+    expect(page.locator(".alert-row")).to_have_count(2)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ ALLOWED = {
     ("streams/lifecycle/training_set.py", "source"): FIELD,
     ("streams/observe/lag.py", "topic"): KAFKA,
     ("streams/logs.py", "topic"): KAFKA,
+    ("streams/receivers/channels.py", "topic"): KAFKA,
     ("streams/receivers/entries.py", "topic"): KAFKA,
     ("streams/schemas/asyncapi.py", "topic"): KAFKA,
     ("streams/schemas/json_schema.py", "topic"): KAFKA,

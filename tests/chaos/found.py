@@ -47,10 +47,18 @@ def found(settings: Settings, archive_url: str, broker: Broker, logs: Logs, file
             outcomes.duplicates.add((epoch, int(partition), int(offset)))
         for body in alert_states(client, prefix):
             outcomes.alerts[body["id"], body["revision"]] = body
+        for hit in documents(client, f"{prefix}hours"):
+            hour = hit["_source"]["moodwire"]["hour"]
+            outcomes.stored_twice += (key := _key_of(hour, hit)) in outcomes.hours
+            outcomes.hours[key] = hour
     outcomes.rejects = {key for key in parked(settings, broker) if key.startswith("news:")}
     outcomes.rows = _rows(settings, broker)
     outcomes.notifications = set(announced(files))
     return outcomes
+
+
+def _key_of(hour: dict[str, Any], hit: Mapping[str, Any]) -> tuple[str, str, int]:
+    return hour.pop("signal"), hour.pop("series"), hit["_source"]["@timestamp"]
 
 
 def parked(settings: Settings, broker: Broker) -> set[str]:

@@ -13,7 +13,7 @@ import heapq
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
@@ -59,7 +59,8 @@ class Facts:
 
 @dataclass(slots=True)
 class Outcomes:
-    """The end of it all. Series rows are states as bytes; alerts are keyed by id and revision.
+    """The end of it all. Series rows are states as bytes; alerts are keyed by id and revision,
+    hours by signal, series and start.
 
     `stored_twice` are documents beside the one that a version may have; `records` those of the topic news that are
     no end of a replay.
@@ -73,6 +74,7 @@ class Outcomes:
     rows: dict[str, bytes] = field(default_factory=dict)
     alerts: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     notifications: set[tuple[str, int]] = field(default_factory=set)
+    hours: dict[tuple[str, str, int], dict[str, Any]] = field(default_factory=dict)
 
 
 async def reference(settings: Settings, logs: Logs) -> Outcomes:
@@ -173,6 +175,8 @@ class _Counting:
             [earliest] = await self.archive.items_by_id([item.news.id])
             found.versions[key] = _facts(item, is_item=earliest.news.content == item.news.content)
         for watch in self.watch:
+            for hour in map(asdict, watch.take_hours()):
+                found.hours[hour.pop("signal"), hour.pop("series"), hour.pop("start_ms")] = hour
             for name, row in watch.take_rows().items():
                 if name.startswith("s/"):
                     found.rows[name.removeprefix("s/")] = bytes(SeriesRow.of(row).state)

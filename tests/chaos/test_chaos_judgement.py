@@ -39,6 +39,7 @@ def test_the_feed_has_what_the_scenarios_need(outcomes: Outcomes) -> None:
     assert any(facts.late for facts in outcomes.versions.values())
     assert {body["state"] for body in outcomes.alerts.values()} >= {"firing", "resolved"}
     assert {body["series"] for body in outcomes.alerts.values()} >= {"entity/BA", "entity/PFE", "entity/NFLX"}
+    assert any(hour["high"] is not None for hour in outcomes.hours.values()), "no hour has a band"
     compare(outcomes, deepcopy(outcomes))
 
 
@@ -65,6 +66,15 @@ def _forget_an_alert(found: Outcomes) -> None:
     found.alerts.popitem()
 
 
+def _lose_an_hour(found: Outcomes) -> None:
+    found.hours.popitem()
+
+
+def _count_an_hour_twice(found: Outcomes) -> None:
+    key, hour = next(iter(found.hours.items()))
+    found.hours[key] = hour | {"total": 2 * hour["total"]}
+
+
 def _store_twice(found: Outcomes) -> None:
     found.stored_twice += 1
 
@@ -85,6 +95,8 @@ def _unpark(found: Outcomes) -> None:
         (_count_otherwise, "of kind series differ"),
         (_announce_under_another_id, "of kind notification are there that should not"),
         (_forget_an_alert, "of kind alert are missing"),
+        (_lose_an_hour, "of kind hour are missing"),
+        (_count_an_hour_twice, "of kind hour differ:\n.*total: wanted"),
         (_store_twice, "1 documents stored twice"),
         (_see_one_twice, "of kind duplicate are there that should not"),
         (_unpark, "of kind reject are missing"),

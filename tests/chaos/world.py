@@ -288,6 +288,7 @@ class World:
 def compare(wanted: Outcomes, left: Outcomes) -> None:
     """Raises AssertionError with the first differences of each kind."""
     assert wanted.alerts, "the feed raises no alert: nothing would be compared"
+    assert wanted.hours, "the feed ends no hour: nothing would be compared"
     items = sum(1 for facts in left.versions.values() if facts.is_item)
     problems = [
         *_differences("version", wanted.versions, left.versions),
@@ -295,6 +296,7 @@ def compare(wanted: Outcomes, left: Outcomes) -> None:
         *_differences("reject", dict.fromkeys(wanted.rejects), dict.fromkeys(left.rejects)),
         *_differences("series", wanted.rows, left.rows),
         *_differences("alert", wanted.alerts, left.alerts),
+        *_differences("hour", wanted.hours, left.hours),
         *_differences("notification", dict.fromkeys(wanted.notifications), dict.fromkeys(left.notifications)),
     ]
     if left.stored_twice:

@@ -77,7 +77,7 @@ class Client:
         return self._asked("GET", f"series/{quote(name, safe='')}/points", params=span)
 
     def alerts(self, state: str = "open", **filters: Any) -> Iterator[dict[str, Any]]:
-        """Yields alerts that are open, acknowledged or silenced, or those of the history, the latest first."""
+        """Yields alerts that are open, acknowledged or silenced, the most severe first; or those that are over."""
         return self._pages("alerts", {"state": state} | filters)
 
     def acknowledge(self, alert: Mapping[str, Any], *, hours: float = 4.0, note: str = "") -> dict[str, Any]:

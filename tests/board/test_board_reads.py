@@ -116,7 +116,9 @@ async def test_alerts_with_their_timeline_and_explanation(board: Served) -> None
     [alert] = [*lists["open"]["items"], *lists["history"]["items"]][:1]
     assert alert["sentence"].startswith("ACME: ")
     assert len(alert["last_day"]) == 24
-    one = await asked(board, f"v1/alerts/{alert['id']}")
+    async with board.client.get(f"v1/alerts/{alert['id']}") as answer:
+        one = await answer.json()
+        assert answer.headers["ETag"] == f'"{one["version"]}"'
     assert one["timeline"][0]["kind"] == "opened"
     why = await asked(board, f"v1/alerts/{alert['id']}/explain")
     assert why["findings"][0]["reason"] == "opened"

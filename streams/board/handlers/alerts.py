@@ -8,7 +8,8 @@ from typing import Final
 
 from alerts import AlertEvent
 from streams.archive.protocol import StoredAlert
-from streams.board.context import Asked, Board
+from streams.board.acting import etag
+from streams.board.context import Answer, Asked, Board
 from streams.board.cursors import cursor_of, place_of
 from streams.board.event_time import event_ms
 from streams.board.problem import Problem
@@ -42,8 +43,8 @@ async def shown_alerts(board: Board, alerts: list[Known], now_ms: int) -> list[A
     return [Alert(**alert_fields(one, labels, wording, days[one.event.id])) for one in alerts]
 
 
-async def get_alert(asked: Asked[NoQuery, None]) -> AlertView:
-    """Returns an alert with its timeline and notifications; raises `Problem` 404."""
+async def get_alert(asked: Asked[NoQuery, None]) -> Answer:
+    """Returns an alert with its timeline and notifications, and its version as `ETag`; raises `Problem` 404."""
     board, archive = asked.board, asked.board.archive
     history = await _history(board, asked.path["id"])
     now_ms = await event_ms(board, asked.now_ms)
@@ -59,11 +60,12 @@ async def get_alert(asked: Asked[NoQuery, None]) -> AlertView:
     labels = await load_labels(board.profile, board.settings.gazetteer)
     days = await last_days(archive, [known], now_ms)
     wording = board.config.wording
-    return AlertView(
+    view = AlertView(
         **alert_fields(known, labels, wording, days[alert_id]),
         timeline=timeline_of(history[-_MOST_ENTRIES:], decisions, wording),
         notified=notified_of(sent),
     )
+    return Answer(view, headers={"ETag": etag(known.version)})
 
 
 async def get_explanation(asked: Asked[NoQuery, None]) -> Explanation:

@@ -94,7 +94,7 @@ def _of_event(
     own = brief if brief.id == event.id else brief_of(event)
     annotations = _annotations(own)
     yield _alert({**own.labels, **labels}, annotations, own.since_ms, _end(own, now_ms, hold_ms))
-    if event.severity == "critical" and event.revision > 1:
+    if event.severity == "critical" and event.revision > 1 and event.change != "moved":
         ended = min(event.updated_ms, now_ms)
         yield _alert({**own.labels, "severity": "warning", **labels}, annotations, own.since_ms, ended)
 

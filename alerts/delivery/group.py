@@ -32,7 +32,7 @@ class GroupChange(StrEnum):
     REPEATED = "repeated"
     """Nothing changed, and alerts still fire: a reminder."""
     RESOLVED = "resolved"
-    """The last alert ended."""
+    """The last alert ended, or left for another group (the reason `moved`)."""
     ESCALATED = "escalated"
     """Nobody acknowledged the alerts in time: the next receiver gets them."""
     DIGEST = "digest"

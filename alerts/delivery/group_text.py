@@ -27,7 +27,8 @@ def group_heading(group: AlertGroup, wording: Wording | None = None) -> str:
     word = one_line(wording.severity(group.severity))
     count = group.resolved if group.change == GroupChange.RESOLVED else group.firing
     counted = texts["one" if count == 1 else "many"].format(count=count)
-    return f"{texts.get(group.change.value, '{severity}').format(severity=word)}  {counted}"
+    change = "moved" if group.reasons == ("moved",) and group.change == GroupChange.RESOLVED else group.change.value
+    return f"{texts.get(change, '{severity}').format(severity=word)}  {counted}"
 
 
 def render_group(group: AlertGroup, *, width: int = 80, label: Label = str, wording: Wording | None = None) -> str:

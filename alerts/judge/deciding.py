@@ -143,7 +143,7 @@ class Deciding:
         group = self._state.groups.get(decision.target)
         if group is not None:
             self._check(decision, group.revision)
-            alerts = [self._state.alerts[name] for name in group.members]
+            alerts = [self._state.alerts[name] for name, member in group.members.items() if not member.left]
         else:
             alert = self._state.alerts.get(decision.target)
             if alert is None:
@@ -296,7 +296,7 @@ class Deciding:
         """Returns by alert what the subscriber was sent about it."""
         sent: dict[str, Member] = {}
         for group in [one for one in self._state.groups.values() if one.route == route]:
-            sent |= {name: member for name, member in group.members.items() if member.told}
+            sent |= {name: one for name, one in group.members.items() if one.told and not one.left}
             self._grouping.drop(group)
         return sent
 

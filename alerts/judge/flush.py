@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from alerts.delivery.group import AlertGroup, GroupChange, severity_rank, worst_first
 from alerts.judge.policy import ResolvedMessages, Route
 from alerts.judge.rows import AlertRow, GroupRow, Member
+from alerts.records import AlertEvent
 
 __all__ = ["MOST_ALERTS", "Look", "change_of", "look_at", "message_of"]
 
@@ -28,6 +29,8 @@ class Look:
     worse: list[AlertRow] = field(default_factory=list)
     ended: list[AlertRow] = field(default_factory=list)
     hidden: list[AlertRow] = field(default_factory=list)
+    moved: dict[str, AlertEvent] = field(default_factory=dict)
+    """Of those that ended, the ones that go on in other groups, each as it ends here."""
     told: int = 0
 
     @property
@@ -58,6 +61,15 @@ class Look:
         elif not alert.noted and (member.told == "firing" or (digest and not member.told)):
             self.ended.append(alert)
 
+    def move(self, alert: AlertRow, left: AlertEvent) -> None:
+        """Adds an alert that left the group."""
+        self.ended.append(alert)
+        self.moved[alert.event.id] = left
+
+    def event_of(self, alert: AlertRow) -> AlertEvent:
+        """The alert as a message shows it."""
+        return self.moved.get(alert.event.id, alert.event)
+
 
 def look_at(group: GroupRow, route: Route, alerts: Mapping[str, AlertRow], hidden: Mapping[str, str]) -> Look:
     """Sorts the group's alerts; `hidden` has the reason of each that may not be sent now."""
@@ -65,7 +77,9 @@ def look_at(group: GroupRow, route: Route, alerts: Mapping[str, AlertRow], hidde
     for name, member in group.members.items():
         look.told += member.told == "firing"
         if name in hidden:
-            look.hidden.append(alerts[name])
+            look.hidden += [] if member.left else [alerts[name]]
+        elif member.left:
+            look.move(alerts[name], member.left)
         else:
             look.sort(alerts[name], member, digest=route.digest is not None)
     return look
@@ -79,23 +93,33 @@ def change_of(look: Look, route: Route, remind: str) -> tuple[GroupChange, tuple
     if not look.told:
         return (GroupChange.OPENED, ("new_alerts",)) if look.new or look.notes else None
     if look.ended and len(look.ended) == look.told and not look.new and not look.notes:
-        return (GroupChange.RESOLVED, ("all_ended",)) if route.resolved is not ResolvedMessages.NEVER else None
+        return (GroupChange.RESOLVED, _ends(look)) if route.resolved is not ResolvedMessages.NEVER else None
     reasons = _reasons(look, ends=route.resolved is ResolvedMessages.EACH)
     if reasons:
         return GroupChange.UPDATED, reasons
     return (GroupChange.REPEATED, (remind,)) if remind and look.waiting else None
 
 
+def _ends(look: Look) -> tuple[str, ...]:
+    over = len(look.ended) > len(look.moved)
+    return (*(["all_ended"] if over else []), *(["moved"] if look.moved else []))
+
+
 def _reasons(look: Look, *, ends: bool) -> tuple[str, ...]:
-    found = {"new_alerts": look.new or look.notes, "worse": look.worse, "ended": ends and look.ended}
-    return tuple(name for name, alerts in found.items() if alerts)
+    found = {
+        "new_alerts": bool(look.new or look.notes),
+        "worse": bool(look.worse),
+        "ended": ends and len(look.ended) > len(look.moved),
+        "moved": ends and bool(look.moved),
+    }
+    return tuple(name for name, is_one in found.items() if is_one)
 
 
 def message_of(
     group: GroupRow, route: Route, look: Look, change: GroupChange, reasons: tuple[str, ...], now_ms: int
 ) -> AlertGroup:
     """Returns the message for the route's receiver, under the group's present revision."""
-    alerts = sorted((alert.event for alert in look.sent), key=worst_first)
+    alerts = sorted(map(look.event_of, look.sent), key=worst_first)
     person = route.person
     return AlertGroup(
         id=group.id,

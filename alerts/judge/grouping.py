@@ -18,6 +18,7 @@ from alerts.judge.policy import ResolvedMessages, Route
 from alerts.judge.routing import Routing
 from alerts.judge.rows import ALERT, GROUP, AlertRow, GroupRow, Member
 from alerts.judge.state import State
+from alerts.records import AlertEvent
 
 __all__ = ["Grouping"]
 
@@ -37,14 +38,14 @@ class Grouping:
 
     # -- alerts come
 
-    def take(self, alert: AlertRow) -> None:
-        """The alert is new, or is now as it was not before."""
-        if alert.fires or alert.noted:
-            for route in self._routing.routes_of(alert.labels):
-                self._join(route, alert)
-        if alert.event.change != "ongoing":
-            for name in alert.groups:
-                self._news(self._state.groups[name], alert)
+    def take(self, alert: AlertRow, before: AlertEvent | None = None, *, relabelled: bool = False) -> None:
+        """The alert is new, or is now as it was not `before`."""
+        moved = self._place(alert, before or alert.event) if alert.fires or alert.noted else set()
+        changed = alert.event.change != "ongoing" or relabelled
+        for name in alert.groups:
+            group = self._state.groups[name]
+            if name in moved or (changed and not group.members[alert.event.id].left):
+                self._news(group, alert)
         if self._inhibitors.take(alert):
             self.look_again()
 
@@ -54,10 +55,8 @@ class Grouping:
         for group in [one for one in groups.values() if one.route not in known]:
             self.drop(group)
         for _, alert in sorted(self._state.alerts.items()):
-            before = set(alert.groups)
-            for route in self._routing.policy.routes_of(alert.labels) if alert.fires else ():
-                self._join(route, alert)
-            for name in sorted(set(alert.groups) - before):
+            moved = self._place(alert, alert.event) if alert.fires else set()
+            for name in sorted(moved.intersection(alert.groups)):
                 self._news(groups[name], alert)
 
     def welcome(self, route: Route, sent: Mapping[str, Member]) -> None:
@@ -72,15 +71,47 @@ class Grouping:
             group.members[name], group.repeat_ms = sent[name], self._repeat_ms(route)
             self._state.touch(GROUP + group.id)
 
+    def _place(self, alert: AlertRow, before: AlertEvent) -> set[str]:
+        """The alert is in the groups of its labels and in no others; returns those that it joined and left."""
+        name, groups = alert.event.id, self._state.groups
+        had = {one for one in alert.groups if not groups[one].members[name].left}
+        wanted = {self._join(route, alert).id for route in self._routing.routes_of(alert.labels)}
+        for one in sorted(had - wanted):
+            self._part(groups[one], alert, before)
+        return wanted ^ had
+
+    def _part(self, group: GroupRow, alert: AlertRow, before: AlertEvent) -> None:
+        """The alert goes on elsewhere. Receivers that believe it to fire are told so; for others it was never here."""
+        name, member = alert.event.id, group.members[alert.event.id]
+        if self._knows(group, member):
+            member.left = msgspec.structs.replace(
+                before, state="resolved", change="moved", updated_ms=self._state.now_ms
+            )
+        else:
+            del group.members[name]
+            self._left(alert, group)
+            if not group.members and not group.news_ms:
+                self.drop(group)
+        self._state.touch(GROUP + group.id)
+
+    def _knows(self, group: GroupRow, member: Member) -> bool:
+        """Whether receivers believe that the alert fires, and would be told of its end."""
+        never = self._routing.by_key[group.route].resolved is ResolvedMessages.NEVER
+        return member.told == "firing" and not never
+
     def _join(self, route: Route, alert: AlertRow) -> GroupRow:
         labels = route.group_labels(alert.labels)
         found = self._state.open.get((route.key, tuple(sorted(labels.items()))))
         group = self._state.groups[found] if found else self._opened(route, labels)
-        if alert.event.id not in group.members:
-            group.members[alert.event.id] = Member()
+        member = group.members.get(alert.event.id)
+        if member is None:
+            member = group.members[alert.event.id] = Member()
             alert.groups = [*alert.groups, group.id]
-            self._state.touch(GROUP + group.id)
             self._state.touch(ALERT + alert.event.id)
+            self._state.touch(GROUP + group.id)
+        if member.left:
+            member.left = None
+            self._state.touch(GROUP + group.id)
         return group
 
     def _opened(self, route: Route, labels: dict[str, str]) -> GroupRow:
@@ -96,7 +127,7 @@ class Grouping:
         due = now + route.group_wait_ms
         if route.digest is not None:
             due = route.digest.next_ms(now)
-        elif group.revision and (severity_rank(alert.event.severity) <= group.rank or not alert.fires):
+        elif group.revision and (_is_calm(group, alert) or group.members[alert.event.id].left):
             due = max(due, group.sent_ms + route.group_interval_ms)
         group.news_ms = min(group.news_ms or due, due)
         self._state.touch(GROUP + group.id)
@@ -117,7 +148,8 @@ class Grouping:
         for name in alert.groups:
             group = self._state.groups[name]
             digest = self._routing.by_key[group.route].digest
-            if digest is None and group.members[alert.event.id].told == "firing":
+            member = group.members[alert.event.id]
+            if digest is None and member.told == "firing" and not member.left:
                 group.repeat_ms, group.remind = self._state.now_ms, reason
                 self._state.touch(GROUP + name)
 
@@ -168,9 +200,10 @@ class Grouping:
         return {name: reason for name, reason in reasons.items() if reason}
 
     def _hidden_by(self, alert: AlertRow) -> str:
-        """Why the alert may not be sent now: `inhibited`, `maintenance/ID`, `silence/ID`, or empty."""
-        if self._inhibitors.inhibits(alert):
-            return "inhibited"
+        """Why the alert may not be sent now: `inhibited/ALERT`, `maintenance/ID`, `silence/ID`, or empty."""
+        inhibitor = self._inhibitors.inhibitor(alert)
+        if inhibitor:
+            return f"inhibited/{inhibitor}"
         mute = mute_of(alert, self._state.mutes.values(), self._state.now_ms)
         if mute is None:
             return ""
@@ -215,7 +248,9 @@ class Grouping:
             self._plan(route, message, receiver)
         group.sent_ms, group.rank = self._state.now_ms, look.rank
         for alert in look.sent:
-            group.members[alert.event.id] = Member("firing" if alert.fires else alert.event.state, _rank(alert))
+            member = group.members[alert.event.id]
+            member.rank = _rank(alert)
+            member.told = "moved" if member.left else "firing" if alert.fires else alert.event.state
 
     def _escalate(self, group: GroupRow, route: Route, look: Look) -> None:
         """The next receiver gets what nobody acknowledged."""
@@ -230,18 +265,24 @@ class Grouping:
             self._plan(route, message, step.receiver)
 
     def warn(self, mute: str) -> None:
-        """A silence ends soon: those who know of alerts under it are told which still fire."""
+        """A silence ends soon: those who know of alerts under it are told which still fire.
+
+        A digest says so itself: nothing is sent between two of them.
+        """
         for name in sorted(self._hidden):
             group = self._state.groups[name]
             route = self._routing.by_key[group.route]
-            hidden = [self._state.alerts[one] for one, by in self._hidden_of(group).items() if by == f"silence/{mute}"]
-            under = [alert for alert in hidden if alert.fires]
+            under = self._firing_under(group, f"silence/{mute}") if route.digest is None else []
             if under and not route.hours.closed(self._state.now_ms, max(map(_rank, under))):
                 group.revision += 1
                 shown, reasons = Look(firing=under), ("silence_ends",)
                 message = message_of(group, route, shown, GroupChange.EXPIRING, reasons, self._state.now_ms)
                 self._plan(route, message, route.receiver)
                 self._state.touch(GROUP + name)
+
+    def _firing_under(self, group: GroupRow, reason: str) -> list[AlertRow]:
+        hidden = [self._state.alerts[name] for name, by in self._hidden_of(group).items() if by == reason]
+        return [alert for alert in hidden if alert.fires and not group.members[alert.event.id].left]
 
     def _plan(self, route: Route, message: AlertGroup, receiver: str) -> None:
         if not self._routing.delivers(route, receiver):
@@ -263,13 +304,13 @@ class Grouping:
 
     def _leave(self, group: GroupRow, route: Route) -> None:
         """Alerts that are over and that no receiver believes to fire leave. A group without alerts is gone; one of
-        notes is kept for its interval, so that the next ones do not come sooner.
+        notes is kept for its interval, so that the next ones do not come sooner. A digest has its own times.
         """
         for name in [name for name, member in group.members.items() if self._is_over(name, member, route)]:
             del group.members[name]
             self._left(self._state.alerts[name], group)
         ends = group.sent_ms + route.group_interval_ms
-        if not group.members and group.rank == 0 and self._state.now_ms < ends:
+        if not group.members and group.rank == 0 and self._state.now_ms < ends and route.digest is None:
             group.news_ms = ends
         if not group.members and not group.news_ms:
             self.drop(group)
@@ -277,6 +318,8 @@ class Grouping:
 
     def _is_over(self, name: str, member: Member, route: Route) -> bool:
         alert = self._state.alerts[name]
+        if member.left:
+            return member.told != "firing" or route.resolved is ResolvedMessages.NEVER
         passed_over = alert.hidden_by.partition("/")[0] in _PASSED_OVER
         if alert.noted:
             return bool(member.told) or passed_over
@@ -296,6 +339,10 @@ class Grouping:
         del self._state.open[group.key]
         self._hidden.discard(group.id)
         self._state.touch(GROUP + group.id)
+
+
+def _is_calm(group: GroupRow, alert: AlertRow) -> bool:
+    return severity_rank(alert.event.severity) <= group.rank or not alert.fires
 
 
 def _rank(alert: AlertRow) -> int:

@@ -151,6 +151,7 @@ class Judge:
     def _event(self, event: AlertEvent) -> None:
         """A change of an alert's state, at its tick."""
         alert = self._state.alerts.get(event.id)
+        before, labels_before = (alert.event, alert.labels) if alert is not None else (None, None)
         if alert is not None and event.revision <= alert.event.revision:
             return
         labels = event.labels or labels_of(event.rule, event.signal, event.series, event.kind, event.severity)
@@ -159,7 +160,7 @@ class Judge:
             self._state.alerts[event.id] = alert
         else:
             self._changed(alert, event, labels)
-        self._grouping.take(alert)
+        self._grouping.take(alert, before, relabelled=labels_before not in (None, labels))
         self._state.rest(alert)
         self._state.show_alert(alert)
 

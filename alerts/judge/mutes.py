@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import lru_cache
 
 from alerts.delivery.group import severity_rank
@@ -14,18 +14,48 @@ __all__ = ["Inhibitors", "compiled", "hides", "mute_of"]
 
 
 class Inhibitors:
-    """Which alerts fire that inhibit others."""
+    """Which alerts fire that inhibit others.
+
+    As in Alertmanager, an alert that is held back still holds others back. Two that would hold each other back do not
+    hide both: what closes a circle with the rules before it, or with itself, does not count.
+    """
 
     def __init__(self, rules: Iterable[Inhibition]) -> None:
         self._rules = [_Sources(rule) for rule in rules]
+        self._alerts: dict[str, AlertRow] = {}
 
     def take(self, alert: AlertRow) -> bool:
-        """Returns whether the alert, as it is now, hides others no longer."""
-        return sum(rule.take(alert) for rule in self._rules) > 0  # each takes it, whatever the first one answers
+        """Returns whether what the alert is now may show others that were hidden."""
+        name = alert.event.id
+        was = name in self._alerts
+        released = sum(rule.take(alert) for rule in self._rules) > 0  # each takes it, whatever the first one answers
+        if any(rule.has(name) for rule in self._rules):
+            self._alerts[name] = alert
+            return released or (not was and any(rule.over(alert) for rule in self._rules))
+        self._alerts.pop(name, None)
+        return released
 
-    def inhibits(self, alert: AlertRow) -> bool:
-        """Whether another alert fires that this one is not sent under."""
-        return any(rule.hides(alert) for rule in self._rules)
+    def inhibitor(self, alert: AlertRow) -> str:
+        """Returns the id of an alert that fires and that this one is not sent under; empty without one."""
+        for place, rule in enumerate(self._rules):
+            over = rule.over(alert)
+            if over and any(before.has(alert.event.id) for before in self._rules[:place]):
+                over = {one for one in over if not self._is_over(alert.event.id, self._alerts[one], place)}
+            if over:
+                return min(over)
+        return ""
+
+    def _is_over(self, name: str, alert: AlertRow, last: int) -> bool:
+        """Whether the alert `name` holds this one back, itself or through others, by the rules up to `last`."""
+        seen, found = {alert.event.id}, [alert]
+        while found:
+            one = found.pop()
+            above = set[str]().union(*(rule.over(one) for rule in self._rules[: last + 1]))
+            if name in above:
+                return True
+            found += [self._alerts[other] for other in above - seen]
+            seen |= above
+        return False
 
 
 class _Sources:
@@ -37,6 +67,7 @@ class _Sources:
         self._firing: dict[tuple[str, ...], set[str]] = {}
 
     def take(self, alert: AlertRow) -> bool:
+        """Returns whether the alert, as it is now, hides others no longer."""
         name = alert.event.id
         before = self._values.pop(name, None)
         if before is not None:
@@ -49,11 +80,15 @@ class _Sources:
         self._firing.setdefault(values, set()).add(name)
         return before not in (None, values)
 
-    def hides(self, alert: AlertRow) -> bool:
+    def has(self, name: str) -> bool:
+        """Whether the alert is one of those that inhibit."""
+        return name in self._values
+
+    def over(self, alert: AlertRow) -> Set[str]:
         """As in Alertmanager, what matches both sides is no target: two of them would hide each other."""
         if not self._firing or not matches(self._rule.target, alert.labels) or matches(self._rule.source, alert.labels):
-            return False
-        return self._values_of(alert) in self._firing
+            return frozenset()
+        return self._firing.get(self._values_of(alert), frozenset())
 
     def _values_of(self, alert: AlertRow) -> tuple[str, ...]:
         return tuple(alert.labels.get(name, "") for name in self._rule.equal)

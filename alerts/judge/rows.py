@@ -116,10 +116,14 @@ class AlertRow(msgspec.Struct, kw_only=True):
 
 
 class Member(msgspec.Struct):
-    """What a group's receivers know of an alert: `told` is empty or the state that they know, `rank` its severity's."""
+    """What a group's receivers know of an alert: `told` is empty or the state that they know, `rank` its severity's.
+
+    `left` is how the alert ends here, where its labels now put it into other groups: its receivers are told that.
+    """
 
     told: str = ""
     rank: int = -1
+    left: AlertEvent | None = None
 
 
 class GroupRow(msgspec.Struct, kw_only=True):

@@ -20,6 +20,7 @@ from streams.errors import SettingsError
 from streams.existing import open_existing_archive
 from streams.jobs.alert_search import alert_of
 from streams.jobs.explanation import Explanation, explained, finding_numbers, finding_text
+from streams.jobs.held_back import HeldBack, held_back
 from streams.jobs.recount import Watched
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
@@ -52,13 +53,15 @@ def explain(
     watched = Watched(series, signal or config.signals[0])
     with progress_bar(quiet=json) as bar:
         task = bar.add_task("items", total=None)
-        found = asyncio.run(
+        found, held = asyncio.run(
             _asked(settings, config, alert, watched, at_ms, lambda done: bar.update(task, completed=done))
         )
     if json:
-        print_json(_json(found, config.wording))
+        print_json(_json(found, config.wording) | {"held_back": held})
     else:
         _show(found, config)
+        for name, one in held.items():
+            console.print(f"  {foreign(name)}: {foreign(one.text)}", highlight=False, soft_wrap=True)
 
 
 async def _asked(
@@ -68,15 +71,17 @@ async def _asked(
     watched: Watched,
     at_ms: int | None,
     on_progress: Callable[[int], None],
-) -> Explanation:
+) -> tuple[Explanation, dict[str, HeldBack]]:
+    """Returns why, and what holds back the alerts of the series that fire."""
     async with closing_archive(open_existing_archive(settings)) as archive:
         if alert:
             opened = AlertEvent.from_json((await alert_of(archive, alert))[0].body)
             watched, at_ms = Watched(opened.series, opened.signal), at_ms or opened.updated_ms
         assert at_ms is not None  # a series comes with its time
-        return await explained(
+        found = await explained(
             archive, config, watched, at_ms, partitions=settings.mentions_partitions, on_progress=on_progress
         )
+        return found, await held_back(archive, (one.id for one in found.events))
 
 
 def _json(found: Explanation, wording: Wording) -> dict[str, Any]:

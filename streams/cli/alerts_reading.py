@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +20,7 @@ from streams.cli.options import JsonOption, NamespaceOption
 from streams.cli.output import console, foreign, print_json, utc
 from streams.existing import open_existing_archive
 from streams.jobs.alert_search import OPEN, alert_of, changes_after, latest_changes, present_alerts
+from streams.jobs.held_back import HeldBack, held_back
 from streams.settings import Settings, load_settings
 from streams.text.profile import load_profile
 from streams.wall_clock import wall_clock_ms
@@ -48,33 +49,42 @@ def list_alerts(
     """List alerts in their present state, the latest onset last."""
     settings = load_settings(namespace=namespace)
     since_ms = optional_moment_ms(since, wall_clock_ms())
-    found = asyncio.run(_listed(settings, series, state, since_ms))
+    found, held = asyncio.run(_listed(settings, series, state, since_ms))
     events = [event for event in map(_event, reversed(found)) if severity in ("", event.severity)]
     if json:
         for event in events[-(limit or len(events)) :]:
-            print_json(event)
+            print_json(_row(event, held))
         return
     if not events:
         console.print(f"No such alerts in [bold]{foreign(settings.namespace)}[/].", highlight=False)
         return
     wording = load_profile(settings.profile).wording
     for event in events[-(limit or _SHOWN) :]:
-        _print_row(event, wording)
+        _print_row(event, wording, held.get(event.id))
     is_open = sum(event.state in OPEN for event in events)
     console.print(f"{len(events)} alerts, {is_open} of them open.", highlight=False)
 
 
-async def _listed(settings: Settings, series: str, state: str, since_ms: int | None) -> list[StoredAlert]:
+async def _listed(
+    settings: Settings, series: str, state: str, since_ms: int | None
+) -> tuple[list[StoredAlert], dict[str, HeldBack]]:
     async with closing_archive(open_existing_archive(settings)) as archive:
-        return await archive.alerts(series=series, state=state, since_ms=since_ms, limit=10_000)
+        found = await archive.alerts(series=series, state=state, since_ms=since_ms, limit=10_000)
+        return found, await held_back(archive, (one.id for one in found if one.state in OPEN))
+
+
+def _row(event: AlertEvent, held: Mapping[str, HeldBack]) -> dict[str, Any]:
+    """The alert, with what holds it back if something does."""
+    row: dict[str, Any] = msgspec.to_builtins(event)
+    return row | ({"held_back": held[event.id]} if event.id in held else {})
 
 
 def _event(stored: StoredAlert) -> AlertEvent:
     return AlertEvent.from_json(stored.body)
 
 
-def _print_row(event: AlertEvent, wording: Wording) -> None:
-    """Two lines: what it is, and its evidence."""
+def _print_row(event: AlertEvent, wording: Wording, held: HeldBack | None) -> None:
+    """Two lines: what it is, and its evidence; a third one for what holds it back."""
     colour = _colour(event.state, event.severity)
     console.print(
         f"[bold {colour}]{foreign(event.state):<9}[/] {utc(event.onset_ms)}  {foreign(event.severity):<8}  "
@@ -83,6 +93,8 @@ def _print_row(event: AlertEvent, wording: Wording) -> None:
         soft_wrap=True,
     )
     console.print(f"          {foreign(summary(event, wording))}", highlight=False, soft_wrap=True)
+    if held is not None:
+        console.print(f"          {foreign(held.text)}", highlight=False, soft_wrap=True)
 
 
 def _colour(state: str, severity: Severity) -> str:
@@ -92,11 +104,12 @@ def _colour(state: str, severity: Severity) -> str:
 def show_alert(alert: AlertArgument, namespace: NamespaceOption = None, json: JsonOption = False) -> None:
     """Show an alert: its headlines, all its changes, and its notifications."""
     settings = load_settings(namespace=namespace)
-    history, notifications, decisions = asyncio.run(_asked(settings, alert))
+    history, notifications, decisions, held = asyncio.run(_asked(settings, alert))
     if json:
         print_json(
             {
                 "alert": history[-1],
+                "held_back": held,
                 "changes": history,
                 "notifications": notifications,
                 "decisions": [decision_row(one) for one in decisions],
@@ -106,6 +119,8 @@ def show_alert(alert: AlertArgument, namespace: NamespaceOption = None, json: Js
     wording = load_profile(settings.profile).wording
     latest = next((event for event in reversed(history) if event.change in NEWS), history[-1])
     console.print(render_rich(latest, wording=wording))
+    if held is not None:
+        console.print(foreign(held.text), highlight=False, soft_wrap=True)
     for event in history:
         _print_change(event, wording)
     for row in notifications:
@@ -116,13 +131,17 @@ def show_alert(alert: AlertArgument, namespace: NamespaceOption = None, json: Js
         console.print(decision_line(one), highlight=False, soft_wrap=True)
 
 
-async def _asked(settings: Settings, alert: str) -> tuple[list[AlertEvent], list[dict[str, Any]], list[StoredDecision]]:
+_Asked = tuple[list[AlertEvent], list[dict[str, Any]], list[StoredDecision], HeldBack | None]
+
+
+async def _asked(settings: Settings, alert: str) -> _Asked:
     async with closing_archive(open_existing_archive(settings)) as archive:
         history = await alert_of(archive, alert)
         stored = await archive.notifications(alert_id=history[-1].id, limit=1_000)
         decided = await archive.decisions(target=history[-1].id, limit=1_000)
         notifications = [msgspec.to_builtins(row) for row in reversed(stored)]
-        return [_event(state) for state in history], notifications, decided[::-1]
+        held = (await held_back(archive, [history[-1].id])).get(history[-1].id)
+        return [_event(state) for state in history], notifications, decided[::-1], held
 
 
 def _print_change(event: AlertEvent, wording: Wording) -> None:

@@ -1,4 +1,5 @@
-"""Labels and values that routes.yaml names and no alert has: warnings, for rules may add a label later.
+"""Labels and values that routes.yaml names and no alert has, and inhibit rules that face each other: warnings, for
+rules may add a label later.
 
 built-in labels, those of the profile's rules and of the user's ─► known ─┐
 matchers, group_by, equal, templates of routes.yaml ──────────────────────┴─► FILE:LINE: KEY: did you mean …?
@@ -11,7 +12,9 @@ from collections.abc import Collection, Iterable, Iterator
 from alerts.matchers import parse_matcher
 from alerts.rule_file import RESERVED
 from streams.alert_rules import alert_config, profile_of
+from streams.receivers.circles import facing
 from streams.receivers.entries import Receiver, RoutesFile
+from streams.receivers.policy import inhibition_of
 from streams.receivers.routes import RouteEntry
 from streams.receivers.secrets import secret_text
 from streams.receivers.templates.syntax import misspelt
@@ -49,9 +52,17 @@ def label_warnings(settings: Settings) -> tuple[str, ...]:
         for key in ("source_matchers", "target_matchers"):
             _of_matchers(file, inhibition, key, known)
         _of_names(file, inhibition, "equal", known)
+    _of_circles(file, found)
     for receiver in found.receivers:
         _of_templates(file, receiver, known)
     return file.problems
+
+
+def _of_circles(file: UserFile, found: RoutesFile) -> None:
+    for place, later in facing([inhibition_of(entry) for entry in found.inhibit_rules]):
+        text = f"this rule and entry {place + 1} can hold each other's alerts back; "
+        text += f"of two such alerts that of entry {place + 1} is sent; write matchers or 'equal' that tell them apart"
+        file.problem_in(found.inhibit_rules[later], (), text)
 
 
 def _of_route(file: UserFile, route: RouteEntry, known: Collection[str]) -> None:

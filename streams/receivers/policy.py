@@ -16,7 +16,7 @@ from streams.receivers.entries import RoutesFile
 from streams.receivers.routes import InhibitEntry, RouteEntry, duration_ms
 from streams.userfiles import read_file, shaped, suggestion
 
-__all__ = ["read_policy"]
+__all__ = ["inhibition_of", "read_policy"]
 
 _ROOT: Final = Route(
     key="",
@@ -44,7 +44,7 @@ def read_policy(path: str | Path | None, receivers: Iterable[str]) -> Policy:
     for problem in _problems(found, known):
         file.problem_in(*problem)
     file.refuse()
-    inhibitions = tuple(map(_inhibition, found.inhibit_rules))
+    inhibitions = tuple(map(inhibition_of, found.inhibit_rules))
     policy = Policy.default(names) if found.route is None else _policy(found.route, known)
     return replace(policy, inhibitions=inhibitions)
 
@@ -144,5 +144,6 @@ def _hours(entry: RouteEntry, known: _Names) -> Hours:
     return Hours(muted, active) if muted or active else ALWAYS
 
 
-def _inhibition(entry: InhibitEntry) -> Inhibition:
+def inhibition_of(entry: InhibitEntry) -> Inhibition:
+    """Returns the rule of an entry without mistakes."""
     return Inhibition(_matchers(entry.source_matchers), _matchers(entry.target_matchers), entry.equal)

@@ -16,10 +16,13 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts import AlertEvent
-from streams.archive.protocol import StoredDecision
+from alerts.judge.entries import ViewKind
+from alerts.judge.rows import AlertRow
+from streams.archive.protocol import StoredDecision, StoredView
 from streams.archive.sqlite import SqliteArchive
 from streams.cli import app
 from streams.errors import MoodwireError
+from streams.jobs.held_back import held_back
 from streams.stages.watch import stored_alert
 from tests.alerts.delivery_event import delivery_event
 from tests.archive_news import CRISIS_MS, END_MS, SERIES, START_MS, crisis_news, watched_events
@@ -87,6 +90,27 @@ def test_alerts_are_listed_in_their_present_state_and_by_what_is_asked(events: l
     shown = said("alerts", "list")
     assert f"{len(listed)} alerts" in shown
     assert "\x1b" not in shown
+
+
+async def test_what_holds_an_alert_back_is_named(tmp_path: Path) -> None:
+    archive = SqliteArchive(tmp_path / "archive.db")
+    all_of_it, company = (
+        msgspec.structs.replace(delivery_event(digit * 32), series=series, state="firing")
+        for digit, series in (("a", "all"), ("b", SERIES))
+    )
+    rows_of = [
+        AlertRow(event=event, labels={}, changed_ms=1, hidden_by=by)
+        for event, by in ((all_of_it, "silence/s1"), (company, f"inhibited/{all_of_it.id}"))
+    ]
+    await archive.record_views(
+        [StoredView(ViewKind.ALERT, row.event.id, 1, 1, msgspec.json.encode(row)) for row in rows_of]
+    )
+    found = await held_back(archive, [all_of_it.id, company.id, "unknown"])
+    await archive.close()
+    assert {name: one.text for name, one in found.items()} == {
+        all_of_it.id: "held back by the silence s1",
+        company.id: f"held back while all fires (alert {all_of_it.id})",
+    }
 
 
 def test_an_alert_is_shown_by_the_beginning_of_its_id(events: list[AlertEvent]) -> None:

@@ -173,6 +173,14 @@ def test_check_warns_of_labels_and_values_that_no_alert_has(routes: Path, monkey
     assert f"warning: {routes}:{WARNINGS[2]}" in run("check", "--file", routes)
 
 
+def test_check_warns_of_inhibit_rules_that_hold_each_other_back(routes: Path) -> None:
+    one, other = "source_matchers: [kind=watchlist]", "target_matchers: ['kind=~\"topic|all\"']"
+    back = f"{other.replace('target', 'source')}, {one.replace('source', 'target')}"
+    routes.write_text(f"inhibit_rules:\n  - {{{one}, {other}}}\n  - {{{back}}}\n")
+    [warning] = found("check", "--file", routes)["warnings"]
+    assert warning.startswith(f"{routes}:3: inhibit_rules, entry 2: this rule and entry 1 can hold each other's alerts")
+
+
 def test_a_misspelt_label_of_a_question_is_named(routes: Path) -> None:
     warning = "no rule gives an alert the label 'sevrity'; did you mean 'severity'?"
     assert found("test", "sevrity=critical", "--file", routes)["warnings"] == [warning]

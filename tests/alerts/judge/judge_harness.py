@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from alerts import AlertEvent
 from alerts.clock import MINUTE_MS
 from alerts.judge import Clock, Decided, Decision, Effects, Entry, Event, Judge, Policy, Seal
-from alerts.records import Expected, Observed, Peak, WindowSpan
+from alerts.records import Expected, Observed, Peak, WindowSpan, labels_of
 
 _STATES = {"resolved": "resolved", "noted": "noted"}
 
@@ -32,9 +32,11 @@ def alert(
     series: str = "",
     signal: str = "negative",
     p_value: float = 1e-5,
+    own: Mapping[str, str] | None = None,
 ) -> AlertEvent:
-    """A change of the alert `name` at a minute."""
+    """A change of the alert `name` at a minute; `own` are the labels of its rule."""
     series = series or f"entity/{name}"
+    kind = series.split("/")[0]
     now = at(minute)
     return AlertEvent(
         id=name,
@@ -42,7 +44,7 @@ def alert(
         signal=signal,
         rule="volume",
         series=series,
-        kind=series.split("/")[0],
+        kind=kind,
         state=_STATES.get(change, "escalated" if severity == "critical" else "firing"),
         change=change,
         severity=severity,
@@ -56,6 +58,7 @@ def alert(
         peak=Peak(now, 900, 3, 4, 0.1, (0, 1), p_value),
         reasons=(),
         top_items=(),
+        labels=labels_of("volume", signal, series, kind, severity, own) if own else {},
     )
 
 

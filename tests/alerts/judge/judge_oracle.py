@@ -47,6 +47,7 @@ class Group:
     steps: int = 0
     reached: int = 0
     hidden: bool = False
+    left: set[str] = field(default_factory=set)
 
 
 class Oracle:
@@ -75,20 +76,43 @@ class Oracle:
 
     def happened(self, event: AlertEvent) -> None:
         before = self.alerts.get(event.id)
-        released = before is not None and self.is_source(before) and not self.is_source(event)
+        released = before is not None and any(
+            one is not None and one != other
+            for one, other in zip(self.as_source(before), self.as_source(event), strict=True)
+        )
         worse = before is not None and RANKS[event.severity] > RANKS[before.severity]
         self.alerts[event.id] = event
         if worse or not self.fires(event):
             self.acknowledged.pop(event.id, None)
-        if event.state != "resolved":
-            for route in [*self.policy.routes_of(labels(event)), *self.wanted(event)]:
-                self.group_for(route, event).told.setdefault(event.id, ("", -1))
-        if event.change != "ongoing":
-            for group in self.groups:
-                if event.id in group.told:
-                    self.news(group, event)
-        if released:
+        moved = self.place(event) if event.state != "resolved" else []
+        relabelled = before is not None and labels(before) != labels(event)
+        for group in self.groups:
+            is_here = event.id in group.told and event.id not in group.left
+            if group in moved or (is_here and (event.change != "ongoing" or relabelled)):
+                self.news(group, event)
+        was_source = before is not None and self.is_source(before)
+        if released or (self.is_source(event) and not was_source and self.over(event)):
             self.look_again()
+
+    def place(self, event: AlertEvent) -> list[Group]:
+        """The alert is in the groups of its labels alone; returns those that it joined, or left by a message."""
+        had = [group for group in self.groups if event.id in group.told and event.id not in group.left]
+        wanted = [
+            self.group_for(route, event) for route in [*self.policy.routes_of(labels(event)), *self.wanted(event)]
+        ]
+        moved = [group for group in wanted if group not in had]
+        for group in moved:
+            group.told.setdefault(event.id, ("", -1))
+            group.left.discard(event.id)
+        for group in [group for group in had if group not in wanted]:
+            if group.told[event.id][0] == "firing" and group.route.resolved != "never":
+                group.left.add(event.id)
+                moved.append(group)
+            else:
+                del group.told[event.id]
+                if not group.told and not group.news:
+                    self.groups.remove(group)
+        return moved
 
     def wanted(self, event: AlertEvent) -> Iterator[Route]:
         for route in self.persons.values():
@@ -96,9 +120,10 @@ class Oracle:
                 yield route
 
     def group_for(self, route: Route, event: AlertEvent) -> Group:
+        everything = "..." in route.group_by
         is_info = labels(event).get("severity") == "info"
         by = (*route.group_by, "severity") if is_info else route.group_by
-        own = tuple(sorted((name, value) for name, value in labels(event).items() if name in by))
+        own = tuple(sorted((name, value) for name, value in labels(event).items() if everything or name in by))
         for group in self.groups:
             if group.route.key == route.key and group.labels == own:
                 return group
@@ -108,6 +133,7 @@ class Oracle:
     def news(self, group: Group, event: AlertEvent) -> None:
         due = self.now + group.route.group_wait_ms
         calm = (not self.fires(event) and event.state != "noted") or RANKS[event.severity] <= group.rank
+        calm = calm or event.id in group.left
         if group.route.digest is not None:
             due = group.route.digest.next_ms(self.now)
         elif group.messages and calm:
@@ -128,16 +154,38 @@ class Oracle:
         return event.state in ("firing", "escalated")
 
     def is_source(self, event: AlertEvent) -> bool:
-        return self.fires(event) and any(matches(rule.source, labels(event)) for rule in self.policy.inhibitions)
+        return any(values is not None for values in self.as_source(event))
+
+    def as_source(self, event: AlertEvent) -> list[list[str] | None]:
+        """For each rule the values in which what it holds back must agree; None: it holds back nothing by it."""
+        own = labels(event)
+        return [
+            [own.get(name, "") for name in rule.equal] if self.fires(event) and matches(rule.source, own) else None
+            for rule in self.policy.inhibitions
+        ]
+
+    def over(self, event: AlertEvent, rules: Sequence[int] | None = None) -> list[tuple[int, AlertEvent]]:
+        """The alerts that a rule holds this one back for, each with the rule's number."""
+        own = labels(event)
+        return [
+            (number, one)
+            for number, rule in enumerate(self.policy.inhibitions)
+            if (rules is None or number in rules) and matches(rule.target, own) and not matches(rule.source, own)
+            for one in self.alerts.values()
+            if self.as_source(one)[number] == [own.get(name, "") for name in rule.equal]
+        ]
+
+    def reaches(self, event: AlertEvent, other: AlertEvent, rules: Sequence[int], seen: frozenset[str]) -> bool:
+        """Whether `event` holds the other one back, itself or through others."""
+        above = [one for _, one in self.over(other, rules) if one.id not in seen]
+        if any(one.id == event.id for one in above):
+            return True
+        return any(self.reaches(event, one, rules, seen | {one.id}) for one in above)
 
     def hidden_by(self, event: AlertEvent) -> str:
-        own = labels(event)
-        for rule in self.policy.inhibitions:
-            sources = [
-                labels(one) for one in self.alerts.values() if self.fires(one) and matches(rule.source, labels(one))
-            ]
-            same = any(all(one.get(name) == own.get(name) for name in rule.equal) for one in sources)
-            if same and matches(rule.target, own) and not matches(rule.source, own):
+        """A rule counts where it closes no circle with those before it."""
+        for number, one in self.over(event):
+            if not self.reaches(event, one, range(number + 1), frozenset({one.id})):
                 return "inhibited"
         hiding = [mute for mute in self.mutes if mute.start <= self.now < mute.end and self.about(mute, event)]
         return max(hiding, key=lambda mute: (mute.warn == -1, mute.end, mute.id)).id if hiding else ""
@@ -170,7 +218,12 @@ class Oracle:
 
     def subscribed(self, route: Route, name: str) -> None:
         before = [group for group in self.groups if group.route.key == route.key]
-        sent = {alert: entry for group in before for alert, entry in group.told.items() if entry[0]}
+        sent = {
+            alert: entry
+            for group in before
+            for alert, entry in group.told.items()
+            if entry[0] and alert not in group.left
+        }
         self.groups = [group for group in self.groups if group not in before]
         self.persons[name] = route
         for event in [self.alerts[alert] for alert in sorted(self.alerts)]:
@@ -201,7 +254,8 @@ class Oracle:
     def unattended(self, name: str) -> None:
         del self.acknowledged[name]
         for group in self.groups:
-            if group.route.digest is None and group.told.get(name, ("", 0))[0] == "firing":
+            knows = name not in group.left and group.told.get(name, ("", 0))[0] == "firing"
+            if group.route.digest is None and knows:
                 group.repeat = self.now
 
     def attended(self, name: str) -> None:
@@ -240,14 +294,20 @@ class Oracle:
     def flush(self, group: Group) -> None:
         seen, route, now = self.visible(group), group.route, self.now
         group.hidden = len(seen) < len(group.told)
-        firing = [event for event in seen if self.fires(event)]
+        moved = [event for event in seen if event.id in group.left]
+        firing = [event for event in seen if self.fires(event) and event not in moved]
         new = [event for event in firing if group.told[event.id][0] != "firing"]
         worse = [
             event for event in firing if event not in new and RANKS[event.severity] > group.told[event.id][1]
         ]  # fmt: skip
         notes = [event for event in seen if event.state == "noted" and not group.told[event.id][0]]
         believed = ("firing", "") if route.digest is not None else ("firing",)
-        ended = [event for event in seen if event.state == "resolved" and group.told[event.id][0] in believed]
+        ended = [
+            event
+            for event in seen
+            if event not in moved and event.state == "resolved" and group.told[event.id][0] in believed
+        ]
+        ended += moved
         again = 0 < group.repeat <= now
         about = [*firing, *notes, *ended]
         urgent = [*new, *worse, *notes] or (firing if again or 0 < group.escalate <= now else [])
@@ -270,11 +330,11 @@ class Oracle:
             group.sent = now
             group.rank = max((RANKS[event.severity] for event in (*firing, *notes)), default=-1)
             for event in about:
-                state = "firing" if self.fires(event) else event.state
+                state = "moved" if event in moved else "firing" if self.fires(event) else event.state
                 group.told[event.id] = (state, RANKS[event.severity])
         group.news = 0
         if change or again:
-            anything = any(self.fires(self.alerts[name]) for name in group.told)
+            anything = any(self.fires(self.alerts[name]) and name not in group.left for name in group.told)
             wanted = anything and route.repeat_interval_ms and route.digest is None
             group.repeat = now + route.repeat_interval_ms if wanted else 0
         self.wait(group, seen)
@@ -302,7 +362,9 @@ class Oracle:
         return "repeated" if again else ""
 
     def wait(self, group: Group, seen: list[AlertEvent]) -> None:
-        unattended = any(self.fires(event) and event.id not in self.acknowledged for event in seen)
+        unattended = any(
+            self.fires(event) and event.id not in self.acknowledged and event.id not in group.left for event in seen
+        )
         if not unattended or not group.messages:
             group.waiting_since = group.steps = group.escalate = 0
             return
@@ -313,23 +375,26 @@ class Oracle:
     def tidy(self, group: Group) -> None:
         for name, (state, _) in list(group.told.items()):
             event = self.alerts[name]
-            if event.state == "noted":
+            if name in group.left:
+                over = state != "firing"
+            elif event.state == "noted":
                 over = bool(state) or bool(self.hidden_by(event))
             else:
                 over = event.state == "resolved" and (state != "firing" or group.route.resolved == "never")
             if over:
                 del group.told[name]
+                group.left.discard(name)
         ends = group.sent + group.route.group_interval_ms
-        if not group.told and group.rank == 0 and self.now < ends:
+        if not group.told and group.rank == 0 and self.now < ends and group.route.digest is None:
             group.news = ends
         if not group.told and not group.news:
             self.groups.remove(group)
 
     def warn(self, mute: Mute) -> None:
         for group in self.groups:
-            if group.hidden:
+            if group.hidden and group.route.digest is None:
                 under = [self.alerts[name] for name in group.told if self.hidden_by(self.alerts[name]) == mute.id]
-                under = [event for event in under if self.fires(event)]
+                under = [event for event in under if self.fires(event) and event.id not in group.left]
                 if under and not group.route.hours.closed(self.now, max(RANKS[event.severity] for event in under)):
                     self.send(group.route.receiver, "expiring", under)
                     group.messages += 1

@@ -35,6 +35,16 @@ SERIES = {
 EVERY = 7
 
 
+OVER = Inhibition(parse_matchers("kind=everything"), parse_matchers("kind=entity"), ("signal",))
+UNDER = Inhibition(parse_matchers("kind=entity"), parse_matchers("kind=~everything|watchlist"))
+WORSE = Inhibition(parse_matchers("severity=critical"), parse_matchers("severity=warning"), ("kind",))
+CIRCLE = (
+    Inhibition(parse_matchers("kind=entity"), parse_matchers("kind=source")),
+    Inhibition(parse_matchers("kind=source"), parse_matchers("kind=watchlist")),
+    Inhibition(parse_matchers("kind=watchlist"), parse_matchers("kind=entity"), ("severity",)),
+)
+
+
 @dataclass(frozen=True)
 class World:
     """What happens in each minute, and the policy."""
@@ -52,9 +62,13 @@ def routes(draw: st.DrawFn, key: str) -> Route:
         key=key,
         receiver=draw(st.sampled_from(["mail", "pager"])),
         matchers=parse_matchers(
-            draw(st.sampled_from(["", "severity=critical", "kind=~entity|source", "kind!=entity"]))
+            draw(
+                st.sampled_from(
+                    ["", "severity=critical", "severity=warning", "kind=~entity|source", "kind!=entity", "team=blue"]
+                )
+            )
         ),
-        group_by=draw(st.sampled_from([(), ("signal",), ("kind",), ("series",)])),
+        group_by=draw(st.sampled_from([(), ("signal",), ("kind",), ("series",), ("severity",), ("...",), ("team",)])),
         group_wait_ms=draw(st.sampled_from([0, 2, 5])) * MINUTE_MS,
         group_interval_ms=draw(st.sampled_from([1, 5, 15])) * MINUTE_MS,
         repeat_interval_ms=draw(st.sampled_from([0, 20, 45])) * MINUTE_MS,
@@ -68,11 +82,10 @@ def routes(draw: st.DrawFn, key: str) -> Route:
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     below = tuple(draw(routes(key=f"r{number}")) for number in range(draw(st.integers(0, 3))))
-    inhibition = Inhibition(parse_matchers("kind=everything"), parse_matchers("kind=entity"), ("signal",))
     return Policy(
         root=Route(key="", receiver="mail", routes=below),
         receivers=frozenset({"mail", "pager", "boss", "chief"}),
-        inhibitions=draw(st.sampled_from([(), (inhibition,)])),
+        inhibitions=draw(st.sampled_from([(), (OVER,), (OVER, UNDER), CIRCLE, (WORSE, *CIRCLE)])),
     )
 
 
@@ -82,17 +95,19 @@ def lives(draw: st.DrawFn, name: str) -> list[AlertEvent]:
     minute, revision, severity, events = draw(st.integers(1, 60)), 1, draw(st.sampled_from(["warning", "critical"])), []
     if draw(st.integers(0, 5)) == 0:
         return [alert(name, minute, "noted", severity="info", series=SERIES[name])]
-    events.append(alert(name, minute, severity=severity, series=SERIES[name]))
+    own = {"team": "red"}
+    events.append(alert(name, minute, severity=severity, series=SERIES[name], own=own))
     for _ in range(draw(st.integers(0, 5))):
         minute, revision = minute + draw(st.integers(1, 25)), revision + 1
         if minute >= MINUTES:
             break
         if events[-1].state == "resolved":
-            change = "reopened"
+            change, severity = "reopened", draw(st.sampled_from(["warning", "critical"]))
         else:
             change = draw(st.sampled_from(["ongoing", "escalated", "resolved", "resolved"]))
         severity = "critical" if change == "escalated" else severity
-        events.append(alert(name, minute, change, revision=revision, severity=severity, series=SERIES[name]))
+        own = {"team": draw(st.sampled_from([own["team"], "red", "blue"]))}  # as by a rule that was changed
+        events.append(alert(name, minute, change, revision=revision, severity=severity, series=SERIES[name], own=own))
     return events
 
 
@@ -102,7 +117,15 @@ def choices(draw: st.DrawFn, number: int, minute: int) -> Decision:
     more: dict[str, Any] = {"id": f"d{number}", "by": "ann", "at_ms": at(minute)}
     target = draw(st.sampled_from(NAMES))
     length = draw(st.sampled_from([4, 20, 60]))
-    matchers = (draw(st.sampled_from(["kind=entity", 'series="entity/b"', "severity=~.+", "kind=~source|watchlist"])),)
+    about = [
+        "kind=entity",
+        'series="entity/b"',
+        "severity=~.+",
+        "kind=~source|watchlist",
+        "severity=warning",
+        "team=red",
+    ]
+    matchers = (draw(st.sampled_from(about)),)
     match draw(st.integers(0, 6)):
         case 0 | 1:
             return Acknowledge(target=target, until_ms=at(minute + length), **more)
@@ -120,7 +143,7 @@ def choices(draw: st.DrawFn, number: int, minute: int) -> Decision:
         channel="mail",
         matchers=draw(st.sampled_from([(), matchers])),
         minimum_severity=draw(st.sampled_from(["info", "warning", "critical"])),
-        group_by=draw(st.sampled_from([(), ("signal",), ("kind",)])),
+        group_by=draw(st.sampled_from([(), ("signal",), ("kind",), ("severity",), ("kind", "team")])),
         quiet=draw(st.sampled_from([None, QuietHours("22:20", "22:50")])),
         digest=draw(st.sampled_from(["", "", "hour"])),
         **more,

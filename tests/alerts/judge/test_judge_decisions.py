@@ -210,7 +210,7 @@ def test_a_company_under_a_market_wide_move_is_not_sent(court: Court) -> None:
     court.events(alert("all", 1, series="everything"), alert("a", 1))
     court.tick(5)
     assert court.sent() == [("mail", 1, "opened", ("all",))]
-    assert shown(court, "a").hidden_by == "inhibited"
+    assert shown(court, "a").hidden_by == "inhibited/all"
     court.events(alert("all", 6, "resolved", revision=2))
     court.tick(9)
     assert court.sent()[1:] == [("mail", 6, "updated", ("a", "all"))]

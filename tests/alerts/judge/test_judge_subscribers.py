@@ -9,7 +9,7 @@ import pytest
 
 from alerts.clock import HOUR_MS
 from alerts.judge import Policy, Route
-from alerts.judge.decisions import Decision, QuietHours, Subscribe, Unsubscribe, decision_from_json
+from alerts.judge.decisions import Decision, QuietHours, Silence, Subscribe, Unsubscribe, decision_from_json
 from alerts.judge.routing import route_of
 from tests.alerts.judge.judge_harness import START_MS, Court, alert, at
 
@@ -90,6 +90,31 @@ def test_a_digest_holds_what_changed_also_what_is_over(court: Court, digest: str
     assert court.sent() == [("mail/ann", eleven, "digest", ("b", "a"))]
     [plan] = [plan for effects in court.effects for plan in effects.plans]
     assert plan.group.digest == digest
+
+
+@pytest.mark.parametrize(("digest", "apart"), [("hour", 60), ("day", 24 * 60)])
+def test_a_digest_of_notes_keeps_its_times(court: Court, digest: str, apart: int) -> None:
+    subscribed(court, wish("ann", digest=digest, digest_at="23:00", minimum_severity="info"))
+    for minute in range(1, 3 * apart, apart // 6):
+        court.events(alert(f"n{minute}", minute, "noted", severity="info"))
+        court.tick(minute)
+    court.tick(4 * apart)
+    eleven = ((START_MS // HOUR_MS + 1) * HOUR_MS - START_MS) / 60_000
+    minutes = [minute for _, minute, _, _ in court.sent()]
+    assert minutes == [eleven + apart * number for number in range(len(minutes))]
+    assert len(minutes) in (3, 4)
+
+
+def test_a_digest_is_not_told_between_that_a_silence_ends(court: Court) -> None:
+    subscribed(court, wish("ann", digest="day", digest_at="23:00"))
+    court.events(alert("a", 1))
+    court.tick(1)
+    mute = Silence(id="q", by="ann", at_ms=at(1), matchers=("kind=entity",), ends_ms=at(120))
+    assert court.decide(mute) == "accepted"
+    court.tick(24 * 60)
+    assert court.sent() == []
+    court.tick(48 * 60)
+    assert [change for _, _, change, _ in court.sent()] == ["digest"]
 
 
 def test_a_subscription_is_replaced_and_ended(court: Court) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.archive import closing_archive
 from streams.archive.protocol import ArchiveDamaged
 from streams.archive.schema import connect as connect_archive
 from streams.archive.sqlite import SqliteArchive
@@ -133,12 +134,9 @@ async def test_a_damaged_archive_names_the_file_and_the_way_out(tmp_path: Path) 
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xaa" * (path.stat().st_size - 4096))
-    archive = SqliteArchive(path)
-    try:
-        with pytest.raises(ArchiveDamaged, match=r"archive\.db is damaged.*restore it.*archive rebuild"):
+    with pytest.raises(ArchiveDamaged, match=r"archive\.db is damaged.*restore it.*archive rebuild"):
+        async with closing_archive(SqliteArchive(path)) as archive:
             await archive.stats()
-    finally:
-        await archive.close()
 
 
 def replace(path: Path, how: str) -> None:

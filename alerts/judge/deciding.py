@@ -272,6 +272,8 @@ class Deciding:
         if decision.channel not in self._routing.policy.receivers:
             names = ", ".join(sorted(self._routing.policy.receivers)) or "none"
             raise _Refused(Outcome.WRONG, f"no receiver is called {decision.channel!r}; there are {names}", version)
+        if problem := self._address_problem(decision):
+            raise _Refused(Outcome.WRONG, problem, version)
         try:
             route = self._routing.subscribe(decision)
         except (MatcherError, ValueError) as error:
@@ -281,6 +283,16 @@ class Deciding:
         self._state.subscriptions[decision.name] = row
         self._show(ViewKind.SUBSCRIPTION, decision.name, row.seen_version, row)
         return row.seen_version, ""
+
+    def _address_problem(self, wish: Subscribe) -> str:
+        """Why the receiver cannot deliver to the subscriber's own address; empty where it can, or there is none."""
+        addressed = self._routing.policy.addressed
+        if not wish.address or wish.channel in addressed:
+            return ""
+        others = (
+            f"take one that sends e-mail: {', '.join(sorted(addressed))}" if addressed else "none here sends e-mail"
+        )
+        return f"{wish.channel!r} sends to the operator's address alone; leave the address out ({others})"
 
     def _unsubscribe(self, decision: Unsubscribe) -> tuple[int, str]:
         known = self._state.subscriptions.get(decision.name)

@@ -121,10 +121,14 @@ class Inhibition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the operator wrote down. `receivers` are the names that a message can be planned for."""
+    """What the operator wrote down. `receivers` are the names that a message can be planned for.
+
+    `addressed` are those that deliver to an address of a subscriber's own; the others know the operator's alone.
+    """
 
     root: Route
     receivers: frozenset[str]
+    addressed: frozenset[str] = frozenset()
     inhibitions: tuple[Inhibition, ...] = ()
 
     @classmethod

@@ -33,7 +33,7 @@ def acknowledge(
     It ends earlier if the alert becomes more severe.
     """
     with deciding(namespace, by, wait, json=json) as one:
-        until_ms = end_ms(length, until, one.now_ms)
+        until_ms = end_ms(length, until, one.event_ms)
         name, version = one.target(target, seen)
         header = one.header(version)
         one.decide(decisions.Acknowledge(**header, target=name, until_ms=until_ms, comment=comment))

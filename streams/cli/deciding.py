@@ -17,9 +17,10 @@ from streams.cli.options import person
 from streams.cli.output import console, errors, foreign, print_json
 from streams.decisions import decide
 from streams.errors import MoodwireError, WrongDecision
-from streams.existing import open_existing
+from streams.existing import open_existing, records_of
 from streams.jobs.decision_warnings import warnings_of
 from streams.jobs.judge_state import JudgeState, read_judge
+from streams.namespaces import declared
 from streams.settings import Settings, load_settings
 from streams.transport.broker import Broker
 from streams.wall_clock import wall_clock_ms
@@ -46,7 +47,10 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """A person who decides once, with what they saw. `now_ms` is the sender's clock."""
+    """A person who decides once, with what they saw.
+
+    `now_ms` is the sender's clock, `event_ms` now in the time that ends are compared with: in a replay another one.
+    """
 
     broker: Broker
     settings: Settings
@@ -54,8 +58,9 @@ class Decider:
     by: str
     wait_seconds: float
     json: bool
+    event_ms: int
+    now_ms: int
     id: str = field(default_factory=lambda: secrets.token_hex(8))
-    now_ms: int = field(default_factory=wall_clock_ms)
 
     def header(self, seen: int | None = None) -> dict[str, Any]:
         """Returns the fields that every decision has."""
@@ -98,7 +103,9 @@ def deciding(namespace: str | None, by: str | None, wait_seconds: float, *, json
     settings = load_settings(namespace=namespace)
     with open_existing(settings) as broker:
         state = read_judge(broker, settings.topics)
-        yield Decider(broker, settings, state, person(by), wait_seconds, json)
+        now_ms, found = wall_clock_ms(), declared(records_of(broker, settings.topics.control))
+        event_ms = state.event_ms(found.kind if found is not None else None, now_ms)
+        yield Decider(broker, settings, state, person(by), wait_seconds, json, event_ms, now_ms)
 
 
 def seen_version(

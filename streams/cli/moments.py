@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.cli.output import utc
 from streams.wall_clock import DAY_MS, HOUR_MS, MINUTE_MS
 
 __all__ = [
@@ -65,9 +66,15 @@ def optional_moment_ms(text: str | None, now_ms: int) -> int | None:
     return None if text is None else moment_ms(text, now_ms)
 
 
-def end_ms(length: str, until: str | None, now_ms: int) -> int:
-    """Returns when something ends: at `until`, else after `length`. Raises `typer.BadParameter` if that is past."""
-    found = now_ms + length_ms(length) if until is None else moment_ms(until, now_ms)
+def end_ms(length: str, until: str | None, now_ms: int, begins_ms: int | None = None) -> int:
+    """Returns when something ends that begins at `begins_ms`, by default now: at `until`, else after `length`.
+
+    Raises `typer.BadParameter` for an end before it begins, and for one that is past.
+    """
+    starts_ms = now_ms if begins_ms is None else begins_ms
+    found = starts_ms + length_ms(length) if until is None else moment_ms(until, now_ms)
+    if found <= starts_ms:
+        raise typer.BadParameter(f"it would end before it begins, at {utc(starts_ms)}; give a later time to end")
     if found <= now_ms:
-        raise typer.BadParameter("it would end before it begins; give a time to come")
+        raise typer.BadParameter(f"it would be over: here it is {utc(now_ms)} now; give a time to come")
     return found

@@ -149,7 +149,8 @@ def _wishes(wish: Subscribe) -> list[str]:
     if wish.quiet is not None:
         found.append(f"{_quiet_text(wish.quiet)} {wish.time_zone}")
     if wish.digest:
-        found.append(f"a digest every {wish.digest}{f' at {wish.digest_at}' if wish.digest == 'day' else ''}")
+        at = f" at {wish.digest_at} {wish.time_zone}" if wish.digest == "day" else ""
+        found.append(f"a digest every {wish.digest}{at}")
     return found
 
 

@@ -9,6 +9,7 @@ from alerts.judge.decisions import Maintenance, Silence, Subscribe
 from alerts.judge.mutes import compiled
 from alerts.matchers import MatcherError
 from alerts.rule_file import RESERVED
+from alerts.wording import languages
 from streams.errors import SettingsError
 from streams.jobs.judge_state import JudgeState
 from streams.settings import Settings
@@ -21,12 +22,16 @@ __all__ = ["warnings_of"]
 
 
 def warnings_of(decision: Decision, state: JudgeState, settings: Settings) -> list[str]:
-    """Returns a sentence for each watchlist that does not exist, and for each label that no alert can have.
+    """Returns a sentence for each watchlist that does not exist, each label that no alert can have, and a language.
 
     Files of the settings with a mistake are no reason to refuse or to warn. Reads files: not for an event loop.
     """
     try:
-        return [*_of_watchlists(decision, state, settings), *_of_labels(decision, state, settings)]
+        return [
+            *_of_watchlists(decision, state, settings),
+            *_of_labels(decision, state, settings),
+            *_of_language(decision),
+        ]
     except (SettingsError, MatcherError):  # named where it matters: by the worker, and by the judge's answer
         return []
 
@@ -49,6 +54,13 @@ def _of_labels(decision: Decision, state: JudgeState, settings: Settings) -> Ite
         known |= {label for rule in rules for label in rule.labels}
     for label in sorted(named - known):
         yield f"no alert has the label {label!r}; {suggestion(label, sorted(known))}"
+
+
+def _of_language(decision: Decision) -> Iterator[str]:
+    language = decision.language if isinstance(decision, Subscribe) else ""
+    if language and language not in languages():
+        fix = suggestion(language, languages())
+        yield f"there are no messages in {language!r}, so they come in the profile's language; {fix}"
 
 
 def _labels(decision: Decision) -> set[str]:

@@ -25,6 +25,7 @@ from alerts.judge.rows import (
     row_of,
 )
 from streams.jobs.resend import rows_of
+from streams.namespaces import Kind
 from streams.stages.deliver_journal import restored
 from streams.stages.deliver_rows import PARTITION_KEY, PartitionRow
 from streams.topics import Topics
@@ -43,6 +44,13 @@ class JudgeState:
     mutes: dict[str, MuteRow] = field(default_factory=dict)
     subscriptions: dict[str, SubscriptionRow] = field(default_factory=dict)
     watchlists: dict[str, WatchlistRow] = field(default_factory=dict)
+
+    def event_ms(self, kind: Kind | None, clock_ms: int) -> int:
+        """Returns now in the time that the judge compares ends with: in a replay that of the last tick.
+
+        `clock_ms` is the wall clock, which it is in a namespace of another kind, and before the first tick.
+        """
+        return self.now_ms if kind is Kind.REPLAY and self.now_ms else clock_ms
 
     @property
     def versions(self) -> Mapping[str, int]:

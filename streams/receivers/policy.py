@@ -46,7 +46,8 @@ def read_policy(path: str | Path | None, receivers: Iterable[str]) -> Policy:
     file.refuse()
     inhibitions = tuple(map(inhibition_of, found.inhibit_rules))
     policy = Policy.default(names) if found.route is None else _policy(found.route, known)
-    return replace(policy, inhibitions=inhibitions)
+    addressed = frozenset(one.name for one in found.receivers if one.email is not None)
+    return replace(policy, inhibitions=inhibitions, addressed=addressed)
 
 
 @dataclass(frozen=True, slots=True)

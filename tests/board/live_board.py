@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from streams.board.server import BoardServer
+from streams.namespaces import Kind
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
@@ -32,18 +33,18 @@ def live_settings(folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def board_of(settings: Settings) -> AsyncIterator[Served]:
+async def board_of(settings: Settings, kind: Kind = Kind.LIVE) -> AsyncIterator[Served]:
     """The board alone."""
-    async with BoardServer(settings) as server, aiohttp.ClientSession(server.address) as client:
+    async with BoardServer(settings, kind=kind) as server, aiohttp.ClientSession(server.address) as client:
         yield Served(server, client)
 
 
 @asynccontextmanager
-async def desk(settings: Settings, *alerts: str) -> AsyncIterator[Served]:
+async def desk(settings: Settings, *alerts: str, kind: Kind = Kind.LIVE) -> AsyncIterator[Served]:
     """A board, and a worker of `deliver` that has judged the alerts."""
     with open_broker(settings.broker) as broker:
         publish(broker, settings, *alerts)
-    async with worker(settings, FakeReceiver("desk")), board_of(settings) as board:
+    async with worker(settings, FakeReceiver("desk"), kind), board_of(settings, kind) as board:
         async with asyncio.timeout(30), listening(f"{board.server.address}v1/stream?topics=alerts") as heard:
             judge = board.server.live.judge
             while not set(alerts) <= set(judge.state().alerts):

@@ -157,8 +157,16 @@ async def test_what_cannot_be_followed_says_why(settings: Settings) -> None:
             assert words in problem["detail"]
 
 
-async def test_watchlists_and_subscriptions_are_made_replaced_and_ended(settings: Settings) -> None:
-    async with desk(settings, "a") as board:
+ROUTES = """
+receivers:
+  - {name: desk, email: {to: [desk@example.org], from: moodwire@example.org, host: 127.0.0.1}}
+"""
+
+
+async def test_watchlists_and_subscriptions_are_made_replaced_and_ended(settings: Settings, tmp_path: Path) -> None:
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(ROUTES)
+    async with desk(settings.model_copy(update={"routes": routes}), "a") as board:
         status, one = await asked(board, "PUT", "v1/watchlists/banks", {"names": ["Harrowgate"]}, If_None_Match="*")
         assert (status, one["version"]) == (200, 1)
         assert (await asked(board, "PUT", "v1/watchlists/banks", {"names": ["X"]}, If_None_Match="*"))[0] == 412
@@ -189,6 +197,29 @@ async def test_watchlists_and_subscriptions_are_made_replaced_and_ended(settings
         [shown] = (await asked(board, "GET", "v1/subscriptions"))[1]["items"]
         assert (shown["name"], shown["by"], shown["wish"]["address"]) == ("ann", "local", "ann@example.org")
         assert (await asked(board, "DELETE", "v1/subscriptions/ann", If_Match='"1"'))[0] == 200
+
+
+async def test_a_subscribers_own_address_is_refused_where_the_receiver_sends_no_mail(settings: Settings) -> None:
+    async with desk(settings, "a") as board:
+        wish = {"channel": "desk", "address": "ann@example.org"}
+        status, problem = await asked(board, "PUT", "v1/subscriptions/ann", wish, If_None_Match="*")
+        assert status == 422
+        assert "'desk' sends to the operator's address alone; leave the address out" in problem["detail"]
+
+
+async def test_ends_are_in_the_time_of_the_news_where_they_were_replayed(settings: Settings) -> None:
+    async with desk(settings, "a", kind=Kind.REPLAY) as board:
+        state = board.server.live.judge.state
+        now_ms = state().now_ms
+        body = {"matchers": ["kind=entity"], "for_seconds": 3600}
+        assert (await asked(board, "POST", "v1/silences", body))[0] == 200
+        body |= {"maintenance": True, "starts_ms": now_ms + 60_000}
+        assert (await asked(board, "POST", "v1/silences", body))[0] == 200
+        held = {"for_seconds": 60}
+        assert (await asked(board, "POST", "v1/alerts/a/acknowledge", held, If_Match="*"))[0] == 200
+        ends = sorted(mute.ends_ms - now_ms for mute in state().mutes.values())
+        assert ends == [3_600_000, 3_660_000]
+        assert state().alerts["a"].acknowledged_until_ms == now_ms + 60_000
 
 
 async def test_an_action_is_heard_on_the_stream_with_the_status(settings: Settings) -> None:

@@ -18,8 +18,11 @@ from alerts.records import labels_of
 from streams.alert_log import Seal, seal_send, tick_header
 from streams.app import Pipeline
 from streams.cli import app
+from streams.cli.output import utc
 from streams.engine.ports import Send
 from streams.errors import MoodwireError
+from streams.jobs.judge_state import read_judge
+from streams.namespaces import Kind
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
@@ -61,9 +64,9 @@ def event(name: str, series: str, severity: str) -> AlertEvent:
 
 
 @asynccontextmanager
-async def worker(settings: Settings) -> AsyncIterator[None]:
+async def worker(settings: Settings, kind: Kind = Kind.LIVE) -> AsyncIterator[None]:
     """A process of `deliver`, as far as commands can tell, that has judged all there is."""
-    pipeline = Pipeline(settings, ["deliver"], channels=[FakeReceiver("desk")])
+    pipeline = Pipeline(settings, ["deliver"], channels=[FakeReceiver("desk")], kind=kind)
     async with asyncio.timeout(180), pipeline, running(pipeline):
         while pipeline.broker.lag(settings.topics.group("deliver"), settings.topics.alerts):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -146,6 +149,34 @@ async def test_alerts_are_silenced_after_a_look_at_what_matches(settings: Settin
         assert "no silences begin" in await asyncio.to_thread(said, "alerts", "unsilence", listed["id"], code=1)
 
 
+async def test_in_a_replay_ends_are_compared_with_its_last_tick(settings: Settings) -> None:
+    begins, over = (utc(NOW_MS + hours * 3_600_000).removesuffix(" UTC") for hours in (1, -1))
+    async with worker(settings, Kind.REPLAY):
+        later = "--from", begins, "--until", utc(NOW_MS + 7_200_000).removesuffix(" UTC")
+        for more in ((), ("--maintenance",)):
+            assert (await decided("alerts", "silence", "kind=entity", *later, *more))["outcome"] == "accepted"
+            assert (await decided("alerts", "silence", "kind=entity", "--for", "1h", *more))["outcome"] == "accepted"
+        listed = await asyncio.to_thread(rows, "silences")
+        assert [row["ends_ms"] - NOW_MS for row in listed] == pytest.approx(
+            [3_600_000] * 2 + [7_200_000] * 2, abs=60_000
+        )
+        assert [row["starts_ms"] == NOW_MS for row in listed] == [True, True, False, False]
+        assert (await decided("alerts", "ack", ACME, "--for", "2h"))["outcome"] == "accepted"
+        with open_broker(settings.broker) as broker:
+            assert read_judge(broker, settings.topics).alerts[ACME].acknowledged_until_ms == NOW_MS + 7_200_000
+        late = await asyncio.to_thread(
+            said, "alerts", "silence", "kind=entity", "--from", "2001-01-01", "--until", over, code=2
+        )
+        assert f"it would be over: here it is {utc(NOW_MS)} now" in " ".join(late.replace("│", " ").split())
+
+
+async def test_a_subscribers_own_address_is_for_receivers_that_send_mail(settings: Settings) -> None:
+    async with worker(settings):
+        refused = await decided("subscriptions", "set", "ann", "-r", "desk", "--address", "ann@example.org", code=1)
+        assert "'desk' sends to the operator's address alone; leave the address out" in refused["detail"]
+        assert await asyncio.to_thread(rows, "subscriptions", "list") == []
+
+
 async def test_people_subscribe_and_leave(settings: Settings) -> None:
     call = "subscriptions", "set", "ann", "--receiver"
     wishes = "--severity", "info", "--match", "kind=entity", "--quiet", "22:00-07:00", "--time-zone", "Europe/Berlin"
@@ -159,6 +190,11 @@ async def test_people_subscribe_and_leave(settings: Settings) -> None:
         [listed] = await asyncio.to_thread(rows, "subscriptions", "list")
         assert (listed["name"], listed["channel"], listed["minimum_severity"]) == ("ann", "desk", "warning")
         assert "warning or worse" in await asyncio.to_thread(said, "subscriptions", "list")
+        daily = "--digest", "day", "--time-zone", "Asia/Tokyo", "--language", "xx"
+        warned = (await decided("subscriptions", "set", "cat", "-r", "desk", *daily))["warnings"]
+        assert warned == ["there are no messages in 'xx', so they come in the profile's language; take one of en"]
+        assert "a digest every day at 08:00 Asia/Tokyo" in await asyncio.to_thread(said, "subscriptions", "list")
+        assert (await decided("subscriptions", "remove", "cat"))["outcome"] == "accepted"
         assert (await decided("subscriptions", "remove", "ann"))["outcome"] == "accepted"
         assert (await decided("subscriptions", "remove", "ann", code=1))["outcome"] == "unknown"
         assert await asyncio.to_thread(rows, "subscriptions", "list") == []

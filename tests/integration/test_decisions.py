@@ -16,6 +16,7 @@ from streams.alert_log import Seal, decision_send, seal_send, tick_header
 from streams.app import Pipeline
 from streams.decisions import answer_of, decide
 from streams.engine.ports import Send
+from streams.namespaces import Kind
 from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 from tests.alerts.delivery_event import NOW_MS, delivery_event
@@ -32,10 +33,10 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, unique_topic: Calla
 
 
 @asynccontextmanager
-async def worker(settings: Settings, receiver: FakeReceiver) -> AsyncIterator[Pipeline]:
+async def worker(settings: Settings, receiver: FakeReceiver, kind: Kind = Kind.LIVE) -> AsyncIterator[Pipeline]:
     async with (
         asyncio.timeout(180),
-        Pipeline(settings, ["deliver"], channels=[receiver]) as pipeline,
+        Pipeline(settings, ["deliver"], channels=[receiver], kind=kind) as pipeline,
         running(pipeline),
     ):
         yield pipeline

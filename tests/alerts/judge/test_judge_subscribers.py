@@ -13,7 +13,7 @@ from alerts.judge.decisions import Decision, QuietHours, Silence, Subscribe, Uns
 from alerts.judge.routing import route_of
 from tests.alerts.judge.judge_harness import START_MS, Court, alert, at
 
-POLICY = Policy(root=Route(key="", receiver=""), receivers=frozenset({"mail"}))
+POLICY = Policy(root=Route(key="", receiver=""), receivers=frozenset({"mail", "pager"}), addressed=frozenset({"mail"}))
 numbers = itertools.count()
 
 
@@ -169,6 +169,10 @@ def test_a_changed_subscription_repeats_nothing_and_forgets_nothing(court: Court
         (wish("ann", group_by=("series\x1b[2J",)), "group_by: write one line"),
         (wish("ann", address="a@b.c\nBcc: d@e.f"), "address: write one line"),
         (wish("ann", digest="week"), "write hour or day"),
+        (
+            Subscribe(id="c", by="ann", at_ms=at(0), name="ann", channel="pager", address="https://chat.example/T/1"),
+            "'pager' sends to the operator's address alone; leave the address out (take one that sends e-mail: mail)",
+        ),
         (wish("ann", matchers=("kind=~(",)), "no pattern of RE2"),
         (Subscribe(id="c", by="ann", at_ms=at(0), name="ann", channel="mial"), "no receiver is called 'mial'"),
     ],

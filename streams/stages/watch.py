@@ -5,7 +5,7 @@
 
 What a record changes is decided in `watch_partition`, what is written down of it stands in `watch_rows`. After a
 crash between any two effects they are done again, with the same ids and keys. Rules that changed are taken between two
-runs (`watch_rules`).
+runs, also before the first one of a process (`watch_rules`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from streams.engine.ticks import ClockLimit
 from streams.logs import get_logger
 from streams.stages.watch_partition import WatchPartition
 from streams.stages.watch_rows import PARTITION_KEY, SERIES_PREFIX
-from streams.stages.watch_rules import RULES_KEY, LiveRules, OftenFired, RulesRow, retired_by
+from streams.stages.watch_rules import BEGUN_KEY, RULES_KEY, BegunRow, LiveRules, OftenFired, RulesRow, retired_by
 from streams.wall_clock import HOUR_MS
 
 __all__ = ["WatchStage", "stored_alert"]
@@ -57,7 +57,9 @@ class WatchStage:
         self._rules = rules
         self._documents: dict[int, RulesDocument | None] = {}
         self._rested: set[int] = set()
-        """Partitions that were read to their end: no run of theirs was begun and not finished."""
+        """Partitions that were read to their end, or whose rows say so: no run of theirs was begun and not finished."""
+        self._begun: dict[int, int] = {}
+        """How far runs of a partition were begun."""
         self._often = OftenFired(rules.on_trouble) if rules is not None else None
         self._longest_hold_ms = longest_hold_ms
         self._limit = limit
@@ -94,24 +96,36 @@ class WatchStage:
                 await turn.over()
             if partition.tick_ms > sealed_ms:
                 seals.append((len(events), partition.tick_ms))
-        await self._state.put(run.partition, partition.take_limits())
+        await self._begins(run.partition, partition)
         await self._publish(run, events, seals)
         if hours := partition.take_hours():
             await self._archive.record_hours(hours)
+        await self._write(run.partition, partition, turn)
+        if self._is_whole(run.partition, partition):
+            await self._take_rules(run.partition, partition)
+        if self._often is not None:
+            self._often.note(events, partition.config, partition.tick_ms)
+        self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
+
+    async def _begins(self, number: int, partition: WatchPartition) -> None:
+        """What is written before any other effect of a run: up to where it goes, and the limits that hold in it."""
+        rows = partition.take_limits()
+        if self._rules is not None and partition.own_offset > self._begun.get(number, -1):
+            self._begun[number] = partition.own_offset
+            rows = {BEGUN_KEY: BegunRow(partition.own_offset).encoded()} | rows
+        await self._state.put(number, rows)
+
+    async def _write(self, number: int, partition: WatchPartition, turn: _Turn) -> None:
         # One write, in this order: rows stand in one partition of one log, so none is there without those before it.
         rows: dict[str, bytes | None] = {}
         for key, row in partition.taking_rows():
             rows[key] = row
             await turn.over()
-        await self._state.put(run.partition, rows | {PARTITION_KEY: partition.partition_row()})
+        await self._state.put(number, rows | {PARTITION_KEY: partition.partition_row()})
         # Only now: were the run done again in parts, the partition row would speak for rows that are written anew.
-        await self._state.put(run.partition, dict.fromkeys(partition.take_spent()))
+        await self._state.put(number, dict.fromkeys(partition.take_spent()))
         for _ in partition.settle():
             await turn.over()
-        await self._take_rules(run.partition, partition)
-        if self._often is not None:
-            self._often.note(events, partition.config, partition.tick_ms)
-        self._observer.watched(run.partition, partition.watermark, partition.series_count, partition.dropped)
 
     async def _publish(self, run: Run, events: list[AlertEvent], seals: list[tuple[int, int]]) -> None:
         """Archives the events and sends them with their seals."""
@@ -183,8 +197,20 @@ class WatchStage:
             for _ in partition.restoring(self._state.items(number)):
                 await turn.over()
             self._partitions[number] = partition
+            self._recall_begun(number, partition)
             self._warn_of_signals(partition.signals_without_history)
         return partition
+
+    def _recall_begun(self, number: int, partition: WatchPartition) -> None:
+        """Without a row of an earlier version of moodwire a run may have been begun."""
+        if (row := self._state.get(number, BEGUN_KEY)) is not None:
+            self._begun[number] = BegunRow.restored(row).own_offset
+            if self._is_whole(number, partition):
+                self._rested.add(number)
+
+    def _is_whole(self, number: int, partition: WatchPartition) -> bool:
+        """Whether no run was begun that goes on beyond what is written: it would be finished by other rules."""
+        return partition.own_offset >= self._begun.get(number, -1)
 
     def _warn_of_signals(self, added: Sequence[str]) -> None:
         """Once a signal, not once a partition: it concerns all of them."""
@@ -207,6 +233,7 @@ class WatchStage:
 
     def forget(self, partition: int) -> None:
         self._rested.discard(partition)
+        self._begun.pop(partition, None)
         if self._partitions.pop(partition, None) is not None:
             self._observer.forgot(partition)
 

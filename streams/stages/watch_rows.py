@@ -5,6 +5,7 @@
     "w/TICK/PART"    mentions that wait for their tick (`streams.stages.waiting`)
     "c/PART"         what was counted within 24 hours, so that copies are told apart (`alerts.copies`)
     "b/PROMOTION/PART"  baselines that wait for a promotion (`streams.serving.prepared`)
+    "r", "u"         the rules that it judges by, and how far runs were begun by them (`streams.stages.watch_rules`)
     "t/OWN"          the limit of event time that held for a record, until the partition row is past it
 
 A crash leaves rows that are ahead of the partition row, and each of them is exact all the same: a series' row says up

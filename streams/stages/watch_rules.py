@@ -3,8 +3,9 @@
     rules.yaml ─(looked at by time)─► LiveRules ─► differs from the row "r"? ─► partition goes over, row written
                         └─► a mistake: a trouble, and the rules stay as they were
 
-The row changes once all of a run is written, or before the first run of a partition that was read to its end. So a run
-that is done again after a crash is judged by the rules of the first time, whatever the file has become by then.
+The row changes once all of a run is written, or before the first run of a process, unless the row "u" says that a run
+was begun and not finished. So a run that is done again after a crash is judged by the rules of the first time, whatever
+the file has become by then.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from streams.logs import get_logger
 from streams.supervision import Beat
 from streams.wall_clock import DAY_MS
 
-__all__ = ["RULES_KEY", "LiveRules", "OftenFired", "RulesRow", "retired_by"]
+__all__ = ["BEGUN_KEY", "RULES_KEY", "BegunRow", "LiveRules", "OftenFired", "RulesRow", "retired_by"]
 
 log = get_logger(__name__)
 
 RULES_KEY: Final = "r"
+BEGUN_KEY: Final = "u"
 ROW_VERSION: Final = 1
 _MOST_RETIRED: Final = 50
 _LEAST_WAIT_SECONDS: Final = 0.05
@@ -53,6 +55,23 @@ class RulesRow(msgspec.Struct):
         """Raises `NewerVersion`, `OlderVersion` or `msgspec.DecodeError`."""
         found = msgspec.msgpack.decode(row, type=cls)
         check_version("the rules of a mentions partition", found.version, ROW_VERSION)
+        return found
+
+    def encoded(self) -> bytes:
+        return msgspec.msgpack.encode(self)
+
+
+class BegunRow(msgspec.Struct):
+    """Runs were begun up to this own offset: until the partition's is there too, their rules hold."""
+
+    own_offset: int
+    version: int = ROW_VERSION
+
+    @classmethod
+    def restored(cls, row: bytes) -> Self:
+        """Raises as `RulesRow.restored`."""
+        found = msgspec.msgpack.decode(row, type=cls)
+        check_version("how far a mentions partition was begun", found.version, ROW_VERSION)
         return found
 
     def encoded(self) -> bytes:

@@ -101,32 +101,47 @@ CHANGES = {30: (LISTED, STORIES), len(RECORDS) // 2 + 10: (STORIES,)}
 
 
 @dataclass
-class Played:
-    """What came of a run through all records; `taken` has the rules that the partition had after the run at a place."""
+class NotingState(FakeState):
+    """Rows, and which rules were taken behind which own offset, in order."""
 
-    state: FakeState
+    taken: list[tuple[int, RulesDocument]] = field(default_factory=list)
+
+    async def put(self, partition: int, rows: Mapping[str, bytes | None]) -> None:
+        await super().put(partition, rows)
+        if (row := rows.get(RULES_KEY)) is not None:
+            found = RulesRow.restored(row)
+            self.taken.append((found.own_offset, found.document))
+
+
+@dataclass
+class Played:
+    """What came of a run through all records."""
+
+    state: NotingState
     events: list[AlertEvent] = field(default_factory=list)
-    taken: dict[int, RulesDocument] = field(default_factory=dict)
 
 
 def wanted(position: int) -> RulesDocument:
     return document(*next((rules for at, rules in reversed(CHANGES.items()) if position >= at), ()))
 
 
-async def played(rng: random.Random | None = None, plan: Mapping[int, RulesDocument] | None = None) -> Played:
+async def played(rng: random.Random | None = None, plan: Sequence[tuple[int, RulesDocument]] | None = None) -> Played:
     """Plays all records, ten a run. With `rng` the worker dies now and then, and the file changes before it is back.
 
-    With a `plan` the file is what it says for each run.
+    With a `plan` the rules are taken as it says, each behind its own offset.
     """
     fuse, file = Fuse(), File()
-    state, sent = FakeState(fuse), Sent(fuse)
+    state, sent = NotingState(fuse), Sent(fuse)
     found = Played(state, sent.events)
     stage: WatchStage | None = None
     position = failed = 0
     while position < len(RECORDS):
-        file.now = plan[position] if plan is not None else wanted(position + 20 * failed if position else 0)
+        if plan is None:
+            file.now = wanted(position + 20 * failed if position else 0)
         if stage is None:
             stage = WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+        for _, file.now in [taken for taken in plan or () if taken[0] == position - 1]:
+            await stage._take_rules(0, await stage.partition(0))
         run = Run("mentions", 0, 1, "e", RECORDS[position : position + 10], len(RECORDS))
         fuse.left = None
         if rng is not None and rng.random() < 0.4:
@@ -140,7 +155,6 @@ async def played(rng: random.Random | None = None, plan: Mapping[int, RulesDocum
         except (Retry, TransportError):  # the run is done again by the same worker
             failed += 1
             continue
-        found.taken[position] = RulesRow.restored(state.rows[0, RULES_KEY]).document
         position, failed = position + 10, 0
     return found
 
@@ -176,6 +190,38 @@ async def test_a_partition_that_was_read_to_its_end_takes_them_before_the_next_r
     assert [event.rule for event in sent.events if event.rule == "stories"]
 
 
+async def test_another_worker_takes_them_before_its_first_run() -> None:
+    """The whole of what it is given may be one run: of a replay, or of what came while no worker ran."""
+    file, state, sent = File(), FakeState(Fuse()), Sent(Fuse())
+    for records, rules in ((RECORDS[:50], ()), (RECORDS[50:], (STORIES,))):
+        file.now = document(*rules)
+        stage = WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+        await stage.handle(Run("mentions", 0, 1, "e", records, len(RECORDS)))
+    assert RulesRow.restored(state.rows[0, RULES_KEY]).own_offset == 49
+    noted = [item.id for event in sent.events if event.rule == "stories" for item in event.top_items]
+    assert min(int(name, 16) for name in noted) == 54
+
+
+@pytest.mark.parametrize("landed", range(8))
+async def test_a_run_that_was_begun_is_finished_by_its_rules_however_it_is_cut_the_next_time(landed: int) -> None:
+    fuse, file = Fuse(), File(STORIES)
+    state, sent = FakeState(fuse), Sent(fuse)
+
+    def worker() -> WatchStage:
+        return WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+
+    await worker().handle(Run("mentions", 0, 1, "e", RECORDS[:50], len(RECORDS)))
+    fuse.left = landed
+    with pytest.raises(Crash):
+        await worker().handle(Run("mentions", 0, 1, "e", RECORDS[50:80], len(RECORDS)))
+    state.restore()
+    fuse.left, file.now = None, document(LISTED)
+    for first in (50, 60, 70):
+        await worker().handle(Run("mentions", 0, 1, "e", RECORDS[first : first + 10], len(RECORDS)))
+    row = RulesRow.restored(state.rows[0, RULES_KEY])
+    assert (row.own_offset, row.document) == (79 if landed else 49, document(LISTED))
+
+
 async def test_an_open_alert_of_a_rule_that_stays_goes_on() -> None:
     volume = [event for event in (await played()).events if event.rule == "volume" and event.series == "entity/A"]
     changed_ms = START_MS + 2 * DAY_MS + 12 * HOUR_MS + 20 * MINUTE_MS
@@ -190,8 +236,8 @@ async def test_an_open_alert_of_a_rule_that_stays_goes_on() -> None:
 async def test_whatever_dies_and_when_the_alerts_are_the_same(seed: int) -> None:
     """They are those of a worker that never dies and takes the same rules at the same places."""
     stormy = await played(random.Random(seed))
-    calm = await played(plan=stormy.taken)
-    assert calm.taken == stormy.taken
+    calm = await played(plan=stormy.state.taken)
+    assert calm.state.taken == stormy.state.taken
     assert sorted(unique(stormy.events), key=repr) == sorted(calm.events, key=repr)
     assert len(set(map(repr, stormy.events))) == len(unique(stormy.events))
     assert stormy.state.rows == calm.state.rows

@@ -25,6 +25,7 @@ from alerts.delivery.channel import (
     GiveUp,
     Notification,
     RetryLater,
+    Told,
     back_off_seconds,
 )
 from alerts.delivery.deliveries import Deliveries, Receiver, ReceiverState
@@ -61,6 +62,7 @@ __all__ = [
     "RetryLater",
     "Status",
     "TerminalChannel",
+    "Told",
     "WebhookChannel",
     "attempted",
     "back_off_seconds",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -25,6 +26,7 @@ __all__ = [
     "GiveUp",
     "Notification",
     "RetryLater",
+    "Told",
     "back_off_seconds",
     "fingerprint",
 ]
@@ -33,11 +35,31 @@ _BACKOFF: Final = Backoff(first_seconds=5.0, longest_seconds=3600.0, spread=(1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Who of the several addresses of one receiver is settled: those that have the notification, and the others.
+
+    `refused` has the answer by address where it was refused for good. Addresses in neither are still to be told.
+    """
+
+    had: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+
+    def left(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Returns those of the addresses that are still to be told."""
+        settled = {*self.had, *(address for address, _ in self.refused)}
+        return tuple(address for address in addresses if address not in settled)
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
-    """One event for one channel, of an alert, of a group or about moodwire itself; `attempt` counts from 1."""
+    """One event for one channel, of an alert, of a group or about moodwire itself; `attempt` counts from 1.
+
+    `told` is what earlier attempts came to, for a channel with several addresses.
+    """
 
     event: AlertEvent | AlertGroup | Notice
     attempt: int = 1
+    told: Told = Told()
 
     @property
     def id(self) -> str:
@@ -54,19 +76,22 @@ class Delivered:
 class RetryLater:
     """Not now: try again after so many seconds.
 
-    `down` says that the receiver takes nothing now; without it this notification alone is refused.
+    `down` says that the receiver takes nothing now; without it this notification alone is refused. `told` is whom it
+    need not be sent to again; None: nobody was reached, it is as before.
     """
 
     after_seconds: float
     problem: str
     down: bool = True
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Never: the receiver is gone or refuses; an operator should read the reason."""
+    """Never: the receiver is gone or refuses; an operator should read the reason. `told` is as in `RetryLater`."""
 
     reason: str
+    told: Told | None = None
 
 
 Delivery = Delivered | RetryLater | GiveUp

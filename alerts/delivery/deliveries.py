@@ -4,8 +4,9 @@
 
 Order: an alert's notifications reach a receiver in the order of its events; between alerts the oldest that is due
 comes first, and of those that one record caused the one that is about the earliest time. A notification that its
-receiver refuses holds back the later ones of the same alert and nothing else. A receiver that is down holds back all
-of its own: one notification probes it, at the back-off of all its failures.
+receiver refuses holds back the later ones of the same alert and nothing else; one that some of the receiver's
+addresses have holds back only others of that kind, since these addresses want the next ones. A receiver that is down
+holds back all of its own: one notification probes it, at the back-off of all its failures.
 """
 
 from __future__ import annotations
@@ -89,13 +90,17 @@ class Receiver:
         self.once_more = self.begun_ms > 0  # the attempt in flight may have failed before the receiver was well
 
 
+_Queue = tuple[str, bool]
+"""What waits in its order: an alert's notifications, apart from those that a part of the receiver's addresses has."""
+
+
 class Deliveries:
     """The notifications of one partition, waiting and settled. A change is taken once it is written down."""
 
     def __init__(self, planned: Iterable[Planned] = ()) -> None:
         self._known: dict[tuple[str, str], Planned] = {}
         self._events: dict[str, list[int]] = {}
-        self._waiting: dict[str, dict[str, list[tuple[int, int]]]] = {}
+        self._waiting: dict[str, dict[_Queue, list[tuple[int, int]]]] = {}
         self._counts: dict[str, int] = {}
         self._heaps: dict[str, list[tuple[int, int, int, str, int]]] = {}
         self.revision = 0
@@ -164,38 +169,44 @@ class Deliveries:
     def waiting_for(self, receiver: str) -> list[Planned]:
         """Everything that waits, oldest first."""
         alerts = self._waiting.get(receiver, {})
-        found = [self._known[receiver, f"{alert}.{version}"] for alert, queue in alerts.items() for _, version in queue]
+        found = [
+            self._known[receiver, f"{alert}.{version}"] for (alert, _), queue in alerts.items() for _, version in queue
+        ]
         return sorted(found, key=lambda plan: plan.order)
 
     def _is_head(self, plan: Planned) -> bool:
-        queue = self._waiting.get(plan.receiver, {}).get(plan.alert)
+        queue = self._waiting.get(plan.receiver, {}).get(_queue_of(plan))
         return plan.status is Status.WAITING and queue is not None and queue[0] == (plan.order, plan.version)
 
     def _waits(self, plan: Planned) -> None:
-        queue = self._waiting.setdefault(plan.receiver, {}).setdefault(plan.alert, [])
+        queue = self._waiting.setdefault(plan.receiver, {}).setdefault(_queue_of(plan), [])
         insort(queue, (plan.order, plan.version))
         self._counts[plan.receiver] = self._counts.get(plan.receiver, 0) + 1
-        self._push_head(plan.receiver, plan.alert)
+        self._push_head(plan.receiver, _queue_of(plan))
 
     def _stops_waiting(self, plan: Planned) -> None:
         alerts = self._waiting[plan.receiver]
-        queue = alerts[plan.alert]
+        queue = alerts[_queue_of(plan)]
         queue.remove((plan.order, plan.version))
         self._counts[plan.receiver] -= 1
         if not queue:
-            del alerts[plan.alert]
-        self._push_head(plan.receiver, plan.alert)
+            del alerts[_queue_of(plan)]
+        self._push_head(plan.receiver, _queue_of(plan))
 
-    def _push_head(self, receiver: str, alert: str) -> None:
-        queue = self._waiting[receiver].get(alert)
+    def _push_head(self, receiver: str, of: _Queue) -> None:
+        queue = self._waiting[receiver].get(of)
         if not queue:
             return
-        head = self._known.get((receiver, f"{alert}.{queue[0][1]}"))
+        head = self._known.get((receiver, f"{of[0]}.{queue[0][1]}"))
         if head is not None:
-            entry = (_due_ms(head), head.order, head.at_ms, alert, head.version)
+            entry = (_due_ms(head), head.order, head.at_ms, head.alert, head.version)
             heapq.heappush(self._heaps.setdefault(receiver, []), entry)
 
 
 def _due_ms(plan: Planned) -> int:
     """A probe that failed waits for its receiver alone, and goes first again: its attempts count on."""
     return 0 if plan.down else plan.next_ms
+
+
+def _queue_of(plan: Planned) -> _Queue:
+    return plan.alert, bool(plan.told.had)

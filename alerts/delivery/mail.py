@@ -30,7 +30,8 @@ __all__ = ["Attached", "Letter", "mail_of"]
 _TEMPLATE: Final = "mail.html.jinja"
 _COLOURS: Final = {"critical": "#dc2626", "warning": "#d97706", "info": "#2563eb"}
 _OVER: Final = "#059669"
-_POLICY: Final = SMTP.clone(max_line_length=998, utf8=False)
+_POLICY: Final = SMTP.clone(max_line_length=998, utf8=False, cte_type="7bit")
+"""Every server takes it, as it is: folded shorter, a subject may begin with a line break."""
 
 
 @dataclass(frozen=True, slots=True)

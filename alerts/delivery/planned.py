@@ -16,7 +16,7 @@ import msgspec
 
 from alerts.backoff import Backoff
 from alerts.clock import HOUR_MS
-from alerts.delivery.channel import Delivered, Delivery, GiveUp
+from alerts.delivery.channel import Delivered, Delivery, GiveUp, Told
 from alerts.delivery.rendering import one_line
 
 __all__ = ["Planned", "Status", "attempted", "dropped", "expired", "redirected", "resent", "wait_ms"]
@@ -43,7 +43,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     event in its partition: an alert's notifications reach a receiver in this order. The deadline counts from
     `since_ms`. `attempts` have been made since then at `endpoint`, the next is due at `next_ms`. `failing_ms` is when
     the first of them failed; `down` says that the receiver itself was why the last one did. `revision` grows with every
-    change; `request` is the last request to send it again that was followed.
+    change; `request` is the last request to send it again that was followed. `told` is whom attempts have reached of a
+    receiver with several addresses.
     """
 
     receiver: str
@@ -64,6 +65,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     request: str = ""
     endpoint: str = ""
+    told: Told = Told()
 
     @property
     def notification(self) -> str:
@@ -97,7 +99,9 @@ def attempted(
         plan, attempts=plan.attempts + 1, updated_ms=now_ms, next_ms=0, down=False, endpoint=endpoint
     )
     if isinstance(answer, Delivered):
-        return msgspec.structs.replace(plan, status=Status.SENT, problem="", failing_ms=0)
+        return msgspec.structs.replace(plan, status=Status.SENT, problem="", failing_ms=0, told=Told())
+    if answer.told is not None:
+        plan = msgspec.structs.replace(plan, told=answer.told)
     if isinstance(answer, GiveUp):
         return _failed(plan, answer.reason, now_ms)
     end_ms = plan.since_ms + deadline_ms
@@ -127,20 +131,24 @@ def dropped(plan: Planned, now_ms: int) -> Planned:
 def redirected(plan: Planned, endpoint: str, now_ms: int) -> Planned:
     """The waiting notification for a receiver at `endpoint`: where it was attempted at another one, due at once.
 
-    Its deadline stays.
+    Its deadline stays, and who has it already.
     """
     if not plan.attempts or plan.endpoint == endpoint:
         return plan
     return msgspec.structs.replace(
-        plan, updated_ms=now_ms, next_ms=0, attempts=0, failing_ms=0, down=False, problem="", endpoint=endpoint
-    )
+        plan, updated_ms=now_ms, next_ms=0, attempts=0, failing_ms=0, down=False, problem="", endpoint=endpoint,
+        told=Told(plan.told.had),
+    )  # fmt: skip
 
 
 def resent(plan: Planned, request: str, now_ms: int) -> Planned:
-    """The notification due at once, with a deadline of its own, because somebody asked for it."""
+    """The notification due at once, with a deadline of its own, because somebody asked for it.
+
+    Those who have it are left out, unless all had it.
+    """
     return msgspec.structs.replace(
         plan, status=Status.WAITING, since_ms=now_ms, updated_ms=now_ms, next_ms=0, attempts=0, failing_ms=0,
-        down=False, problem="", request=request,
+        down=False, problem="", request=request, told=Told(plan.told.had),
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Alerts by e-mail, with text, HTML and a picture of the surge.
 
 accepted               delivered
-refused for some 5xx   give up, and name them: a repetition would come twice to the others
-refused for all        5xx: give up; 4xx: try again, and hold up nothing else
+refused for some       5xx: never again for these; 4xx: again for these alone, and hold up nothing else
+                       once nobody is left: give up if some never had it, and name them
 no login, no server    try again: the server is down or its settings are wrong
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -26,6 +26,7 @@ from alerts.delivery.channel import (
     GiveUp,
     Notification,
     RetryLater,
+    Told,
     back_off_seconds,
     fingerprint,
 )
@@ -110,6 +111,9 @@ class EmailChannel:
         to = (event.address,) if isinstance(event, AlertGroup) and event.address else self._to
         if not all(map(is_address, to)):
             return GiveUp(f"{to[0]!r} is no e-mail address")
+        left = notification.told.left(to)
+        if not left:  # the rest of the addresses was taken out of the settings
+            return _settled(notification.told)
         brief = await self._words.brief(event)
         letter = await self._with_page(event, await self._letter(brief))
         mail = mail_of(
@@ -124,16 +128,14 @@ class EmailChannel:
         seconds = self._server.timeout_seconds
         try:
             async with asyncio.timeout(seconds):
-                refused = await self._send(mail, to)
+                refused = await self._send(mail, left)
         except TimeoutError:  # aiosmtplib's own is one too
             return RetryLater(back_off_seconds(notification), f"no answer in {seconds:g} s")
         except aiosmtplib.SMTPRecipientsRefused as error:
-            codes = {one.recipient: (one.code, one.message) for one in error.recipients}
-            return _refused(codes, notification, delivered=False)
+            refused = {one.recipient: aiosmtplib.SMTPResponse(one.code, one.message) for one in error.recipients}
         except (aiosmtplib.SMTPException, OSError) as error:
-            return _failed(error, notification)
-        codes = {address: (answer.code, answer.message) for address, answer in refused.items()}
-        return _refused(codes, notification, delivered=True) if codes else Delivered()
+            return _failed(error, notification, self._server)
+        return _answered(left, refused, notification)
 
     async def aclose(self) -> None:
         """Nothing else is held open between messages."""
@@ -143,7 +145,7 @@ class EmailChannel:
         """Returns the addresses that were refused while others were not."""
         server = self._server
         refused, _ = await aiosmtplib.send(
-            mail,
+            mail.as_bytes(),
             sender=parseaddr(self._sender)[1],
             recipients=to,
             hostname=server.host,
@@ -185,17 +187,34 @@ class EmailChannel:
             return None
 
 
-def _refused(codes: dict[str, tuple[int, str]], notification: Notification, *, delivered: bool) -> Delivery:
-    """`codes` by address; `delivered` says that others were accepted."""
-    texts = "; ".join(f"{address}: {code} {one_line(text)}" for address, (code, text) in codes.items())
-    if delivered:
-        return GiveUp(f"delivered to the others, refused for {texts}")
-    if all(code >= _PERMANENT for code, _ in codes.values()):
-        return GiveUp(f"refused for {texts}")
-    return RetryLater(back_off_seconds(notification), f"refused for {texts}", down=False)
+def _answered(
+    asked: Sequence[str], refused: Mapping[str, aiosmtplib.SMTPResponse], notification: Notification
+) -> Delivery:
+    """What came of an attempt at these addresses, of which some were refused."""
+    texts = {address: f"{answer.code} {one_line(answer.message)}" for address, answer in refused.items()}
+    later = [address for address, answer in refused.items() if answer.code < _PERMANENT]
+    before = notification.told
+    told = Told(
+        (*before.had, *(address for address in asked if address not in refused)),
+        (*before.refused, *((address, text) for address, text in texts.items() if address not in later)),
+    )
+    if not later:
+        return _settled(told)
+    problem = _problem(told, [*told.refused, *((address, texts[address]) for address in later)])
+    return RetryLater(back_off_seconds(notification), problem, down=False, told=told)
 
 
-def _failed(error: Exception, notification: Notification) -> Delivery:
+def _settled(told: Told) -> Delivery:
+    """The answer once no address is left to try."""
+    return GiveUp(_problem(told, told.refused), told) if told.refused else Delivered()
+
+
+def _problem(told: Told, refused: Iterable[tuple[str, str]]) -> str:
+    texts = "; ".join(f"{address}: {text}" for address, text in refused)
+    return f"{'delivered to the others, ' if told.had else ''}refused for {texts}"
+
+
+def _failed(error: Exception, notification: Notification, server: SmtpServer) -> Delivery:
     if isinstance(error, aiosmtplib.SMTPDataError):
         problem = f"refused: {error.code} {one_line(error.message)}"
         if error.code >= _PERMANENT:
@@ -203,7 +222,15 @@ def _failed(error: Exception, notification: Notification) -> Delivery:
         return RetryLater(back_off_seconds(notification), problem, down=False)
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return RetryLater(back_off_seconds(notification), f"answered {error.code} {one_line(error.message)}")
-    return RetryLater(back_off_seconds(notification), f"no connection: {type(error).__name__}")
+    return RetryLater(back_off_seconds(notification), f"no connection: {type(error).__name__}{_hint(error, server)}")
+
+
+def _hint(error: Exception, server: SmtpServer) -> str:
+    """What to change, where the kind of encryption is why nothing was sent."""
+    text = str(error)
+    if server.security == "starttls" and "STARTTLS" in text:
+        return ": the server has no STARTTLS; set `security: tls` (port 465), or `none` for a server that needs none"
+    return ""
 
 
 def is_address(text: str, *, with_name: bool = False) -> bool:

@@ -172,7 +172,7 @@ class Senders:
             message = self._book.message(desk, plan)
             if message is None:
                 return GiveUp("what it says is not kept any more")
-            notification = Notification(message, attempt)
+            notification = Notification(message, attempt, plan.told)
             return await self._channels[plan.receiver].notify(notification, self._book.clock())
         except Exception as error:  # a channel answers and does not raise; one that does costs this notification alone
             log.exception("Channel failed unexpectedly", channel=plan.receiver, alert=plan.alert, attempt=attempt)

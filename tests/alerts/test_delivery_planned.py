@@ -20,8 +20,10 @@ from alerts.delivery import (
     Receiver,
     RetryLater,
     Status,
+    Told,
     attempted,
     back_off_seconds,
+    redirected,
     resent,
 )
 from alerts.delivery.planned import wait_ms
@@ -86,19 +88,37 @@ def test_due_notifications_come_oldest_first_and_each_alert_in_its_order(seed: i
             deliveries.take(resent(rng.choice(known), f"r{order}", now_ms))
         elif (first := deliveries.first("webhook")) is not None:
             answer = rng.choice(
-                (Delivered(), GiveUp("no"), RetryLater(rng.random() * 90, "x", down=rng.random() < 0.5))
+                (
+                    Delivered(),
+                    GiveUp("no"),
+                    RetryLater(rng.random() * 90, "x", down=rng.random() < 0.5),
+                    RetryLater(rng.random() * 90, "x", down=False, told=Told(("a@example.org",))),
+                )
             )
             deliveries.take(attempted(first, answer, 1, now_ms, DAY_MS))
         now_ms += rng.randint(0, 60_000)
         waiting = [plan for plan in deliveries if plan.status is Status.WAITING]
         heads = {
-            name: min((plan for plan in waiting if plan.alert == name), key=lambda plan: plan.order)
-            for name in {plan.alert for plan in waiting}
+            of: min((plan for plan in waiting if (plan.alert, bool(plan.told.had)) == of), key=lambda plan: plan.order)
+            for of in {(plan.alert, bool(plan.told.had)) for plan in waiting}
         }
         wanted = min(heads.values(), key=lambda plan: (0 if plan.down else plan.next_ms, plan.order), default=None)
         assert deliveries.first("webhook") == wanted
         assert deliveries.waiting("webhook") == len(waiting)
         assert deliveries.waiting_for("webhook") == sorted(waiting, key=lambda plan: plan.order)
+
+
+def test_who_has_it_is_remembered_until_all_have_it() -> None:
+    some = Told(("a",), (("b", "550 gone"),))
+    after = attempted(plan(1), RetryLater(60, "refused for c", down=False, told=some), 1, NOW_MS, DAY_MS, "x")
+    assert after.told.left(("a", "b", "c", "d")) == ("c", "d")
+    again = attempted(after, RetryLater(60, "no connection"), 2, NOW_MS, DAY_MS, "x")
+    assert again.told == some
+    assert redirected(again, "y", NOW_MS).told.left(("a", "b", "c")) == ("b", "c")
+    late = attempted(again, RetryLater(60, "still refused", down=False), 3, NOW_MS + DAY_MS, DAY_MS, "x")
+    assert late.status is Status.FAILED
+    assert resent(late, "r", NOW_MS).told.left(("a", "b", "c")) == ("b", "c")
+    assert resent(attempted(late, Delivered(), 4, NOW_MS, DAY_MS), "r", NOW_MS).told == Told()
 
 
 def test_a_receiver_that_is_down_rests_longer_and_longer_and_wakes_when_it_takes_something() -> None:

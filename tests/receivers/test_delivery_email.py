@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from alerts import AlertEvent
-from alerts.delivery import AlertGroup, Delivered, EmailChannel, GiveUp, GroupChange, Notification, RetryLater
+from alerts.delivery import AlertGroup, Delivered, EmailChannel, GiveUp, GroupChange, Notification, RetryLater, Told
+from alerts.delivery.brief import brief_of
 from alerts.delivery.mail import Attached
 from alerts.delivery.picture import Bar, surge_png
 from alerts.delivery.smtp import SmtpServer
@@ -77,6 +78,19 @@ def test_the_picture_shows_the_surge_in_red_alone_where_it_was() -> None:
     assert min(red) > image.width * 0.9
     with pytest.raises(ValueError, match="no bars"):
         surge_png(EVENT, [])
+
+
+@pytest.mark.parametrize("series", ["entity/SIVB", "entity/" + "x" * 100, "entity/Bänk"])
+async def test_a_subject_arrives_as_it_was_written(series: str) -> None:
+    """One of 70 to 78 characters would be moved to a line of its own, with a blank before it."""
+    event = msgspec.structs.replace(EVENT, series=series)
+    async with running_mail_server() as server:
+        assert await _channel(server).notify(Notification(event), NOW_MS) == Delivered()
+        [mail], [envelope] = server.mails, server.envelopes
+    assert mail["Subject"] == brief_of(event).subject
+    assert isinstance(envelope.content, bytes)
+    assert envelope.content.isascii()
+    assert b"Subject: WARNING" in envelope.content
 
 
 async def test_every_attempt_has_one_id_and_all_messages_of_an_alert_are_a_thread() -> None:
@@ -151,16 +165,23 @@ async def test_an_archive_that_fails_costs_the_picture_and_not_the_message() -> 
 REFUSALS = {
     "one address of two": (
         {"b@example.org": "550 no such user"}, "250 OK",
-        GiveUp("delivered to the others, refused for b@example.org: 550 no such user"), 1,
+        GiveUp(
+            "delivered to the others, refused for b@example.org: 550 no such user",
+            Told(("a@example.org",), (("b@example.org", "550 no such user"),)),
+        ), 1,
     ),
     "both addresses": (
         {"a@example.org": "550 gone", "b@example.org": "553 bad"}, "250 OK",
-        GiveUp("refused for a@example.org: 550 gone; b@example.org: 553 bad"), 0,
+        GiveUp(
+            "refused for a@example.org: 550 gone; b@example.org: 553 bad",
+            Told((), (("a@example.org", "550 gone"), ("b@example.org", "553 bad"))),
+        ), 0,
     ),
     "a full mailbox": (
         {"a@example.org": "450 later", "b@example.org": "452 full"}, "250 OK",
         RetryLater, 0,
     ),
+    "one mailbox of two": ({"b@example.org": "450 later"}, "250 OK", RetryLater, 1),
     "the message": ({}, "554 spam", GiveUp("refused: 554 spam"), 0),
     "the message for now": ({}, "451 busy", RetryLater, 0),
 }  # fmt: skip
@@ -179,6 +200,41 @@ async def test_what_is_refused_holds_up_nothing_else(
         assert (expected, answer.down) == (RetryLater, False)
     else:
         assert answer == expected
+
+
+async def test_whom_the_server_refused_for_now_is_told_later_and_nobody_twice() -> None:
+    ok, grey, gone = "ok@example.org", "grey@example.org", "gone@example.org"
+    async with running_mail_server() as server:
+        server.refusals = {grey: "450 later", gone: "550 no such user"}
+        channel = _channel(server, ok, grey, gone)
+        first = await channel.notify(Notification(EVENT), NOW_MS)
+        assert isinstance(first, RetryLater)
+        assert first.problem == f"delivered to the others, refused for {gone}: 550 no such user; {grey}: 450 later"
+        assert first.told == Told((ok,), ((gone, "550 no such user"),))
+        again = await channel.notify(Notification(EVENT, 2, first.told), NOW_MS)
+        assert (isinstance(again, RetryLater), len(server.envelopes)) == (True, 1)
+        server.refusals = {gone: "550 no such user"}
+        last = await channel.notify(Notification(EVENT, 3, first.told), NOW_MS)
+        assert last == GiveUp(
+            f"delivered to the others, refused for {gone}: 550 no such user",
+            Told((ok, grey), ((gone, "550 no such user"),)),
+        )
+        resend = Notification(EVENT, 1, Told((ok, grey)))
+        server.refusals = {}
+        assert await channel.notify(resend, NOW_MS) == Delivered()
+        assert [one.rcpt_tos for one in server.envelopes] == [[ok], [grey], [gone]]
+        assert {mail["To"] for mail in server.mails} == {f"{ok}, {grey}, {gone}"}
+        assert len({mail["Message-ID"] for mail in server.mails}) == 1
+        corrected = _channel(server, ok, grey)
+        assert await corrected.notify(resend, NOW_MS) == Delivered(), "nobody is left: nothing is sent"
+        assert len(server.envelopes) == 3
+
+
+async def test_a_server_without_starttls_says_which_setting_to_change() -> None:
+    async with running_mail_server() as server:
+        answer = await _channel(server, security="starttls").notify(Notification(EVENT), NOW_MS)
+    assert isinstance(answer, RetryLater)
+    assert "the server has no STARTTLS; set `security: tls` (port 465), or `none`" in answer.problem
 
 
 async def test_a_server_that_is_away_or_hangs_is_down() -> None:

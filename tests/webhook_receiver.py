@@ -30,6 +30,7 @@ class WebhookReceiver(ThreadingHTTPServer):
     def __init__(self, status: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = status
+        self.content_type, self.answer = "", b""
         self.posts: list[Post] = []
 
     @property
@@ -51,7 +52,10 @@ class _Handler(BaseHTTPRequestHandler):
         post = Post(self.server.status, headers, body)
         self.server.posts.append(post)
         self.send_response(post.status)
+        if self.server.content_type:
+            self.send_header("content-type", self.server.content_type)
         self.end_headers()
+        self.wfile.write(self.server.answer)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
         """Says nothing."""

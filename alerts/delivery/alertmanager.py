@@ -48,7 +48,7 @@ class AlertmanagerChannel:
         words: Words | None = None,
     ) -> None:
         self.name = name
-        self._http = HttpPost(api_url(url), client=client)
+        self._http = HttpPost(api_url(url), client=client, refused=_refused)
         self._labels = dict(labels or {})
         self._hold_ms = round(hold_hours * HOUR_MS)
         self._headers = {"authorization": authorization} if authorization else {}
@@ -124,3 +124,9 @@ def _alert(labels: Mapping[str, str], annotations: Mapping[str, str], start_ms: 
 def _label_name(name: str) -> str:
     plain = re.sub(r"[^a-zA-Z0-9_]", "_", name)
     return f"_{plain}" if not plain or plain[0].isdigit() else plain
+
+
+def _refused(body: bytes) -> str:
+    """Nothing: an answer of 200 is empty; a page of HTML is refused before."""
+    del body
+    return ""

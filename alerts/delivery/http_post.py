@@ -1,6 +1,6 @@
 """An HTTP POST to one address, and what its answer means for a notification: shared by all channels that post.
 
-2xx             delivered
+2xx             delivered; where an API answers, only if it says so: a page of HTML is somebody else's
 410             give up: the receiver wants no more
 429, 503        wait as long as Retry-After says, at most a day
 3xx             try again; a redirect could carry the alert elsewhere and is not followed
@@ -13,7 +13,7 @@ no answer       try again
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,21 +27,31 @@ __all__ = ["HttpPost", "checked_url", "masked_url"]
 
 _RECEIVER_IS_DOWN: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 425, 429})
 """Client errors that every notification would get: a wrong address or secret, too much at once."""
+_MOST_READ: Final = 64 << 10
 
 
 class HttpPost:
     """Posts JSON to `url`. Raises `DeliveryError` for a URL that cannot work; it is never shown, nor part of an answer.
 
+    `refused` reads the body of a 2xx of an API: why it was not taken after all, empty where it was.
     `client` sends; httpx logs the addresses that it asks for, and moodwire's own client (`streams.net`) masks them.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 10.0, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float = 10.0,
+        client: httpx.AsyncClient | None = None,
+        refused: Callable[[bytes], str] | None = None,
+    ) -> None:
         self.url = checked_url(url)
+        self._refused = refused
         self._client = client or httpx.AsyncClient(trust_env=False)
         self._timeout_seconds = timeout_seconds
 
     async def post(self, body: bytes, headers: Mapping[str, str], notification: Notification, now_ms: int) -> Delivery:
-        """Posts once; status and headers are the answer, the response's body is not read."""
+        """Posts once; status and headers are the answer, the body is read where the answer is an API's."""
         post = self._client.stream(
             "POST",
             self.url,
@@ -52,7 +62,10 @@ class HttpPost:
         )
         try:
             async with asyncio.timeout(self._timeout_seconds), post as response:
-                return _answer(response, notification, now_ms)
+                answer = _answer(response, notification, now_ms)
+                if self._refused is None or not isinstance(answer, Delivered):
+                    return answer
+                return _taken(response, self._refused(await _start_of(response)), notification)
         except (httpx.TimeoutException, TimeoutError):
             return RetryLater(back_off_seconds(notification), f"no answer in {self._timeout_seconds:g} s")
         except httpx.HTTPError as error:
@@ -79,6 +92,27 @@ def checked_url(url: str) -> str:
     if not fits:
         raise DeliveryError("the URL must look like https://host/path (its value is not shown here)")
     return url
+
+
+async def _start_of(response: httpx.Response) -> bytes:
+    """Returns the body, of a long one the beginning."""
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) >= _MOST_READ:
+            break
+    return body[:_MOST_READ]
+
+
+def _taken(response: httpx.Response, problem: str, notification: Notification) -> Delivery:
+    """What a 2xx means whose body says that much."""
+    status = response.status_code
+    if response.headers.get("content-type", "").lower().startswith("text/html"):
+        text = f"answered {status} with a page of HTML; is this the address of the API?"
+        return RetryLater(back_off_seconds(notification), text)
+    if problem:
+        return RetryLater(back_off_seconds(notification), f"answered {status}: {problem}", down=False)
+    return Delivered()
 
 
 def _answer(response: httpx.Response, notification: Notification, now_ms: int) -> Delivery:

@@ -16,6 +16,7 @@ import msgspec
 from alerts.delivery.brief import Brief, Words, brief_of, iso_time
 from alerts.delivery.channel import Delivery, GiveUp, Notification, fingerprint
 from alerts.delivery.http_post import HttpPost, masked_url
+from alerts.delivery.rendering import one_line
 
 __all__ = ["PAGERDUTY_URL", "PagerDutyChannel", "pagerduty_event"]
 
@@ -23,6 +24,14 @@ PAGERDUTY_URL: Final = "https://events.pagerduty.com/v2/enqueue"
 _NO_INCIDENTS: Final = frozenset({"noted", "digest", "expiring"})
 _SEVERITIES: Final = {"critical": "critical", "warning": "warning"}
 _MOST_DETAILS: Final = 20
+_LONGEST_ANSWER: Final = 200
+
+
+class _Answer(msgspec.Struct):
+    """PagerDuty's own, to an event that it took or not."""
+
+    status: str = "success"
+    message: str = ""
 
 
 class PagerDutyChannel:
@@ -39,7 +48,7 @@ class PagerDutyChannel:
         words: Words | None = None,
     ) -> None:
         self.name = name
-        self._http = HttpPost(url, client=client)
+        self._http = HttpPost(url, client=client, refused=_refused)
         self._key, self._source = routing_key, source
         self._words = words or Words()
 
@@ -97,3 +106,13 @@ def _details(brief: Brief) -> dict[str, Any]:
     if len(brief.alerts) > 1:
         details["alerts"] = [brief_of(event).subject for event in brief.alerts[:_MOST_DETAILS]]
     return details
+
+
+def _refused(body: bytes) -> str:
+    """The status in the answer where it is another than success, with what else it says."""
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+    except msgspec.DecodeError:
+        return ""
+    said = "" if answer.status == "success" else one_line(f"{answer.status} {answer.message}")
+    return said.strip()[:_LONGEST_ANSWER]

@@ -47,7 +47,7 @@ def _embedded(settings: Settings) -> dict[str, Path]:
     if not settings.on_kafka:
         files[BROKER] = broker_path(settings.broker)
     if not is_elastic(settings.archive):
-        files[ARCHIVE] = Path(settings.archive.partition("://")[2])
+        files[ARCHIVE] = Path(settings.archive.partition("://")[2]).resolve()
     if not files:
         raise SettingsError(
             'neither broker nor archive is embedded: for Kafka and Elasticsearch see "Back up" in deploy/runbook.md'

@@ -19,6 +19,7 @@ from streams.brief.digest import briefing_of
 from streams.cli.options import NamespaceOption, ProfileOption, WatchlistsOption
 from streams.cli.output import console, foreign
 from streams.errors import SettingsError
+from streams.existing import exists
 from streams.feeds.feedlist import Feed, load_feeds
 from streams.feeds.polling import poll_feeds
 from streams.logs import get_logger
@@ -29,6 +30,7 @@ from streams.observe.operations import Operations
 from streams.process import last_words
 from streams.receivers.channels import channels_of
 from streams.settings import Settings, load_settings
+from streams.transport.broker import open_broker
 from streams.transport.stages import run_stages
 
 log = get_logger(__name__)
@@ -52,9 +54,18 @@ def run(
     kind = Kind.REPLAY if replay else Kind.LIVE
     stages = _chosen(stage or [FEEDS, *STAGES, BOARD], settings, kind, asked=bool(stage))
     feeds = load_feeds(settings.feeds) if FEEDS in stages and settings.feeds else ()
+    _check_free(settings, [name for name in stages if name in STAGES])
     asyncio.run(_run(settings, stages, feeds, kind, needs_board=BOARD in (stage or ())))
     with last_words(0), suppress(SystemExit):  # rich ends the program where its reader is gone
         console.print("Stopped. What was in hand is finished and committed, or the next worker does it again.")
+
+
+def _check_free(settings: Settings, stages: Sequence[str]) -> None:
+    """Refuses a second worker before anything of it begins: that its ports are taken would not be the reason."""
+    if settings.on_kafka or not exists(settings):
+        return
+    with open_broker(settings.broker) as broker, broker.held(map(settings.topics.group, stages)):
+        pass
 
 
 def _chosen(names: list[str], settings: Settings, kind: Kind, *, asked: bool) -> list[str]:

@@ -41,7 +41,10 @@ def unknown_labels(names: Iterable[str], known: Collection[str]) -> Iterator[str
 
 
 def label_warnings(settings: Settings) -> tuple[str, ...]:
-    """Returns what routes.yaml names and no alert has, by line; the file is one without mistakes."""
+    """Returns what routes.yaml names and no alert has, and receivers that no route leads to, by line.
+
+    The file is one without mistakes.
+    """
     if settings.routes is None:
         return ()
     file, known = read_file(settings.routes), known_labels(settings)
@@ -55,6 +58,8 @@ def label_warnings(settings: Settings) -> tuple[str, ...]:
     _of_circles(file, found)
     for receiver in found.receivers:
         _of_templates(file, receiver, known)
+        if found.route is not None and receiver.name not in _reached(found.route):
+            file.problem_in(receiver, ("name",), f"no route leads to {receiver.name!r}, only subscriptions may")
     return file.problems
 
 
@@ -63,6 +68,12 @@ def _of_circles(file: UserFile, found: RoutesFile) -> None:
         text = f"this rule and entry {place + 1} can hold each other's alerts back; "
         text += f"of two such alerts that of entry {place + 1} is sent; write matchers or 'equal' that tell them apart"
         file.problem_in(found.inhibit_rules[later], (), text)
+
+
+def _reached(route: RouteEntry) -> set[str]:
+    """Returns the receivers that the route, its escalations and those below it name."""
+    found = {step.receiver for step in route.escalate or ()} | ({route.receiver} if route.receiver else set())
+    return found.union(*map(_reached, route.routes))
 
 
 def _of_route(file: UserFile, route: RouteEntry, known: Collection[str]) -> None:

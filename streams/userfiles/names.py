@@ -16,7 +16,7 @@ def nearest(written: str, known: Iterable[str]) -> str | None:
 
 def suggestion(written: str, known: Iterable[str], otherwise: str = "", quote: str = "'") -> str:
     """Returns the fix for an unknown name: the one that is spelt alike, or `otherwise`, by default the list of all."""
-    names = list(known)
+    names = list(dict.fromkeys(known))
     close = nearest(written, names)
     if close is not None:
         return f"did you mean {quote}{close}{quote}?"

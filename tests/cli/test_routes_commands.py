@@ -152,6 +152,18 @@ route:
 inhibit_rules:
   - {source_matchers: [kynd=all], target_matchers: [kind=entity], equal: [sgnal]}
 """
+UNREACHED = """
+receivers:
+  - {name: on call, atom: {path: a.atom}}
+  - {name: boss, atom: {path: b.atom}}
+  - {name: forgotten, atom: {path: c.atom}}
+  - {name: below, atom: {path: d.atom}}
+route:
+  receiver: on call
+  escalate: [{after: 30m, receiver: boss}]
+  routes:
+    - {matchers: ['severity="critical"'], receiver: below}
+"""
 NO_LABEL = "no rule gives an alert the label"
 IN_TEMPLATE = "line 1 of the template"
 WARNINGS = [
@@ -179,6 +191,12 @@ def test_check_warns_of_inhibit_rules_that_hold_each_other_back(routes: Path) ->
     routes.write_text(f"inhibit_rules:\n  - {{{one}, {other}}}\n  - {{{back}}}\n")
     [warning] = found("check", "--file", routes)["warnings"]
     assert warning.startswith(f"{routes}:3: inhibit_rules, entry 2: this rule and entry 1 can hold each other's alerts")
+
+
+def test_check_warns_of_receivers_that_no_route_leads_to(routes: Path) -> None:
+    routes.write_text(UNREACHED)
+    [warning] = found("check", "--file", routes)["warnings"]
+    assert warning.startswith(f"{routes}:5: receivers, entry 3: name: no route leads to 'forgotten'")
 
 
 def test_a_misspelt_label_of_a_question_is_named(routes: Path) -> None:

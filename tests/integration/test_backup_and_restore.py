@@ -76,6 +76,7 @@ def test_a_copy_of_a_running_pipeline_goes_on_to_the_same_end(feed: Path, undist
         folder = tmp_path / f"restored{number}"
         done = moodwire(folder, "restore", copy, "-n", NAMESPACE)
         assert done.returncode == 0, done.stderr
+        assert "//" not in done.stdout
         replay(folder, feed, NAMESPACE)
         same(outcome(folder, NAMESPACE), undisturbed)
 

@@ -77,3 +77,26 @@ async def test_a_refused_event_holds_up_no_other_and_a_busy_service_all(status: 
     assert isinstance(answer, RetryLater)
     assert answer.down is down
     assert "s3cret" not in repr(channel) + channel.endpoint + answer.problem
+
+
+@pytest.mark.parametrize(
+    ("content_type", "answer", "problem", "down"),
+    [
+        ("text/html; charset=utf-8", b"<html>Sign in</html>", "a page of HTML; is this the address of the API?", True),
+        ("application/json", b'{"status": "invalid event", "message": "no\\nkey"}', "202: invalid event no key", False),
+        ("application/json", b'{"status": "success", "message": "Event processed"}', "", False),
+        ("", b"", "", False),
+    ],
+)
+async def test_an_answer_that_says_that_it_was_not_taken_is_believed(
+    content_type: str, answer: bytes, problem: str, down: bool
+) -> None:
+    with receiving(202) as server:
+        server.content_type, server.answer = content_type, answer
+        channel = PagerDutyChannel("key", url=server.url)
+        found = await channel.notify(Notification(EVENT), NOW_MS)
+        await channel.aclose()
+    assert isinstance(found, RetryLater if problem else Delivered)
+    if isinstance(found, RetryLater):
+        assert found.problem.endswith(problem)
+        assert found.down == down

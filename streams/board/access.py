@@ -9,10 +9,11 @@ nothing                       loopback without any tokens: everything; else 401
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
+from streams.board.attempts import Attempts
 from streams.board.context import Caller, Scope
 from streams.board.problem import Mistake, Part, Problem
 from streams.board.tokens import StoredToken, TokenFile, token_file
@@ -54,9 +55,10 @@ class Access:
     proxy_header: str = ""
     proxy_networks: tuple[Network, ...] = ()
     proxy_scopes: frozenset[Scope] = frozenset()
+    attempts: Attempts = field(default_factory=Attempts)
 
     def caller(self, given: Credentials, scope: Scope | None) -> Caller:
-        """Returns who asks; raises `Problem` 401 for nobody, 403 for somebody without the scope.
+        """Returns who asks; raises `Problem` 401 for nobody, 403 without the scope, 429 after too many wrong tokens.
 
         Without a scope everybody may ask.
         """
@@ -70,18 +72,26 @@ class Access:
     def _found(self, given: Credentials) -> Caller:
         bearer = _bearer(given.headers.get("authorization", ""))
         if bearer or given.cookie:
-            return self.of_token(bearer or given.cookie)
+            return self.of_token(bearer or given.cookie, self.address(given), is_cookie=not bearer)
         if (user := self._of_proxy(given)) is not None:
             return user
         if self.is_open and not self.proxy_header and not self.tokens.tokens:
             return _open_to(given)
         raise _unknown("no token was sent: send one as `Authorization: Bearer TOKEN`, or sign in on the page")
 
-    def of_token(self, token: str) -> Caller:
-        """Returns whose token it is; raises `Problem` 401 for none of ours."""
+    def address(self, given: Credentials) -> str:
+        """Returns whose limits count: the user that a proxy names, else the address of the connection."""
+        forwarded = given.headers.get(self.proxy_header) if self.is_proxy(given.peer) else None
+        return forwarded or given.peer
+
+    def of_token(self, token: str, address: str, *, is_cookie: bool = False) -> Caller:
+        """Returns whose token it is; raises `Problem` 401 for none of ours, 429 after too many from this address."""
+        self.attempts.check(address, token)
         stored: StoredToken | None = self.tokens.find(token)
         if stored is None:
+            self.attempts.wrong(address, token, is_cookie=is_cookie)
             raise _unknown("the token is not known: it was revoked, or is another board's")
+        self.attempts.right(address, token)
         return Caller(stored.name, frozenset(stored.scopes))
 
     def _of_proxy(self, given: Credentials) -> Caller | None:

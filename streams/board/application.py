@@ -67,10 +67,11 @@ def _describing(routes: Sequence[Route], base: str) -> Answering:
 
 def _handler(board: Board, route: Route, access: Access, form: Form | None) -> Answering:
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = access.caller(credentials_of(request), route.scope)
+        given = credentials_of(request)
+        caller = access.caller(given, route.scope)
         query = checked_query(route.query, {key: request.query.getall(key) for key in request.query})
         body = await _body(route, request)
-        asked = Asked(board, request, request.match_info, query, body, caller, board.clock())
+        asked = Asked(board, request, request.match_info, query, body, caller, access.address(given), board.clock())
         answer = await route.handler(asked)
         wanted = form or form_wanted(",".join(request.headers.getall("Accept", ())))
         return _response(route, request, answer, wanted if route.table is not None else Form.JSON)

@@ -49,8 +49,8 @@ class Caller:
 class Recognises(Protocol):
     """Knows the tokens."""
 
-    def of_token(self, token: str) -> Caller:
-        """Returns whose token it is; raises `Problem` 401 for none of ours."""
+    def of_token(self, token: str, address: str) -> Caller:
+        """Returns whose token it is; raises `Problem` 401 for none of ours, 429 after too many from this address."""
 
     def caller(self, given: Any, scope: Scope | None) -> Caller:
         """Returns who sends `Credentials`; raises `Problem` 401 for nobody, 403 for somebody without the scope."""
@@ -106,6 +106,7 @@ class Asked(Generic[Q, B]):
     """A request that was let in and checked: `query` and `body` are the structs of its route.
 
     `path` has the values of the placeholders, decoded. `http` is for headers and streams.
+    `address` is whose limits count.
     """
 
     board: Board
@@ -114,6 +115,7 @@ class Asked(Generic[Q, B]):
     query: Q
     body: B
     caller: Caller
+    address: str
     now_ms: int
 
 

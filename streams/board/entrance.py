@@ -15,7 +15,7 @@ from streams.board.access import COOKIE, Access, Credentials
 from streams.board.guard import SECURITY_HEADERS, Guard
 from streams.board.metrics import BoardMetrics
 from streams.board.problem import Problem, problem_response
-from streams.board.rate import Rate, RateLimit
+from streams.board.rate import Rate, RateLimit, too_many
 from streams.errors import Retry, SettingsError, TransportError
 from streams.logs import get_logger
 
@@ -63,12 +63,9 @@ class Entrance:
             return problem_response(_problem_of(request, error))
 
     def _check_rate(self, request: web.Request) -> None:
-        given = credentials_of(request)
-        forwarded = given.headers.get(self._access.proxy_header) if self._access.is_proxy(given.peer) else None
-        wait_seconds = self._rate.wait_seconds(forwarded or given.peer)
+        wait_seconds = self._rate.wait_seconds(self._access.address(credentials_of(request)))
         if wait_seconds:
-            after = {"Retry-After": str(max(1, round(wait_seconds)))}
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too many requests; wait a second", headers=after)
+            raise too_many("requests", wait_seconds)
 
 
 async def add_security_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -6,10 +6,15 @@ import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
+from math import ceil
+from typing import Final
 
-__all__ = ["Rate", "RateLimit"]
+from streams.board.problem import Problem
 
-_MOST_ADDRESSES = 4_096
+__all__ = ["MOST_ADDRESSES", "Rate", "RateLimit", "too_many"]
+
+MOST_ADDRESSES: Final = 4_096
 _PREFIX_V6 = 64  # one customer has a network of this size at least
 
 
@@ -30,14 +35,21 @@ class RateLimit:
 
     def wait_seconds(self, address: str) -> float:
         """Takes a request of an address into account; returns 0, or after how many seconds to try again."""
-        key, now = _key(address), self._clock()
-        left, before = self._left.pop(key, (float(self._rate.burst), now))
-        left = min(float(self._rate.burst), left + (now - before) * self._rate.per_second)
-        allowed = left >= 1
-        self._left[key] = (left - 1 if allowed else left, now)
-        if len(self._left) > _MOST_ADDRESSES:
+        left, wait_seconds = self._left_of(address), self.would_wait_seconds(address)
+        self._left[_key(address)] = (left if wait_seconds else left - 1, self._clock())
+        self._left.move_to_end(_key(address))
+        if len(self._left) > MOST_ADDRESSES:
             self._left.popitem(last=False)
-        return 0.0 if allowed else (1 - left) / self._rate.per_second
+        return wait_seconds
+
+    def would_wait_seconds(self, address: str) -> float:
+        """Returns what `wait_seconds` would, and takes nothing into account."""
+        return max(0.0, (1 - self._left_of(address)) / self._rate.per_second)
+
+    def _left_of(self, address: str) -> float:
+        burst, now = float(self._rate.burst), self._clock()
+        left, before = self._left.get(_key(address), (burst, now))
+        return min(burst, left + (now - before) * self._rate.per_second)
 
 
 def _key(address: str) -> str:
@@ -48,3 +60,10 @@ def _key(address: str) -> str:
     if found.version == 4:
         return address
     return str(ipaddress.ip_network((int(found), _PREFIX_V6), strict=False))
+
+
+def too_many(what: str, wait_seconds: float) -> Problem:
+    """Returns the problem 429 that says how long to wait."""
+    seconds = max(1, ceil(wait_seconds))
+    detail = f"too many {what} from your address: wait {seconds} s"
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(seconds)})

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from streams.board.access import Credentials, access_of
+from streams.board.attempts import Attempts
 from streams.board.context import Scope
 from streams.board.problem import Problem
+from streams.board.rate import MOST_ADDRESSES
 from streams.board.tokens import TokenFile, token_file
+from streams.cli import app
 from streams.errors import MoodwireError, SettingsError
-from streams.settings import Settings
+from streams.settings import Settings, load_settings
 from tests.board.board_server import serving, settings_in
 
 
@@ -119,6 +125,18 @@ def test_tokens_are_hashed_in_a_private_file(tmp_path: Path) -> None:
         tokens.revoke("desk")
 
 
+def test_a_token_is_printed_once_listed_and_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODWIRE_DATA_DIR", str(tmp_path))
+    tokens = partial(CliRunner().invoke, app)
+    [token] = re.findall(r"mwt_\S+", tokens(["tokens", "make", "desk", "--scope", "read"]).output)
+    listed = tokens(["tokens", "list"]).output
+    assert ("desk" in listed, "read" in listed, token in listed) == (True, True, False)
+    file = token_file(load_settings())
+    assert file.find(token) is not None
+    assert tokens(["tokens", "revoke", "desk"]).exit_code == 0
+    assert file.find(token) is None
+
+
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     tokens = TokenFile(tmp_path / "tokens.json")
     tokens.make("desk", [Scope.READ], 5)
@@ -129,3 +147,52 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     tokens.path.chmod(0o600)
     with pytest.raises(SettingsError, match="cannot be read"):
         TokenFile(tokens.path).find("x")
+
+
+async def test_wrong_tokens_are_limited_and_lock_out_nobody_who_is_in(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    token, other = made(settings, Scope.READ), made(settings, Scope.READ)
+    async with serving(settings) as board:
+        asked = partial(board.client.get, "v1/status")
+        async with asked(headers={"Authorization": f"Bearer {token}"}) as answer:
+            assert answer.status == 200
+        for _ in range(20):  # a browser sends the cookie of a revoked token by itself: it counts once
+            async with asked(headers={"Cookie": "moodwire=revoked"}) as answer:
+                assert answer.status == 401
+        for number in range(9):
+            async with board.client.post("login", json={"token": "wrong"}) as answer:
+                assert answer.status == 401, number
+        for sent in ("wrong", other):
+            async with board.client.post("login", json={"token": sent}) as answer:
+                assert (answer.status, answer.content_type) == (429, "application/problem+json")
+                assert 1 <= int(answer.headers["Retry-After"]) <= 10
+        for header, status in (
+            ({"Authorization": f"Bearer {other}"}, 429),
+            ({"Authorization": f"Bearer {token}"}, 200),
+            ({"Cookie": "moodwire=revoked"}, 401),
+            ({}, 401),
+        ):
+            async with asked(headers=header) as answer:
+                assert answer.status == status, header
+
+
+def test_attempts_fill_up_again_are_an_addresss_own_and_take_bounded_memory() -> None:
+    now = 0.0
+    attempts = Attempts(lambda: now)
+
+    def tries(address: str) -> int:
+        """How many wrong tokens the address may try now."""
+        for number in range(100):
+            try:
+                attempts.check(address, "wrong")
+            except Problem:
+                return number
+            attempts.wrong(address, "wrong", is_cookie=False)
+        return 100
+
+    assert [tries("10.0.0.1"), tries("10.0.0.1"), tries("10.0.0.2")] == [10, 0, 10]
+    now = 10.0
+    assert tries("10.0.0.1") == 1
+    for number in range(3 * MOST_ADDRESSES):
+        attempts.wrong(f"10.1.{number >> 8}.{number & 255}", "cookie", is_cookie=True)
+    assert (len(attempts._known), len(attempts._wrong._left)) == (2 * MOST_ADDRESSES, MOST_ADDRESSES)

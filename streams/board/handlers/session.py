@@ -20,8 +20,8 @@ _SECONDS: Final = 30 * 86_400
 
 
 async def log_in(asked: Asked[NoQuery, Login]) -> web.Response:
-    """Returns an answer with the cookie; raises `Problem` 401 for an unknown token."""
-    asked.board.access.of_token(asked.body.token)
+    """Returns an answer with the cookie; raises `Problem` 401 for an unknown token, 429 after too many."""
+    asked.board.access.of_token(asked.body.token, asked.address)
     response = _emptied()
     response.set_cookie(
         COOKIE,

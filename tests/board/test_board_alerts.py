@@ -160,6 +160,8 @@ def test_the_sentence_of_one_that_is_over_is_about_its_worst(events: list[AlertE
     over = msgspec.structs.replace(events[0], state="resolved", peak=worst)
     wording = Wording.of("en", {"negative": "negative"})
     assert sentence_of(over, LABELS, wording) == "Acme: 23 negative of 31 items in 2 h, expected 0 to 2"
+    quiet = msgspec.structs.replace(over, peak=msgspec.structs.replace(over.peak, interval=(0, 0)))
+    assert sentence_of(quiet, LABELS, wording).endswith("in 2 h, expected none")
 
 
 def test_the_timeline_has_changes_and_decisions_in_order(events: list[AlertEvent]) -> None:

@@ -116,7 +116,7 @@ function dayInWords({ last_day: hours, signal }) {
 
 function why(alert, place) {
   const { observed, expected, window: span, peak } = alert;
-  const of = (interval) => (interval ? `${amount(interval[0])} to ${amount(interval[1])}` : "–");
+  const of = (interval) => (!interval ? "–" : interval[1] < 1 ? "none" : `${amount(interval[0])} to ${amount(interval[1])}`);
   const looked = (name, hits, total, mean, interval, seconds, p) =>
     h(
       "tr",

@@ -22,15 +22,17 @@ export const VERDICTS = [
   ["old_news", "Old news", "o"],
 ];
 
-/** Sends a decision that names the version seen. Where the alert has moved, `moved` shows the present one. */
-async function decide(method, alert, action, body, done) {
+/** Sends a decision that names the version seen, and says that it was taken. Where the alert has moved, `done` shows the present one. */
+async function decide(method, alert, action, body, done, text) {
+  let answer;
   try {
-    await send(method, `alerts/${encodeURIComponent(alert.id)}/${action}`, body, alert.version);
+    answer = await send(method, `alerts/${encodeURIComponent(alert.id)}/${action}`, body, alert.version);
   } catch (problem) {
     if (problem.status !== MOVED) throw problem;
     done();
     throw new Problem(MOVED, "Not done: the alert has changed", "Not done: the alert has changed since you saw it. Look at it again.");
   }
+  toast(text, answer.warnings);
   done();
 }
 
@@ -52,16 +54,14 @@ export function acknowledge(alert, done) {
     "Acknowledge",
     async (form) => {
       const body = { for_seconds: Number(form.elements.duration.value), note: form.elements.note.value.trim() };
-      await decide("POST", alert, "acknowledge", body, done);
-      toast(`Acknowledged: ${alert.label}`);
+      await decide("POST", alert, "acknowledge", body, done, `Acknowledged: ${alert.label}`);
     },
   );
 }
 
 export async function takeBack(alert, done) {
   try {
-    await decide("DELETE", alert, "acknowledge", undefined, done);
-    toast(`No longer acknowledged: ${alert.label}`);
+    await decide("DELETE", alert, "acknowledge", undefined, done, `No longer acknowledged: ${alert.label}`);
   } catch (error) {
     failed(error);
   }
@@ -72,23 +72,21 @@ export function assign(alert, done) {
   ask(`Assign ${alert.label}`, [h("label", {}, "To (empty: to no one)", field)], "Assign", async () => {
     const to = field.value.trim();
     if (to) prefer({ name: to });
-    await decide("POST", alert, "assign", { to }, done);
-    toast(to ? `Assigned to ${to}` : "Assigned to no one");
+    await decide("POST", alert, "assign", { to }, done, to ? `Assigned to ${to}` : "Assigned to no one");
   });
 }
 
 export function note(alert, done) {
   const field = h("textarea", { name: "text", rows: "4", maxlength: "2000", required: true });
   ask(`Note on ${alert.label}`, [h("label", {}, "Note", field)], "Save", async () => {
-    await decide("POST", alert, "note", { text: field.value.trim() }, done);
-    toast("Noted");
+    await decide("POST", alert, "note", { text: field.value.trim() }, done, "Noted");
   });
 }
 
 export async function judge(alert, verdict, done) {
+  const [, text] = VERDICTS.find(([value]) => value === verdict);
   try {
-    await decide("POST", alert, "verdict", { verdict }, done);
-    toast(`Kept: ${VERDICTS.find(([value]) => value === verdict)[1].toLowerCase()}`);
+    await decide("POST", alert, "verdict", { verdict }, done, `Kept: ${text.toLowerCase()}`);
   } catch (error) {
     failed(error);
   }
@@ -114,8 +112,8 @@ export function silence(alert, done) {
     hits,
   ];
   ask(`Silence alerts like ${alert.label}`, fields, "Silence", async (form) => {
-    await send("POST", "silences", silenceOf(chosen(), form));
-    toast("Silenced");
+    const { warnings } = await send("POST", "silences", silenceOf(chosen(), form));
+    toast("Silenced", warnings);
     done();
   });
   preview();

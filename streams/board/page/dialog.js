@@ -1,6 +1,6 @@
 // Dialogs and toasts. A dialog is the browser's own: it traps focus, and Escape closes it.
 
-import { button, h, replace } from "./dom.js";
+import { button, foreign, h, replace } from "./dom.js";
 import { Problem } from "./api.js";
 
 /** Shows a form; `submit` gets it, and the dialog closes unless it throws a Problem, which is shown. */
@@ -72,16 +72,20 @@ export function textOf(error) {
 
 const TOAST_MS = 6_000;
 
-/** Says what was done; `undo` adds a way back. */
-export function toast(text, undo) {
-  const line = h("p", { class: "toast" }, h("span", {}, text));
-  if (undo) line.append(button("Undo", () => (line.remove(), undo())));
+/** Says what was done. With warnings it stays until it is closed: they ask for something. */
+export function toast(text, warnings = []) {
+  const line = h("p", { class: "toast" }, h("span", {}, text, warnings.map((each) => h("span", { class: "warned" }, foreign(each)))));
   document.getElementById("toasts").append(line);
-  setTimeout(() => line.remove(), TOAST_MS);
+  if (warnings.length) line.append(closing(line));
+  else setTimeout(() => line.remove(), TOAST_MS);
 }
 
 export function failed(error) {
   const line = h("p", { class: "toast failed" }, h("span", {}, textOf(error)));
-  line.append(button("Close", () => line.remove()));
+  line.append(closing(line));
   document.getElementById("toasts").append(line);
+}
+
+function closing(line) {
+  return button("Close", () => line.remove());
 }

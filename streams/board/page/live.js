@@ -12,6 +12,36 @@ export function hear(listener, signal) {
   signal?.addEventListener("abort", () => listeners.delete(listener));
 }
 
+/**
+ * Returns `soon(waitMs)`, which calls `load` once for all calls until then, and never before the last load is done:
+ * in a storm a thousand alerts come at once.
+ */
+export function paced(load, signal) {
+  let [due, dueMs, busy, next] = [0, Infinity, false, Infinity];
+  const run = async () => {
+    [dueMs, busy] = [Infinity, true];
+    try {
+      await load();
+    } finally {
+      busy = false;
+    }
+    const waitMs = next;
+    next = Infinity;
+    if (waitMs < Infinity) soon(waitMs);
+  };
+  const soon = (waitMs) => {
+    if (signal.aborted) return;
+    if (busy) next = Math.min(next, waitMs);
+    else if (Date.now() + waitMs < dueMs) {
+      clearTimeout(due);
+      dueMs = Date.now() + waitMs;
+      due = setTimeout(run, waitMs);
+    }
+  };
+  signal.addEventListener("abort", () => clearTimeout(due));
+  return soon;
+}
+
 export function connect() {
   const url = new URL(apiPath("stream", { topics: "alerts,items,status" }), location.href).href;
   if (typeof SharedWorker === "function") share(url);

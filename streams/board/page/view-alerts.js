@@ -6,7 +6,7 @@ import { button, foreign, h, replace } from "./dom.js";
 import { moment, plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
-import { hear } from "./live.js";
+import { hear, paced } from "./live.js";
 import { choices, dataLinks, empty, fill, heading, loading, problemBox, severity, timeOf } from "./parts.js";
 import { address, go } from "./router.js";
 import { sparkline } from "./spark.js";
@@ -193,18 +193,16 @@ function decided(view) {
 }
 
 function follow(view) {
-  let due = 0;
-  const reload = () => {
-    due = 0;
-    if (view.place.signal.aborted || document.querySelector("dialog[open]")) return;
-    load(view);
-    if (view.chosen && !view.detail.contains(document.activeElement)) view.redraw?.();
+  const reload = async () => {
+    if (document.querySelector("dialog[open]")) return;
+    await load(view);
+    if (view.chosen && !view.detail.contains(document.activeElement)) await view.redraw?.();
   };
-  const soon = () => (due ||= setTimeout(reload, SETTLE_MS));
+  const paces = paced(reload, view.place.signal);
+  const soon = () => paces(SETTLE_MS);
   hear((kind) => WATCHED.has(kind) && soon(), view.place.signal);
   status.watch(() => replaceTabs(), view.place.signal);
   preferences.watch(soon, view.place.signal);
-  view.place.signal.addEventListener("abort", () => clearTimeout(due));
 }
 
 function replaceTabs() {

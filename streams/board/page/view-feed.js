@@ -16,6 +16,8 @@ const TYPING_MS = 300;
 const NEAR_TOP_PX = 120;
 const PHONE_PX = 700;
 const FILTERS = ["q", "series", "label", "source", "language", "since_ms", "until_ms"];
+const MOST_HELD = 500; // new items that wait to be shown: a page is open all day
+const MOST_SHOWN = 1_000;
 const SHOWN = 8; // values of a facet before one asks for more
 // Facets of the answer, the key of the query that restricts to one of its values, and of which series it speaks.
 const FACETS = [
@@ -28,7 +30,7 @@ const FACETS = [
 
 export function feed(root, place) {
   titleIs("Feed");
-  const view = { place, filter: filterOf(place.query), items: [], next: null, held: [], skipped: 0, at: -1 };
+  const view = { place, filter: filterOf(place.query), items: [], next: null, held: [], over: 0, skipped: 0, at: -1 };
   view.chips = h("span", { class: "chips" });
   view.field = h("input", {
     type: "search",
@@ -172,7 +174,7 @@ async function load(view, { more = false } = {}) {
     const page = await get("items", { ...view.filter, story: view.story, limit: PAGE, cursor: more ? view.next : "" }, view.place.signal);
     view.items = more ? [...view.items, ...page.items] : page.items;
     view.next = page.next;
-    if (!more) view.held = [];
+    if (!more) [view.held, view.over] = [[], 0];
     draw(view, more ? page.items : null);
   } catch (problem) {
     if (problem.name === "AbortError") return;
@@ -276,7 +278,8 @@ function listen(view) {
     if (kind === "resync") return load(view);
     if (kind === "skipped") return ((view.skipped += said.items), drawFresh(view));
     if (kind !== "item" || !said?.heads || !fits(said, view)) return undefined;
-    view.held.unshift(said);
+    if (view.held.length < MOST_HELD) view.held.unshift(said);
+    else view.over += 1;
     return drawFresh(view);
   }, view.place.signal);
   preferences.watch(() => draw(view, null), view.place.signal);
@@ -284,7 +287,7 @@ function listen(view) {
 
 function drawFresh(view) {
   if (!view.held.length) return replace(view.fresh);
-  const number = view.held.length + (plain(view) ? view.skipped : 0);
+  const number = view.held.length + view.over + (plain(view) ? view.skipped : 0);
   return replace(
     view.fresh,
     button(`${count(number)} new`, () => showHeld(view), { class: "main" }),
@@ -296,8 +299,8 @@ const plain = ({ filter, story }) => !story && !Object.keys(filter).length;
 
 function showHeld(view) {
   view.at = -1;
-  if (view.skipped)
-    load(view); // more came than the stream sends: the archive has all of it
+  if (view.skipped || view.over || view.items.length + view.held.length > MOST_SHOWN)
+    load(view); // more came than the stream sends, or the page keeps: the archive has all of it
   else {
     view.items = [...view.held, ...view.items];
     view.held = [];

@@ -6,7 +6,7 @@ import { button, foreign, h, outLink, replace } from "./dom.js";
 import { count, day, hourOf, length, moment, percent, plural, sourceName, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
-import { hear } from "./live.js";
+import { hear, paced } from "./live.js";
 import { agoOf, choices, empty, fill, labelOf, seriesLink, severity, timeOf } from "./parts.js";
 import { address, change, seriesAddress } from "./router.js";
 import { shareLine } from "./spark.js";
@@ -16,6 +16,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const AWAY_MS = 5 * 60_000;
 const RELOAD_MS = 15_000;
+const ALERT_MS = 400; // many alerts at once make one reload
 const MULTIPLES = 11;
 const MOVERS = 8;
 const LEAST_SURPRISE = 2; // one in a hundred by chance
@@ -44,20 +45,19 @@ export function now(root, place) {
       parts.movers.box,
     ),
   );
-  const load = (wait) => {
-    fill(parts.away.body, place.signal, () => away(parts.away.box, place.signal), { wait: false });
-    fill(parts.calm.body, place.signal, () => calm(place.signal), { wait });
-    fill(parts.many.body, place.signal, () => multiples(place), { wait });
-    fill(parts.heat.body, place.signal, () => heatSection(place), { wait });
-    fill(parts.movers.body, place.signal, () => movers(place.signal), { wait });
-  };
+  const load = (wait) =>
+    Promise.all([
+      fill(parts.away.body, place.signal, () => away(parts.away.box, place.signal), { wait: false }),
+      fill(parts.calm.body, place.signal, () => calm(place.signal), { wait }),
+      fill(parts.many.body, place.signal, () => multiples(place), { wait }),
+      fill(parts.heat.body, place.signal, () => heatSection(place), { wait }),
+      fill(parts.movers.body, place.signal, () => movers(place.signal), { wait }),
+    ]);
   parts.away.box.hidden = true;
   load(true);
-  let due = 0;
-  const later = () => (due ||= setTimeout(() => ((due = 0), place.signal.aborted || load(false)), RELOAD_MS));
-  hear((kind) => (kind === "alert" || kind === "resync" ? load(false) : later()), place.signal);
+  const soon = paced(() => load(false), place.signal);
+  hear((kind) => soon(kind === "alert" || kind === "resync" ? ALERT_MS : RELOAD_MS), place.signal);
   preferences.watch(() => load(false), place.signal);
-  place.signal.addEventListener("abort", () => clearTimeout(due));
 }
 
 function section(title) {

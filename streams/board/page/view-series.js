@@ -6,7 +6,7 @@ import { button, foreign, h, outLink, replace } from "./dom.js";
 import { amount, count, length, moment, percent, plural, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
-import { hear } from "./live.js";
+import { hear, paced } from "./live.js";
 import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, labelOf, publishers, seriesLink, timeOf } from "./parts.js";
 import { address, change } from "./router.js";
 import { eventNow, kindLabel, preferences, status } from "./store.js";
@@ -16,6 +16,7 @@ const DAY_MS = 24 * HOUR_MS;
 const RANGES = { "24h": DAY_MS, "3d": 3 * DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS };
 const BUCKETS = { "24h": HOUR_MS, "3d": HOUR_MS, "7d": HOUR_MS, "30d": 6 * HOUR_MS };
 const RELOAD_MS = 20_000;
+const ALERT_MS = 400;
 const TYPING_MS = 250;
 
 export function series(root, place) {
@@ -141,7 +142,8 @@ function one(root, place) {
   load();
   rangeKeys(seen);
   const again = setInterval(() => document.visibilityState === "visible" && !untilMs && load(), RELOAD_MS);
-  hear((kind, said) => kind === "alert" && said?.series === place.name && load(), place.signal);
+  const soon = paced(load, place.signal);
+  hear((kind, said) => kind === "alert" && said?.series === place.name && soon(ALERT_MS), place.signal);
   preferences.watch(load, place.signal);
   place.signal.addEventListener("abort", () => (clearInterval(again), seen.chart?.destroy()));
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -68,6 +68,7 @@ class Desk:
         self.newest_ms = self.now_ms - 5_000
         self.troubles: list[Trouble] = []
         self.fails: dict[str, int] = {}
+        self.warnings: list[str] = []
         self._token = token
         self._streams: set[asyncio.Queue[bytes]] = set()
         self._loop = LoopThread("desk")
@@ -148,7 +149,11 @@ class Desk:
 
     def say(self, kind: str, said: object) -> None:
         """Sends an event to every stream."""
-        data = f"event: {kind}\nid: x\ndata: {msgspec.json.encode(said).decode()}\n\n".encode()
+        self.say_all(kind, [said])
+
+    def say_all(self, kind: str, said: Sequence[object]) -> None:
+        """Sends events at once."""
+        data = b"".join(f"event: {kind}\nid: x\ndata: {msgspec.json.encode(one).decode()}\n\n".encode() for one in said)
 
         async def put() -> None:
             for queue in self._streams:
@@ -278,7 +283,7 @@ class Desk:
         self.did.append((action, msgspec.to_builtins(asked) if asked else {}))
         changed = {"acknowledge": {"acknowledged": Acknowledged(by="you", until_ms=None) if asked else None}}
         self._replace(alert, **changed.get(action, {}))
-        return Decided(id="d1", outcome="accepted", version=alert.version + 1)
+        return Decided(id="d1", outcome="accepted", version=alert.version + 1, warnings=self.warnings)
 
     def _replace(self, alert: Alert, **changes: Any) -> None:
         later = msgspec.structs.replace(alert, version=alert.version + 1, **changes)
@@ -305,14 +310,14 @@ class Desk:
                 comment=made["comment"], firing=len(self._hit(body)),
             )
         )  # fmt: skip
-        return {"id": "s1"}
+        return Decided(id="s1", outcome="accepted", version=1, warnings=self.warnings)
 
     def _end_silence(self, request: web.Request, _: bytes) -> object:
         self.did.append(("end", {"If-Match": request.headers["If-Match"]}))
         self.silences.clear()
         for alert in [one for one in self.alerts if one.silenced]:
             self._replace(alert, silenced=[])
-        return {"id": "d2"}
+        return Decided(id="d2", outcome="accepted", version=2, warnings=self.warnings)
 
 
 def _query(kind: type[Any], request: web.Request) -> Any:

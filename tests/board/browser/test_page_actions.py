@@ -32,6 +32,7 @@ def test_acknowledge_by_key_and_take_it_back(desk: Desk, opening: Opening) -> No
 
 
 def test_a_silence_shows_what_it_hits_before_it_is_made(desk: Desk, opening: Opening) -> None:
+    desk.warnings = ["no alert has the label 'team'; did you mean <b>term</b>?"]
     page = chosen(desk, opening)
     page.keyboard.press("s")
     expect(page.locator(".hits")).to_contain_text("Hits 1 alert now")
@@ -42,6 +43,10 @@ def test_a_silence_shows_what_it_hits_before_it_is_made(desk: Desk, opening: Ope
     page.get_by_label("series is").check()
     page.get_by_role("dialog").get_by_role("button", name="Silence").click()
     expect(page.locator(".alert-row")).to_have_count(1)
+    warned = page.locator(".toast", has_text="Silenced")
+    expect(warned.locator(".warned")).to_have_text(desk.warnings)  # stays until it is closed, and is no markup
+    warned.get_by_role("button", name="Close").click()
+    expect(page.locator(".toast")).to_have_count(0)
     assert desk.did == [("silence", {"matchers": ['series="entity/ACME"'], "for_seconds": 14_400, "comment": ""})]
 
 

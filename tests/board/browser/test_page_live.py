@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,31 @@ def test_the_feed_holds_back_what_is_new(desk: Desk, opening: Opening) -> None:
     assert page.locator(".item h3").first.inner_text() == first
     fresh.click()
     expect(page.locator(".item h3").first).to_contain_text("headline 511")
+    came = [item_of(number, wall_clock_ms()) for number in range(600, 1_150)]
+    desk.items = [*reversed(came), *desk.items]
+    desk.say_all("item", came)
+    page.get_by_role("button", name="550 new").click()  # more than a page keeps: asked for
+    expect(page.locator(".item h3").first).to_contain_text("headline 1149")
+    expect(page.locator(".item")).to_have_count(40)
+
+
+@pytest.mark.parametrize("path", ["now", "alerts", "series/entity%2FACME"])
+def test_a_storm_of_a_thousand_alerts_makes_few_reloads(opening: Opening, path: str) -> None:
+    with Desk(alerts=0) as desk:
+        page = opening(f"{desk.address}{path}")
+        page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+        expect(page.locator(".empty, .movers, .charts canvas").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        desk.asked.clear()
+        desk.alerts = [alert_of(number, desk.now_ms) for number in range(1_000)]
+        desk.say_all("alert", [{"id": one.id, "version": 1, "series": one.series} for one in desk.alerts])
+        expect(page).to_have_title(re.compile(r"^\(1,?000\)"))
+        if path == "alerts":
+            expect(page.locator(".alert-row")).to_have_count(100)
+        elif path == "now":
+            expect(page.get_by_role("region", name="Now")).to_contain_text("995 more open alerts")
+        page.wait_for_load_state("networkidle")
+        assert max(count for asked, count in desk.asked.items() if asked.startswith("/v1/")) <= 15
 
 
 def test_eight_tabs_share_one_stream(desk: Desk, opening: Opening) -> None:

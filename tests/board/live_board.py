@@ -23,11 +23,11 @@ from tests.stages.deliver_harness import FakeReceiver
 __all__ = ["asked", "board_of", "desk", "live_settings"]
 
 
-def live_settings(folder: Path) -> Settings:
+def live_settings(folder: Path, **changes: object) -> Settings:
     """Settings of a live namespace in `folder`, whose topics exist."""
-    settings = Settings(data_dir=folder, namespace="desk", board_port=0, http_port=0)
+    settings = Settings(data_dir=folder, namespace="desk", board_port=0, http_port=0).changed(**changes)
     settings.home.mkdir(parents=True, exist_ok=True)
-    with open_broker(settings.broker) as broker:
+    with open_broker(settings.broker, settings.kafka) as broker:
         broker.ensure_topics(topic_specs(settings))
     return settings
 
@@ -42,7 +42,7 @@ async def board_of(settings: Settings, kind: Kind = Kind.LIVE) -> AsyncIterator[
 @asynccontextmanager
 async def desk(settings: Settings, *alerts: str, kind: Kind = Kind.LIVE) -> AsyncIterator[Served]:
     """A board, and a worker of `deliver` that has judged the alerts."""
-    with open_broker(settings.broker) as broker:
+    with open_broker(settings.broker, settings.kafka) as broker:
         publish(broker, settings, *alerts)
     async with worker(settings, FakeReceiver("desk"), kind), board_of(settings, kind) as board:
         async with asyncio.timeout(30), listening(f"{board.server.address}v1/stream?topics=alerts") as heard:

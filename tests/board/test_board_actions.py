@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,24 @@ async def test_of_two_people_who_act_at_once_one_is_answered_412_with_the_presen
         [won] = [body for status, body in answers if status == 200]
         [lost] = [body for status, body in answers if status == 412]
         assert str(won["version"]) in lost["detail"]
+
+
+@pytest.mark.integration
+async def test_on_kafka_an_action_is_decided_and_a_later_one_is_answered_412(
+    tmp_path: Path, kafka_url: str, unique_topic: Callable[[str], str]
+) -> None:
+    settings = live_settings(tmp_path, broker_url=kafka_url, prefix=f"{unique_topic('b')}.")
+    path, body = "v1/alerts/a/acknowledge", {"for_seconds": 3600, "note": "mine"}
+    async with desk(settings, "a") as board:
+        status, one = await asked(board, "POST", path, body, If_Match='"1"', Idempotency_Key="k")
+        assert (status, one["outcome"]) == (200, "accepted")
+        status, moved = await asked(board, "POST", path, body, If_Match='"1"')
+        assert (status, str(one["version"]) in moved["detail"]) == (412, True)
+        assert await asked(board, "POST", path, body, If_Match='"1"', Idempotency_Key="k") == (200, one)
+        seen = f'"{one["version"]}"'
+        assert (await asked(board, "POST", "v1/alerts/a/assign", {"to": "bob"}, If_Match=seen))[0] == 200
+        row = board.server.live.judge.state().alerts["a"]
+        assert (row.acknowledged_by, row.assigned_to, row.seen_version) == ("local", "bob", one["version"] + 1)
 
 
 async def test_a_decision_names_the_version_that_was_seen(settings: Settings) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models import shipped
+from models.artifact import MANIFEST
+from streams.classifiers import registry_of
 from streams.feeds.fieldmap import FieldMap, news_from_record
 from streams.jobs.retry import read_rejects
 from streams.lifecycle.feedback import read_feedback
 from streams.records import News
+from streams.serving.control import read_control
 from streams.settings import Settings
 from streams.transport.broker import Broker, open_broker
 from tests.archive_news import crisis_news
@@ -111,6 +116,28 @@ async def test_a_correction_is_kept_under_the_name_of_who_asks(settings: Setting
         (one.by, dict(one.labels), one.note, one.version) for one in words
     ]
     assert status in (202, 422)  # by whether the profile judges entities
+
+
+async def test_a_version_that_the_gate_passed_goes_into_service(
+    settings: Settings, broker: Broker, tmp_path: Path
+) -> None:
+    registry, now = registry_of(settings), ("finance-en-minilm-int8", "1.6.0")
+    copy = Path(shutil.copytree(shipped(now[0]), tmp_path / "next"))
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    (copy / MANIFEST).write_text(json.dumps(manifest | {"version": "9.0.0"}), encoding="utf-8")
+    registry.add(copy)
+    wanted = {"name": now[0], "version": "9.0.0"}
+    async with board_of(settings) as board:
+        status, problem = await asked(board, "POST", "v1/model/promote", wanted)
+        assert (status, "run `moodwire model gate" in problem["detail"]) == (409, True)
+        registry.keep_verdict(*wanted.values(), {"passed": True, "current": list(now), "checks": []})
+        status, done = await asked(board, "POST", "v1/model/promote", wanted)
+        assert (status, done["gate"], done["by"], done["language"]) == (200, "passed", "local", "en")
+        [promotion] = read_control(broker.scan(settings.topics.control)).promotions.values()
+        assert (promotion.version, promotion.number) == (done["version"], done["number"]) == ("9.0.0", done["number"])
+        _, found = await asked(board, "GET", "v1/model")
+        assert {one["version"]: one["serves"] for one in found["items"] if one["name"] == now[0]}["9.0.0"] == ["en"]
+        assert (await asked(board, "POST", "v1/model/promote", wanted))[0] == 409
 
 
 async def test_a_promotion_is_refused_with_the_answer_of_the_gate(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The board over 200,000 archived items while another process writes more: p95 of what its views ask, in ms.
 
 The embedded archive, and Elasticsearch where a server can be started here. Asked over HTTP of a running board, in turn.
+Then the page in Chromium over the same archives, with 1,000 open alerts (`board_page`).
 The hours of series are what `watch` archives, with bands that are made up: they cost the same to read.
 """
 
@@ -21,17 +22,24 @@ from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 
+from alerts import AlertEvent
+from alerts.records import labels_of
 from streams.archive import closing_archive, open_archive
 from streams.archive.protocol import Archive, StoredHour
 from streams.records import Scored
 from streams.settings import Settings
+from streams.stages.watch import stored_alert
 from streams.wall_clock import DAY_MS, HOUR_MS
+from tests.alerts.delivery_event import delivery_event
 from tests.bench.board_news import END_MS, START_MS, board_news
+from tests.bench.board_page import page_figures
 from tests.board.board_server import serving, settings_in
 from tests.integration.elastic_server import ElasticUnavailable, running_elastic
 
 ITEMS = 200_000
+ALERTS = 1_000
 ROUNDS = 30
 BATCH = 2_000
 WEEK = f"since_ms={END_MS - 7 * DAY_MS}&until_ms={END_MS}"
@@ -61,7 +69,24 @@ def _of(name: str, settings: Settings) -> dict[str, float]:
     asyncio.run(_fill(settings))
     with _writing(settings):
         taken = asyncio.run(_asked(settings))
-    return {f"{name}, {what}: p95 ms": _p95(times) for what, times in taken.items()}
+    figures = {f"{name}, {what}: p95 ms": _p95(times) for what, times in taken.items()}
+    return figures | {f"{name}, {what}": figure for what, figure in asyncio.run(_seen(settings)).items()}
+
+
+async def _seen(settings: Settings) -> dict[str, float]:
+    async with closing_archive(_opened(settings)) as archive:
+        await archive.write_alerts([stored_alert(_alert(number)) for number in range(ALERTS)])
+        await archive.refresh()
+    async with serving(settings, clock=lambda: END_MS) as board:
+        return await page_figures(board.server.address)
+
+
+def _alert(number: int) -> AlertEvent:
+    """One of the last day, of a company of its own."""
+    at_ms, series = END_MS - DAY_MS + number * DAY_MS // ALERTS, f"entity/C{number:04d}"
+    event = delivery_event(f"{number:032x}")
+    labels = labels_of(event.rule, event.signal, series, event.kind, event.severity)
+    return msgspec.structs.replace(event, series=series, onset_ms=at_ms, updated_ms=at_ms, labels=labels)
 
 
 async def _fill(settings: Settings) -> None:
@@ -128,8 +153,6 @@ async def _write_until(settings: Settings, over: Callable[[], bool]) -> None:
 
 
 def _older() -> Iterator[Scored]:
-    import msgspec
-
     for number, item in enumerate(board_news(ITEMS, seed=27)):
         news = msgspec.structs.replace(item.news, id=f"old{number}", seen_ms=item.news.seen_ms - START_MS // 2)
         yield msgspec.structs.replace(item, news=news, position=msgspec.structs.replace(item.position, partition=1))

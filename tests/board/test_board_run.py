@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.board.server import BoardPortTaken, BoardServer
 from streams.board.thread import BoardThread
+from streams.cli.run import _board
 from streams.errors import SettingsError
 from tests.board.board_server import filled, settings_in
 from tests.board.live_board import live_settings
@@ -61,6 +62,8 @@ async def test_a_taken_port_and_an_address_of_others_are_named(tmp_path: Path) -
     async with BoardServer(settings) as first:
         with pytest.raises(BoardPortTaken, match=f"MOODWIRE_BOARD_PORT={first.port}"):
             await BoardServer(settings, port=first.port).__aenter__()
+        async with AsyncExitStack() as stack:  # without a port in the settings `run` goes on, and has no board
+            assert await _board(BoardServer(settings, port=first.port), stack, needed=False) == ""
     with pytest.raises(SettingsError, match="cannot listen there"):
         await BoardThread(BoardServer(settings, port=70_000)).__aenter__()
 

@@ -21,6 +21,7 @@ from streams.cli.doctor import DEADLINE_SECONDS, checks_of
 from streams.cli.doctor_checks import ANSWER_SECONDS, Check, Finding, State, run_checks
 from streams.cli.doctor_feeds import _Trial, feed_checks
 from streams.cli.doctor_files import _stand_in
+from streams.cli.doctor_http import HTTP_CHECKS
 from streams.errors import SettingsError
 from streams.existing import known_namespaces
 from streams.feeds.feedlist import Feed
@@ -160,29 +161,33 @@ def test_a_port_in_use_and_a_namespace_that_nobody_filled_are_warnings(nowhere: 
 
 
 def test_the_settings_of_the_board_are_tried(nowhere: Path) -> None:
+    def board(settings: Settings) -> Finding:
+        [line] = run_checks([check for check in HTTP_CHECKS if check.name == "board"], settings, 60)
+        return line
+
     settings = load_settings(data_dir=nowhere, board_port=0)
-    assert "127.0.0.1:any port: free, at /, open to this machine, no tokens" in found(settings)["board"].found
-    assert found(settings.changed(board_port=-1))["board"].found == "off"
+    assert "127.0.0.1:any port: free, at /, open to this machine, no tokens" in board(settings).found
+    assert board(settings.changed(board_port=-1)).found == "off"
     with black_hole() as port:
-        assert "in use" in found(settings.changed(board_port=port))["board"].warning
+        assert "in use" in board(settings.changed(board_port=port)).warning
     elsewhere = settings.changed(board_host="0.0.0.0")
-    assert "make a token first" in found(elsewhere)["board"].problem
+    assert "make a token first" in board(elsewhere).problem
     tokens = token_file(settings)
     tokens.make("desk", [Scope.READ], 1)
-    line = found(elsewhere)["board"]
+    line = board(elsewhere)
     assert ("tokens of desk" in line.found, "MOODWIRE_BOARD_HOSTS" in line.warning) == (True, True)
-    assert found(elsewhere.changed(board_hosts="news.example"))["board"].state is State.OK
+    assert board(elsewhere.changed(board_hosts="news.example")).state is State.OK
     tokens.path.chmod(0o644)
-    assert "chmod 600" in found(settings)["board"].problem
+    assert "chmod 600" in board(settings).problem
     tokens.path.unlink()
     proxied = settings.changed(board_proxy_header="X-User", board_proxy_networks="0.0.0.0/0", board_base="/mood/")
-    line = found(proxied)["board"]
+    line = board(proxied)
     assert "at /mood/, open to users that 0.0.0.0/0 name in x-user (act, read)" in line.found
     assert "name the proxy's alone" in line.warning
     for wrong in ({"board_proxy_header": ""}, {"board_proxy_networks": "10.0.0.0/40"}, {"board_host": "203.0.113.9"}):
-        line = found(proxied.changed(**wrong))["board"]
+        line = board(proxied.changed(**wrong))
         assert (line.state, "MOODWIRE_BOARD_" in line.fix) == (State.WRONG, True), wrong
-    assert "moodwire tokens make" in found(settings.changed(board_base="/mood/"))["board"].warning
+    assert "moodwire tokens make" in board(settings.changed(board_base="/mood/")).warning
 
 
 # -- servers

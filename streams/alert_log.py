@@ -28,6 +28,7 @@ from streams.topics import CLOCK_HEADER, DECISION_HEADER, SEAL_HEADER, TICK_HEAD
 __all__ = [
     "ALERTS_PARTITION",
     "ALERT_LOG_VERSION",
+    "DECISION_KEY",
     "Clock",
     "Forwarded",
     "Seal",

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from alerts import AlertConfig
 from alerts.delivery import Channel, EmailChannel
 from alerts.delivery.smtp import Briefing
-from alerts.judge import Judge, Policy, Trouble
+from alerts.judge import Judge, Policy
 from models import Classifier
 from streams.alert_rules import alert_config, profile_of, rules_of
 from streams.archive import open_archive
@@ -59,13 +59,12 @@ from streams.transport.lane import Pace
 from streams.transport.outbox import FaustOutbox
 from streams.transport.runs import RunLimits
 from streams.transport.tables import FaustState
-from streams.wall_clock import HOUR_MS, MINUTE_MS
+from streams.wall_clock import HOUR_MS
 
 __all__ = ["STAGES", "Pipeline"]
 
 log = get_logger(__name__)
 
-_TROUBLE_SHOWN_MS = 10 * MINUTE_MS
 """How long a trouble that the judge has decided is shown: it is decided again while it lasts."""
 
 STAGES = ("score", "watch", "deliver")
@@ -333,13 +332,12 @@ class Pipeline:
             return await ask(partial(behind, offset), "decisions")
 
         timekeeper = Timekeeper(round(settings.away_seconds * 1000)) if self._live else None
-        return Clerk(book, outbox, topics.alerts, topics.control, read_control, timekeeper=timekeeper)
+        return Clerk(
+            book, outbox, topics.alerts, topics.control, read_control, timekeeper=timekeeper, on_away=self._tell_away
+        )
 
-    def _alert_trouble(self, trouble: Trouble) -> None:
-        if self.operations is not None:
-            self.operations.troubles.raise_trouble(
-                trouble.reason, trouble.detail, trouble.subject, lasts_ms=_TROUBLE_SHOWN_MS
-            )
+    def _tell_away(self, partition: int, away: bool) -> None:
+        self._trouble("partition_away", "ticks are decided without it" if away else None, str(partition))
 
     def _deliver(self, app: StageApp) -> Stage:
         assert self.archive is not None
@@ -370,7 +368,6 @@ class Pipeline:
             shared=bool(self.settings.topics.foreign("alerts")),
             make_clerk=partial(self._clerk, outbox),
             publish=publish,
-            on_trouble=self._alert_trouble,
         )
         if self.operations is not None:
             self.operations.receivers(self.delivering.receivers)

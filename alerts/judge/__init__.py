@@ -1,6 +1,6 @@
 """One place decides which messages people get: the judge reads one log, and decides alike whenever it reads it again.
 
-entries (Event, Seal, Decided, Clock) ─► Judge.apply ─► Effects: plans, answers, views, troubles, the next timer
+entries (Event, Seal, Decided, Clock) ─► Judge.apply ─► Effects: plans, answers, views, the next timer
                  Policy: the tree of routes ──┘  └── rows: where it goes on after a restart
 
 entries     what goes in, and what comes out              policy    routes, what inhibits what
@@ -15,7 +15,7 @@ faults      what a decision may not say
 from __future__ import annotations
 
 from alerts.judge.decisions import Answer, Decision, Outcome, Unreadable, decision_from_json
-from alerts.judge.entries import Clock, Decided, Effects, Entry, Event, Plan, Seal, Trouble, View, ViewKind
+from alerts.judge.entries import Clock, Decided, Effects, Entry, Event, Plan, Seal, View, ViewKind
 from alerts.judge.faults import Fault, fault_of
 from alerts.judge.judge import Judge
 from alerts.judge.policy import Policy, Route
@@ -35,7 +35,6 @@ __all__ = [
     "Policy",
     "Route",
     "Seal",
-    "Trouble",
     "Unreadable",
     "View",
     "ViewKind",

@@ -11,7 +11,7 @@ from alerts.delivery.group import AlertGroup
 from alerts.judge.decisions import Answer, Decision
 from alerts.records import AlertEvent
 
-__all__ = ["Clock", "Decided", "Effects", "Entry", "Event", "Plan", "Seal", "Trouble", "View", "ViewKind"]
+__all__ = ["Clock", "Decided", "Effects", "Entry", "Event", "Plan", "Seal", "View", "ViewKind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,6 @@ class Plan:
     group: AlertGroup
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that an operator should see; `reason` is a short stable code."""
-
-    reason: str
-    subject: str
-    detail: str
-
-
 class ViewKind(StrEnum):
     """What a view is of."""
 
@@ -110,5 +101,4 @@ class Effects:
     plans: list[Plan] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
     next_timer_ms: int | None = None

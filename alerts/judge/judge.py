@@ -18,7 +18,7 @@ import msgspec
 
 from alerts.delivery.group import severity_rank
 from alerts.judge.deciding import Deciding
-from alerts.judge.entries import Clock, Decided, Effects, Entry, Event, Seal, Trouble, View, ViewKind
+from alerts.judge.entries import Clock, Decided, Effects, Entry, Event, Seal, View, ViewKind
 from alerts.judge.grouping import Grouping
 from alerts.judge.policy import Policy
 from alerts.judge.routing import Routing
@@ -65,6 +65,11 @@ class Judge:
         return self._ticks.lagging
 
     @property
+    def away(self) -> tuple[int, ...]:
+        """The partitions of mentions that no tick waits for until they seal again."""
+        return self._ticks.away
+
+    @property
     def held(self) -> int:
         """How many events wait for their tick."""
         return len(self._ticks)
@@ -103,9 +108,7 @@ class Judge:
             case Seal():
                 self._ticks.seal(entry.partition, entry.of, entry.tick_ms)
             case Clock():
-                for partition in self._ticks.without(entry.without):
-                    trouble = Trouble("partition_away", str(partition), "ticks are decided without it")
-                    self._state.effects.troubles.append(trouble)
+                self._ticks.without(entry.without)
             case Decided():
                 self._state.effects.answers.append(self._deciding.answer(entry.decision))
 

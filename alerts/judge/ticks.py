@@ -46,11 +46,14 @@ class Ticks:
         if partition in meta.away:
             meta.away.remove(partition)
 
-    def without(self, partitions: Iterable[int]) -> list[int]:
-        """These are not waited for until they seal again; returns those that were waited for."""
-        gone = [one for one in partitions if one not in self._meta.away and 0 <= one < self._meta.of]
-        self._meta.away.extend(gone)
-        return gone
+    def without(self, partitions: Iterable[int]) -> None:
+        """These are not waited for until they seal again."""
+        self._meta.away += [one for one in partitions if one not in self._meta.away and 0 <= one < self._meta.of]
+
+    @property
+    def away(self) -> tuple[int, ...]:
+        """The partitions that ticks are decided without."""
+        return tuple(sorted(self._meta.away))
 
     @property
     def horizon_ms(self) -> int | None:

@@ -30,6 +30,7 @@ __all__ = [
     "promotion_send",
     "read_control",
     "shadow_send",
+    "watched_in",
     "watched_send",
 ]
 
@@ -131,6 +132,16 @@ def shadow_send(topic: str, language: str, shadow: Shadow | None) -> Send:
 def watched_send(topic: str, watched: Watched) -> Send:
     """The record that changes a watchlist, or ends it."""
     return Send(topic, f"{_WATCHLIST}{watched.name}".encode(), _encoder.encode(watched))
+
+
+def watched_in(record: Record) -> Watched | None:
+    """What a record says of a watchlist; None for other records, and for one that cannot be read."""
+    if not (record.key or b"").startswith(_WATCHLIST.encode()) or record.value is None:
+        return None
+    try:
+        return msgspec.json.decode(record.value, type=Watched)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def read_control(records: Iterable[Record]) -> Control:

@@ -20,7 +20,6 @@ import msgspec
 
 from alerts.delivery import Channel, Planned, Rate, ReceiverState
 from alerts.delivery.pace import Pace
-from alerts.judge import Trouble
 from streams.archive.protocol import Archive
 from streams.engine.observer import NoObserver, StageObserver
 from streams.engine.ports import StateStore
@@ -66,8 +65,7 @@ class DeliverStage:
     partitions; `clock` gives the wall clock in ms; `deadline_ms` is how long a notification is tried. `rates` are how
     often receivers, by name, may be sent something. `shared`: others write to the topic too, and their records are
     passed over. `make_clerk` makes what writes decisions and the clock into the topic, `publish` writes what people
-    changed of watchlists into `control`. `on_trouble` gets what the judge
-    wants an operator to see.
+    changed of watchlists into `control`.
     """
 
     def __init__(
@@ -85,11 +83,9 @@ class DeliverStage:
         shared: bool = False,
         make_clerk: Callable[[Book], Clerk] | None = None,
         publish: PublishWatched = _to_none,
-        on_trouble: Callable[[Trouble], None] = lambda _: None,
     ) -> None:
         self._shared = shared
         self._publish = publish
-        self._on_trouble = on_trouble
         endpoints = {channel.name: channel.endpoint for channel in channels}
         if len(endpoints) < len(channels):
             raise ValueError(f"channels need names of their own: {', '.join(channel.name for channel in channels)}")
@@ -165,8 +161,6 @@ class DeliverStage:
             await self._publish(part.watched)
         await self.book.judged(desk, {"plans": part.plans, "before": rows, "bodies": part.bodies, "row": row})
         self.book.try_now(part.asked)
-        for trouble in part.troubles:
-            self._on_trouble(trouble)
 
     async def idle(self, partition: int, now_ms: int) -> None:  # noqa: ARG002  # senders look at the clock themselves
         """After a restart what waits goes on, also when no alert comes."""
@@ -197,7 +191,6 @@ class _Part:
         self.changed: dict[str, bytes | None] = {}
         self.copies: dict[str, bytes | None] = {}
         self.asked: set[str] = set()
-        self.troubles: list[Trouble] = []
         self.watched: list[Watched] = []
         self._names: set[str] = set()
         self._size_bytes = 0
@@ -214,7 +207,6 @@ class _Part:
         self.bodies |= step.bodies
         self.changed |= caused.changed
         self.copies |= copied_rows(caused)
-        self.troubles += caused.troubles
         self.watched += watched_in(caused)
         if step.asked is not None:
             self.asked.add(step.asked)

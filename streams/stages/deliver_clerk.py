@@ -2,6 +2,8 @@
 
     control ── every second or more ─► decisions behind the last one that was judged ─┐
     wall clock ─► does a partition keep a tick waiting, does a timer wait for a tick? ─┴─► records of `alerts`
+    partitions that ticks are decided without ─► a trouble, until they are back
+    control ─► decisions that were judged, lists that were removed ─► deleted there (`deliver_sweep`)
     accepted ─► watchlists that decisions changed ───────────────────────────────────────► records of `control`
 
 The judge takes them in its turn, at a stored offset. Two workers may write the same: a decision is judged once by its
@@ -11,17 +13,18 @@ place in `control`, and a clock that is behind the judge's time changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alerts.backoff import Backoff
 from streams.alert_log import ALERTS_PARTITION, Clock, Forwarded, clock_send, decision_in, forwarded_send
-from streams.engine.ports import Outbox
+from streams.engine.ports import Outbox, Send
 from streams.engine.runs import Record
 from streams.logs import get_logger
 from streams.serving.control import watched_send
 from streams.stages.deliver_book import Book
 from streams.stages.deliver_desk import Desk
+from streams.stages.deliver_sweep import Sweep
 
 __all__ = ["Clerk", "ReadControl", "Timekeeper"]
 
@@ -67,7 +70,7 @@ class Clerk:
     """Writes for the desk of the partition that holds the log, while this worker has it.
 
     `topic` is that of alerts. `timekeeper` is None where time is that of records alone. `every_seconds` is how often
-    `control` is read.
+    `control` is read. `on_away` hears of a partition of mentions that ticks are decided without, and once they are not.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Clerk:
         *,
         timekeeper: Timekeeper | None = None,
         every_seconds: float = _TURN_SECONDS,
+        on_away: Callable[[int, bool], None] = lambda *_: None,
     ) -> None:
         self._book = book
         self._outbox = outbox
@@ -88,8 +92,11 @@ class Clerk:
         self._read_control = read_control
         self._timekeeper = timekeeper
         self._every_seconds = every_seconds
+        self._on_away = on_away
+        self._away: frozenset[int] = frozenset()
         self._desk: Desk | None = None
         self._forwarded = ("", -1)
+        self._sweep: Sweep | None = None
         self._listed: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -109,18 +116,28 @@ class Clerk:
     async def turn(self) -> None:
         """Forwards what was decided since the last turn, then writes a clock if one is due."""
         desk = self._book.desks.get(ALERTS_PARTITION)
+        if desk is None:
+            self._tell_away(())  # the worker that has it now says so
         if desk is None or not desk.judge.is_there:
             return
         if desk is not self._desk:
-            self._desk, self._forwarded, self._listed = desk, desk.judge.control, {}
+            self._desk, self._forwarded, self._sweep, self._listed = desk, desk.judge.control, None, {}
         await self._forward()
+        await self._delete_spent(desk)
         await self._tell_lists(desk)
-        await self._keep_time(desk)
+        if desk.judge.is_there:  # a run may have failed meanwhile
+            self._tell_away(desk.judge.away)
+            await self._keep_time(desk)
+
+    def _tell_away(self, partitions: Iterable[int]) -> None:
+        """What changed since the last turn."""
+        now = frozenset(partitions)
+        for one in sorted(now ^ self._away):
+            self._on_away(one, one in now)
+        self._away = now
 
     async def _forward(self) -> None:
-        epoch, records = await self._read_control(self._forwarded[1])
-        if epoch != self._forwarded[0]:  # the topic was made again, or nothing of it was judged yet
-            epoch, records = await self._read_control(-1)
+        epoch, records = await self._read()
         found = [(record.offset, decision_in(record)) for record in records]
         sends = [
             forwarded_send(self._topic, Forwarded(epoch=epoch, offset=offset, decision=decision))
@@ -131,6 +148,27 @@ class Clerk:
             await self._outbox.send(sends)
         known = self._forwarded[1] if epoch == self._forwarded[0] else -1
         self._forwarded = (epoch, records[-1].offset if records else known)
+
+    async def _read(self) -> tuple[str, Sequence[Record]]:
+        """The epoch of `control`, and what is behind the last decision that was forwarded."""
+        known, offset = self._forwarded
+        epoch, records = await self._read_control(offset if self._sweep is not None else -1)
+        if epoch != known and self._sweep is not None:  # the topic was made again, or nothing of it was judged yet
+            epoch, records = await self._read_control(-1)
+            self._sweep = None
+        if self._sweep is None:
+            self._sweep = Sweep()
+        self._sweep.take(records)
+        return epoch, [record for record in records if epoch != known or record.offset > offset]
+
+    async def _delete_spent(self, desk: Desk) -> None:
+        epoch, judged = desk.judge.control
+        if self._sweep is None or epoch != self._forwarded[0]:
+            return
+        spent = self._sweep.spent(judged)
+        if spent:
+            await self._outbox.send([Send(self._control, key, None) for key in spent])
+            self._sweep.forget(spent)
 
     async def _tell_lists(self, desk: Desk) -> None:
         """Says in `control` how the watchlists are that decisions changed; said again, it changes nothing."""

@@ -25,7 +25,6 @@ from alerts.judge import (
     Event,
     Plan,
     Seal,
-    Trouble,
     View,
     ViewKind,
     decision_from_json,
@@ -64,6 +63,9 @@ class Judging(Protocol):
 
     @property
     def lagging(self) -> tuple[int, ...]: ...
+
+    @property
+    def away(self) -> tuple[int, ...]: ...
 
     @property
     def next_timer_ms(self) -> int | None: ...
@@ -105,7 +107,6 @@ class Caused:
     answered: tuple[bytes, Answer] | None = None
     at_ms: int = 0
     views: list[View] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
 
     @property
     def notifications(self) -> set[str]:
@@ -133,6 +134,11 @@ class OneJudge:
     def lagging(self) -> tuple[int, ...]:
         """The partitions of mentions that a tick waits for while others have sealed it."""
         return self._there.lagging
+
+    @property
+    def away(self) -> tuple[int, ...]:
+        """The partitions of mentions that no tick waits for until they seal again."""
+        return self._there.away
 
     @property
     def next_timer_ms(self) -> int | None:
@@ -224,9 +230,7 @@ class OneJudge:
         answered = None
         if isinstance(entry, Decided) and effects.answers:
             answered = msgspec.json.encode(entry.decision), effects.answers[0]
-        return Caused(
-            own, effects.plans, judge.take_rows(), answered=answered, views=effects.views, troubles=effects.troubles
-        )
+        return Caused(own, effects.plans, judge.take_rows(), answered=answered, views=effects.views)
 
 
 def copied_rows(caused: Caused) -> dict[str, bytes | None]:

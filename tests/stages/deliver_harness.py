@@ -119,6 +119,7 @@ class PassingJudge:
 
     now_ms = 0
     lagging = ()
+    away = ()
     next_timer_ms = None
 
     def __init__(self, receivers: Sequence[str], rows: Mapping[str, bytes]) -> None:

@@ -49,6 +49,7 @@ class ChainedJudge:
 
     now_ms = 0
     lagging: tuple[int, ...] = ()
+    away: tuple[int, ...] = ()
     next_timer_ms: int | None = None
 
     def __init__(self, rows: Mapping[str, bytes]) -> None:

@@ -12,10 +12,21 @@ import pytest
 
 from alerts.judge import Judge, Outcome, Policy
 from alerts.judge.decisions import Note, Unwatch, Watch
-from streams.alert_log import Clock, Forwarded, clock_of, decision_send, forwarded_of, forwarded_send
+from streams.alert_log import (
+    Clock,
+    Forwarded,
+    Seal,
+    clock_of,
+    clock_send,
+    decision_send,
+    forwarded_of,
+    forwarded_send,
+    seal_send,
+)
 from streams.engine.runs import Record, Run
 from streams.errors import Retry, TransportError
 from streams.serving.control import Watched
+from streams.stages.deliver import DeliverStage
 from streams.stages.deliver_clerk import Clerk, Timekeeper
 from streams.stages.deliver_rows import DECISION_PREFIX, decoded_decision
 from streams.wall_clock import MINUTE_MS
@@ -77,7 +88,8 @@ async def test_decisions_are_judged_once_and_in_order_whoever_forwards_them(seed
             await stage.idle(0, NOW_MS)
             for one in (*old, clerk):
                 await one.turn()
-            sent = [Record(offset, s.key, s.value, 0, s.headers) for offset, s in enumerate(outbox.sent)]
+            alerts = [send for send in outbox.sent if send.topic == "alerts"]
+            sent = [Record(offset, s.key, s.value, 0, s.headers) for offset, s in enumerate(alerts)]
             if sent[committed:]:
                 await stage.handle(Run("alerts", 0, 1, EPOCH, sent[committed:], len(sent)))
                 committed = len(sent)
@@ -188,6 +200,56 @@ async def test_the_clock_is_written_for_the_judge() -> None:
     wall_ms[0] += 2_000
     await clerk.turn()
     assert [clock_of(send.headers) for send in outbox.sent] == [Clock(at_ms=NOW_MS + 2_000)]
+
+
+def clerk_of(stage: DeliverStage, heard: list[tuple[int, bool]]) -> Clerk:
+    """One that notes down what it hears of partitions."""
+    return Clerk(
+        stage.book,
+        FakeOutbox(Fuse()),
+        "alerts",
+        "control",
+        Control().read,
+        on_away=lambda partition, away: heard.append((partition, away)),
+    )
+
+
+async def test_a_partition_that_is_away_is_a_trouble_until_it_is_back_also_after_a_restart() -> None:
+    heard: list[tuple[int, bool]] = []
+    log, make = Changelog(), partial(Judge, Policy.default(["file"]))
+    sends = [
+        *(seal_send("alerts", Seal(partition=number, partitions=2, tick_ms=NOW_MS)) for number in range(2)),
+        clock_send("alerts", Clock(at_ms=0, without=(1,))),
+        seal_send("alerts", Seal(partition=1, partitions=2, tick_ms=NOW_MS + MINUTE_MS)),
+    ]
+    records = [Record(at, send.key, None, 5, send.headers) for at, send in enumerate(sends)]
+    for first, last, said in ((0, 3, [(1, True)]), (3, 3, [(1, True)]), (3, 4, [(1, True), (1, False)])):
+        heard.clear()
+        stage = stage_of(log.worker(Fuse()), make)
+        clerk = clerk_of(stage, heard)
+        await stage.idle(0, NOW_MS)
+        await clerk.turn()
+        if last > first:
+            await stage.handle(Run("alerts", 0, 1, EPOCH, records[first:last], 4))
+        await clerk.turn()
+        assert heard == said
+
+
+async def test_who_gives_the_log_up_speaks_of_no_partition() -> None:
+    heard: list[tuple[int, bool]] = []
+    log = Changelog()
+    stage = stage_of(log.worker(Fuse()), partial(Judge, Policy.default(["file"])))
+    clerk = clerk_of(stage, heard)
+    sends = [
+        seal_send("alerts", Seal(partition=0, partitions=2, tick_ms=NOW_MS)),
+        clock_send("alerts", Clock(at_ms=0, without=(1,))),
+    ]
+    records = [Record(at, send.key, None, 5, send.headers) for at, send in enumerate(sends)]
+    await stage.handle(Run("alerts", 0, 1, EPOCH, records, 2))
+    await clerk.turn()
+    stage.forget(0)
+    await clerk.turn()
+    assert heard == [(1, True), (1, False)]
 
 
 async def test_an_accepted_watchlist_is_told_to_those_who_count_and_again_after_a_death() -> None:

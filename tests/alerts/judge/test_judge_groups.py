@@ -90,11 +90,12 @@ def test_a_partition_that_is_away_is_not_waited_for(court: Court) -> None:
     court.events(alert("a", 1))
     court.apply(Seal(0, 2, at(9)))
     assert court.judge.lagging == (1,)
-    [effects] = court.clock(9, 1)
-    assert [trouble.reason for trouble in effects.troubles] == ["partition_away"]
+    court.clock(9, 1)
+    assert court.judge.away == (1,)
     assert court.sent() == [("mail", 3, "opened", ("a",))]
     court.events(alert("b", 2), partition=1)  # it is back, late
     court.apply(Seal(1, 2, at(2)))
+    assert not court.judge.away
     court.apply(Seal(1, 2, at(30)), Seal(0, 2, at(30)))
     assert court.sent()[1:] == [("mail", 18, "updated", ("a", "b"))]
 

@@ -232,6 +232,38 @@ async def test_an_open_alert_of_a_rule_that_stays_goes_on() -> None:
         assert revisions == list(range(1, len(revisions) + 1))
 
 
+NARROWED = {**LISTED, "series": ["watchlist/others"]}
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize(
+    ("after", "rule", "series"),
+    [
+        (RulesDocument(rules=document(NARROWED).rules), "listed", "watchlist/banks"),
+        (RulesDocument(profile_rules=False, rules=document(LISTED).rules), "volume", "entity/A"),
+        (RulesDocument(), "listed", "watchlist/banks"),
+    ],
+    ids=["other series", "without the profile's rules", "no rules"],
+)
+async def test_an_alert_whose_series_leaves_the_rules_ends_once(
+    after: RulesDocument, rule: str, series: str, restarts: bool
+) -> None:
+    file, state, sent = File(LISTED), FakeState(Fuse()), Sent(Fuse())
+    stage = WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+    half = next(at for at, one in enumerate(RECORDS) if one.timestamp_ms > START_MS + 2.5 * DAY_MS + 30 * MINUTE_MS)
+    for position in range(0, len(RECORDS), 10):
+        if position == half // 10 * 10:
+            assert [one.state for one in sent.events if (one.rule, one.series) == (rule, series)][-1] != "resolved"
+            file.now = after
+            if restarts:
+                stage = WatchStage(PROFILE, MemoryArchive(), sent, state, "alerts", rules=file.live())
+        await stage.handle(Run("mentions", 0, 1, "e", RECORDS[position : position + 10], len(RECORDS)))
+    own = [one for one in sent.events if (one.rule, one.series) == (rule, series)]
+    assert [one.change for one in own].count("resolved") == 1
+    assert own[-1].change == "resolved"
+    assert own[-1].reasons == ("the rule no longer watches this series",)
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_dies_and_when_the_alerts_are_the_same(seed: int) -> None:
     """They are those of a worker that never dies and takes the same rules at the same places."""

@@ -53,8 +53,10 @@ def acknowledge(name: str, seen: int | None) -> Acknowledge:
     return Acknowledge(id=name, by=name, at_ms=NOW_MS, seen=seen, target="a", until_ms=NOW_MS + 4 * HOUR_MS)
 
 
-def _last_words(broker: Broker, settings: Settings) -> dict[bytes | None, bytes | None]:
-    return {record.key: record.value for record in broker.scan(settings.topics.control)}
+def waiting(broker: Broker, settings: Settings) -> list[bytes | None]:
+    """The keys of the decisions that `control` holds."""
+    last = {record.key: record.value for record in broker.scan(settings.topics.control)}
+    return [key for key, value in last.items() if value is not None and (key or b"").startswith(b"decision/")]
 
 
 async def ask(broker: Broker, settings: Settings, decision: Acknowledge | Silence) -> Answer:
@@ -82,7 +84,7 @@ async def test_two_people_decide_at_once_and_each_hears_what_became_of_it(settin
                 ("bob", "accepted"),
             ]
             assert [view.id for view in await pipeline.archive.views(ViewKind.ALERT)] == ["a"]
-            while any(_last_words(broker, settings).values()):  # noqa: ASYNC110  # what was judged leaves `control`
+            while waiting(broker, settings):  # noqa: ASYNC110  # what was judged leaves `control`
                 await asyncio.sleep(0.05)
 
 

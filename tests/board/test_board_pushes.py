@@ -130,7 +130,7 @@ async def test_a_version_that_the_gate_passed_goes_into_service(
     async with board_of(settings) as board:
         status, problem = await asked(board, "POST", "v1/model/promote", wanted)
         assert (status, "run `moodwire model gate" in problem["detail"]) == (409, True)
-        registry.keep_verdict(*wanted.values(), {"passed": True, "current": list(now), "checks": []})
+        registry.keep_verdict(wanted["name"], wanted["version"], {"passed": True, "current": list(now), "checks": []})
         status, done = await asked(board, "POST", "v1/model/promote", wanted)
         assert (status, done["gate"], done["by"], done["language"]) == (200, "passed", "local", "en")
         [promotion] = read_control(broker.scan(settings.topics.control)).promotions.values()

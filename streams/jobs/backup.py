@@ -86,7 +86,9 @@ def _failures(folder: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise BackupFailed(f"backup in {folder}: {error}") from error
+        is_damaged = type(error) is sqlite3.DatabaseError  # what is derived from it has other causes
+        why = f"a file is damaged ({error})" if is_damaged else str(error)
+        raise BackupFailed(f"backup in {folder}: {why}") from error
 
 
 def _reader(path: Path, how: str = "mode=rw") -> sqlite3.Connection:

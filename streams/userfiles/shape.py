@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import yaml
 from msgspec import inspect
 
-from streams.userfiles.document import UNMADE, Keys, UserFile, entries, is_empty, line_of
+from streams.userfiles.document import UNMADE, Keys, UserFile, entries, is_empty
 from streams.userfiles.names import nearest, suggestion
 from streams.userfiles.words import wanted
 
@@ -48,7 +48,7 @@ def shaped(file: UserFile, wanted_type: type[T]) -> T | None:
     """
     kind = inspect.type_info(wanted_type)
     if file.root is None or is_empty(file.root):
-        file.add_at(1 if file.root is None else line_of(file.root), (), f"the file is empty; write {wanted(kind)}")
+        file.add_at(1, (), f"the file is empty; write {wanted(kind)}")
         return None
     value = _Shape(file).value(file.root, kind, ())
     return None if value is _WRONG else value

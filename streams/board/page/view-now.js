@@ -57,6 +57,9 @@ export function now(root, place) {
   load(true);
   const soon = paced(() => load(false), place.signal);
   hear((kind) => soon(kind === "alert" || kind === "resync" ? ALERT_MS : RELOAD_MS), place.signal);
+  let open = status.get()?.open_alerts;
+  const counted = ({ open_alerts: now }) => now !== open && ((open = now), soon(ALERT_MS)); // it is told after its alerts
+  status.watch(counted, place.signal);
   preferences.watch(() => load(false), place.signal);
 }
 

@@ -78,6 +78,7 @@ def test_what_is_looked_after_is_not_called_calm(opening: Opening) -> None:
 
 def test_no_answer_yet_is_no_good_news(desk: Desk, opening: Opening) -> None:
     page = opening(desk.address)
+    expect(page.get_by_role("region", name="Now")).to_contain_text("Acme Bank")  # what it asked for is answered
     held: list[Route] = []
     page.route("**/v1/alerts?*", lambda route: held.append(route))  # a builtin cannot be wrapped
     page.get_by_role("link", name=re.compile("^Alerts")).click()

@@ -47,7 +47,7 @@ def test_a_reader_acknowledges_assigns_judges_and_silences(board: Served, openin
     page.keyboard.press("u")
     expect(page.locator(".toast", has_text="Kept: useful")).to_be_visible()
     page.keyboard.press("s")
-    expect(page.locator(".hits")).to_contain_text("Hits 1 alert now")
+    expect(page.locator(".hits")).to_contain_text("Hits 2 alerts now")
     page.get_by_role("dialog").get_by_role("button", name="Silence").click()
     expect(page.locator(".heading")).to_contain_text(["Alerts", "silenced"])
     row = board.server.live.judge.state().alerts["a"]

@@ -23,6 +23,7 @@ from alerts.records import AlertEvent
 __all__ = ["Grouping"]
 
 _PASSED_OVER = ("inhibited", "silence", "maintenance")
+_PAST_GROUPS = 20
 
 
 class Grouping:
@@ -328,6 +329,7 @@ class Grouping:
 
     def _left(self, alert: AlertRow, group: GroupRow) -> None:
         alert.groups = [one for one in alert.groups if one != group.id]
+        alert.past_groups = [*(one for one in alert.past_groups if one != group.id), group.id][-_PAST_GROUPS:]
         self._state.rest(alert)
         self._state.touch(ALERT + alert.event.id)
 

@@ -89,7 +89,8 @@ class AlertRow(msgspec.Struct, kw_only=True):
 
     `seen_version` rises with what a decision must know of: a change of state, another decision. It is acknowledged
     while `acknowledged_by` is not empty. `hidden_by` is why it was not sent when its groups were last looked at.
-    `verdicts` are what people said of it last, by person.
+    `verdicts` are what people said of it last, by person. `past_groups` are the last ones that it left: by them one
+    knows who was notified.
     """
 
     event: AlertEvent
@@ -104,6 +105,7 @@ class AlertRow(msgspec.Struct, kw_only=True):
     hidden_by: str = ""
     verdicts: dict[str, str] = {}
     version: int = ROW_VERSION
+    past_groups: list[str] = []
 
     @property
     def fires(self) -> bool:

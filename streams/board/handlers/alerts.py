@@ -50,7 +50,7 @@ async def get_alert(asked: Asked[NoQuery, None]) -> Answer:
     now_ms = await event_ms(board, asked.now_ms)
     [last] = await known_alerts(archive, history[-1:], now_ms)
     known = replace(last, event=headlines_at_height(last.event, history))
-    alert_id, groups = known.event.id, known.row.groups[:_MOST_GROUPS]
+    alert_id, groups = known.event.id, [*known.row.groups, *reversed(known.row.past_groups)][:_MOST_GROUPS]
     decisions = await archive.decisions(target=alert_id, limit=_MOST_ENTRIES)
     sent = [
         row

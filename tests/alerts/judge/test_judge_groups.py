@@ -7,6 +7,7 @@ import pytest
 from alerts.clock import MINUTE_MS
 from alerts.judge import Event, Policy, Route, Seal
 from alerts.judge.policy import Escalation, ResolvedMessages
+from alerts.judge.rows import ALERT, AlertRow, row_of
 from alerts.matchers import parse_matchers
 from tests.alerts.judge.judge_harness import Court, alert, at
 
@@ -63,6 +64,9 @@ def test_the_end_is_one_message(court: Court) -> None:
     court.tick(120)
     assert court.sent() == [("mail", 3, "opened", ("a", "b")), ("mail", 72, "resolved", ("a", "b"))]
     assert [key for key in court.rows if key.startswith("j/g/")] == []
+    told = {plan.group.id for effects in court.effects for plan in effects.plans}
+    past = [row_of(row, AlertRow).past_groups for key, row in court.rows.items() if key.startswith(ALERT)]
+    assert past == [list(told)] * 2  # who was told is known by it
 
 
 def test_what_joins_later_waits_for_the_interval_and_what_becomes_worse_does_not(court: Court) -> None:

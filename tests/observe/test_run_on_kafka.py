@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -71,22 +72,29 @@ def test_a_broker_that_is_away_is_told_waited_for_and_no_reason_to_stay(tmp_path
             assert "moodwire_broker_up 0.0" in answer.text.splitlines()
             server.start()
             wait_for(port, lambda body: body["ready"] and not body["troubles"])
-            kill_at_work(server, tmp_path)
+            kill_at_work(server, tmp_path, port)
             wait_for(port, lambda body: not body["ready"])
             _, errors, seconds = end(process)  # with a run in hand, which cannot be finished
     assert process.returncode == 0, errors[-3_000:]
-    assert 5 < seconds < 10, seconds  # so there was a run in hand, and all else had its bound
+    assert seconds < 10, seconds  # less where the run had failed already, and waited for its next attempt
     assert "Exception in thread" not in errors, errors[-3_000:]
 
 
-def kill_at_work(server: KafkaServer, folder: Path) -> None:
-    """Kills it when a part of many records has been worked off, so that the worker has more of them in hand."""
+def kill_at_work(server: KafkaServer, folder: Path, port: int) -> None:
+    """Kills it when a part of many records has been worked off; again, until it had a run in hand then."""
     count = 20_000
     settings = Settings(broker_url=f"kafka://{server.bootstrap}", mentions_partitions=2, data_dir=folder)
-    publish(settings, count)
-    while lag(settings) >= count:
-        time.sleep(0.05)  # another process: there is no event to wait for
-    server.kill()
+    for _ in range(5):
+        publish(settings, count)
+        while lag(settings) >= count:
+            time.sleep(0.05)  # another process: there is no event to wait for
+        server.kill()
+        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+        if any(re.match(r"moodwire_runs_in_progress\{.* [1-9]", line) for line in metrics.splitlines()):
+            return
+        server.start()
+        wait_for(port, lambda body: body["ready"] and not body["troubles"])
+    pytest.fail("no run was in hand at any kill")
 
 
 def wait_for(port: int, told: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

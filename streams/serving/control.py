@@ -27,6 +27,7 @@ __all__ = [
     "Promotion",
     "Shadow",
     "Watched",
+    "change_at",
     "promotion_send",
     "read_control",
     "shadow_send",
@@ -84,7 +85,7 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """A watchlist as its latest decision has it; `body` is its entry as a file writes it, None once it was removed.
 
-    `change` grows with every accepted change of any watchlist.
+    `change` grows with every accepted change of any watchlist (`change_at`).
     """
 
     name: str
@@ -132,6 +133,11 @@ def shadow_send(topic: str, language: str, shadow: Shadow | None) -> Send:
 def watched_send(topic: str, watched: Watched) -> Send:
     """The record that changes a watchlist, or ends it."""
     return Send(topic, f"{_WATCHLIST}{watched.name}".encode(), _encoder.encode(watched))
+
+
+def change_at(place: int) -> int:
+    """Returns the number of a change that was judged at this place of the log; 0 is before the first."""
+    return place + 1
 
 
 def watched_in(record: Record) -> Watched | None:

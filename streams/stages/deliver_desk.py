@@ -22,7 +22,7 @@ from alerts.delivery.group import AlertGroup
 from alerts.judge import Outcome, decision_from_json
 from alerts.judge.decisions import Unwatch, Watch
 from streams.engine.runs import Record
-from streams.serving.control import Watched
+from streams.serving.control import Watched, change_at
 from streams.stages.deliver_journal import JudgeRows
 from streams.stages.deliver_judging import Caused, MakeJudge, OneJudge, Resend
 from streams.stages.deliver_rows import (
@@ -161,7 +161,7 @@ class Desk:
         if row.answer.outcome is Outcome.ACCEPTED and isinstance(decision, Watch | Unwatch):
             body = decision.body if isinstance(decision, Watch) else None
             self.lists[decision.name] = Watched(
-                name=decision.name, body=body, change=row.place, by=decision.by, at_ms=decision.at_ms
+                name=decision.name, body=body, change=change_at(row.place), by=decision.by, at_ms=decision.at_ms
             )
 
     def take(self, plan: Planned) -> None:

@@ -35,7 +35,7 @@ from streams.alert_log import Forwarded, clock_of, forwarded_of, mentions_partit
 from streams.engine.runs import Record
 from streams.errors import NewerVersion, Reject, check_version
 from streams.records import VERSION
-from streams.serving.control import Watched
+from streams.serving.control import Watched, change_at
 from streams.stages.deliver_journal import JUDGE_PREFIX, JudgeRows, restored
 from streams.stages.deliver_rows import DecisionRow, ViewRow, decision_key, encoded, view_key
 from streams.topics import RESEND_HEADER
@@ -254,7 +254,7 @@ def watched_in(caused: Caused) -> list[Watched]:
         if view.kind is ViewKind.WATCHLIST:
             row = view.body if isinstance(view.body, WatchlistRow) else None
             body, by, at_ms = (row.body, row.by, row.at_ms) if row else (None, "", 0)
-            change = caused.own_offset + 1  # 0 is before the first
+            change = change_at(caused.own_offset)
             found.append(Watched(name=view.id, body=body, change=change, by=by, at_ms=at_ms))
     return found
 

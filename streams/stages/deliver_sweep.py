@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from streams.alert_log import DECISION_KEY
 from streams.engine.runs import Record
-from streams.serving.control import watched_in
+from streams.serving.control import Watched, watched_in
 
 __all__ = ["Sweep"]
 
@@ -23,8 +23,7 @@ class Sweep:
 
     def __init__(self) -> None:
         self._decisions: dict[bytes, int] = {}
-        self._removed: dict[bytes, int] = {}
-        self._latest_change = -1
+        self._lists: dict[bytes, Watched] = {}
 
     def take(self, records: Iterable[Record]) -> None:
         """Takes what was read of the topic, in its order."""
@@ -43,22 +42,19 @@ class Sweep:
             self._decisions[key] = record.offset
 
     def _take_list(self, key: bytes, record: Record) -> None:
-        self._removed.pop(key, None)
-        found = watched_in(record)
-        if found is None:
-            return
-        self._latest_change = max(self._latest_change, found.change)
-        if found.body is None:
-            self._removed[key] = found.change
+        self._lists.pop(key, None)
+        if (found := watched_in(record)) is not None:
+            self._lists[key] = found
 
     def spent(self, judged: int) -> list[bytes]:
         """Returns the keys that can be deleted when decisions up to the offset `judged` are."""
         decisions = [key for key, offset in self._decisions.items() if offset <= judged]
-        # The last change stays: workers take lists of a higher number only (`ActiveModels`).
-        return decisions + [key for key, change in self._removed.items() if change < self._latest_change]
+        # The last change stays, for workers take lists of a higher number only (`ActiveModels`).
+        latest = max((one.change for one in self._lists.values()), default=0)
+        return decisions + [key for key, one in self._lists.items() if one.body is None and one.change < latest]
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """These were deleted."""
         for key in keys:
             self._decisions.pop(key, None)
-            self._removed.pop(key, None)
+            self._lists.pop(key, None)

@@ -277,9 +277,9 @@ async def test_an_accepted_watchlist_is_told_to_those_who_count_and_again_after_
         await clerk.turn()
         told.append([msgspec.json.decode(send.value or b"", type=Watched) for send in outbox.sent])
     assert [[(one.name, one.body is None, one.change) for one in turn if one] for turn in told] == [
-        [("banks", False, 0)],
-        [("banks", True, 1)],
-        [("banks", True, 1)],
+        [("banks", False, 1)],
+        [("banks", True, 2)],
+        [("banks", True, 2)],
     ]
 
 

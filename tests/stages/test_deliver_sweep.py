@@ -50,8 +50,17 @@ def test_a_removed_watchlist_is_spent_once_another_one_was_changed() -> None:
     sweep.take([Record(9, b"watchlist/a", None, NOW_MS)])
     left = read_control(records(*gone, Send("control", b"watchlist/a", None)))
     assert left.lists_change == 4, "workers hear of a later change"
+    assert sweep.spent(-1) == []
     sweep.take(records(listed("b", 5), Send("control", b"watchlist/c", b"{"), Send("control", None, b"x")))
     assert sweep.spent(-1) == []
+
+
+def test_the_last_removed_watchlist_stays_whatever_was_said_of_it_before() -> None:
+    """Without it the number of the last change would fall, and workers would keep the list that was removed."""
+    sweep, said = Sweep(), records(listed("a", 1), listed("a", 3, removed=True), listed("a", 2, removed=True))
+    sweep.take(said)
+    assert sweep.spent(-1) == []
+    assert read_control(said).lists_change == 2
 
 
 class Topic:

@@ -65,8 +65,6 @@ __all__ = ["STAGES", "Pipeline"]
 
 log = get_logger(__name__)
 
-"""How long a trouble that the judge has decided is shown: it is decided again while it lasts."""
-
 STAGES = ("score", "watch", "deliver")
 
 

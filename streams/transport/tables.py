@@ -82,6 +82,10 @@ class Rows:
             self._term = min(max((at & _MOST for at in self.at.values()), default=0) + 1, _MOST)
         return self._term
 
+    def forget_term(self) -> None:
+        """More rows are restored: the term is found anew, to be higher than theirs too."""
+        self._term = None
+
     def take(
         self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = (), *, at_ms: int = 0
     ) -> None:
@@ -154,6 +158,7 @@ class RowTable(faust.Table[bytes, bytes]):
         """Takes a page of the changelog; a row that is none of ours is left out and reported."""
         rows = self.of(partition)
         rows.epoch = self.source_epoch()
+        rows.forget_term()  # a write that was late may have asked for it before these rows were here
         for record in records:
             if record.key is None:
                 continue

@@ -65,13 +65,26 @@ def test_the_position_of_a_deleted_row_is_kept_for_as_long_as_a_writer_may_be_pa
     assert len(rows.deleted) == 10
 
 
+def row_table(folder: Path) -> RowTable:
+    app = make_app("rows", broker_url=f"sqlite://{folder}/broker.db", group="g", data_dir=folder)
+    return RowTable(app, name="rows", key_type=bytes, value_type=bytes, partitions=1, beacon=app.tables.beacon)
+
+
+def test_a_term_that_was_asked_for_before_the_rows_were_restored_is_found_anew(tmp_path: Path) -> None:
+    """By a write that was late, of a worker that has the partition again after another one had it."""
+    table = row_table(tmp_path)
+    assert table.of(0).term() == 1
+    table.restore(0, [Record(0, b"k", b"of another", 0, (term_header(2),))])
+    table.of(0).take(b"k", b"ours", (term_header(table.of(0).term()),))
+    assert table.of(0).values == {b"k": b"ours"}
+
+
 @pytest.mark.parametrize(
     "value", [None, b"", b"1234567", b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\x7f" + b"\xff" * 7 + b"first"]
 )
 def test_a_row_with_a_position_that_no_stage_writes_is_left_out_and_reported(value: Any, tmp_path: Path) -> None:
     reported: list[tuple[str, str]] = []
-    app = make_app("rows", broker_url=f"sqlite://{tmp_path}/broker.db", group="g", data_dir=tmp_path)
-    table = RowTable(app, name="rows", key_type=bytes, value_type=bytes, partitions=1, beacon=app.tables.beacon)
+    table = row_table(tmp_path)
     table.on_foreign = lambda *said: reported.append(said)
     good = [Record(n, b"k%d" % n, b"row", 0, header(7)) for n in (0, 2)]
     table.restore(0, [good[0], Record(1, b"k0", b"foreign", 0, ((POSITION_HEADER, value),)), good[1]])

@@ -96,7 +96,7 @@ class _Sources:
 
 def mute_of(alert: AlertRow, mutes: Iterable[MuteRow], now_ms: int) -> MuteRow | None:
     """Returns what hides the alert: a maintenance window before a silence, the one that ends last."""
-    hiding = [mute for mute in mutes if mute.starts_ms <= now_ms < mute.ends_ms and hides(mute, alert)]
+    hiding = [mute for mute in mutes if mute.holds(now_ms) and hides(mute, alert)]
     return max(hiding, key=lambda mute: (mute.planned, mute.ends_ms, mute.id), default=None)
 
 

@@ -186,6 +186,10 @@ class MuteRow(msgspec.Struct, kw_only=True):
     seen_version: int = 1
     version: int = ROW_VERSION
 
+    def holds(self, now_ms: int) -> bool:
+        """Whether it is in force at a time."""
+        return self.starts_ms <= now_ms < self.ends_ms
+
     @property
     def due_ms(self) -> int:
         """When it ends, or its end is announced."""

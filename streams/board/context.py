@@ -13,6 +13,7 @@ from alerts import AlertConfig
 from streams.archive.protocol import Archive
 from streams.board.live.live import Live
 from streams.board.metrics import BoardMetrics
+from streams.board.reading.explaining import Explainer
 from streams.namespaces import Kind
 from streams.observe.troubles import Trouble
 from streams.settings import Settings
@@ -80,7 +81,7 @@ class Board:
     """What a handler needs: the archive and broker are the board's own, never those of the stages.
 
     The broker is synchronous: call it by `with_broker`. `live` follows the topics and asks the judge. `tasks` runs what
-    goes on beside requests. `clock` gives the wall clock in ms.
+    goes on beside requests. `explainer` counts one alert again at once. `clock` gives the wall clock in ms.
     """
 
     settings: Settings
@@ -93,6 +94,7 @@ class Board:
     access: Recognises
     metrics: BoardMetrics
     live: Live
+    explainer: Explainer
     beside: Beside = Beside()
     clock: Callable[[], int] = wall_clock_ms
 

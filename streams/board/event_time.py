@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from streams.board.context import Board
 from streams.board.reading.mood import newest_ms
+from streams.jobs.judge_state import JudgeState
 from streams.namespaces import Kind
 
-__all__ = ["event_ms"]
+__all__ = ["event_ms", "event_time"]
 
 
 async def event_ms(board: Board, now_ms: int) -> int:
     """Returns `now_ms` where news is live; in a replay the time of the judge's last tick, or of the newest item."""
     if board.kind is not Kind.REPLAY:
         return now_ms
-    newest, ticked = await newest_ms(board.archive), (await board.live.state()).now_ms
-    return max(newest + 1, ticked) if newest is not None else ticked or now_ms
+    return event_time(board.kind, await board.live.state(), await newest_ms(board.archive), now_ms)
+
+
+def event_time(kind: Kind, state: JudgeState, newest: int | None, now_ms: int) -> int:
+    """Returns the same of what is known already; `newest` is when the newest item was seen, None without items."""
+    if kind is Kind.REPLAY and newest is not None:
+        return max(newest + 1, state.now_ms)
+    return state.event_ms(kind, now_ms)

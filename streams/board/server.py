@@ -24,6 +24,7 @@ from streams.board.guard import Guard
 from streams.board.handlers.stream import report_status
 from streams.board.live.live import Live
 from streams.board.metrics import BoardMetrics
+from streams.board.reading.explaining import Explainer
 from streams.board.reading.items import item_of
 from streams.board.routes import ROUTES
 from streams.errors import SettingsError
@@ -102,17 +103,19 @@ class BoardServer:
     async def _board(self, stack: AsyncExitStack) -> Board:
         settings = self._settings
         profile = profile_of(settings)
+        config = alert_config(settings, profile)
         return Board(
             settings=settings,
             archive=await stack.enter_async_context(closing_archive(open_archive(settings.archive, settings.elastic))),
             broker=stack.enter_context(open_broker(settings.broker, settings.kafka)),
             profile=profile,
-            config=alert_config(settings, profile),
+            config=config,
             kind=self._kind,
             tasks=await stack.enter_async_context(Supervisor()),
             access=self._access,
             metrics=self._metrics,
             live=await stack.enter_async_context(self.live),
+            explainer=Explainer(settings, config),
             beside=self._beside,
             clock=self._clock,
         )

@@ -21,7 +21,6 @@ from alerts.delivery.share_picture import Counted, share_png
 from alerts.delivery.smtp import SmtpServer
 from alerts.records import Headline
 from streams.app import Pipeline
-from streams.archive import closing_archive, open_archive
 from streams.archive.memory import MemoryArchive
 from streams.board.reading.spans import Span
 from streams.brief import Brief, Source, brief_of, briefing_of, last_whole_day, page_of
@@ -34,6 +33,7 @@ from streams.stages.watch import stored_alert
 from streams.text.profile import load_profile
 from streams.wall_clock import DAY_MS, HOUR_MS
 from tests.archive_news import CRISIS_MS, END_MS, SERIES, START_MS, crisis_news, watched_events
+from tests.board import board_server
 from tests.stages.test_watch_hours import all_hours
 
 CRISIS_DAY = Span(CRISIS_MS // DAY_MS * DAY_MS, CRISIS_MS // DAY_MS * DAY_MS + DAY_MS)
@@ -171,12 +171,7 @@ async def test_hostile_headlines_are_inert() -> None:
 def test_the_command_writes_the_file_and_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(data_dir=tmp_path, namespace="then")
     settings.home.mkdir(parents=True)
-
-    async def fill() -> None:
-        async with closing_archive(open_archive(settings.archive)) as archive:
-            await archive.write_items(crisis_news())
-
-    asyncio.run(fill())
+    asyncio.run(board_server.filled(settings))
     monkeypatch.setenv("MOODWIRE_DATA_DIR", str(tmp_path))
     out = tmp_path / "day.html"
     result = CliRunner().invoke(app, ["report", "-n", "then", "--out", str(out)])

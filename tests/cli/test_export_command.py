@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from streams.archive import closing_archive, open_archive
 from streams.archive.memory import MemoryArchive
 from streams.cells import cell
 from streams.cli import app
@@ -25,6 +24,7 @@ from streams.settings import Settings
 from streams.stages.watch import stored_alert
 from streams.wall_clock import DAY_MS, HOUR_MS
 from tests.archive_news import CRISIS_MS, END_MS, SERIES, START_MS, crisis_news, watched_events
+from tests.board import board_server
 from tests.stages.test_watch_hours import all_hours
 
 
@@ -126,12 +126,7 @@ def test_csv_has_a_header_and_a_line_a_row() -> None:
 def test_the_command_writes_what_was_known_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(data_dir=tmp_path, namespace="then")
     settings.home.mkdir(parents=True)
-
-    async def fill() -> None:
-        async with closing_archive(open_archive(settings.archive)) as archive:
-            await archive.write_items(crisis_news())
-
-    asyncio.run(fill())
+    asyncio.run(board_server.filled(settings))
     monkeypatch.setenv("MOODWIRE_DATA_DIR", str(tmp_path))
     out = tmp_path / "items.csv"
     as_of = datetime.fromtimestamp((START_MS + 2 * DAY_MS) / 1000, UTC).strftime("%Y-%m-%d")

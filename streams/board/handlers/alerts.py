@@ -15,7 +15,6 @@ from streams.board.event_time import event_ms
 from streams.board.problem import Problem
 from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of
 from streams.board.reading.alerts import Known, Place, find_alerts, headlines_at_height, known_alerts
-from streams.board.reading.explaining import Explainer
 from streams.board.reading.labels import load_labels
 from streams.board.shapes.alerts import Alert, AlertsQuery, AlertView, Explanation
 from streams.board.shapes.base import NoQuery, Page
@@ -27,7 +26,7 @@ _MOST_GROUPS: Final = 20
 
 
 async def get_alerts(asked: Asked[AlertsQuery, None]) -> Page[Alert]:
-    """Returns a page of alerts, the latest onset first."""
+    """Returns a page of alerts, in the order of `find_alerts`."""
     board, query = asked.board, asked.query
     now_ms = await event_ms(board, asked.now_ms)
     found, place = await find_alerts(board.archive, query, now_ms, place_of(query, query.cursor, Place))
@@ -71,7 +70,7 @@ async def get_alert(asked: Asked[NoQuery, None]) -> Answer:
 async def get_explanation(asked: Asked[NoQuery, None]) -> Explanation:
     """Returns why an alert opened; raises `Problem` 404."""
     history = await _history(asked.board, asked.path["id"])
-    return await _explainer(asked.board).explain(AlertEvent.from_json(history[0].body))
+    return await asked.board.explainer.explain(AlertEvent.from_json(history[0].body))
 
 
 async def _history(board: Board, alert_id: str) -> list[StoredAlert]:
@@ -79,15 +78,3 @@ async def _history(board: Board, alert_id: str) -> list[StoredAlert]:
     if not history:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no alert {alert_id!r}; /v1/alerts lists them")
     return history
-
-
-_explainers: dict[int, tuple[Board, Explainer]] = {}
-
-
-def _explainer(board: Board) -> Explainer:
-    """One a board, so that only one alert is counted again at once."""
-    found = _explainers.get(id(board))
-    if found is None or found[0] is not board:
-        _explainers.clear()
-        found = _explainers[id(board)] = board, Explainer(board.settings, board.config)
-    return found[1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib.metadata import version
 
-from alerts.judge.mutes import hides
+from alerts.judge.mutes import mute_of
 from streams.board.context import Asked, Board
-from streams.board.event_time import event_ms
+from streams.board.event_time import event_time
 from streams.board.reading.alerts import open_alerts
 from streams.board.reading.counts import items_total
 from streams.board.reading.mood import everything, mood_at, newest_ms
@@ -36,7 +36,7 @@ async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Statu
         event_ms=newest,
         newest_ms=newest,
         items_total=await items_total(board.archive, now_ms),
-        open_alerts=await _waiting(board, now_ms),
+        open_alerts=await _waiting(board, newest, now_ms),
         troubles=[
             Trouble(reason=one.reason, subject=one.subject, detail=one.detail, since_ms=one.since_ms)
             for one in board.beside.troubles()
@@ -57,12 +57,12 @@ def kinds_of(profile: Profile) -> list[SeriesOf]:
     ]
 
 
-async def _waiting(board: Board, now_ms: int) -> int:
+async def _waiting(board: Board, newest: int | None, now_ms: int) -> int:
     """How many alerts wait for somebody: they are firing, and neither acknowledged nor silenced."""
-    state, now_ms = await board.live.state(), await event_ms(board, now_ms)
-    mutes = [mute for mute in state.mutes.values() if mute.starts_ms <= now_ms < mute.ends_ms]
+    state = await board.live.state()
+    event_ms = event_time(board.kind, state, newest, now_ms)
     rows = [state.alerts.get(one.id) for one in await open_alerts(board.archive)]
-    return sum(row is None or not (row.acknowledged_by or any(hides(mute, row) for mute in mutes)) for row in rows)
+    return sum(row is None or not (row.acknowledged_by or mute_of(row, state.mutes.values(), event_ms)) for row in rows)
 
 
 async def _mood(board: Board, newest: int | None) -> Mood | None:

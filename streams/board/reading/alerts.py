@@ -162,7 +162,7 @@ async def _mutes(archive: Archive, now_ms: int) -> list[MuteRow]:
     kinds = (ViewKind.SILENCE, ViewKind.MAINTENANCE)
     views = [view for kind in kinds for view in await archive.views(kind, limit=_MOST_MUTES)]
     mutes = [_mute.decode(view.body) for view in views]
-    return [mute for mute in mutes if mute.starts_ms <= now_ms < mute.ends_ms]
+    return [mute for mute in mutes if mute.holds(now_ms)]
 
 
 def _known(stored: StoredAlert, view: StoredView | None, mutes: Iterable[MuteRow]) -> Known:

@@ -321,7 +321,7 @@ class Grouping:
         alert = self._state.alerts[name]
         if member.left:
             return member.told != "firing" or route.resolved is ResolvedMessages.NEVER
-        passed_over = alert.hidden_by.partition("/")[0] in _PASSED_OVER
+        passed_over = alert.hidden[0] in _PASSED_OVER
         if alert.noted:
             return bool(member.told) or passed_over
         never = route.resolved is ResolvedMessages.NEVER

@@ -112,6 +112,12 @@ class AlertRow(msgspec.Struct, kw_only=True):
         return self.event.state not in ("resolved", "noted")
 
     @property
+    def hidden(self) -> tuple[str, str]:
+        """How it is hidden (`inhibited`, `maintenance`, `silence`) and the id of what hides it; empty if unknown."""
+        how, _, by = self.hidden_by.partition("/")
+        return how, by
+
+    @property
     def noted(self) -> bool:
         """Whether it is information, complete in itself: it is sent once and never ends."""
         return self.event.state == "noted"

@@ -37,11 +37,11 @@ class HeldBack(msgspec.Struct, frozen=True):
 async def held_back(archive: Archive, alerts: Iterable[str]) -> dict[str, HeldBack]:
     """Returns what holds back each of these alerts that is not sent now."""
     rows = await _rows(archive, alerts)
-    found = {name: row.hidden_by.partition("/") for name, row in rows.items() if row.hidden_by and row.fires}
-    above = await _rows(archive, {name for by, _, name in found.values() if by == "inhibited" and name})
+    found = {name: row.hidden for name, row in rows.items() if row.hidden_by and row.fires}
+    above = await _rows(archive, {name for by, name in found.values() if by == "inhibited" and name})
     return {
         name: HeldBack(by, other, above[other].event.series if other in above else "")
-        for name, (by, _, other) in found.items()
+        for name, (by, other) in found.items()
     }
 
 

@@ -52,7 +52,7 @@ class Known:
     @property
     def inhibited(self) -> bool:
         """Whether another alert stood above it when its message was last looked at."""
-        return self.row.hidden_by.partition("/")[0] == _INHIBITED
+        return self.row.hidden[0] == _INHIBITED
 
     @property
     def place(self) -> Place:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from streams.brief import Brief, page_of
-from tests.board.browser.conftest import Opening, chromium, opening
+from tests.board.browser.conftest import Opening, chromium, desks, opening
 from tests.brief.test_report_command import HOSTILE, crisis_brief
 
-__all__ = ["chromium", "opening"]
+__all__ = ["chromium", "desks", "opening"]
 
 
 def test_the_file_opens_without_a_request_or_an_error(tmp_path: Path, opening: Opening) -> None:

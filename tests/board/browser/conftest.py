@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.board.browser.desk import Desk
 from tests.system_needs import find_chromium, in_ci
@@ -15,7 +16,10 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+expect.set_options(timeout=15_000)  # of a machine that has other things to do
+
 Opening = Callable[..., Page]
+Desks = Callable[..., Desk]
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +35,19 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    with Desk() as served:
-        yield served
+def desks() -> Iterator[Desks]:
+    """Makes boards that outlive the pages: one that ends first is a refused connection on their consoles."""
+    with ExitStack() as served:
+        yield lambda **wishes: served.enter_context(Desk(**wishes))
 
 
 @pytest.fixture
-def opening(chromium: Browser) -> Iterator[Opening]:
+def desk(desks: Desks) -> Desk:
+    return desks()
+
+
+@pytest.fixture
+def opening(chromium: Browser, desks: Desks) -> Iterator[Opening]:
     """Opens a page of its own context; at the end none of them had an error, or broke the content policy."""
     said: list[str] = []
     contexts: list[BrowserContext] = []

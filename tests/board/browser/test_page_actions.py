@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.board.browser.conftest import Opening
+from tests.board.browser.conftest import Desks, Opening
 from tests.board.browser.desk import Desk
 
 
@@ -63,17 +63,17 @@ def test_a_silence_is_listed_and_ended(desk: Desk, opening: Opening) -> None:
     assert desk.did[-1] == ("end", {"If-Match": '"1"'})
 
 
-def test_what_is_looked_after_is_not_called_calm(opening: Opening) -> None:
-    with Desk(alerts=1) as desk:
-        page = chosen(desk, opening)
-        page.keyboard.press("a")
-        page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
-        expect(page.locator(".held")).to_contain_text("Acknowledged by you")
-        page.goto(desk.address)
-        now = page.get_by_role("region", name="Now")
-        expect(now).to_contain_text("No alert waits for anybody.")
-        expect(now).to_contain_text("Acme Bank")
-        expect(now).not_to_contain_text("Nothing unusual")
+def test_what_is_looked_after_is_not_called_calm(desks: Desks, opening: Opening) -> None:
+    desk = desks(alerts=1)
+    page = chosen(desk, opening)
+    page.keyboard.press("a")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    expect(page.locator(".held")).to_contain_text("Acknowledged by you")
+    page.goto(desk.address)
+    now = page.get_by_role("region", name="Now")
+    expect(now).to_contain_text("No alert waits for anybody.")
+    expect(now).to_contain_text("Acme Bank")
+    expect(now).not_to_contain_text("Nothing unusual")
 
 
 def test_no_answer_yet_is_no_good_news(desk: Desk, opening: Opening) -> None:

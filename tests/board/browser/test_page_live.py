@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from streams.wall_clock import wall_clock_ms
-from tests.board.browser.conftest import Opening
+from tests.board.browser.conftest import Desks, Opening
 from tests.board.browser.desk import Desk
 from tests.board.browser.desk_news import alert_of, item_of
 
@@ -48,20 +48,20 @@ def test_the_feed_holds_back_what_is_new(desk: Desk, opening: Opening) -> None:
 
 
 @pytest.mark.parametrize("path", ["now", "alerts", "series/entity%2FACME"])
-def test_a_storm_of_a_thousand_alerts_makes_few_reloads(opening: Opening, path: str) -> None:
-    with Desk(alerts=0) as desk:
-        page = opening(f"{desk.address}{path}")
-        page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
-        expect(page.locator(".empty, .movers, .charts canvas").first).to_be_visible()
-        desk.asked.clear()
-        desk.alerts = [alert_of(number, desk.now_ms) for number in range(1_000)]
-        desk.say_all("alert", [{"id": one.id, "version": 1, "series": one.series} for one in desk.alerts])
-        expect(page).to_have_title(re.compile(r"^\(1,?000\)"))
-        if path == "alerts":
-            expect(page.locator(".alert-row")).to_have_count(100)
-        elif path == "now":
-            expect(page.get_by_role("region", name="Now")).to_contain_text("995 more open alerts")
-        assert max(count for asked, count in desk.asked.items() if asked.startswith("/v1/")) <= 15
+def test_a_storm_of_a_thousand_alerts_makes_few_reloads(desks: Desks, opening: Opening, path: str) -> None:
+    desk = desks(alerts=0)
+    page = opening(f"{desk.address}{path}")
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    expect(page.locator(".empty, .movers, .charts canvas").first).to_be_visible()
+    desk.asked.clear()
+    desk.alerts = [alert_of(number, desk.now_ms) for number in range(1_000)]
+    desk.say_all("alert", [{"id": one.id, "version": 1, "series": one.series} for one in desk.alerts])
+    expect(page).to_have_title(re.compile(r"^\(1,?000\)"))
+    if path == "alerts":
+        expect(page.locator(".alert-row")).to_have_count(100)
+    elif path == "now":
+        expect(page.get_by_role("region", name="Now")).to_contain_text("995 more open alerts")
+    assert max(count for asked, count in desk.asked.items() if asked.startswith("/v1/")) <= 15
 
 
 def test_eight_tabs_share_one_stream(desk: Desk, opening: Opening) -> None:
@@ -80,15 +80,14 @@ def test_eight_tabs_share_one_stream(desk: Desk, opening: Opening) -> None:
     assert desk.asked["/v1/stream"] == 1
 
 
-def test_a_lost_connection_is_shown_and_comes_back(opening: Opening) -> None:
-    with Desk() as desk:
-        page = opening(f"{desk.address}alerts", expect_errors=True)
-        page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
-        desk.fails["/v1/stream"] = 503
-        desk.drop()
-        expect(page.locator("html")).to_have_attribute("data-age", "lost")
-        desk.fails.clear()
-        expect(page.locator("html")).to_have_attribute("data-age", "fresh", timeout=20_000)
+def test_a_lost_connection_is_shown_and_comes_back(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts", expect_errors=True)
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    desk.fails["/v1/stream"] = 503
+    desk.drop()
+    expect(page.locator("html")).to_have_attribute("data-age", "lost")
+    desk.fails.clear()
+    expect(page.locator("html")).to_have_attribute("data-age", "fresh", timeout=20_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

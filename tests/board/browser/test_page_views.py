@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from streams.board.shapes.status import Trouble
 from streams.wall_clock import HOUR_MS, MINUTE_MS
-from tests.board.browser.conftest import Opening
+from tests.board.browser.conftest import Desks, Opening
 from tests.board.browser.desk import Desk
 from tests.board.browser.desk_news import ACME, HOSTILE, alert_of, item_of
 
@@ -28,13 +28,13 @@ def test_now_shows_alerts_multiples_heat_and_movers(desk: Desk, opening: Opening
     assert page.title() == "(2) Now · moodwire"
 
 
-def test_calm_is_proved(opening: Opening) -> None:
-    with Desk(alerts=0) as desk:
-        page = opening(desk.address)
-        calm = page.get_by_role("region", name="Now")
-        expect(calm).to_contain_text("Nothing unusual.")
-        expect(calm).to_contain_text("38 of 39 feeds alive")
-        expect(calm).to_contain_text("10 to 10 items in this hour of the last 7 days")
+def test_calm_is_proved(desks: Desks, opening: Opening) -> None:
+    desk = desks(alerts=0)
+    page = opening(desk.address)
+    calm = page.get_by_role("region", name="Now")
+    expect(calm).to_contain_text("Nothing unusual.")
+    expect(calm).to_contain_text("38 of 39 feeds alive")
+    expect(calm).to_contain_text("10 to 10 items in this hour of the last 7 days")
 
 
 def test_the_heat_map_goes_back_in_time_and_to_now(desk: Desk, opening: Opening) -> None:
@@ -108,14 +108,14 @@ def test_an_alert_says_why_and_who_was_notified(desk: Desk, opening: Opening) ->
     expect(page.locator(".empty").first).to_contain_text("No alert has ended yet.")
 
 
-def test_a_thousand_alerts_stay_usable(opening: Opening) -> None:
-    with Desk(alerts=1_000) as desk:
-        page = opening(f"{desk.address}alerts")
-        expect(page.locator(".alert-row")).to_have_count(100)
-        page.get_by_role("button", name="Show more").click()
-        expect(page.locator(".alert-row")).to_have_count(200)
-        page.keyboard.press("j")
-        expect(page.get_by_role("region", name="The chosen alert")).to_contain_text("Why")
+def test_a_thousand_alerts_stay_usable(desks: Desks, opening: Opening) -> None:
+    desk = desks(alerts=1_000)
+    page = opening(f"{desk.address}alerts")
+    expect(page.locator(".alert-row")).to_have_count(100)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".alert-row")).to_have_count(200)
+    page.keyboard.press("j")
+    expect(page.get_by_role("region", name="The chosen alert")).to_contain_text("Why")
 
 
 def test_the_feed_is_searched_and_narrowed(desk: Desk, opening: Opening) -> None:
@@ -172,16 +172,16 @@ def test_old_data_look_old_and_troubles_are_named(desk: Desk, opening: Opening) 
     expect(page.locator(".popover")).to_contain_text("stage score: is behind")
 
 
-def test_a_token_opens_the_page_and_is_in_no_address(opening: Opening) -> None:
-    with Desk(token="right") as desk:
-        page = opening(desk.address, expect_errors=True)
-        page.get_by_label("Token").fill("wrong")
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.locator(".field-problem")).to_contain_text("not known")
-        page.get_by_label("Token").fill("right")
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.locator(".movers li")).to_have_count(1)
-        assert "right" not in page.url
+def test_a_token_opens_the_page_and_is_in_no_address(desks: Desks, opening: Opening) -> None:
+    desk = desks(token="right")
+    page = opening(desk.address, expect_errors=True)
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".field-problem")).to_contain_text("not known")
+    page.get_by_label("Token").fill("right")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".movers li")).to_have_count(1)
+    assert "right" not in page.url
 
 
 @pytest.mark.parametrize("path", ["now", SERIES, "alerts", "feed"])

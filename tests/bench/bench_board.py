@@ -105,9 +105,7 @@ async def _fill(settings: Settings) -> None:
 
 
 def _opened(settings: Settings) -> Archive:
-    from streams.archive.elastic.options import ElasticOptions
-
-    return open_archive(settings.archive, ElasticOptions(replicas=0))
+    return open_archive(settings.archive, settings.elastic)
 
 
 async def _write_hours(archive: Archive, total: Counter[tuple[str, int]], hits: Counter[tuple[str, int]]) -> None:
@@ -161,6 +159,8 @@ def _older() -> Iterator[Scored]:
 async def _asked(settings: Settings) -> dict[str, list[float]]:
     taken: dict[str, list[float]] = {name: [] for name in ASKED}
     async with _client(settings) as client:
+        async with client.get("v1/status") as answer:
+            assert (await answer.json())["items_total"] >= ITEMS, "the board reads another archive than the one filled"
         for number in range(ROUNDS + 1):
             for name, path in ASKED.items():
                 begun = time.perf_counter()

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from streams.archive.faceting import faceted_of
 from streams.archive.protocol import (
     ArchiveStats,
     Claims,
     Count,
+    Faceted,
     Hit,
     Outcome,
     Query,
@@ -134,6 +136,9 @@ class MemoryArchive:
         found = [item for item in self._items() if _matches(item, query, words)]
         found.sort(key=_newness, reverse=True)
         return [Hit(item, marked(item.news.title, words)) for item in found[: query.limit]]
+
+    async def faceted(self, query: Query) -> list[Faceted]:
+        return [faceted_of(hit.item) for hit in await self.search(query)]
 
     async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         buckets: dict[int, list[tuple[bool, float | None]]] = defaultdict(list)

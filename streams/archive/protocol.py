@@ -9,7 +9,7 @@ Whether a version counts follows from its position instead (`streams.archive.rev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -24,6 +24,7 @@ __all__ = [
     "ArchiveStats",
     "Claims",
     "Count",
+    "Faceted",
     "Hit",
     "OnTrouble",
     "Outcome",
@@ -112,6 +113,17 @@ class Hit:
 
     item: Scored
     snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Faceted:
+    """What a found item is counted by: the label of each of its heads, and its entities' names by their id."""
+
+    source: str
+    language: str
+    story: str
+    labels: Mapping[str, str]
+    entities: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +325,9 @@ class Archive(Protocol):
 
     async def search(self, query: Query) -> list[Hit]:
         """Newest first. Any text is a valid query: its words must all occur."""
+
+    async def faceted(self, query: Query) -> list[Faceted]:
+        """Of the hits of a search what they are counted by, at a fraction of what reading them whole costs."""
 
     async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         """Buckets that are not empty, oldest first, aligned to multiples of `bucket_ms`."""

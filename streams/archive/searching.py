@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from streams.archive.protocol import Hit, Query
+from streams.archive.faceting import faceted_body
+from streams.archive.protocol import Faceted, Hit, Query
 from streams.archive.schema import stored_label
 from streams.archive.words import is_beginning, marked, words_of
 from streams.records import Scored
 
-__all__ = ["search"]
+__all__ = ["faceted", "search"]
 
 _FEW: Final = 3_000
 """Matches that are sorted rather than looked for among the newest items: 10 ms."""
@@ -63,17 +64,26 @@ class _Candidates:
 def search(db: sqlite3.Connection, query: Query) -> list[Hit]:
     """Returns the hits, newest first."""
     words = words_of(query.text)
+    items = (_decoder.decode(body) for body in _bodies(db, _found(db, query, words)))
+    return [Hit(item, marked(item.news.title, words)) for item in items]
+
+
+def faceted(db: sqlite3.Connection, query: Query) -> list[Faceted]:
+    """Returns of the hits what they are counted by, newest first."""
+    bodies = _bodies(db, _found(db, query, words_of(query.text)))
+    return [faceted_body(body) for body in bodies]
+
+
+def _found(db: sqlite3.Connection, query: Query, words: Sequence[str]) -> list[int]:
     if words:
-        numbers = _with_words(db, query, " ".join(f'"{word}"{"*" if is_beginning(word) else ""}' for word in words))
-    else:
-        numbers = [number for number, _, _ in _candidates(query).rows(db, query.limit, query.before)]
-    return [Hit(item, marked(item.news.title, words)) for item in _items(db, numbers)]
+        return _with_words(db, query, " ".join(f'"{word}"{"*" if is_beginning(word) else ""}' for word in words))
+    return [number for number, _, _ in _candidates(query).rows(db, query.limit, query.before)]
 
 
-def _items(db: sqlite3.Connection, numbers: Sequence[int]) -> Iterable[Scored]:
+def _bodies(db: sqlite3.Connection, numbers: Sequence[int]) -> list[bytes]:
     statement = "SELECT number, body FROM versions WHERE number IN (SELECT value FROM json_each(?))"
     bodies = dict(db.execute(statement, (json.dumps(numbers),)))
-    return [_decoder.decode(bodies[number]) for number in numbers]
+    return [bodies[number] for number in numbers]
 
 
 def _candidates(query: Query, source: str = "versions v INDEXED BY versions_by_time") -> _Candidates:

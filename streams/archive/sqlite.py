@@ -16,6 +16,7 @@ from streams.archive.protocol import (
     ArchiveStats,
     Claims,
     Count,
+    Faceted,
     Hit,
     Outcome,
     Query,
@@ -31,7 +32,7 @@ from streams.archive.protocol import (
     Unscored,
     Written,
 )
-from streams.archive.searching import search
+from streams.archive.searching import faceted, search
 from streams.archive.threads import Reader, Writer
 from streams.archive.words import spread
 from streams.archive.writer import ItemWriter, remove_members
@@ -104,6 +105,9 @@ class SqliteArchive:
 
     async def search(self, query: Query) -> list[Hit]:
         return await self._reader.do(lambda db: search(db, query))
+
+    async def faceted(self, query: Query) -> list[Faceted]:
+        return await self._reader.do(lambda db: faceted(db, query))
 
     async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         return await self._reader.do(lambda db: queries.rates(db, series, signal, since_ms, until_ms, bucket_ms))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from streams.archive import open_archive
 from streams.archive.elastic.archive import ElasticArchive
 from streams.archive.elastic.options import ElasticOptions
+from streams.archive.faceting import faceted_of
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import (
     Archive,
@@ -249,6 +250,14 @@ async def test_search_finds_words_newest_first(archive: Archive) -> None:
 async def test_any_text_is_a_valid_query(archive: Archive, text: str) -> None:
     await archive.write_items([scored(1)])
     assert isinstance(await archive.search(Query(text=text)), list)
+
+
+async def test_hits_are_counted_by_what_search_finds(archive: Archive) -> None:
+    unscored = msgspec.structs.replace(scored(4), heads={}, series={}, entities=(), language="zh")
+    await archive.write_items([scored(1), scored(2, label="positive"), scored(3, entity="OTHER"), unscored])
+    for query in (Query(), Query(text="number 3"), Query(label=("sentiment", "positive")), Query(limit=2)):
+        hits = await archive.search(query)
+        assert await archive.faceted(query) == [faceted_of(hit.item) for hit in hits]
 
 
 async def test_search_restricts(archive: Archive) -> None:

@@ -1,4 +1,4 @@
-"""The board over 200,000 archived items while another process writes more: p95 of what its views ask, in ms.
+"""The board over 200,000 archived items while a replay archives more: p95 of what its views ask, in ms.
 
 The embedded archive, and Elasticsearch where a server can be started here. Asked over HTTP of a running board, in turn.
 Then the page in Chromium over the same archives, with 1,000 open alerts (`board_page`).
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-import multiprocessing
 import statistics
+import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from itertools import islice
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,10 +33,11 @@ from streams.settings import Settings
 from streams.stages.watch import stored_alert
 from streams.wall_clock import DAY_MS, HOUR_MS
 from tests.alerts.delivery_event import delivery_event
-from tests.bench.board_news import END_MS, START_MS, board_news
+from tests.bench.board_news import DAYS, END_MS, board_news
 from tests.bench.board_page import page_figures
 from tests.board.board_server import serving, settings_in
 from tests.integration.elastic_server import ElasticUnavailable, running_elastic
+from tests.integration.replays import archived, command, environment
 
 ITEMS = 200_000
 ALERTS = 1_000
@@ -67,7 +68,7 @@ def measure() -> dict[str, float]:
 
 def _of(name: str, settings: Settings) -> dict[str, float]:
     asyncio.run(_fill(settings))
-    with _writing(settings):
+    with _replaying(settings):
         taken = asyncio.run(_asked(settings))
     figures = {f"{name}, {what}: p95 ms": _p95(times) for what, times in taken.items()}
     return figures | {f"{name}, {what}": figure for what, figure in asyncio.run(_seen(settings)).items()}
@@ -125,35 +126,42 @@ def _batches(items: Iterable[Scored]) -> Iterator[list[Scored]]:
 
 
 @contextmanager
-def _writing(settings: Settings) -> Iterator[None]:
-    """Another process archives older items, as a replay does, until the block ends."""
-    context = multiprocessing.get_context("spawn")
-    over = context.Event()
-    process = context.Process(target=_write, args=(settings, over), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        over.set()
-        process.join(60)
+def _replaying(settings: Settings) -> Iterator[None]:
+    """`moodwire replay` plays older news into the same archive, with the shipped classifier, until the block ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "older.ndjson"
+        file.write_bytes(b"".join(_older()))
+        before = archived(settings)
+        process = subprocess.Popen(
+            command("replay", file, "--into", settings.namespace),
+            env=environment(settings.data_dir, terminal=False, **_archive_of(settings)),
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            while archived(settings) == before:
+                assert process.poll() is None, "the replay ended before it archived anything"
+                time.sleep(0.1)  # another process: there is no event to wait for
+            yield
+            assert process.poll() is None, "the replay ended while the board was asked: give it more lines"
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def _write(settings: Settings, over: Event) -> None:
-    asyncio.run(_write_until(settings, over.is_set))
+def _archive_of(settings: Settings) -> dict[str, object]:
+    url = settings.archive_url
+    return {"archive_url": url, "archive_replicas": settings.archive_replicas} if url else {}
 
 
-async def _write_until(settings: Settings, over: Callable[[], bool]) -> None:
-    async with closing_archive(_opened(settings)) as archive:
-        for batch in _batches(_older()):
-            if over():
-                return
-            await archive.write_items(batch[:500])
-
-
-def _older() -> Iterator[Scored]:
+def _older() -> Iterator[bytes]:
+    """Lines of a file of news before those of the archive."""
     for number, item in enumerate(board_news(ITEMS, seed=27)):
-        news = msgspec.structs.replace(item.news, id=f"old{number}", seen_ms=item.news.seen_ms - START_MS // 2)
-        yield msgspec.structs.replace(item, news=news, position=msgspec.structs.replace(item.position, partition=1))
+        news = item.news
+        seen_ms = news.seen_ms - DAYS * DAY_MS
+        line = {"id": f"old{number}", "title": news.title, "text": news.text, "source": news.source}
+        yield (
+            msgspec.json.encode(line | {"published": datetime.fromtimestamp(seen_ms / 1_000, UTC).isoformat()}) + b"\n"
+        )
 
 
 async def _asked(settings: Settings) -> dict[str, list[float]]:

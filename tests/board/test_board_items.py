@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from streams.archive.faceting import faceted_of
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import Query
 from streams.board.cursors import cursor_of, place_of
@@ -78,7 +79,7 @@ async def test_an_archive_of_one_story_answers() -> None:
 
 async def test_facets_are_counted_over_heads_sources_and_entities() -> None:
     items = [one for one in crisis_news() if one.news.seen_ms < START_MS + 10**8]
-    found = facets_of(items, sentiment="sentiment", subject="topic")
+    found = facets_of(map(faceted_of, items), sentiment="sentiment", subject="topic")
     assert found.of == len(items)
     assert sum(one.count for one in found.sentiment) == len(items)
     assert {one.name for one in found.entity} == {"ACME", "BOLT", "CORE", "DUNE"}

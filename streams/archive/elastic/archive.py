@@ -26,6 +26,7 @@ from streams.archive.protocol import (
     ArchiveStats,
     Claims,
     Count,
+    Faceted,
     Hit,
     OnTrouble,
     Outcome,
@@ -235,6 +236,9 @@ class ElasticArchive:
 
     async def search(self, query: Query) -> list[Hit]:
         return await self.reader.search(query)
+
+    async def faceted(self, query: Query) -> list[Faceted]:
+        return await self.reader.faceted(query)
 
     async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         return await self.reader.rates(series, signal, since_ms, until_ms, bucket_ms)

@@ -16,9 +16,11 @@ from streams.archive.elastic.documents import alert_of, document_id, first_score
 from streams.archive.elastic.names import Names
 from streams.archive.elastic.registry import Entry
 from streams.archive.elastic.session import Session
+from streams.archive.faceting import FIELDS, faceted_source
 from streams.archive.protocol import (
     ArchiveStats,
     Count,
+    Faceted,
     Hit,
     Outcome,
     Query,
@@ -150,16 +152,25 @@ class Reader:
 
     async def search(self, query: Query) -> list[Hit]:
         words = words_of(query.text)
+        items = [scored_of(hit["_source"]) for hit in await self._newest(query, words)]
+        return [Hit(item, marked(item.news.title, words)) for item in items]
+
+    async def faceted(self, query: Query) -> list[Faceted]:
+        hits = await self._newest(query, words_of(query.text), FIELDS)
+        return [faceted_source(hit["_source"]) for hit in hits]
+
+    async def _newest(self, query: Query, words: Sequence[str], fields: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """What a search finds, newest first; all fields if none is named."""
         body: dict[str, Any] = {
             "query": {"bool": {"filter": _restrictions(query, words)}},
+            "_source": list(fields) or True,
             "sort": [{"@timestamp": "desc"}, {"moodwire.id": "desc"}],
             "size": min(query.limit, MOST_HITS),
             "track_total_hits": False,
         }
         if query.before is not None:
             body["search_after"] = list(query.before)
-        items = [scored_of(hit["_source"]) for hit in await self._search(self._names.items, body)]
-        return [Hit(item, marked(item.news.title, words)) for item in items]
+        return await self._search(self._names.items, body)
 
     async def rates(self, series: str, signal: str, since_ms: int, until_ms: int, bucket_ms: int) -> list[RateBucket]:
         """In steps that keep each request below the server's bound of buckets."""

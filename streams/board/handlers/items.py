@@ -38,10 +38,9 @@ async def get_items(asked: Asked[ItemsQuery, None]) -> Page[Item]:
 async def get_facets(asked: Asked[FacetsQuery, None]) -> Facets:
     """Returns the counts over the newest hits; of each story the newest alone where that is asked for."""
     archive, query = asked.board.archive, asked.query
-    hits = await archive.search(replace(query_of(query), limit=FACETED))
-    items = [hit.item for hit in hits]
+    items = await archive.faceted(replace(query_of(query), limit=FACETED))
     if query.story is StoryFilter.ONE:
-        items = list({item.story.id: item for item in reversed(items)}.values())
+        items = list({item.story: item for item in reversed(items)}.values())
     sentiment, subject = _facet_heads(asked.board.profile)
     return facets_of(items, sentiment=sentiment, subject=subject)
 

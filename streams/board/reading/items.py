@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from streams.archive.protocol import Archive, Hit, Query, StoryMember
+from streams.archive.protocol import Archive, Faceted, Hit, Query, StoryMember
 from streams.board.shapes.items import (
     Entity,
     FacetCount,
@@ -173,20 +173,20 @@ async def item_with_revisions(archive: Archive, item_id: str) -> ItemWithRevisio
     return ItemWithRevisions(**_fields(versions[0], versions[0].news.title, members), revisions=revisions)
 
 
-def facets_of(items: Iterable[Scored], *, sentiment: str, subject: str) -> Facets:
+def facets_of(items: Iterable[Faceted], *, sentiment: str, subject: str) -> Facets:
     """Returns the counts; `sentiment` and `subject` are the heads of those facets, empty for none."""
     counts = {name: Counter[str]() for name in ("sentiment", "subject", "source", "language", "entity")}
     names: dict[str, str] = {}
     of = 0
     for item in items:
         of += 1
-        counts["source"][item.news.source] += 1
+        counts["source"][item.source] += 1
         counts["language"][item.language] += 1
-        counts["entity"].update({one.id for one in item.entities})
-        names |= {one.id: one.name for one in item.entities}
+        counts["entity"].update(item.entities.keys())
+        names |= item.entities
         for facet, head in (("sentiment", sentiment), ("subject", subject)):
-            if head in item.heads:
-                counts[facet][item.heads[head].label] += 1
+            if head in item.labels:
+                counts[facet][item.labels[head]] += 1
     listed = {name: _listed(counted, names if name == "entity" else {}) for name, counted in counts.items()}
     return Facets(of=of, **listed)
 

@@ -5,6 +5,7 @@ import { preferences } from "./store.js";
 const NUMBER = new Intl.NumberFormat("en-GB");
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+const WHOLE_DAY = { day: "numeric", month: "short", year: "numeric" };
 const formats = new Map();
 
 function formatted(ms, options) {
@@ -24,6 +25,13 @@ export function moment(ms) {
   const year = formatted(ms, { year: "numeric" });
   const date = year === formatted(Date.now(), { year: "numeric" }) ? day(ms) : `${day(ms)} ${year}`;
   return `${date}, ${clock(ms)}`;
+}
+
+/** From when until when: the day and the year once where they are the same. */
+export function interval(fromMs, untilMs) {
+  if (formatted(fromMs, WHOLE_DAY) === formatted(untilMs, WHOLE_DAY)) return `${moment(fromMs)} to ${clock(untilMs)}`;
+  const sameYear = formatted(fromMs, { year: "numeric" }) === formatted(untilMs, { year: "numeric" });
+  return `${moment(fromMs)} to ${sameYear ? `${day(untilMs)}, ${clock(untilMs)}` : moment(untilMs)}`;
 }
 
 export function zoneName() {

@@ -121,7 +121,7 @@ export function choices(label, options, chosen, hrefOf) {
       "a",
       { href: hrefOf(value), class: "choice", "aria-current": value === chosen ? "true" : null },
       text,
-      number === undefined ? "" : h("span", { class: "number" }, count(number)),
+      number === undefined ? "" : h("span", { class: "number" }, typeof number === "number" ? count(number) : number),
     ),
   );
   return h("nav", { class: "choices", "aria-label": label }, links);

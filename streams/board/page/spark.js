@@ -60,8 +60,8 @@ export function shareLine(points, { width = 240, height = 64, said = "" } = {}) 
   return svg(
     "svg",
     root,
-    upper.length && svg("path", { d: `M${[...upper, ...lower].join("L")}Z`, class: "spark-band" }),
-    share.length && svg("path", { d: `M${share.join("L")}`, class: "share" }),
+    upper.length > 0 && svg("path", { d: `M${[...upper, ...lower].join("L")}Z`, class: "spark-band" }),
+    share.length > 0 && svg("path", { d: `M${share.join("L")}`, class: "share" }),
     svg("path", { d: `M0 ${height - 0.5}H${width}`, class: "spark-base" }),
   );
 }

@@ -3,6 +3,7 @@
 import { apiPath, get } from "./api.js";
 import { acknowledge, assign, endSilence, judge, silence, VERDICTS } from "./actions.js";
 import { button, foreign, h, replace } from "./dom.js";
+import { endedBox, endedLately } from "./ended.js";
 import { moment, plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
@@ -25,6 +26,7 @@ const WATCHED = new Set(["alert", "silence", "resync"]);
 const ARCHIVED_MS = 1_500; // a decision is in the lists once the archive has it
 
 let state = "open";
+let ended = null; // what ended lately: known where no alert is open
 let kept = null; // shown at once while one walks through its alerts, then asked for again
 
 export function alerts(root, place) {
@@ -55,7 +57,7 @@ function tabs() {
   const open = status.get()?.open_alerts;
   return choices(
     "Which alerts",
-    STATES.map(([name, text]) => [name, text, name === "open" ? open : undefined]),
+    STATES.map(([name, text]) => [name, text, { open, history: ended?.count }[name]]),
     state,
     (name) => address("alerts", { state: name === "open" ? "" : name }),
   );
@@ -71,6 +73,7 @@ async function load(view, { more = false } = {}) {
     view.items = more ? [...view.items, ...page.items] : page.items;
     view.next = page.next;
     kept = { state, items: view.items };
+    if (state === "open" && !more) await lookAtEnded(view);
     if (state === "silenced") view.silences = (await get("silences", {}, signal)).items;
     drawList(view);
   } catch (problem) {
@@ -84,6 +87,12 @@ async function load(view, { more = false } = {}) {
   }
 }
 
+/** Where no alert is open: those that ended, so that the view is no dead end. */
+async function lookAtEnded(view) {
+  ended = view.items.length ? null : await endedLately(view.place.signal);
+  replaceTabs();
+}
+
 function drawList(view) {
   const focused = document.activeElement?.closest?.("li[data-id]")?.dataset.id;
   if (!view.items) return replace(view.foot, loading("Alerts"));
@@ -91,8 +100,9 @@ function drawList(view) {
     view.list,
     view.items.map((alert) => row(alert, alert.id === view.chosen)),
   );
+  view.detail.hidden = !view.chosen && !view.items.length;
   if (focused) view.list.querySelector(`li[data-id="${CSS.escape(focused)}"] a`)?.focus({ preventScroll: true });
-  if (!view.items.length) replace(view.foot, nothing(), silencesOf(view));
+  if (!view.items.length) replace(view.foot, nothing(), state === "open" && ended ? endedBox(ended) : null, silencesOf(view));
   else
     replace(
       view.foot,
@@ -104,7 +114,7 @@ function drawList(view) {
 
 function nothing() {
   const said = {
-    open: "No open alert. That is good news.",
+    open: "No alert is open.",
     acknowledged: "No alert is acknowledged.",
     silenced: "No alert is silenced.",
     history: "No alert has ended yet.",

@@ -3,7 +3,8 @@
 import { get } from "./api.js";
 import { ENOUGH_ITEMS, rolling, shareSpan } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { count, day, hourOf, length, moment, percent, plural, sourceName, usual } from "./format.js";
+import { alertAddress, endedBox, endedLately, isOver, worstFirst } from "./ended.js";
+import { count, day, hourOf, interval, length, moment, percent, plural, sourceName, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
 import { hear, paced } from "./live.js";
@@ -14,6 +15,7 @@ import { eventNow, keepVisit, kindLabel, kindMadeOf, kinds, lastVisit, preferenc
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const AWAY_SHOWN = 5;
 const AWAY_MS = 5 * 60_000;
 const RELOAD_MS = 15_000;
 const ALERT_MS = 400; // many alerts at once make one reload
@@ -88,25 +90,25 @@ async function away(box, signal) {
     ["open", "acknowledged", "silenced", "history"].map((state) => get("alerts", { state, limit: 200 }, signal)),
   );
   const changed = lists.flatMap(({ items }) => items).filter(({ updated_ms }) => updated_ms >= since);
-  const ended = changed.filter(({ state }) => state === "resolved");
-  const opened = changed.filter(({ state, onset_ms }) => state !== "resolved" && onset_ms >= since);
+  const ended = changed.filter(isOver);
+  const opened = changed.filter((alert) => !isOver(alert) && alert.onset_ms >= since);
   const worsened = changed.filter(({ state, onset_ms }) => state === "escalated" && onset_ms < since);
   box.hidden = !(opened.length + worsened.length + ended.length);
+  const rest = (title) => address("alerts", { state: title === "Ended" ? "history" : "" });
   const group = (title, alerts) =>
-    alerts.length &&
-    h(
-      "div",
-      {},
-      h("h3", {}, `${title} (${count(alerts.length)})`),
-      h(
-        "ul",
-        { class: "plain lines" },
-        alerts.slice(0, 4).map(alertLine),
-        alerts.length > 4
-          ? h("li", {}, h("a", { href: address("alerts", { state: title === "Ended" ? "history" : "" }) }, `and ${alerts.length - 4} more`))
-          : null,
-      ),
-    );
+    alerts.length === 0
+      ? null
+      : h(
+          "div",
+          {},
+          h("h3", {}, `${title} (${count(alerts.length)})`),
+          h(
+            "ul",
+            { class: "plain lines" },
+            worstFirst(alerts).slice(0, AWAY_SHOWN).map(alertLine),
+            alerts.length > AWAY_SHOWN ? h("li", {}, h("a", { href: rest(title) }, `and ${alerts.length - AWAY_SHOWN} more`)) : null,
+          ),
+        );
   const seen = button("Seen", () => {
     awaySince = null;
     keepVisit(status.get().namespace, eventNow());
@@ -124,8 +126,9 @@ function alertLine(alert) {
     {},
     severity(alert.severity, { word: false }),
     " ",
-    h("a", { href: address(`alerts/${alert.id}`) }, foreign(alert.sentence)),
-    h("span", { class: "quiet" }, " · since ", timeOf(alert.onset_ms)),
+    h("a", { href: alertAddress(alert) }, foreign(alert.sentence)),
+    h("span", { class: "quiet" }, " · ", isOver(alert) ? interval(alert.onset_ms, alert.updated_ms) : ["since ", timeOf(alert.onset_ms)]),
+    alert.inhibited ? h("span", { class: "quiet" }, " · inhibited") : "",
   );
 }
 
@@ -135,7 +138,7 @@ async function calm(signal) {
   const now = status.get();
   if (!now?.items_total) return firstNews();
   const { items } = await get("alerts", { state: "open", limit: 6 }, signal);
-  if (!items.length) return (await lookedAfter(signal)) ?? proof(now, signal);
+  if (!items.length) return (await lookedAfter(signal)) ?? [await proof(now, signal), endedBox(await endedLately(signal))];
   const more = now.open_alerts - items.slice(0, 5).length;
   return [
     h("ul", { class: "plain lines now-alerts" }, items.slice(0, 5).map(alertLine)),

@@ -71,6 +71,52 @@ def test_what_happened_while_the_reader_was_away(desk: Desk, opening: Opening) -
     expect(away).to_be_hidden()
 
 
+def test_what_ended_while_the_reader_was_away_is_named_worst_first(desk: Desk, opening: Opening) -> None:
+    page = opening(desk.address)
+    expect(page.locator(".movers li")).to_have_count(1)
+    before_ms = desk.now_ms - 30 * HOUR_MS
+    visit = f'{{"live": {{"eventMs": {before_ms}, "wallMs": {before_ms}}}}}'
+    page.evaluate("visit => localStorage.setItem('moodwire.visit', visit)", visit)
+    desk.alerts = [
+        *(alert_of(n, desk.now_ms, state="resolved", severity="critical", inhibited=True) for n in range(5)),
+        alert_of(7, desk.now_ms, state="resolved", severity="warning", sentence="a warning"),
+        alert_of(8, desk.now_ms, state="resolved", severity="critical", sentence="the worst"),
+    ]
+    again = page.context.new_page()
+    again.goto(desk.address)
+    away = again.get_by_role("region", name="While you were away")
+    expect(away.locator(".lines a").first).to_have_text("the worst")
+    expect(away.locator(".lines a").nth(1)).to_have_text("a warning")
+    expect(away.locator(".lines li").first).to_contain_text(re.compile(r"\d\d:\d\d to .*\d\d:\d\d"))
+    expect(away.locator(".lines li").first).not_to_contain_text("since")
+    expect(away.locator(".lines li").nth(2)).to_contain_text("inhibited")
+    expect(away.locator(".away")).to_have_text(re.compile(r"^Ended \(7\)"))  # no zero of the empty groups
+    away.locator(".lines a").first.click()
+    expect(again.locator(".alert-row")).to_have_count(7)
+
+
+def test_where_no_alert_is_open_those_that_ended_are_named(desks: Desks, opening: Opening) -> None:
+    desk = desks(alerts=0)
+    desk.alerts = [
+        alert_of(1, desk.now_ms, state="resolved", series="entity/BOLT"),
+        alert_of(2, desk.now_ms, state="resolved", series=ACME),
+        alert_of(3, desk.now_ms, state="resolved", updated_ms=desk.now_ms - 8 * 24 * HOUR_MS),
+    ]
+    page = opening(desk.address)
+    calm = page.get_by_role("region", name="Now")
+    expect(calm).to_contain_text("2 alerts ended in the last 7 days, the worst first:")
+    expect(calm.locator(".lines a")).to_have_text(["Acme Bank", "Bolt Motors"])
+    expect(calm.locator(".lines li").first).to_contain_text("30 negative at its height")
+    page.goto(f"{desk.address}alerts")
+    expect(page.locator(".list-foot")).to_contain_text("No alert is open.")
+    expect(page.locator(".list-foot .lines a")).to_have_text(["Acme Bank", "Bolt Motors"])
+    expect(page.get_by_role("navigation", name="Which alerts")).to_contain_text("History3")
+    expect(page.get_by_role("region", name="The chosen alert")).to_be_hidden()
+    page.get_by_role("link", name="History (3)").click()
+    expect(page.locator(".alert-row")).to_have_count(3)
+    expect(page.get_by_role("region", name="The chosen alert")).to_be_visible()
+
+
 def test_a_series_shows_its_worst_hour_and_the_one_that_is_chosen(desk: Desk, opening: Opening) -> None:
     page = opening(f"{desk.address}{SERIES}?range=24h")
     hour = page.get_by_role("region", name="Headlines of an hour")

@@ -17,7 +17,7 @@ from streams.board.reading.alerts import find_alerts, headlines_at_height, known
 from streams.board.reading.labels import Labels
 from streams.board.shapes.alerts import Alert, AlertFilter, AlertsQuery
 from streams.stages.watch import stored_alert
-from streams.wall_clock import HOUR_MS
+from streams.wall_clock import HOUR_MS, MINUTE_MS
 from tests.archive_news import CONFIG, CRISIS_MS, SERIES, crisis_news, watched_events
 from tests.stages.test_watch_hours import all_hours
 
@@ -138,21 +138,22 @@ async def test_the_last_day_of_an_open_alert_has_the_hour_that_is_not_over(event
     assert days[events[0].id][-1].hits == 28  # copies too
 
 
-async def test_the_last_day_of_one_that_is_over_shows_its_worst(events: list[AlertEvent]) -> None:
+async def test_the_last_day_of_one_that_is_over_has_the_hours_up_to_its_worst(events: list[AlertEvent]) -> None:
+    worst_ms = CRISIS_MS + 53 * MINUTE_MS
     over = msgspec.structs.replace(
         events[0],
         state="resolved",
         change="resolved",
         revision=9,
         updated_ms=CRISIS_MS + 40 * HOUR_MS,
-        peak=msgspec.structs.replace(events[0].peak, at_ms=CRISIS_MS + HOUR_MS),
+        peak=msgspec.structs.replace(events[0].peak, at_ms=worst_ms),
     )
     archive = await archive_of(over)
     await archive.record_hours(all_hours(crisis_news()))
     known = await known_alerts(archive, await archive.alerts(), NOW_MS)
     [hours] = (await last_days(archive, known, CRISIS_MS + 90 * HOUR_MS)).values()
-    assert max(hour.hits for hour in hours) == 14
-    assert hours[-1].start_ms == CRISIS_MS + 6 * HOUR_MS
+    assert [hour.start_ms for hour in hours] == [CRISIS_MS + n * HOUR_MS for n in range(-24, 1)]
+    assert hours[-1].hits == 14
 
 
 def test_the_sentence_of_one_that_is_over_is_about_its_worst(events: list[AlertEvent]) -> None:

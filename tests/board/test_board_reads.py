@@ -115,7 +115,7 @@ async def test_alerts_with_their_timeline_and_explanation(board: Served) -> None
     lists = {state: await asked(board, f"v1/alerts?state={state}") for state in ("open", "history", "acknowledged")}
     [alert] = [*lists["open"]["items"], *lists["history"]["items"]][:1]
     assert alert["sentence"].startswith("ACME: ")
-    assert len(alert["last_day"]) == 24
+    assert len(alert["last_day"]) == 25
     async with board.client.get(f"v1/alerts/{alert['id']}") as answer:
         one = await answer.json()
         assert answer.headers["ETag"] == f'"{one["version"]}"'

@@ -1,10 +1,10 @@
 // One alert: what happened, why it fired, the headlines, its timeline, who was notified, and what to do about it.
 
 import { acknowledge, assign, explanation, judge, note, silence, takeBack, VERDICTS } from "./actions.js";
+import { alertDay } from "./alert-day.js";
 import { button, foreign, h } from "./dom.js";
 import { amount, count, length, moment, percent, rarity, titled } from "./format.js";
 import { empty, fill, headline, seriesLink, severity, timeOf } from "./parts.js";
-import { sparkline } from "./spark.js";
 import { eventNow, may } from "./store.js";
 
 const HOUR_MS = 3_600_000;
@@ -24,8 +24,8 @@ export function showAlert(alert, place, done, backHref) {
     h("p", { class: "quiet" }, onset(alert)),
     held(alert),
     may("act") ? actions(alert, done) : h("p", { class: "quiet" }, "Your token may read, but not act."),
-    h("h3", {}, alert.state === "resolved" ? "The 24 hours at its height" : "The last 24 hours"),
-    h("div", { class: "day" }, sparkline(alert.last_day, { height: 56, said: dayInWords(alert) })),
+    h("h3", {}, alert.state === "resolved" ? "The 24 hours up to its worst" : "The last 24 hours"),
+    alertDay(alert),
     h("h3", {}, "Why"),
     why(alert, place),
     h("h3", {}, alert.state === "resolved" ? "Headlines at its height" : "Headlines"),
@@ -104,12 +104,6 @@ function actions(alert, done) {
       VERDICTS.map(([verdict, text, letter]) => act(text.toLowerCase(), letter, () => judge(alert, verdict, done))),
     ),
   );
-}
-
-function dayInWords({ last_day: hours, signal }) {
-  const sum = hours.reduce((total, { hits }) => total + hits, 0);
-  const above = hours.filter(({ hits, high }) => high !== null && hits > high).length;
-  return `${sum} ${signal} in the last 24 hours; ${above} hours above the usual`;
 }
 
 // --- Why

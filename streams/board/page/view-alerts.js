@@ -2,6 +2,7 @@
 
 import { apiPath, get } from "./api.js";
 import { acknowledge, assign, endSilence, judge, silence, VERDICTS } from "./actions.js";
+import { hoursInWords } from "./alert-day.js";
 import { button, foreign, h, replace } from "./dom.js";
 import { endedBox, endedLately } from "./ended.js";
 import { moment, plural, sourceName } from "./format.js";
@@ -144,7 +145,6 @@ function silencesOf(view) {
 }
 
 function row(alert, isChosen) {
-  const counted = alert.last_day.reduce((sum, { hits }) => sum + hits, 0);
   return h(
     "li",
     { class: "alert-row", data: { id: alert.id, severity: alert.severity } },
@@ -157,7 +157,7 @@ function row(alert, isChosen) {
         "span",
         { class: "row-end" },
         h("span", { class: "quiet publishers" }, who(alert)),
-        sparkline(alert.last_day, { said: `${counted} in the last 24 hours` }),
+        sparkline(alert.last_day, { said: hoursInWords(alert) }),
       ),
     ),
   );

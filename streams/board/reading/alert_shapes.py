@@ -19,8 +19,7 @@ from streams.wall_clock import HOUR_MS
 
 __all__ = ["alert_fields", "last_days", "notified_of", "sentence_of", "timeline_of"]
 
-_DAY_HOURS: Final = 24
-_AFTER_MS: Final = 6 * HOUR_MS
+_DAY_MS: Final = 24 * HOUR_MS
 _WORDS: Final = ("comment", "text", "to")
 """Fields of decisions that hold what somebody wrote."""
 
@@ -84,14 +83,14 @@ def alert_fields(known: Known, labels: Labels, wording: Wording, last_day: Seque
 
 
 async def last_days(archive: Archive, alerts: Sequence[Known], now_ms: int) -> dict[str, list[Hour]]:
-    """Returns by alert the 24 hours up to now: what was counted, oldest first.
+    """Returns by alert the hours that the 24 hours up to now touch, oldest first: 25 unless now is a full hour.
 
-    Of one that is over they end some hours after its worst: at its end all was calm again.
+    For an alert that is over, those up to its worst moment, which its sentence counts: at its end all was calm again.
     """
     groups: dict[tuple[str, int], list[Known]] = {}
     for one in alerts:
-        end_ms = now_ms if one.row.fires else min(one.event.updated_ms, one.event.peak.at_ms + _AFTER_MS)
-        groups.setdefault((one.event.signal, -(-end_ms // HOUR_MS) * HOUR_MS), []).append(one)
+        end_ms = now_ms if one.row.fires else one.event.peak.at_ms or one.event.updated_ms
+        groups.setdefault((one.event.signal, end_ms), []).append(one)
     found = await asyncio.gather(
         *(_last_day(archive, signal, end_ms, group) for (signal, end_ms), group in groups.items())
     )
@@ -99,11 +98,11 @@ async def last_days(archive: Archive, alerts: Sequence[Known], now_ms: int) -> d
 
 
 async def _last_day(archive: Archive, signal: str, end_ms: int, alerts: Sequence[Known]) -> dict[str, list[Hour]]:
-    starts = range(end_ms - _DAY_HOURS * HOUR_MS, end_ms, HOUR_MS)
+    starts = range((end_ms - _DAY_MS) // HOUR_MS * HOUR_MS, end_ms, HOUR_MS)
     series = sorted({one.event.series for one in alerts})
     known = {
         (row.series, row.start_ms): Hour(start_ms=row.start_ms, hits=row.hits, low=row.low, high=row.high)
-        for row in await archive.hours(series, signal, starts.start, end_ms)
+        for row in await archive.hours(series, signal, starts.start, starts[-1] + HOUR_MS)
     }
     known |= await _open_hour(archive, signal, starts[-1], series, known)
     return {

@@ -64,7 +64,10 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert in its present state. `version` is what an action names in `If-Match`."""
+    """An alert in its present state. `version` is what an action names in `If-Match`.
+
+    `last_day` has the hours of the last 24; of an alert that is over, of the 24 up to its worst moment.
+    """
 
     id: str
     revision: int

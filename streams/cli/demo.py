@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sys
 from contextlib import AsyncExitStack, ExitStack, suppress
 from importlib import resources
 from pathlib import Path
@@ -130,9 +132,12 @@ def _table(events: list[AlertEvent]) -> Table:
 
 
 def _where_next(settings: Settings) -> None:
+    called = how_called()
+    note = "" if called == "moodwire" else f" ([bold]moodwire[/] is {foreign(called)} here)"
     console.print(
-        "\nWhere to look next\n"
+        f"\nWhere to look next{note}\n"
         "  [bold]moodwire alerts list -n demo[/]       the alerts; alerts show and alerts explain ID say more\n"
+        "  [bold]moodwire run --replay -n demo[/]      the board again\n"
         "  [bold]moodwire rejects list -n demo[/]      the broken records, each with its reason\n"
         '  [bold]moodwire score "TEXT"[/]              scores and entities of a text of yours\n'
         "  [bold]moodwire replay FILE[/]               your own file of news; --help tells how\n"
@@ -141,3 +146,12 @@ def _where_next(settings: Settings) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def how_called() -> str:
+    """Returns `moodwire` where the shell finds this program by its name, else the path from here."""
+    program = Path(sys.argv[0])
+    known = shutil.which("moodwire")
+    if program.name != "moodwire" or (known is not None and Path(known).samefile(program)):
+        return "moodwire"
+    return os.path.relpath(program)

@@ -157,7 +157,8 @@ def _remarks(report: ReplayReport) -> Iterator[str]:
     if report.progress.trailing:
         yield "Warning: bytes that are not gzip's follow the compressed data; they were left out, as gzip does."
     if report.progress.moved:
-        yield f"{report.progress.moved:,} items have dates far from the neighbours' and are counted at those."
+        moved = f"{report.progress.moved:,}"
+        yield f"Items whose dates are far from their neighbours', and which are counted at those: {moved}."
     if report.progress.already_complete:
         yield "The file was played before with the same settings: nothing was published again."
     if not report.finished:

@@ -9,6 +9,8 @@ const VOLUME_HEIGHT = 110;
 const AXIS_WIDTH = 52;
 export const ENOUGH_ITEMS = 8; // below about so many, a share jumps between 0 and 1 and says nothing
 const LONGEST_SPAN = 24;
+const EMPTY_SHARE = 0.2;
+const NO_ITEMS = "no items";
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -72,6 +74,18 @@ export function bandNote({ points, signal }) {
   return "";
 }
 
+/** Stretches without items that are a fifth of the time or more: [startMs, endMs]. */
+export function emptySpans({ points, bucket_ms }) {
+  const found = [];
+  let from = 0;
+  for (let at = 0; at <= points.length; at++) {
+    if (at < points.length && !points[at].total) continue;
+    if (at - from >= Math.max(2, points.length * EMPTY_SHARE)) found.push([points[from].start_ms, points[at - 1].start_ms + bucket_ms]);
+    from = at + 1;
+  }
+  return found;
+}
+
 /** Draws into `root` and returns {destroy, fix}. `onFix(index)` is called for a click or Enter on an hour. */
 export function seriesChart(root, data, { fixedMs, onFix, onMove }) {
   const drawn = new Chart(root, data, fixedMs, onFix, onMove);
@@ -104,7 +118,7 @@ class Chart {
     for (const plot of this.plots) plot.destroy();
     const ink = colours();
     const sync = window.uPlot.sync("series");
-    const x = this.data.points.map(({ start_ms }) => start_ms / 1000);
+    const x = this.data.points.map((point) => this.middle(point));
     const span = shareSpan(this.data.points);
     const parts = rolling(this.data.points, span);
     const share = [x, parts.map((each) => each.high), parts.map((each) => each.low), parts.map((each) => each.share)];
@@ -132,6 +146,18 @@ class Chart {
     for (const plot of this.plots) sync.sub(plot);
   }
 
+  /** Where a bucket is drawn, in seconds: its middle. A bar then fills its own hours, and a click chooses the one below it. */
+  middle({ start_ms }) {
+    return (start_ms + this.data.bucket_ms / 2) / 1000;
+  }
+
+  /** From the start of the first bucket to the end of the last, and from zero. */
+  scales(highest) {
+    const { points, bucket_ms } = this.data;
+    const time = [points[0].start_ms / 1000, (points.at(-1).start_ms + bucket_ms) / 1000];
+    return { x: { time: true, range: () => time }, y: { range: (_, low, high) => [0, highest(high)] } };
+  }
+
   options(ink, sync, height, extra) {
     return {
       width: Math.max(280, this.root.clientWidth),
@@ -139,9 +165,10 @@ class Chart {
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zone()),
       legend: { show: false },
       cursor: { sync: { key: sync.key, setSeries: false }, drag: { x: false, y: false }, y: false, points: { show: false } },
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       ...extra,
       hooks: {
+        draw: [(plot) => this.sayEmpty(plot, ink)],
         drawClear: [(plot) => this.shade(plot, ink)],
         setCursor: [(plot) => this.moved(plot.cursor.idx)],
         ready: [(plot) => plot.over.addEventListener("click", () => this.choose(plot.cursor.idx))],
@@ -151,7 +178,7 @@ class Chart {
 
   shareOptions(ink, sync) {
     return this.options(ink, sync, SHARE_HEIGHT, {
-      scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.min(1, Math.max(0.1, (high || 0) * 1.1))] } },
+      scales: this.scales((high) => Math.min(1, Math.max(0.1, (high || 0) * 1.1))),
       bands: [{ series: [1, 2], fill: ink.band }],
       series: [
         {},
@@ -166,14 +193,19 @@ class Chart {
   volumeOptions(ink, sync) {
     const bars = window.uPlot.paths.bars({ size: [0.8, 40] });
     return this.options(ink, sync, VOLUME_HEIGHT, {
-      scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.05)] } },
+      padding: [8, 20, 8, 0],
+      scales: this.scales((high) => Math.max(4, high * 1.05)),
       series: [
         {},
         { fill: ink.volume, stroke: ink.volume, width: 0, paths: bars, points: { show: false } },
         { fill: ink.hit, stroke: ink.hit, width: 0, paths: bars, points: { show: false } },
         { stroke: ink.fixed, width: 1, dash: [4, 3], spanGaps: true, points: { show: false } },
       ],
-      axes: [{ ...xAxis(ink), show: false }, yAxis(ink, (value) => (Number.isInteger(value) ? count(value) : ""))],
+      // An axis that is not shown would take the other one with it: uPlot draws none after it.
+      axes: [
+        { ...xAxis(ink), size: 0, gap: 0, values: (_, ticks) => ticks.map(() => "") },
+        yAxis(ink, (value) => (Number.isInteger(value) ? count(value) : "")),
+      ],
     });
   }
 
@@ -195,6 +227,20 @@ class Chart {
       ctx.fillStyle = ink.fixed;
       ctx.globalAlpha = 0.25;
       ctx.fillRect(across(this.fixedMs), top, Math.max(3, across(this.fixedMs + this.data.bucket_ms) - across(this.fixedMs)), height);
+    }
+    ctx.restore();
+  }
+
+  /** Says so where a long stretch has no items: an empty half of a chart looks like a failure. */
+  sayEmpty(plot, ink) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.font = `${12 * devicePixelRatio}px ${ink.face}`;
+    ctx.fillStyle = ink.ink;
+    ctx.textAlign = "center";
+    for (const [startMs, endMs] of emptySpans(this.data)) {
+      const across = (ms) => plot.valToPos(ms / 1000, "x", true);
+      ctx.fillText(NO_ITEMS, across((startMs + endMs) / 2), bbox.top + bbox.height / 2, across(endMs) - across(startMs));
     }
     ctx.restore();
   }
@@ -227,7 +273,7 @@ class Chart {
 
   point(index) {
     const [plot] = this.plots;
-    const left = plot.valToPos(this.data.points[index].start_ms / 1000, "x");
+    const left = plot.valToPos(this.middle(this.data.points[index]), "x");
     for (const each of this.plots) each.setCursor({ left, top: 10 });
     this.moved(index);
   }

@@ -131,6 +131,50 @@ def test_a_series_shows_its_worst_hour_and_the_one_that_is_chosen(desk: Desk, op
     expect(page.locator(".table .data-links a").first).to_have_attribute("href", re.compile(r"points\.csv\?"))
 
 
+def test_bars_lie_in_their_hours_and_a_click_chooses_the_one_below_it(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}{SERIES}?range=24h")
+    over = page.locator(".charts .u-over")
+    expect(over).to_have_count(2)
+    box = over.last.bounding_box()
+    assert box is not None
+    start_ms = -(-(desk.now_ms + 1) // HOUR_MS) * HOUR_MS - 24 * HOUR_MS
+    for part in (0.1, 0.9):  # of the third hour
+        over.last.click(position={"x": box["width"] * (2 + part) / 24, "y": 40})
+        expect(page).to_have_url(re.compile(f"hour={start_ms + 2 * HOUR_MS}"))
+
+
+def test_the_volume_has_an_axis_and_a_bar_fills_the_hour(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}{SERIES}?range=24h")
+    expect(page.locator(".charts canvas")).to_have_count(2)
+    ink = page.evaluate(
+        """() => {
+            const canvas = document.querySelectorAll('.charts canvas')[1];
+            const over = document.querySelectorAll('.charts .u-over')[1].getBoundingClientRect();
+            const left = Math.round(over.left - canvas.getBoundingClientRect().left);
+            const low = Math.round(over.top - canvas.getBoundingClientRect().top + over.height) - 2;
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            const inked = (x, y) => data[4 * (y * canvas.width + x) + 3] > 0;
+            const rows = [...Array(canvas.height).keys()];
+            const axis = rows.filter((y) => [...Array(left - 2).keys()].some((x) => inked(x, y))).length;
+            return { axis, middle: inked(Math.round(left + (over.width / 24) * 5.5), low) };
+        }"""
+    )
+    assert ink["axis"] > 10
+    assert ink["middle"]
+
+
+def test_long_stretches_without_items_are_named(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}series")
+    spans = page.evaluate(
+        """async () => {
+            const { emptySpans } = await import('/page/chart.js');
+            const points = [0, 0, 0, 1, 0, 1, 1, 0, 0, 0].map((total, n) => ({ start_ms: n * 10, total }));
+            return emptySpans({ points, bucket_ms: 10 });
+        }"""
+    )
+    assert spans == [[0, 30], [70, 100]]
+
+
 def test_a_series_is_found_by_its_name(desk: Desk, opening: Opening) -> None:
     page = opening(f"{desk.address}series")
     expect(page.locator("tbody tr")).to_have_count(7)

@@ -12,7 +12,14 @@ from alerts.judge.entries import ViewKind
 from alerts.judge.rows import AlertRow, MuteRow
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import StoredDecision, StoredNotification, StoredView
-from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, sentence_of, timeline_of
+from streams.board.reading.alert_shapes import (
+    alert_fields,
+    last_days,
+    notified_of,
+    sentence_of,
+    timeline_of,
+    verdicts_of,
+)
 from streams.board.reading.alerts import find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.labels import Labels
 from streams.board.shapes.alerts import Alert, AlertFilter, AlertsQuery
@@ -165,15 +172,40 @@ def test_the_sentence_of_one_that_is_over_is_about_its_worst(events: list[AlertE
     assert sentence_of(quiet, LABELS, wording).endswith("in 2 h, expected none")
 
 
+def decided(place: int, kind: str, body: str, outcome: str = "accepted", detail: str = "", by: str = "ann") -> Any:
+    at_ms = CRISIS_MS + place
+    return StoredDecision(place, f"d{place}", kind, by, "a", at_ms, at_ms, outcome, 2, detail, body.encode())
+
+
 def test_the_timeline_has_changes_and_decisions_in_order(events: list[AlertEvent]) -> None:
     at_ms = events[0].updated_ms + 1
     note = StoredDecision(
-        1, "d", "note", "ann", events[0].id, at_ms, at_ms, "accepted", 2, "", b'{"text":"calling them"}'
+        1, "d", "note", "ann", events[0].id, at_ms, at_ms, "accepted", 2, "entity/ACME", b'{"text":"calling them"}'
     )
     entries = timeline_of([stored_alert(one) for one in events], [note], CONFIG.wording)
     assert [one.at_ms for one in entries] == sorted(one.at_ms for one in entries)
     assert entries[0].kind == "opened"
-    assert (entries[1].kind, entries[1].by, entries[1].text) == ("note", "ann", "accepted: calling them")
+    assert (entries[1].kind, entries[1].by, entries[1].text) == ("note", "ann", "calling them")
+
+
+def test_the_timeline_has_what_was_followed_in_words() -> None:
+    decisions = [
+        decided(4, "verdict", '{"label":"noise"}', "moved", "it has version 4 now, not 3"),
+        decided(3, "verdict", '{"label":"wrong_company"}', detail="wrong_company"),
+        decided(2, "assign", '{"to":"bob"}'),
+        decided(1, "acknowledge", '{"until_ms":5}', "over", "none of them fires"),
+        decided(5, "verdict", '{"label":"wrong_company"}', detail="wrong_company"),
+        decided(6, "verdict", '{"label":"useful"}', by="bob"),
+        decided(7, "assign", '{"to":""}'),
+    ]
+    entries = timeline_of([], decisions, CONFIG.wording)
+    assert [(one.kind, one.by, one.text) for one in entries] == [
+        ("assign", "ann", "to bob"),
+        ("verdict", "ann", "wrong company"),
+        ("verdict", "bob", "useful"),
+        ("assign", "ann", "to no one"),
+    ]
+    assert verdicts_of(decisions) == {"ann": "wrong_company", "bob": "useful"}
 
 
 def test_notifications_say_how_far_they_came() -> None:

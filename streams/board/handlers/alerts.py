@@ -13,7 +13,7 @@ from streams.board.context import Answer, Asked, Board
 from streams.board.cursors import cursor_of, place_of
 from streams.board.event_time import event_ms
 from streams.board.problem import Problem
-from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of
+from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of, verdicts_of
 from streams.board.reading.alerts import Known, Place, find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.labels import load_labels
 from streams.board.shapes.alerts import Alert, AlertsQuery, AlertView, Explanation
@@ -61,6 +61,7 @@ async def get_alert(asked: Asked[NoQuery, None]) -> Answer:
     wording = board.config.wording
     view = AlertView(
         **alert_fields(known, labels, wording, days[alert_id]),
+        your_verdict=verdicts_of(decisions).get(asked.caller.name),
         timeline=timeline_of(history[-_MOST_ENTRIES:], decisions, wording),
         notified=notified_of(sent),
     )

@@ -22,19 +22,44 @@ export const VERDICTS = [
   ["old_news", "Old news", "o"],
 ];
 
-/** Sends a decision that names the version seen, and says that it was taken. Where the alert has moved, `done` shows the present one. */
-async function decide(method, alert, action, body, done, text) {
+const turns = new Map(); // by alert: the decision that is on its way
+const own = new Map(); // by alert: the version after the reader's last decision, and their verdict in it
+
+/** Sends a decision once the earlier ones about the alert are answered: each names the version that the one before made. */
+function decide(method, alert, action, body, done, text) {
+  const turn = (turns.get(alert.id) ?? Promise.resolve()).then(() => sent(method, alert, action, body, done, text));
+  turns.set(
+    alert.id,
+    turn.catch(() => {}),
+  );
+  return turn;
+}
+
+/** Sends the decision and says that it was taken. Where somebody else has changed the alert, `done` shows the present one. */
+async function sent(method, alert, action, body, done, text) {
+  if (body?.verdict && body.verdict === saidOf(alert)) return toast(`You have said so already: ${wordOf(body.verdict)}`);
+  const version = Math.max(alert.version, own.get(alert.id)?.version ?? 0);
   let answer;
   try {
-    answer = await send(method, `alerts/${encodeURIComponent(alert.id)}/${action}`, body, alert.version);
+    answer = await send(method, `alerts/${encodeURIComponent(alert.id)}/${action}`, body, version);
   } catch (problem) {
     if (problem.status !== MOVED) throw problem;
+    own.delete(alert.id);
     done();
     throw new Problem(MOVED, "Not done: the alert has changed", "Not done: the alert has changed since you saw it. Look at it again.");
   }
+  own.set(alert.id, { version: answer.version, verdict: body?.verdict ?? saidOf(alert) });
   toast(text, answer.warnings);
-  done();
+  return done();
 }
+
+/** What the reader said last that the alert was worth; null: nothing. The archive learns of it a moment later. */
+export function saidOf(alert) {
+  const mine = own.get(alert.id);
+  return mine && alert.version <= mine.version ? mine.verdict : alert.your_verdict;
+}
+
+export const wordOf = (verdict) => (VERDICTS.find(([value]) => value === verdict)?.[1] ?? verdict).toLowerCase();
 
 function lengthField(chosen) {
   const options = LENGTHS.map(([seconds, text]) => h("option", { value: String(seconds) }, text));
@@ -84,9 +109,8 @@ export function note(alert, done) {
 }
 
 export async function judge(alert, verdict, done) {
-  const [, text] = VERDICTS.find(([value]) => value === verdict);
   try {
-    await decide("POST", alert, "verdict", { verdict }, done, `Kept: ${text.toLowerCase()}`);
+    await decide("POST", alert, "verdict", { verdict }, done, `Kept: ${wordOf(verdict)}`);
   } catch (error) {
     failed(error);
   }

@@ -1,6 +1,6 @@
 // One alert: what happened, why it fired, the headlines, its timeline, who was notified, and what to do about it.
 
-import { acknowledge, assign, explanation, judge, note, silence, takeBack, VERDICTS } from "./actions.js";
+import { acknowledge, assign, explanation, judge, note, saidOf, silence, takeBack, VERDICTS, wordOf } from "./actions.js";
 import { alertDay } from "./alert-day.js";
 import { button, foreign, h } from "./dom.js";
 import { amount, count, length, moment, percent, rarity, titled } from "./format.js";
@@ -80,6 +80,7 @@ function held({ acknowledged, assignee }) {
 
 function actions(alert, done) {
   const over = alert.state === "resolved";
+  const said = saidOf(alert);
   const key = (letter) => h("kbd", {}, letter);
   const act = (text, letter, run, properties) => button([text, letter ? [" ", key(letter)] : ""], () => run(alert, done), properties);
   return h(
@@ -101,7 +102,10 @@ function actions(alert, done) {
       "div",
       { class: "buttons", role: "group", "aria-label": "What was it worth?" },
       h("span", { class: "quiet" }, "It was"),
-      VERDICTS.map(([verdict, text, letter]) => act(text.toLowerCase(), letter, () => judge(alert, verdict, done))),
+      VERDICTS.map(([verdict, text, letter]) =>
+        act(text.toLowerCase(), letter, () => judge(alert, verdict, done), { "aria-pressed": String(said === verdict) }),
+      ),
+      said ? h("span", { class: "quiet" }, `You said: ${wordOf(said)}`) : null,
     ),
   );
 }
@@ -170,6 +174,13 @@ function notes({ annotations }) {
     : null;
 }
 
+const DECIDED = {
+  acknowledge: "Acknowledged",
+  assign: "Assigned",
+  unacknowledge: "No longer acknowledged",
+  verdict: "Judged",
+};
+
 function timeline(entries) {
   if (!entries.length) return empty("Nothing yet.");
   return h(
@@ -180,7 +191,7 @@ function timeline(entries) {
         "li",
         {},
         timeOf(at_ms),
-        h("span", {}, h("strong", {}, foreign(titled(kind))), by ? [" by ", foreign(by)] : "", text ? [": ", foreign(text)] : ""),
+        h("span", {}, h("strong", {}, foreign(DECIDED[kind] ?? titled(kind))), by ? [" by ", foreign(by)] : "", text ? [": ", foreign(text)] : ""),
       ),
     ),
   );

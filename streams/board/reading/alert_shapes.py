@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from alerts import AlertEvent, Wording
 from alerts.delivery.rendering import summary
+from alerts.judge import Outcome
 from alerts.records import rounded
 from streams.archive.protocol import Archive, StoredAlert, StoredDecision, StoredNotification
 from streams.board.reading.alerts import Known
@@ -17,11 +18,10 @@ from streams.board.reading.labels import Labels
 from streams.board.shapes.alerts import Acknowledged, Headline, Hour, Notified, TimelineEntry
 from streams.wall_clock import HOUR_MS
 
-__all__ = ["alert_fields", "last_days", "notified_of", "sentence_of", "timeline_of"]
+__all__ = ["alert_fields", "last_days", "notified_of", "sentence_of", "timeline_of", "verdicts_of"]
 
 _DAY_MS: Final = 24 * HOUR_MS
-_WORDS: Final = ("comment", "text", "to")
-"""Fields of decisions that hold what somebody wrote."""
+_VERDICT: Final = "verdict"
 
 
 def sentence_of(event: AlertEvent, labels: Labels, wording: Wording) -> str:
@@ -129,20 +129,50 @@ async def _open_hour(
 def timeline_of(
     history: Iterable[StoredAlert], decisions: Iterable[StoredDecision], wording: Wording
 ) -> list[TimelineEntry]:
-    """Returns what happened to an alert and what people decided about it, oldest first."""
+    """Returns what happened to an alert and what people decided about it, oldest first.
+
+    What was refused is left out, and a verdict that somebody gave again: the audit trail has them.
+    """
     entries = [_changed(AlertEvent.from_json(one.body), wording) for one in history]
-    entries += [_decided(one) for one in decisions]
+    entries += [_decided(one, text) for one, text in _followed(decisions)]
     return sorted(entries, key=lambda one: one.at_ms)
+
+
+def verdicts_of(decisions: Iterable[StoredDecision]) -> dict[str, str]:
+    """Returns by person what they said last that the alert was worth."""
+    return {one.by: str(_body(one).get("label", "")) for one, _ in _followed(decisions) if one.kind == _VERDICT}
+
+
+def _followed(decisions: Iterable[StoredDecision]) -> Iterator[tuple[StoredDecision, str]]:
+    """The decisions that were followed, oldest first, each with its words."""
+    said: dict[str, str] = {}
+    for one in sorted(decisions, key=lambda one: one.place):
+        text = _words(one.kind, _body(one))
+        if one.outcome != Outcome.ACCEPTED or (one.kind == _VERDICT and said.get(one.by) == text):
+            continue
+        if one.kind == _VERDICT:
+            said[one.by] = text
+        yield one, text
+
+
+def _body(decision: StoredDecision) -> dict[str, Any]:
+    body = msgspec.json.decode(decision.body or b"{}")
+    return body if isinstance(body, dict) else {}
+
+
+def _words(kind: str, body: Mapping[str, Any]) -> str:
+    if kind == _VERDICT:
+        return str(body.get("label", "")).replace("_", " ")
+    if kind == "assign":
+        return f"to {body.get('to') or 'no one'}"
+    return str(body.get("text") or body.get("comment") or "")
 
 
 def _changed(event: AlertEvent, wording: Wording) -> TimelineEntry:
     return TimelineEntry(at_ms=max(event.updated_ms, 0), kind=event.change, by="", text=summary(event, wording))
 
 
-def _decided(decision: StoredDecision) -> TimelineEntry:
-    body = msgspec.json.decode(decision.body or b"{}")
-    words = [str(body[key]) for key in _WORDS if isinstance(body, dict) and body.get(key)]
-    text = ": ".join([decision.outcome, *words, *([decision.detail] if decision.detail else [])])
+def _decided(decision: StoredDecision, text: str) -> TimelineEntry:
     return TimelineEntry(at_ms=max(decision.decided_ms, 0), kind=decision.kind, by=decision.by, text=text)
 
 

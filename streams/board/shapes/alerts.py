@@ -118,8 +118,9 @@ class Notified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertView(Alert, frozen=True, kw_only=True):
-    """An alert with all that happened to it."""
+    """An alert with all that happened to it; `your_verdict` is what the caller said last that it was worth."""
 
+    your_verdict: str | None
     timeline: list[TimelineEntry]
     notified: list[Notified]
 

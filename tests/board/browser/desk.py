@@ -64,6 +64,7 @@ class Desk:
         self.alerts = [alert_of(n, self.now_ms, series=list(NAMES)[1 + n % 3]) for n in range(alerts)]
         self.did: list[tuple[str, dict[str, Any]]] = []
         self.silences: list[Silence] = []
+        self.verdicts: dict[str, str] = {}
         self.asked: Counter[str] = Counter()
         self.newest_ms = self.now_ms - 5_000
         self.troubles: list[Trouble] = []
@@ -113,7 +114,7 @@ class Desk:
             ("GET", "items/facets", self._facets),
             ("POST", "items/{id}/feedback", self._feedback),
             ("GET", "alerts", self._alerts),
-            ("GET", "alerts/{id}", lambda request, _: view_of(self._alert(request), self.now_ms)),
+            ("GET", "alerts/{id}", self._view),
             ("GET", "alerts/{id}/explain", self._explain),
             ("POST", "alerts/{id}/{action}", self._decide),
             ("DELETE", "alerts/{id}/{action}", self._decide),
@@ -268,6 +269,10 @@ class Desk:
             raise Problem(404, "there is no such alert")
         return found
 
+    def _view(self, request: web.Request, _: bytes) -> object:
+        alert = self._alert(request)
+        return view_of(alert, self.now_ms, self.verdicts.get(alert.id))
+
     def _explain(self, request: web.Request, _: bytes) -> object:
         alert = self._alert(request)
         finding = Finding(reason="opens", text="23 negative of 31 in 2 h, expected 1.1: opens")
@@ -281,6 +286,8 @@ class Desk:
         kinds: Mapping[str, type] = {"acknowledge": Acknowledge, "assign": Assign, "verdict": Verdict}
         asked = checked_body(kinds[action], body) if request.method == "POST" else None
         self.did.append((action, msgspec.to_builtins(asked) if asked else {}))
+        if isinstance(asked, Verdict):
+            self.verdicts[alert.id] = asked.verdict.value
         changed = {"acknowledge": {"acknowledged": Acknowledged(by="you", until_ms=None) if asked else None}}
         self._replace(alert, **changed.get(action, {}))
         return Decided(id="d1", outcome="accepted", version=alert.version + 1, warnings=self.warnings)

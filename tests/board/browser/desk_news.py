@@ -110,11 +110,12 @@ def _headline(title: str, url: str, now_ms: int) -> Headline:
     return Headline(id="1" * 32, title=title, publisher="Wire one", url=url, seen_ms=now_ms)
 
 
-def view_of(alert: Alert, now_ms: int) -> AlertView:
+def view_of(alert: Alert, now_ms: int, verdict: str | None = None) -> AlertView:
     """The alert with its timeline and who was notified."""
     fields = {name: getattr(alert, name) for name in alert.__struct_fields__}
     return AlertView(
         **fields,
+        your_verdict=verdict,
         timeline=[TimelineEntry(at_ms=now_ms - 2 * HOUR_MS, kind="opened", by="", text="opened")],
         notified=[Notified(receiver="desk mail", status="sent", at_ms=now_ms, attempts=1, problem="")],
     )

@@ -46,3 +46,29 @@ def test_the_day_of_an_open_alert_ends_now(desk: Desk, opening: Opening) -> None
     page = opening(f"{desk.address}alerts/{desk.alerts[0].id}")
     expect(page.locator(".day")).to_contain_text("whole hours up to now")
     expect(page.locator(".day-mark").first).to_have_text("opened")
+
+
+def test_an_action_right_after_another_is_no_conflict(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts/{desk.alerts[0].id}")
+    expect(page.locator(".lead")).to_be_visible()
+    stale = page.request.get(f"{desk.address}v1/alerts/{desk.alerts[0].id}").body()
+    page.route(f"**/v1/alerts/{desk.alerts[0].id}", lambda route: route.fulfill(body=stale))  # the archive is behind
+    for key in "unn":
+        page.keyboard.press(key)
+    expect(page.locator(".toast")).to_have_text(["Kept: useful", "Kept: noise", "You have said so already: noise"])
+    page.keyboard.press("o")  # of the version that the reader's own action made
+    expect(page.locator(".toast", has_text="Kept: old news")).to_be_visible()
+    expect(page.get_by_role("button", name="old news")).to_have_attribute("aria-pressed", "true")
+    assert [said["verdict"] for _, said in desk.did] == ["useful", "noise", "old_news"]
+
+
+def test_the_verdict_given_last_is_pressed_also_after_a_reload(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts/{desk.alerts[0].id}")
+    noise, useful = (page.get_by_role("button", name=name) for name in ("noise", "useful"))
+    expect(noise).to_have_attribute("aria-pressed", "false")
+    noise.click()
+    expect(noise).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.get_by_role("group", name="What was it worth?")).to_contain_text("You said: noise")
+    expect(noise).to_have_attribute("aria-pressed", "true")
+    expect(useful).to_have_attribute("aria-pressed", "false")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from streams.board.problem import Problem
 from streams.board.reading.items import Place, facets_of, find_items, item_with_revisions, shown_items
 from streams.board.shapes.items import ItemsQuery
 from streams.records import Scored, Story
-from streams.wall_clock import MINUTE_MS
+from streams.wall_clock import HOUR_MS, MINUTE_MS
 from tests.archive_news import START_MS, crisis_news
 
 Told = Sequence[tuple[str, str]]
@@ -69,6 +70,30 @@ async def test_one_per_story_shows_the_newest_of_each_over_all_pages() -> None:
     assert (second.story.size, second.story.publishers) == (3, ["wire 4", "wire 2", "wire 0"])
 
 
+async def test_a_copy_that_the_series_did_not_count_names_the_one_that_it_counted() -> None:
+    template = crisis_news()[0]
+    series = next(iter(template.series))
+    hours = [0, 10, 23, 24, 30, 49]  # of copies: the fourth is counted again, and so is the last
+
+    def copy(number: int, hour: int, signature: str = "1" * 16, **changes: object) -> Scored:
+        news = msgspec.structs.replace(template.news, id=f"i{number}", seen_ms=START_MS + hour * HOUR_MS)
+        position = msgspec.structs.replace(template.position, offset=number, partition=0)
+        one = msgspec.structs.replace(template, news=news, position=position, story=Story("s"), signature=signature)
+        return msgspec.structs.replace(one, **changes)
+
+    archive = MemoryArchive()
+    await archive.write_items(
+        [copy(number, hour) for number, hour in enumerate(hours)]
+        + [copy(7, 5, "2" * 16), copy(8, 11, late=True), copy(9, 11, series={})]
+    )
+    hits = (await find_items(archive, Query(since_ms=START_MS + 5 * HOUR_MS), 50, one_per_story=False, after=None)).hits
+    first_ms, fourth_ms = START_MS, START_MS + 24 * HOUR_MS
+    found = {one.id: one.repeat_of_ms for one in await shown_items(archive, hits, series)}
+    repeats = {"i1": first_ms, "i2": first_ms, "i4": fourth_ms}
+    assert found == dict.fromkeys(["i3", "i5", "i7", "i8", "i9"]) | repeats
+    assert {one.repeat_of_ms for one in await shown_items(archive, hits)} == {None}
+
+
 async def test_an_archive_of_one_story_answers() -> None:
     archive = MemoryArchive()
     await archive.write_items(told([(f"i{number:05d}", "i00000") for number in range(2_300)]))
@@ -87,6 +112,19 @@ async def test_facets_are_counted_over_heads_sources_and_entities() -> None:
     assert {one.name: one.label for one in found.entity} == names
     assert found.source == sorted(found.source, key=lambda one: (-one.count, one.name))
     assert found.subject == []
+
+
+async def test_a_facet_of_stories_counts_what_a_search_for_its_value_shows() -> None:
+    items = [faceted_of(one) for one in told([("a", "a"), ("b", "b"), ("c", "a")])]
+    told_as = [("a", "wire 1", "negative"), ("b", "wire 2", "neutral"), ("a", "wire 1", "neutral")]  # the newest first
+    items = [
+        replace(item, story=story, source=source, labels={"sentiment": label})
+        for item, (story, source, label) in zip(items, told_as, strict=True)
+    ]
+    found = facets_of(items, sentiment="sentiment", subject="", one_per_story=True, complete=False)
+    assert (found.of, found.complete) == (2, False)
+    assert {one.name: one.count for one in found.sentiment} == {"neutral": 2, "negative": 1}
+    assert {one.name: one.count for one in found.source} == {"wire 1": 1, "wire 2": 1}
 
 
 async def test_an_item_has_its_versions() -> None:

@@ -32,17 +32,17 @@ async def get_items(asked: Asked[ItemsQuery, None]) -> Page[Item]:
     after = place_of(query, query.cursor, Place)
     found = await find_items(archive, query_of(query), query.limit, one_per_story=one, after=after)
     following = cursor_of(query, found.place) if found.place is not None else None
-    return Page(items=await shown_items(archive, found.hits), next=following)
+    counted_in = query.series if asked.board.config.collapse else ""
+    return Page(items=await shown_items(archive, found.hits, counted_in), next=following)
 
 
 async def get_facets(asked: Asked[FacetsQuery, None]) -> Facets:
-    """Returns the counts over the newest hits; of each story the newest alone where that is asked for."""
+    """Returns the counts over the newest hits; each story counts once for a value where that is asked for."""
     archive, query = asked.board.archive, asked.query
     items = await archive.faceted(replace(query_of(query), limit=FACETED))
-    if query.story is StoryFilter.ONE:
-        items = list({item.story: item for item in reversed(items)}.values())
     sentiment, subject = _facet_heads(asked.board.profile)
-    return facets_of(items, sentiment=sentiment, subject=subject)
+    one = query.story is StoryFilter.ONE
+    return facets_of(items, sentiment=sentiment, subject=subject, one_per_story=one, complete=len(items) < FACETED)
 
 
 def _facet_heads(profile: Profile) -> tuple[str, str]:

@@ -126,7 +126,9 @@ function facets(found, view) {
   const groups = FACETS.filter(([name]) => found[name]?.length).map(([name, key, of]) =>
     facet(name, key, kindMadeOf(of)?.label ?? titled(name), found[name], view),
   );
-  return [...groups, h("p", { class: "quiet" }, `Counts of the newest ${plural(found.of, "item")}.`)];
+  const what = view.story ? plural(found.of, "story", "stories") : plural(found.of, "item");
+  const over = found.complete ? `Counted over all ${what}.` : `Counted over the newest ${what}: a click may find more.`;
+  return [...groups, h("p", { class: "quiet" }, over)];
 }
 
 function facet(name, key, heading, values, view) {

@@ -3,7 +3,7 @@
 import { apiPath, get } from "./api.js";
 import { sayPoint, seriesChart, shares } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
-import { amount, count, length, moment, percent, plural, usual } from "./format.js";
+import { amount, count, length, moment, percent, plural, usual, weekday } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear, paced } from "./live.js";
@@ -18,6 +18,8 @@ const BUCKETS = { "24h": HOUR_MS, "3d": HOUR_MS, "7d": HOUR_MS, "30d": 6 * HOUR_
 const RELOAD_MS = 20_000;
 const ALERT_MS = 400;
 const TYPING_MS = 250;
+const MOST_ITEMS = 200; // of an hour
+const MOST_STORIES = 30;
 
 export function series(root, place) {
   return place.name ? one(root, place) : list(root, place);
@@ -272,7 +274,7 @@ function showHour(seen, startMs, isFixed) {
   replace(seen.readout, sayPoint(point, data.signal));
   seen.charts.setAttribute("aria-valuetext", sayPoint(point, data.signal));
   const span = { since_ms: point.start_ms, until_ms: point.start_ms + data.bucket_ms };
-  const body = h("div", {});
+  const body = h("div", { class: "hour-items" });
   replace(
     seen.hour,
     h("h2", {}, isFixed ? "" : "Most unusual: ", timeOf(point.start_ms), ` to ${moment(span.until_ms).split(", ").at(-1)}`),
@@ -280,11 +282,20 @@ function showHour(seen, startMs, isFixed) {
     body,
     h("p", {}, h("a", { href: address("feed", { series: place.name, ...span }) }, "All items of these hours in the feed")),
   );
-  fill(body, place.signal, async () => stories(await get("items", { series: place.name, ...span, story: "one", limit: 30 }, place.signal)));
+  const query = { series: place.name, ...span, limit: MOST_ITEMS };
+  fill(body, place.signal, async () => stories(await get("items", query, place.signal), point));
 }
 
-function stories({ items }) {
+/** The items of an hour, each story once. Where the hour counted fewer than there are, its repeats are said not to count. */
+function stories({ items, next }, { total }) {
   if (!items.length) return empty("No items in this hour.");
+  const repeats = items.filter(({ repeat_of_ms }) => repeat_of_ms !== null).length;
+  const uncounted = repeats > 0 && (total < items.length || next !== null);
+  const shown = new Map();
+  for (const item of items) {
+    const had = shown.get(item.story.id);
+    if (!had || (had.repeat_of_ms !== null && item.repeat_of_ms === null)) shown.set(item.story.id, item);
+  }
   const signal = status.get()?.mood?.signal;
   const mark = (item) =>
     h(
@@ -292,18 +303,33 @@ function stories({ items }) {
       { class: "labels" },
       Object.values(item.heads).map(({ label }) => h("span", { class: "label", data: { hit: label === signal } }, foreign(label))),
     );
-  return h(
-    "ul",
-    { class: "plain stories" },
-    items.map((item) =>
+  const repeat = ({ repeat_of_ms: of, seen_ms }) =>
+    of === null
+      ? ""
+      : [" · repeat of ", timeOf(of, { short: weekday(of) === weekday(seen_ms) }), uncounted ? h("strong", {}, ", not counted") : ""];
+  const story = (item) =>
+    h(
+      "li",
+      { data: { uncounted: uncounted && item.repeat_of_ms !== null } },
+      outLink(item.url, item.title, { class: "title" }),
       h(
-        "li",
-        {},
-        outLink(item.url, item.title, { class: "title" }),
-        h("div", { class: "quiet" }, timeOf(item.seen_ms, { short: true }), " · ", publishers(item.story, item.source), " ", mark(item)),
+        "div",
+        { class: "quiet" },
+        timeOf(item.seen_ms, { short: true }),
+        " · ",
+        publishers(item.story, item.source),
+        repeat(item),
+        " ",
+        mark(item),
       ),
-    ),
-  );
+    );
+  const number = repeats === 1 ? "1 repeat, which is" : `${count(repeats)}${next === null ? "" : " or more"} repeats, which are`;
+  return [
+    uncounted
+      ? h("p", { class: "quiet" }, `and ${number} not counted: a title counts once in 24 h.`)
+      : null,
+    h("ul", { class: "plain stories" }, [...shown.values()].slice(0, MOST_STORIES).map(story)),
+  ];
 }
 
 function pointsTable({ points, signal }) {

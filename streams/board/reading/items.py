@@ -13,7 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import structs
+
 from streams.archive.protocol import Archive, Faceted, Hit, Query, StoryMember
+from streams.board.reading.repeats import repeats_of
 from streams.board.shapes.items import (
     Entity,
     FacetCount,
@@ -110,10 +113,15 @@ def story_mark(story_id: str) -> int:
     return zlib.crc32(story_id.encode())
 
 
-async def shown_items(archive: Archive, hits: Sequence[Hit]) -> list[Item]:
-    """Returns the hits with how many items tell their stories, and who published those."""
+async def shown_items(archive: Archive, hits: Sequence[Hit], counted_in: str = "") -> list[Item]:
+    """Returns the hits with how many items tell their stories, and who published those.
+
+    `counted_in` is a series: the items that it did not count name the copy that it counted.
+    """
     members = await archive.story_members(sorted({hit.item.story.id for hit in hits}))
-    return [item_of(hit.item, hit.snippet, members) for hit in hits]
+    repeats = await repeats_of(archive, [hit.item for hit in hits], members, counted_in) if counted_in else {}
+    shown = [item_of(hit.item, hit.snippet, members) for hit in hits]
+    return [structs.replace(one, repeat_of_ms=repeats[one.id]) if one.id in repeats else one for one in shown]
 
 
 def item_of(item: Scored, snippet: str, members: Mapping[str, Sequence[StoryMember]]) -> Item:
@@ -173,22 +181,37 @@ async def item_with_revisions(archive: Archive, item_id: str) -> ItemWithRevisio
     return ItemWithRevisions(**_fields(versions[0], versions[0].news.title, members), revisions=revisions)
 
 
-def facets_of(items: Iterable[Faceted], *, sentiment: str, subject: str) -> Facets:
-    """Returns the counts; `sentiment` and `subject` are the heads of those facets, empty for none."""
+def facets_of(
+    items: Iterable[Faceted], *, sentiment: str, subject: str, one_per_story: bool = False, complete: bool = True
+) -> Facets:
+    """Returns the counts; `sentiment` and `subject` are the heads of those facets, empty for none.
+
+    With `one_per_story` a value counts the stories that have an item with it, as a search for the value shows them.
+    """
     counts = {name: Counter[str]() for name in ("sentiment", "subject", "source", "language", "entity")}
     names: dict[str, str] = {}
+    counted: set[tuple[str, str, str]] = set()
     of = 0
     for item in items:
-        of += 1
-        counts["source"][item.source] += 1
-        counts["language"][item.language] += 1
-        counts["entity"].update(item.entities.keys())
+        values = [("", ""), ("source", item.source), ("language", item.language)]
+        values += [("entity", name) for name in item.entities]
+        values += [
+            (facet, item.labels[head])
+            for facet, head in (("sentiment", sentiment), ("subject", subject))
+            if head in item.labels
+        ]
         names |= item.entities
-        for facet, head in (("sentiment", sentiment), ("subject", subject)):
-            if head in item.labels:
-                counts[facet][item.labels[head]] += 1
-    listed = {name: _listed(counted, names if name == "entity" else {}) for name, counted in counts.items()}
-    return Facets(of=of, **listed)
+        for facet, value in values:
+            if one_per_story:
+                if (item.story, facet, value) in counted:
+                    continue
+                counted.add((item.story, facet, value))
+            if facet:
+                counts[facet][value] += 1
+            else:
+                of += 1
+    listed = {name: _listed(values, names if name == "entity" else {}) for name, values in counts.items()}
+    return Facets(of=of, complete=complete, **listed)
 
 
 def _listed(counted: Counter[str], names: Mapping[str, str]) -> list[FacetCount]:

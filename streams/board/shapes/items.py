@@ -68,7 +68,11 @@ class StoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A scored item. `snippet` has the words searched for between « and »; `position` is where it stood in `news`."""
+    """A scored item. `snippet` has the words searched for between « and »; `position` is where it stood in `news`.
+
+    `repeat_of_ms` is set where a series is asked for that did not count the item: it is when the copy of the same title
+    was seen that the series had counted within the 24 hours before.
+    """
 
     id: str
     content: str
@@ -88,6 +92,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     position: tuple[str, int, int]
     model: str
     model_version: str
+    repeat_of_ms: TimeMs | None = None
 
 
 class ItemWithRevisions(Item, frozen=True, kw_only=True):
@@ -105,9 +110,13 @@ class FacetCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facets(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts over the newest hits; `of` says how many those were."""
+    """Counts over the newest hits, with `story=one` of stories; `of` says how many those were.
+
+    `complete` says that those are all hits: then a count is how many a search for its value finds.
+    """
 
     of: Count
+    complete: bool
     sentiment: list[FacetCount]
     subject: list[FacetCount]
     source: list[FacetCount]

@@ -243,7 +243,7 @@ class Desk:
     def _facets(self, request: web.Request, _: bytes) -> object:
         found = [item for item in self.items if _fits(item, _query(FacetsQuery, request))]
         return Facets(
-            of=len(found), sentiment=_counted([item.heads["sentiment"].label for item in found]),
+            of=len(found), complete=True, sentiment=_counted([item.heads["sentiment"].label for item in found]),
             subject=_counted([item.heads["topic"].label for item in found]),
             source=_counted([item.source for item in found]), language=_counted([item.language for item in found]),
             entity=_counted([entity.id for item in found for entity in item.entities]),

@@ -175,6 +175,29 @@ def test_long_stretches_without_items_are_named(desk: Desk, opening: Opening) ->
     assert spans == [[0, 30], [70, 100]]
 
 
+def test_an_hour_says_which_of_its_items_are_repeats_that_are_not_counted(desk: Desk, opening: Opening) -> None:
+    hour_ms = desk.now_ms // HOUR_MS * HOUR_MS - 2 * HOUR_MS
+    first = item_of(2, hour_ms + MINUTE_MS)
+    desk.items = [
+        *(
+            structs.replace(item_of(2 * n, hour_ms + n * MINUTE_MS), repeat_of_ms=first.seen_ms)
+            for n in range(13, 1, -1)
+        ),
+        first,
+    ]
+    desk.items = [structs.replace(one, story=structs.replace(one.story, id=one.title)) for one in desk.items]
+    page = opening(f"{desk.address}{SERIES}?range=24h&hour={hour_ms}")
+    hour = page.get_by_role("region", name="Headlines of an hour")
+    expect(hour).to_contain_text("of 10 items")
+    expect(hour).to_contain_text("and 12 repeats, which are not counted")
+    expect(hour.locator(".stories li[data-uncounted='true']")).to_have_count(12)
+    expect(hour.locator(".stories li").first).to_contain_text(re.compile(r"repeat of \d\d:\d\d, not counted"))
+    desk.items = desk.items[-10:]  # as many as the hour has: they are counted
+    page.reload()
+    expect(hour.locator(".stories li").first).to_contain_text("repeat of")
+    expect(hour).not_to_contain_text("not counted")
+
+
 def test_a_series_is_found_by_its_name(desk: Desk, opening: Opening) -> None:
     page = opening(f"{desk.address}series")
     expect(page.locator("tbody tr")).to_have_count(7)

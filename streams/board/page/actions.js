@@ -175,7 +175,8 @@ async function previewed(root, matchers) {
     const { alerts, series } = await send("POST", "silences/preview", { matchers });
     if (mine === asked) replace(root, hitList(alerts, series));
   } catch (error) {
-    if (mine === asked) replace(root, h("p", { class: "field-problem" }, error.message));
+    const text = error.status === 0 ? "The board does not answer: what this hits is not known." : error.message;
+    if (mine === asked) replace(root, h("p", { class: "field-problem" }, text));
   }
   return root;
 }

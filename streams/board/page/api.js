@@ -2,6 +2,8 @@
 
 export const BASE = document.querySelector('meta[name="moodwire-base"]').content;
 
+const NOT_KEPT = "Not kept: the board does not answer. Press again when it is back.";
+
 export class Problem extends Error {
   constructor(status, title, detail, errors = []) {
     super(detail || title);
@@ -27,11 +29,16 @@ export function get(path, query, signal) {
 }
 
 /** `version` is that of the alert that the reader saw: the board refuses when it has moved. */
-export function send(method, path, body, version) {
+export async function send(method, path, body, version) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
-  return asked(apiPath(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  try {
+    return await asked(apiPath(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (problem) {
+    if (problem.status === 0) throw new Problem(0, "Not kept", NOT_KEPT);
+    throw problem;
+  }
 }
 
 export async function login(token) {

@@ -2,6 +2,7 @@
 
 import { button, foreign, h, replace } from "./dom.js";
 import { Problem } from "./api.js";
+import { whenBack } from "./store.js";
 
 /** Shows a form; `submit` gets it, and the dialog closes unless it throws a Problem, which is shown. */
 export function ask(title, fields, confirm, submit, { danger = false } = {}) {
@@ -84,6 +85,7 @@ export function failed(error) {
   const line = h("p", { class: "toast failed" }, h("span", {}, textOf(error)));
   line.append(closing(line));
   document.getElementById("toasts").append(line);
+  if (error.status === 0) whenBack(line, () => line.remove());
 }
 
 function closing(line) {

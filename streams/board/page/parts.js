@@ -3,7 +3,7 @@
 import { foreign, h, outLink, replace, svg, button } from "./dom.js";
 import { ago, clock, count, moment, plural, sourceName } from "./format.js";
 import { address, seriesAddress } from "./router.js";
-import { eventNow, kindLabel } from "./store.js";
+import { eventNow, kindLabel, whenBack } from "./store.js";
 
 // A shape each, so that severity needs no colour.
 const SHAPES = {
@@ -29,12 +29,26 @@ export function problemBox(problem, again) {
   const known = problem.errors?.map(({ detail, pointer }) => h("li", {}, foreign([pointer, detail].filter(Boolean).join(": "))));
   return h(
     "div",
-    { class: "problem", role: "alert" },
+    { class: "problem", role: "alert", data: problem.status === 0 ? { away: true } : {} },
     h("p", {}, h("strong", {}, foreign(problem.title || "Something failed"))),
     problem.detail && h("p", {}, foreign(problem.detail)),
     known?.length ? h("ul", {}, known) : null,
     again && button("Try again", again),
   );
+}
+
+/**
+ * Shows in `root` why its data are not there. Where the board does not answer, it is asked again when it does; until then
+ * what was shown stays, and of several parts of a view one says so.
+ */
+export function showProblem(root, problem, again, signal, { isFilled = false } = {}) {
+  if (problem.status === 0) {
+    whenBack(root, again, signal);
+    if (isFilled) return;
+    const isSaid = [...document.querySelectorAll(".problem[data-away]")].some((box) => !root.contains(box));
+    if (isSaid) return void replace(root, h("p", { class: "quiet" }, "Not loaded."));
+  }
+  replace(root, problemBox(problem, again));
 }
 
 /** Fills `root` with what `load` returns; shows why where it fails. A view that was left shows nothing. */
@@ -47,11 +61,10 @@ export async function fill(root, signal, load, { wait = true } = {}) {
     if (problem.name === "AbortError" || signal.aborted) return;
     if (!("status" in problem)) console.error(problem);
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
-    else
-      replace(
-        root,
-        problemBox(problem, () => fill(root, signal, load)),
-      );
+    else {
+      const isFilled = root.childElementCount > 0 && !root.querySelector(".problem, [role=status]");
+      showProblem(root, problem, () => fill(root, signal, load), signal, { isFilled });
+    }
   } finally {
     clearTimeout(slow);
   }

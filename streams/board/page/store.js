@@ -47,6 +47,17 @@ export function prefer(change) {
   preferences.set(next);
 }
 
+const waiting = new WeakMap();
+
+/** Calls `run` once, when the board answers again; of one `owner` the last call alone. */
+export function whenBack(owner, run, signal) {
+  waiting.get(owner)?.abort();
+  const stop = new AbortController();
+  waiting.set(owner, stop);
+  signal?.addEventListener("abort", () => stop.abort(), { signal: stop.signal });
+  contact.watch(({ connected, problem }) => connected && !problem && !stop.signal.aborted && (stop.abort(), run()), stop.signal);
+}
+
 /** The event time at which the reader last looked, of this namespace; null on a first visit. */
 export function lastVisit(namespace) {
   const visit = stored(VISIT)?.[namespace];

@@ -9,7 +9,7 @@ import { moment, plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear, paced } from "./live.js";
-import { choices, dataLinks, empty, fill, heading, loading, problemBox, severity, timeOf } from "./parts.js";
+import { choices, dataLinks, empty, fill, heading, loading, severity, showProblem, timeOf } from "./parts.js";
 import { address, go } from "./router.js";
 import { sparkline } from "./spark.js";
 import { may, preferences, status } from "./store.js";
@@ -81,10 +81,7 @@ async function load(view, { more = false } = {}) {
     if (problem.name === "AbortError") return;
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
     else
-      replace(
-        view.foot,
-        problemBox(problem, () => load(view)),
-      );
+      showProblem(view.foot, problem, () => load(view), signal, { isFilled: Boolean(view.items?.length) && !more });
   }
 }
 

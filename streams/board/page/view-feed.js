@@ -7,7 +7,7 @@ import { count, moment, percent, plural, sourceName, titled } from "./format.js"
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear } from "./live.js";
-import { dataLinks, empty, fill, heading, problemBox, publishers, seriesLink, timeOf } from "./parts.js";
+import { dataLinks, empty, fill, heading, publishers, seriesLink, showProblem, timeOf } from "./parts.js";
 import { change } from "./router.js";
 import { kindMadeOf, kinds, may, preferences, status } from "./store.js";
 
@@ -182,10 +182,7 @@ async function load(view, { more = false } = {}) {
     if (problem.name === "AbortError") return;
     if (problem.status === 401) document.dispatchEvent(new CustomEvent("login"));
     else
-      replace(
-        view.foot,
-        problemBox(problem, () => load(view, { more })),
-      );
+      showProblem(view.foot, problem, () => load(view, { more }), view.place.signal, { isFilled: view.items.length > 0 && !more });
   }
 }
 

@@ -211,8 +211,13 @@ let listing = null;
 /** The list that the parts of one drawing share. */
 function everySeries(signal) {
   if (listing?.signal !== signal || Date.now() - listing.atMs > SHARED_MS)
-    listing = { signal, atMs: Date.now(), list: get("series", { limit: 500 }, signal) };
+    listing = { signal, atMs: Date.now(), list: get("series", { limit: 500 }, signal).catch(forgetListing) };
   return listing.list;
+}
+
+function forgetListing(problem) {
+  listing = null;
+  throw problem;
 }
 
 /** The series of all news is the one without a name behind its kind. */

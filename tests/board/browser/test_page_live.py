@@ -90,6 +90,52 @@ def test_a_lost_connection_is_shown_and_comes_back(desk: Desk, opening: Opening)
     expect(page.locator("html")).to_have_attribute("data-age", "fresh", timeout=20_000)
 
 
+def test_without_a_connection_a_decision_is_said_not_to_be_kept(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}alerts/{desk.alerts[0].id}", expect_errors=True)
+    expect(page.locator(".lead")).to_be_visible()
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    page.route("**/v1/**", lambda route: route.abort())
+    page.keyboard.press("u")
+    toast = page.locator(".toast.failed")
+    expect(toast).to_contain_text("Not kept: the board does not answer. Press again when it is back.")
+    assert desk.did == []
+    page.unroute("**/v1/**")
+    desk.say("status", desk.status())
+    expect(toast).to_have_count(0)
+    page.keyboard.press("u")
+    expect(page.locator(".toast", has_text="Kept: useful")).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "shown"), [("now", ".multiple, .movers li"), ("feed", ".item, .facet")])
+def test_a_lost_connection_is_said_once_and_its_view_loads_when_it_is_back(
+    desk: Desk, opening: Opening, path: str, shown: str
+) -> None:
+    page = opening(f"{desk.address}series", expect_errors=True)
+    expect(page.locator("tbody tr")).to_have_count(7)
+    page.wait_for_function("() => document.documentElement.dataset.stream === 'open'")
+    page.route("**/v1/**", lambda route: route.abort())
+    page.get_by_role("link", name=path.title(), exact=True).click()
+    expect(page.locator(".problem")).to_have_count(1)
+    page.unroute("**/v1/**")
+    desk.say("status", desk.status())
+    expect(page.locator(shown).first).to_be_visible()
+    expect(page.locator(".problem")).to_have_count(0)
+    page.route("**/v1/**", lambda route: route.abort())
+    desk.say("resync", {})
+    page.wait_for_timeout(700)  # longer than a reload waits
+    expect(page.locator(shown).first).to_be_visible()  # what was shown stays
+    expect(page.locator(".problem")).to_have_count(0)
+
+
+def test_the_view_that_one_comes_to_has_no_frame_around_it(desk: Desk, opening: Opening) -> None:
+    page = opening(desk.address)
+    expect(page.locator(".movers li")).to_have_count(1)
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page.locator("main")).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.getElementById('main')).outlineStyle") == "none"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["now", "series", "series/entity%2FACME", "alerts/CHOSEN", "feed"])
 def test_axe_finds_nothing_serious(desk: Desk, opening: Opening, path: str, scheme: str) -> None:

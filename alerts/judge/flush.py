@@ -6,7 +6,7 @@ alerts, hidden ones apart ─► Look: new, worse, ended, firing ─► change_o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alerts.delivery.group import AlertGroup, GroupChange, severity_rank, worst_first
 from alerts.judge.policy import ResolvedMessages, Route
@@ -16,7 +16,10 @@ from alerts.records import AlertEvent
 __all__ = ["MOST_ALERTS", "Look", "change_of", "look_at", "message_of"]
 
 MOST_ALERTS = 50
-"""In one message: the worst. A record of more would be refused by brokers and read by no one."""
+"""In one message: the worst. A record of more would be refused by brokers and read by no one.
+
+Alerts beyond them are counted, and can be looked up; notes, which are told once, come in further messages.
+"""
 
 
 @dataclass(slots=True)
@@ -65,6 +68,12 @@ class Look:
         """Adds an alert that left the group."""
         self.ended.append(alert)
         self.moved[alert.event.id] = left
+
+    def parts(self) -> list[Look]:
+        """What goes into a message each: the first has all but the notes that do not fit."""
+        room = max(MOST_ALERTS - len(self.firing) - len(self.ended), 0)
+        rest = range(room, len(self.notes), MOST_ALERTS)
+        return [replace(self, notes=self.notes[:room]), *(Look(notes=self.notes[at : at + MOST_ALERTS]) for at in rest)]
 
     def event_of(self, alert: AlertRow) -> AlertEvent:
         """The alert as a message shows it."""

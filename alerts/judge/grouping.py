@@ -243,10 +243,13 @@ class Grouping:
         return reason
 
     def _send(self, group: GroupRow, route: Route, look: Look, change: GroupChange, reasons: tuple[str, ...]) -> None:
-        group.revision += 1
-        message = message_of(group, route, look, change, reasons, self._state.now_ms)
-        for receiver in (route.receiver, *(step.receiver for step in route.escalations[: group.reached])):
-            self._plan(route, message, receiver)
+        for part in look.parts():
+            group.revision += 1
+            message = message_of(group, route, part, change, reasons, self._state.now_ms)
+            for receiver in (route.receiver, *(step.receiver for step in route.escalations[: group.reached])):
+                self._plan(route, message, receiver)
+            if change is GroupChange.OPENED:
+                change = GroupChange.UPDATED
         group.sent_ms, group.rank = self._state.now_ms, look.rank
         for alert in look.sent:
             member = group.members[alert.event.id]

@@ -9,7 +9,7 @@ digests. Pure functions of UTC epoch milliseconds.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
@@ -57,23 +57,44 @@ class Interval:
         return any(_day(start, length) <= at.day <= _day(end, length) for start, end in self.days)
 
     def edges(self, after_ms: int) -> Iterator[int]:
-        """Yields times after `after_ms` at which it may begin or end, in order, for a year and more."""
-        return _marks(after_ms, {0, *chain.from_iterable(self.minutes)} - {DAY_MINUTES}, self.zone)
+        """Yields times after `after_ms` at which it may begin or end, in order, for a year and more.
+
+        Also those at which clocks change: a time of the day may then come twice, or be jumped over.
+        """
+        marks = {0, *chain.from_iterable(self.minutes)} - {DAY_MINUTES}
+        for date in _dates(after_ms, self.zone):
+            times = {_at_ms(date, mark, fold) for mark in marks for fold in (0, 1)}
+            yield from sorted(at_ms for at_ms in times | _change_ms(date) if at_ms > after_ms)
 
 
-def _marks(after_ms: int, minutes: Iterable[int], zone: tzinfo) -> Iterator[int]:
-    """Yields the times after `after_ms` that are at these minutes of a day in the zone, in order.
+def _dates(at_ms: int, zone: tzinfo) -> Iterator[datetime]:
+    """Yields the beginnings of the zone's days from that of a time on, for a year and more."""
+    first = datetime.fromtimestamp(at_ms // 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return (first + timedelta(days=day) for day in range(_SEARCHED_DAYS))
+
+
+def _at_ms(date: datetime, minute: int, fold: int = 0) -> int:
+    """When it is this minute of the day; the second time (`fold` is 1) only where there is one.
 
     A time that the clocks jump over is as much later as they jump.
     """
-    marks = sorted(minutes)
-    start = datetime.fromtimestamp(after_ms // 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    for day in range(_SEARCHED_DAYS):
-        date = start + timedelta(days=day)
-        for mark in marks:
-            at_ms = int(date.replace(hour=mark // 60, minute=mark % 60).timestamp()) * 1000
-            if at_ms > after_ms:
-                yield at_ms
+    first, asked = (date.replace(hour=minute // 60, minute=minute % 60, fold=one).timestamp() for one in (0, fold))
+    return int(max(first, asked)) * 1000
+
+
+def _change_ms(date: datetime) -> set[int]:
+    """When the clocks change in a day; mostly never."""
+    before, after = date.timestamp(), (date + timedelta(days=1)).timestamp()
+    offset = date.utcoffset()
+    if (date + timedelta(days=1)).utcoffset() == offset:
+        return set()
+    while after - before > 1:
+        between = (before + after) // 2
+        if datetime.fromtimestamp(between, date.tzinfo).utcoffset() == offset:
+            before = between
+        else:
+            after = between
+    return {int(after) * 1000}
 
 
 def _within(number: int, spans: tuple[Span, ...]) -> bool:
@@ -126,4 +147,5 @@ class Digest:
         """When the next digest is due."""
         if self.minute is None:
             return (after_ms // HOUR_MS + 1) * HOUR_MS
-        return next(_marks(after_ms, [self.minute], self.zone))
+        times = (_at_ms(date, self.minute) for date in _dates(after_ms, self.zone))
+        return next(at_ms for at_ms in times if at_ms > after_ms)

@@ -62,6 +62,23 @@ def test_two_alerts_on_one_series_show_their_rules() -> None:
     assert "(" not in render_group(msgspec.structs.replace(sent, alerts=(first, of_one))).splitlines()[1].split(":")[0]
 
 
+def test_notes_of_a_series_are_one_line_and_their_headlines_are_read() -> None:
+    sent = group(12)
+    notes = [
+        msgspec.structs.replace(
+            event, series="watchlist/mine", state="noted", detector="each", severity="info",
+            observed=msgspec.structs.replace(event.observed, hits=1, total=1),
+            top_items=(TopItem(str(number), NOW_MS + number, 0.9, f"Story {number}", "Wire", ""),),
+        )
+        for number, event in enumerate(sent.alerts)
+    ]  # fmt: skip
+    text = render_group(msgspec.structs.replace(sent, alerts=tuple(notes), severity="info"))
+    [line] = [line for line in text.splitlines() if "watchlist/mine" in line]
+    assert line.endswith("watchlist/mine: 12 new negative")
+    assert [line for line in text.splitlines() if " more" in line] == []
+    assert text.count("Story ") == 12
+
+
 def test_one_alert_reads_as_ever() -> None:
     assert "alerts" not in render_group(group(1))
 

@@ -6,6 +6,7 @@ import pytest
 
 from alerts.clock import MINUTE_MS
 from alerts.judge import Event, Policy, Route, Seal
+from alerts.judge.flush import MOST_ALERTS
 from alerts.judge.policy import Escalation, ResolvedMessages
 from alerts.judge.rows import ALERT, AlertRow, row_of
 from alerts.matchers import parse_matchers
@@ -195,6 +196,19 @@ def test_notes_are_sent_once_and_at_most_one_message_an_interval(court: Court) -
     court.tick(120)
     assert court.sent() == [("mail", 3, "opened", ("a", "b")), ("mail", 18, "opened", ("c", "d", "e"))]
     assert [key for key in court.rows if key.startswith("j/g/")] == []
+
+
+def test_notes_that_one_message_does_not_hold_come_in_further_ones(court: Court) -> None:
+    court.events(*(alert(f"n{number:03d}", 1, "noted", severity="info") for number in range(2 * MOST_ALERTS + 1)))
+    court.tick(10)
+    sent = court.sent()
+    assert [(change, len(alerts)) for _, _, change, alerts in sent] == [
+        ("opened", MOST_ALERTS), ("updated", MOST_ALERTS), ("updated", 1),
+    ]  # fmt: skip
+    assert len({name for _, _, _, alerts in sent for name in alerts}) == 2 * MOST_ALERTS + 1
+    groups = [plan.group for effects in court.effects for plan in effects.plans]
+    assert [group.revision for group in groups] == [1, 2, 3]
+    assert [group.firing for group in groups] == [MOST_ALERTS, MOST_ALERTS, 1]
 
 
 def test_an_event_that_nobody_seals_is_decided_as_it_comes(court: Court) -> None:

@@ -74,3 +74,34 @@ def test_hours_open_at_the_first_minute_that_is_not_muted(minute: int, hour: int
         minutes = range(at_ms, opens, MINUTE_MS)
         assert all(hours.closed(one, 1) for one in minutes)
         assert not hours.closed(opens, 1)
+
+
+CHANGES = [
+    ("Europe/Berlin", "2026-03-29T01:00+00:00"),
+    ("Europe/Berlin", "2026-10-25T01:00+00:00"),
+    ("America/New_York", "2026-03-08T07:00+00:00"),
+    ("America/New_York", "2026-11-01T06:00+00:00"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00+00:00"),  # by half an hour
+    ("Africa/Cairo", "2026-10-29T21:00+00:00"),  # at midnight
+]
+
+
+@given(st.sampled_from(CHANGES), st.integers(-600, 240), st.integers(0, DAY_MINUTES - 1), st.integers(1, 900))
+def test_hours_open_at_the_first_minute_that_is_not_muted_over_a_change_of_clocks(
+    change: tuple[str, str], minutes: int, start: int, length: int
+) -> None:
+    zone, end = zone_of(change[0]), start + length
+    spans = ((start, end),) if end <= DAY_MINUTES else ((start, DAY_MINUTES), (0, end - DAY_MINUTES))
+    hours = Hours(muted=(Interval(minutes=spans, zone=zone),))
+    at_ms = ms(change[1]) + minutes * MINUTE_MS
+    if hours.closed(at_ms, -1):
+        later = (at_ms + number * MINUTE_MS for number in range(1, 3 * DAY_MINUTES))
+        assert hours.opens_ms(at_ms) == next(one for one in later if not hours.closed(one, -1))
+
+
+def test_a_time_that_comes_twice_ends_quiet_hours_and_has_one_digest() -> None:
+    night = Interval(minutes=((22 * 60, DAY_MINUTES), (0, 150)), zone=BERLIN)
+    assert Hours(muted=(night,)).opens_ms(ms("2026-10-25T02:20+01:00")) == ms("2026-10-25T02:30+01:00")
+    digest = Digest(150, BERLIN)
+    first = digest.next_ms(ms("2026-10-25T00:00+02:00"))
+    assert (first, digest.next_ms(first)) == (ms("2026-10-25T02:30+02:00"), ms("2026-10-26T02:30+01:00"))

@@ -147,10 +147,10 @@ async def test_without_a_worker_the_decision_waits_and_is_judged_by_the_next_one
         status, one = await asked(board, "POST", "v1/silences", made, Idempotency_Key="k")
         assert (status, one["outcome"]) == (200, "repeated")
         _, hit = await asked(board, "POST", "v1/silences/preview", {"matchers": made["matchers"]})
-        assert ([alert["id"] for alert in hit["alerts"]], hit["series"]) == (["a"], 1)
+        assert ([alert["id"] for alert in hit["alerts"]], hit["series"], hit["past"]) == (["a"], 1, 0)
         _, page = await asked(board, "GET", "v1/silences")
         [silence] = page["items"]
-        assert (silence["id"], silence["by"], silence["firing"]) == (one["id"], "local", 1)
+        assert (silence["id"], silence["by"], silence["firing"], silence["about"]) == (one["id"], "local", 1, "a")
         assert (await asked(board, "DELETE", f"v1/silences/{one['id']}", If_Match=f'"{silence["version"]}"'))[0] == 200
         assert (await asked(board, "GET", "v1/silences"))[1]["items"] == []
 

@@ -14,6 +14,7 @@ from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import StoredDecision, StoredNotification, StoredView
 from streams.board.reading.alert_shapes import (
     alert_fields,
+    inhibitor_of,
     last_days,
     notified_of,
     sentence_of,
@@ -22,7 +23,8 @@ from streams.board.reading.alert_shapes import (
 )
 from streams.board.reading.alerts import find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.labels import Labels
-from streams.board.shapes.alerts import Alert, AlertFilter, AlertsQuery
+from streams.board.reading.silences import about_of, silences_of
+from streams.board.shapes.alerts import Alert, AlertFilter, AlertsQuery, Inhibitor
 from streams.stages.watch import stored_alert
 from streams.wall_clock import HOUR_MS, MINUTE_MS
 from tests.archive_news import CONFIG, CRISIS_MS, SERIES, crisis_news, watched_events
@@ -167,9 +169,9 @@ def test_the_sentence_of_one_that_is_over_is_about_its_worst(events: list[AlertE
     worst = msgspec.structs.replace(events[0].peak, hits=23, total=31, seconds=7_200, interval=(0, 2), at_ms=5)
     over = msgspec.structs.replace(events[0], state="resolved", peak=worst)
     wording = Wording.of("en", {"negative": "negative"})
-    assert sentence_of(over, LABELS, wording) == "Acme: 23 negative of 31 items in 2 h, expected 0 to 2"
+    assert sentence_of(over, LABELS, wording) == "Acme: 23 negative of 31 items in 2 h, usual 0 to 2"
     quiet = msgspec.structs.replace(over, peak=msgspec.structs.replace(over.peak, interval=(0, 0)))
-    assert sentence_of(quiet, LABELS, wording).endswith("in 2 h, expected none")
+    assert sentence_of(quiet, LABELS, wording).endswith("in 2 h, usually none")
 
 
 def decided(place: int, kind: str, body: str, outcome: str = "accepted", detail: str = "", by: str = "ann") -> Any:
@@ -232,3 +234,32 @@ async def test_an_alert_that_is_over_has_the_headlines_of_its_height(events: lis
     assert [one.title for one in headlines_at_height(over, history).top_items] == ["A run on the bank"]
     assert headlines_at_height(known[2], history) == known[2]
     assert headlines_at_height(over, history[3:]) == over
+
+
+async def test_an_alert_names_the_one_that_holds_it_back(events: list[AlertEvent]) -> None:
+    over = opened(events, 1, series="entity/OTHER", severity="critical")
+    under = opened(events, 2)
+    archive = await archive_of(over, under)
+    await archive.record_views([view(under, hidden_by=f"inhibited/{over.id}")])
+    [known] = await known_alerts(archive, [stored_alert(under)], NOW_MS)
+    assert await inhibitor_of(archive, known, LABELS) == Inhibitor(id=over.id, label="OTHER", severity="critical")
+    [free] = await known_alerts(archive, [stored_alert(over)], NOW_MS)
+    assert await inhibitor_of(archive, free, LABELS) is None
+
+
+def test_silences_are_told_in_words_also_of_an_alert_that_is_over(events: list[AlertEvent]) -> None:
+    over = opened(events, 4, state="resolved")
+    row = AlertRow(event=over, labels={"series": SERIES, "signal": "negative"}, changed_ms=NOW_MS)
+    mutes = [
+        MuteRow(id=name, by="ann", at_ms=1, matchers=matchers, starts_ms=NOW_MS - 1, ends_ms=ends_ms)
+        for name, matchers, ends_ms in (
+            ("s1", (f'series="{SERIES}"', 'signal="negative"'), NOW_MS + 1),
+            ("s2", ('series="entity/BOLT"',), NOW_MS + 1),
+            ("s3", (f'series="{SERIES}"',), NOW_MS),
+        )
+    ]
+    assert [(one.id, one.about) for one in silences_of(row, mutes, LABELS, NOW_MS)] == [("s1", "Acme, negative")]
+    assert about_of((), LABELS) == "every alert"
+    assert about_of(('severity!="critical"', 'series=~"entity/.*"'), LABELS) == (
+        "series like entity/.*, severity not critical"
+    )

@@ -120,6 +120,8 @@ async def test_alerts_with_their_timeline_and_explanation(board: Served) -> None
         one = await answer.json()
         assert answer.headers["ETag"] == f'"{one["version"]}"'
     assert one["timeline"][0]["kind"] == "opened"
+    assert one["opened"]["at_ms"] == one["timeline"][0]["at_ms"]
+    assert one["opening_headlines"]
     why = await asked(board, f"v1/alerts/{alert['id']}/explain")
     assert why["findings"][0]["reason"] == "opened"
     assert any(found["numbers"].get("level") for found in why["findings"][1:])

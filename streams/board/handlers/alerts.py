@@ -13,9 +13,19 @@ from streams.board.context import Answer, Asked, Board
 from streams.board.cursors import cursor_of, place_of
 from streams.board.event_time import event_ms
 from streams.board.problem import Problem
-from streams.board.reading.alert_shapes import alert_fields, last_days, notified_of, timeline_of, verdicts_of
+from streams.board.reading.alert_shapes import (
+    alert_fields,
+    headlines_of,
+    inhibitor_of,
+    last_days,
+    look_of,
+    notified_of,
+    timeline_of,
+    verdicts_of,
+)
 from streams.board.reading.alerts import Known, Place, find_alerts, headlines_at_height, known_alerts
 from streams.board.reading.labels import load_labels
+from streams.board.reading.silences import silences_of
 from streams.board.shapes.alerts import Alert, AlertsQuery, AlertView, Explanation
 from streams.board.shapes.base import NoQuery, Page
 
@@ -49,6 +59,7 @@ async def get_alert(asked: Asked[NoQuery, None]) -> Answer:
     now_ms = await event_ms(board, asked.now_ms)
     [last] = await known_alerts(archive, history[-1:], now_ms)
     known = replace(last, event=headlines_at_height(last.event, history))
+    first = AlertEvent.from_json(history[0].body)
     alert_id, groups = known.event.id, [*known.row.groups, *reversed(known.row.past_groups)][:_MOST_GROUPS]
     decisions = await archive.decisions(target=alert_id, limit=_MOST_ENTRIES)
     sent = [
@@ -61,6 +72,10 @@ async def get_alert(asked: Asked[NoQuery, None]) -> Answer:
     wording = board.config.wording
     view = AlertView(
         **alert_fields(known, labels, wording, days[alert_id]),
+        opened=look_of(first),
+        opening_headlines=headlines_of(first),
+        silences=silences_of(known.row, (await board.live.state()).mutes.values(), labels, now_ms),
+        inhibited_by=await inhibitor_of(archive, known, labels),
         your_verdict=verdicts_of(decisions).get(asked.caller.name),
         timeline=timeline_of(history[-_MOST_ENTRIES:], decisions, wording),
         notified=notified_of(sent),

@@ -19,7 +19,9 @@ from streams.board.event_time import event_ms
 from streams.board.handlers.alerts import shown_alerts
 from streams.board.handlers.decisions import decided, header
 from streams.board.problem import Mistake, Part, Problem
-from streams.board.reading.alerts import Known
+from streams.board.reading.alerts import Known, known_alerts
+from streams.board.reading.labels import Labels, load_labels
+from streams.board.reading.silences import about_of
 from streams.board.shapes.arrangements import (
     MakeSilence,
     Matchers,
@@ -41,6 +43,7 @@ __all__ = [
 
 _SILENCE_MS: Final = 2 * HOUR_MS
 _MOST_SHOWN: Final = 1_000
+_MOST_PAST: Final = 500
 
 
 async def get_silences(asked: Asked[NoQuery, None]) -> Page[Silence]:
@@ -48,14 +51,16 @@ async def get_silences(asked: Asked[NoQuery, None]) -> Page[Silence]:
     state = await asked.board.live.state()
     found = sorted(state.mutes.values(), key=lambda mute: (mute.ends_ms, mute.id))
     firing = [row for row in state.alerts.values() if row.fires]
-    return Page(items=[_silence(mute, firing) for mute in found])
+    labels = await load_labels(asked.board.profile, asked.board.settings.gazetteer)
+    return Page(items=[_silence(mute, firing, labels) for mute in found])
 
 
-def _silence(mute: MuteRow, firing: list[AlertRow]) -> Silence:
+def _silence(mute: MuteRow, firing: list[AlertRow], labels: Labels) -> Silence:
     wanted = compiled(mute.matchers)
     return Silence(
         id=mute.id,
         version=mute.seen_version,
+        about=about_of(mute.matchers, labels),
         by=mute.by,
         at_ms=mute.at_ms,
         matchers=list(mute.matchers),
@@ -98,13 +103,19 @@ def given_matchers(texts: list[str]) -> tuple[Matcher, ...]:
 
 
 async def preview_silence(asked: Asked[NoQuery, Matchers]) -> SilencePreview:
-    """Returns the firing alerts that a silence with these matchers would be about."""
-    board = asked.board
+    """Returns the firing alerts that a silence with these matchers would be about, and how many it would have been."""
+    board, wanted = asked.board, given_matchers(asked.body.matchers)
     state = await board.live.state()
-    found = _matching(state.alerts, given_matchers(asked.body.matchers))
+    now_ms = await event_ms(board, asked.now_ms)
+    found = _matching(state.alerts, wanted)
     known = [Known(row.event, row, row.seen_version) for row in found[:_MOST_SHOWN]]
-    shown = await shown_alerts(board, known, await event_ms(board, asked.now_ms))
-    return SilencePreview(alerts=shown, series=len({row.event.series for row in found}))
+    ended = await known_alerts(board.archive, await board.archive.alerts(state="resolved", limit=_MOST_PAST), now_ms)
+    return SilencePreview(
+        alerts=await shown_alerts(board, known, now_ms),
+        series=len({row.event.series for row in found}),
+        past=sum(matches(wanted, one.row.labels) for one in ended),
+        now_ms=now_ms,
+    )
 
 
 def _matching(alerts: dict[str, AlertRow], wanted: tuple[Matcher, ...]) -> list[AlertRow]:

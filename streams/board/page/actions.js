@@ -4,7 +4,7 @@ import { get, Problem, send } from "./api.js";
 import { ask, failed, toast } from "./dialog.js";
 import { foreign, h, replace } from "./dom.js";
 import { moment, plural } from "./format.js";
-import { prefer, preferences } from "./store.js";
+import { eventNow, prefer, preferences } from "./store.js";
 import { severity } from "./parts.js";
 
 const HOUR_S = 3_600;
@@ -61,9 +61,9 @@ export function saidOf(alert) {
 
 export const wordOf = (verdict) => (VERDICTS.find(([value]) => value === verdict)?.[1] ?? verdict).toLowerCase();
 
-function lengthField(chosen) {
+function lengthField(chosen, properties = {}) {
   const options = LENGTHS.map(([seconds, text]) => h("option", { value: String(seconds) }, text));
-  const field = h("select", { name: "duration" }, options);
+  const field = h("select", { name: "duration", ...properties }, options);
   field.value = String(chosen);
   return h("label", {}, "For", field);
 }
@@ -72,8 +72,11 @@ function noteField(text = "Note (others see it)") {
   return h("label", {}, text, h("input", { name: "note", maxlength: "2000", autocomplete: "off" }));
 }
 
+const isOver = ({ state }) => state === "resolved" || state === "noted";
+
 export function acknowledge(alert, done) {
-  ask(
+  if (isOver(alert)) return toast("It has ended: there is nothing to acknowledge");
+  return ask(
     `Acknowledge ${alert.label}`,
     [h("p", {}, "You look after it: reminders stop until the time is over or it worsens."), lengthField(4 * HOUR_S), noteField()],
     "Acknowledge",
@@ -93,8 +96,9 @@ export async function takeBack(alert, done) {
 }
 
 export function assign(alert, done) {
+  if (isOver(alert)) return toast("It has ended: there is no one to assign it to");
   const field = h("input", { name: "to", maxlength: "200", autocomplete: "name", value: alert.assignee || preferences.get().name });
-  ask(`Assign ${alert.label}`, [h("label", {}, "To (empty: to no one)", field)], "Assign", async () => {
+  return ask(`Assign ${alert.label}`, [h("label", {}, "To (empty: to no one)", field)], "Assign", async () => {
     const to = field.value.trim();
     if (to) prefer({ name: to });
     await decide("POST", alert, "assign", { to }, done, to ? `Assigned to ${to}` : "Assigned to no one");
@@ -116,13 +120,24 @@ export async function judge(alert, verdict, done) {
   }
 }
 
+const SAID_TWICE = new Set(["alertname", "kind", "name"]); // what the series says already
+
 /** A silence, made of the alert's labels; shows what it will hit before it is made. */
 export function silence(alert, done) {
   const wanted = new Set(["series", "signal"]);
-  const boxes = Object.entries(alert.labels).map(([label, value]) => matcherBox(label, value, wanted.has(label)));
+  const offered = Object.entries(alert.labels).filter(([label]) => !("series" in alert.labels && SAID_TWICE.has(label)));
+  const boxes = offered.map(([label, value]) => matcherBox(label, value, wanted.has(label)));
   const hits = h("div", { class: "hits", "aria-live": "polite" });
   const chosen = () => boxes.filter(({ input }) => input.checked).map(({ matcher }) => matcher);
-  const preview = () => previewed(hits, chosen());
+  const ends = h("span", { class: "quiet" });
+  let nowMs = eventNow(); // of the page; the judge of a replay may be further
+  const end = () => moment(nowMs + 1000 * Number(length.querySelector("select").value));
+  const say = () => replace(ends, `until ${end()}`);
+  const length = lengthField(4 * HOUR_S, { on: { change: say } });
+  const preview = async () => {
+    nowMs = (await previewed(hits, chosen())) ?? nowMs;
+    say();
+  };
   for (const { input } of boxes) input.addEventListener("change", preview);
   const fields = [
     h(
@@ -131,13 +146,14 @@ export function silence(alert, done) {
       h("legend", {}, "Alerts with all of"),
       boxes.map(({ row }) => row),
     ),
-    lengthField(4 * HOUR_S),
+    length,
+    ends,
     noteField("Why"),
     hits,
   ];
   ask(`Silence alerts like ${alert.label}`, fields, "Silence", async (form) => {
     const { warnings } = await send("POST", "silences", silenceOf(chosen(), form));
-    toast("Silenced", warnings);
+    toast(`Silenced until ${end()}`, warnings);
     done();
   });
   preview();
@@ -168,20 +184,24 @@ function silenceOf(matchers, form) {
 
 let asked = 0;
 
+/** Shows what the matchers hit, and returns the time from which a silence is counted; undefined where it is not known. */
 async function previewed(root, matchers) {
   const mine = ++asked;
-  if (!matchers.length) return replace(root, h("p", {}, "Choose at least one: without one it would hit everything."));
+  if (!matchers.length) return void replace(root, h("p", {}, "Choose at least one: without one it would hit everything."));
   try {
-    const { alerts, series } = await send("POST", "silences/preview", { matchers });
-    if (mine === asked) replace(root, hitList(alerts, series));
+    const hit = await send("POST", "silences/preview", { matchers });
+    if (mine === asked) replace(root, hitList(hit));
+    return hit.now_ms;
   } catch (error) {
     const text = error.status === 0 ? "The board does not answer: what this hits is not known." : error.message;
     if (mine === asked) replace(root, h("p", { class: "field-problem" }, text));
+    return undefined;
   }
-  return root;
 }
 
-function hitList(alerts, series) {
+function hitList({ alerts, series, past }) {
+  if (!alerts.length)
+    return h("p", {}, h("strong", {}, "No open alert matches"), past ? `; ${plural(past, "past alert")} would have.` : ".");
   const shown = alerts
     .slice(0, 5)
     .map((each) =>

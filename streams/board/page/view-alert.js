@@ -1,10 +1,11 @@
 // One alert: what happened, why it fired, the headlines, its timeline, who was notified, and what to do about it.
 
-import { acknowledge, assign, explanation, judge, note, saidOf, silence, takeBack, VERDICTS, wordOf } from "./actions.js";
+import { acknowledge, assign, endSilence, explanation, judge, note, saidOf, silence, takeBack, VERDICTS, wordOf } from "./actions.js";
 import { alertDay } from "./alert-day.js";
 import { button, foreign, h } from "./dom.js";
-import { amount, count, length, moment, percent, rarity, titled } from "./format.js";
+import { amount, count, length, moment, percent, plural, rarity, titled, usual } from "./format.js";
 import { empty, fill, headline, seriesLink, severity, timeOf } from "./parts.js";
+import { address } from "./router.js";
 import { eventNow, may } from "./store.js";
 
 const HOUR_MS = 3_600_000;
@@ -23,20 +24,18 @@ export function showAlert(alert, place, done, backHref) {
     h("p", { class: "lead" }, foreign(alert.sentence)),
     h("p", { class: "quiet" }, onset(alert)),
     held(alert),
+    silences(alert, done),
     may("act") ? actions(alert, done) : h("p", { class: "quiet" }, "Your token may read, but not act."),
     h("h3", {}, alert.state === "resolved" ? "The 24 hours up to its worst" : "The last 24 hours"),
     alertDay(alert),
     h("h3", {}, "Why"),
     why(alert, place),
-    h("h3", {}, alert.state === "resolved" ? "Headlines at its height" : "Headlines"),
-    alert.headlines.length
-      ? h("ul", { class: "plain headlines" }, alert.headlines.map(headline))
-      : empty("Its items are no longer in the archive."),
+    headlines(alert),
     notes(alert),
     h("h3", {}, "Timeline"),
     timeline(alert.timeline ?? []),
     h("h3", {}, "Notified"),
-    notified(alert.notified ?? []),
+    notified(alert),
   ];
 }
 
@@ -47,7 +46,7 @@ function aroundOnset({ onset_ms }) {
 }
 
 function stateOf({ state, inhibited, silenced }) {
-  return [titled(state), inhibited ? "inhibited" : "", silenced.length ? "silenced" : ""].filter(Boolean).join(", ");
+  return [titled(state), inhibited ? "held back" : "", silenced.length ? "silenced" : ""].filter(Boolean).join(", ");
 }
 
 function onset(alert) {
@@ -76,6 +75,37 @@ function held({ acknowledged, assignee }) {
         said.flatMap((each, index) => (index ? [" · ", each] : [each])),
       )
     : null;
+}
+
+/** The silences in force that are about it, also where it has ended: it may open again. */
+function silences(alert, done) {
+  return alert.silences.map((each) =>
+    h(
+      "p",
+      { class: "held silenced" },
+      h(
+        "span",
+        {},
+        h("strong", {}, each.maintenance ? "In maintenance until " : "Silenced until ", timeOf(each.ends_ms)),
+        ": ",
+        foreign(each.about),
+        ", by ",
+        foreign(each.by),
+        each.comment ? [": ", foreign(each.comment)] : "",
+      ),
+      may("act") && button("End", () => endSilence(each, done)),
+    ),
+  );
+}
+
+function headlines({ state, headlines: last, opening_headlines: first }) {
+  const list = (title, items) => [h("h3", {}, title), h("ul", { class: "plain headlines" }, items.map(headline))];
+  const known = new Set(last.map(({ id }) => id));
+  if (!last.length && !first.length) return [h("h3", {}, "Headlines"), empty("Its items are no longer in the archive.")];
+  return [
+    first.some(({ id }) => !known.has(id)) && list("Headlines when it fired", first),
+    last.length ? list(state === "resolved" ? "Headlines at its worst" : "Headlines", last) : null,
+  ];
 }
 
 function actions(alert, done) {
@@ -113,26 +143,18 @@ function actions(alert, done) {
 // --- Why
 
 function why(alert, place) {
-  const { observed, expected, window: span, peak } = alert;
-  const of = (interval) => (!interval ? "–" : interval[1] < 1 ? "none" : `${amount(interval[0])} to ${amount(interval[1])}`);
-  const looked = (name, hits, total, mean, interval, seconds, p) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, name),
-      h("td", { class: "number" }, `${count(hits)} of ${count(total)}`),
-      h("td", { class: "number" }, percent(total ? hits / total : null)),
-      h("td", { class: "number" }, amount(mean)),
-      h("td", { class: "number" }, of(interval)),
-      h("td", { class: "number" }, length(seconds * 1000)),
-      h("td", {}, rarity(p)),
-    );
-  const head = ["", alert.signal, "Share", "Expected", "Usual (95 %)", "Window", "By chance"].map((text, index) =>
-    h("th", { scope: "col", class: index && index < 6 ? "number" : null }, text),
+  const { observed, expected, window: span, peak, opened } = alert;
+  const rows = [
+    look("When it fired", opened),
+    peak && look("At its worst", { ...peak, low: peak.interval?.[0], high: peak.interval?.[1] }),
+  ];
+  if (alert.state !== "resolved" && alert.updated_ms > opened.at_ms && span) {
+    const [low, high] = expected.interval ?? [];
+    rows.push(look("Last look", { ...observed, at_ms: alert.updated_ms, seconds: span.seconds, low, high, p_value: alert.p_value }));
+  }
+  const head = ["", alert.signal, "Share", "Usual", "Window", "By chance"].map((text, index) =>
+    h("th", { scope: "col", class: index && index < 5 ? "number" : null }, text),
   );
-  const rows = [];
-  if (span) rows.push(looked("Last look", observed.hits, observed.total, expected.hits, expected.interval, span.seconds, alert.p_value));
-  if (peak) rows.push(looked("At its height", peak.hits, peak.total, peak.expected, peak.interval, peak.seconds, peak.p_value));
   const more = h("details", { class: "explain" }, h("summary", {}, "Every rule and window, counted again"));
   const body = h("div", {});
   more.append(body);
@@ -144,20 +166,52 @@ function why(alert, place) {
   return h(
     "div",
     {},
-    h("p", { class: "quiet" }, "Rule ", foreign(alert.rule), ", on ", foreign(alert.signal), " items."),
+    h("p", { class: "quiet" }, "Rule ", foreign(alert.rule), ", on ", foreign(alert.signal), " items. Usual: 95 % of the time."),
     h("div", { class: "table-box" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))),
     more,
   );
 }
 
+const usualOf = (low, high) => (high === undefined ? "–" : high < 1 ? "none" : `${amount(low)} to ${amount(high)}`);
+
+function look(name, { at_ms, hits, total, seconds, low, high, p_value }) {
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name, ", ", timeOf(at_ms)),
+    h("td", { class: "number" }, `${count(hits)} of ${count(total)}`),
+    h("td", { class: "number" }, percent(total ? hits / total : null)),
+    h("td", { class: "number" }, usualOf(low, high)),
+    h("td", { class: "number" }, length(seconds * 1000)),
+    h("td", {}, rarity(p_value)),
+  );
+}
+
 async function findings(alert, signal) {
   const { findings: found } = await explanation(alert, signal);
-  if (!found.length) return empty("No rule looked at it then.");
-  return h(
-    "ul",
-    { class: "plain findings" },
-    found.map(({ text, reason }) => h("li", {}, foreign(text || reason))),
-  );
+  const [own, ...counted] = found; // the first is the alert's own: the row "When it fired"
+  const lines = counted.length ? counted : [own].filter(Boolean);
+  if (!lines.length) return empty("No rule looked at it then.");
+  return [
+    h("p", { class: "quiet" }, "As of ", timeOf(alert.opened.at_ms), ", when it fired:"),
+    h(
+      "ul",
+      { class: "plain findings" },
+      lines.map((each) => h("li", {}, finding(each, alert.signal))),
+    ),
+  ];
+}
+
+function finding({ reason, text, numbers }, signal) {
+  if (numbers?.hits === undefined) return foreign(text || reason);
+  const { rule, hits, total, window_seconds: seconds, interval, p_value } = numbers;
+  const usually = interval ? `, ${usual(...interval)}, ${rarity(p_value)} by chance` : "";
+  const verdict = text.includes(": ") ? text.slice(text.indexOf(": ")) : `: ${titled(reason).toLowerCase()}`;
+  return [
+    h("strong", {}, foreign(rule)),
+    ` over ${length(seconds * 1000)}: ${count(hits)} ${signal} of ${plural(total, "item")}${usually}`,
+    foreign(verdict),
+  ];
 }
 
 function notes({ annotations }) {
@@ -197,8 +251,18 @@ function timeline(entries) {
   );
 }
 
-function notified(entries) {
-  if (!entries.length) return empty("Nobody was notified. Receivers are set in the routes file.");
+function notNotified({ state, inhibited, inhibited_by: by, silences: quiet }) {
+  if (by) {
+    const link = h("a", { href: address(`alerts/${by.id}`, { state: state === "resolved" ? "history" : "" }) }, foreign(by.label));
+    return empty("Not notified: held back by ", link, ` (${by.severity}).`);
+  }
+  if (inhibited) return empty("Not notified: held back by a more severe alert.");
+  return empty(quiet.length ? "Not notified: silenced." : "Nobody was notified. Receivers are set in the routes file.");
+}
+
+function notified(alert) {
+  const entries = alert.notified;
+  if (!entries.length) return notNotified(alert);
   const row = ({ receiver, status, at_ms, attempts, problem }) =>
     h(
       "li",

@@ -127,14 +127,14 @@ function silencesOf(view) {
     h(
       "li",
       {},
-      h("strong", {}, foreign(each.matchers.join(", ") || "everything")),
+      h("strong", { title: each.matchers.join(", ") }, foreign(each.about)),
       h(
         "span",
         { class: "quiet" },
-        ` · ${each.maintenance ? "maintenance, " : ""}${moment(each.starts_ms)} to ${moment(each.ends_ms)}, by `,
+        ` ${each.maintenance ? "in maintenance" : "silenced"} from ${moment(each.starts_ms)} to ${moment(each.ends_ms)} by `,
         foreign(each.by),
         each.comment ? [": ", foreign(each.comment)] : "",
-        ` · ${plural(each.firing, "firing alert")} `,
+        each.firing ? ` · ${plural(each.firing, "open alert")} ` : " · no open alert ",
       ),
       may("act") && button("End", () => endSilence(each, () => decided(view))),
     );
@@ -161,7 +161,7 @@ function row(alert, isChosen) {
 }
 
 function badge(alert) {
-  if (alert.inhibited) return "inhibited · ";
+  if (alert.inhibited) return h("span", { title: "A more severe alert holds its messages back" }, "held back · ");
   if (alert.change === "escalated") return "worsened · ";
   if (alert.change === "reopened") return "reopened · ";
   return alert.assignee ? [foreign(alert.assignee), " · "] : "";

@@ -15,10 +15,13 @@ from alerts.records import rounded
 from streams.archive.protocol import Archive, StoredAlert, StoredDecision, StoredNotification
 from streams.board.reading.alerts import Known
 from streams.board.reading.labels import Labels
-from streams.board.shapes.alerts import Acknowledged, Headline, Hour, Notified, TimelineEntry
+from streams.board.shapes.alerts import Acknowledged, Headline, Hour, Inhibitor, Look, Notified, TimelineEntry
 from streams.wall_clock import HOUR_MS
 
-__all__ = ["alert_fields", "last_days", "notified_of", "sentence_of", "timeline_of", "verdicts_of"]
+__all__ = [
+    "alert_fields", "headlines_of", "inhibitor_of", "last_days", "look_of", "notified_of", "sentence_of", "timeline_of",
+    "verdicts_of",
+]  # fmt: skip
 
 _DAY_MS: Final = 24 * HOUR_MS
 _VERDICT: Final = "verdict"
@@ -75,11 +78,39 @@ def alert_fields(known: Known, labels: Labels, wording: Wording, last_day: Seque
         "inhibited": known.inhibited,
         "assignee": row.assigned_to or None,
         "last_day": list(last_day),
-        "headlines": [
-            Headline(id=one.id, title=one.title, publisher=one.publisher, url=one.url, seen_ms=max(one.seen_ms, 0))
-            for one in event.top_items
-        ],
+        "headlines": headlines_of(event),
     }
+
+
+def headlines_of(event: AlertEvent) -> list[Headline]:
+    """Returns the items behind an event."""
+    return [
+        Headline(id=one.id, title=one.title, publisher=one.publisher, url=one.url, seen_ms=max(one.seen_ms, 0))
+        for one in event.top_items
+    ]
+
+
+def look_of(event: AlertEvent) -> Look:
+    """Returns what the event's window held."""
+    low, high = event.expected.interval
+    return Look(
+        at_ms=max(event.updated_ms, 0),
+        hits=event.observed.hits,
+        total=event.observed.total,
+        seconds=event.window.seconds,
+        low=low,
+        high=high,
+        p_value=rounded(event.p_value),
+    )
+
+
+async def inhibitor_of(archive: Archive, known: Known, labels: Labels) -> Inhibitor | None:
+    """Returns the alert that this one is held back by; None without one, or where the archive has it no longer."""
+    history = await archive.alert_history(known.inhibitor) if known.inhibitor else []
+    if not history:
+        return None
+    last = history[-1]
+    return Inhibitor(id=last.id, label=labels.of(last.series), severity=last.severity)
 
 
 async def last_days(archive: Archive, alerts: Sequence[Known], now_ms: int) -> dict[str, list[Hour]]:

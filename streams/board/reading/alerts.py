@@ -55,6 +55,11 @@ class Known:
         return self.row.hidden[0] == _INHIBITED
 
     @property
+    def inhibitor(self) -> str:
+        """The id of that other alert; empty without one."""
+        return self.row.hidden[1] if self.inhibited else ""
+
+    @property
     def place(self) -> Place:
         return severity_rank(self.event.severity), self.event.onset_ms, self.event.id
 

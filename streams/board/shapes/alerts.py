@@ -12,8 +12,8 @@ from streams.board.shapes.base import Count, Cursor, Limit, TimeMs
 
 __all__ = [
     "Acknowledge", "Acknowledged", "Alert", "AlertFilter", "AlertView", "AlertsQuery", "Assign", "Decided",
-    "Explanation", "Finding", "Headline", "Hour", "NoteText", "Notified", "TimelineEntry", "Verdict",
-    "VerdictOf",
+    "Explanation", "Finding", "Headline", "Hour", "Inhibitor", "Look", "NoteText", "Notified", "SilencedBy",
+    "TimelineEntry", "Verdict", "VerdictOf",
 ]  # fmt: skip
 
 
@@ -117,9 +117,50 @@ class Notified(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
 
 
-class AlertView(Alert, frozen=True, kw_only=True):
-    """An alert with all that happened to it; `your_verdict` is what the caller said last that it was worth."""
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What a window held at a time, the usual from `low` to `high`, and how likely chance alone makes it."""
 
+    at_ms: TimeMs
+    hits: Count
+    total: Count
+    seconds: Count
+    low: int
+    high: int
+    p_value: float
+
+
+class Inhibitor(msgspec.Struct, frozen=True, kw_only=True):
+    """The alert that another one is held back by: that one has no message of its own."""
+
+    id: str
+    label: str
+    severity: str
+
+
+class SilencedBy(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence or a maintenance window that is in force; `about` says in words which alerts it is about."""
+
+    id: str
+    version: Count
+    about: str
+    by: str
+    comment: str
+    ends_ms: int
+    maintenance: bool
+
+
+class AlertView(Alert, frozen=True, kw_only=True):
+    """An alert with all that happened to it.
+
+    `opened` is the look that it fired at, `opening_headlines` those of then, where the archive has them. `silences` are
+    those in force that match, also of an alert that is over. `inhibited_by` is null where that alert is archived no
+    longer. `your_verdict` is what the caller said last that it was worth.
+    """
+
+    opened: Look
+    opening_headlines: list[Headline]
+    silences: list[SilencedBy]
+    inhibited_by: Inhibitor | None
     your_verdict: str | None
     timeline: list[TimelineEntry]
     notified: list[Notified]

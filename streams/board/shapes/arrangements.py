@@ -44,10 +44,14 @@ class MakeSilence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence or a maintenance window that is not over; `firing` is how many alerts it is about now."""
+    """A silence or a maintenance window that is not over; `firing` is how many alerts it is about now.
+
+    `about` says in words which alerts it is about.
+    """
 
     id: str
     version: Count
+    about: str
     by: str
     at_ms: int
     matchers: list[str]
@@ -60,10 +64,15 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SilencePreview(msgspec.Struct, frozen=True, kw_only=True):
-    """The firing alerts that match, and of how many series they are."""
+    """The firing alerts that match, and of how many series they are; `past` of the last 500 that ended match too.
+
+    `now_ms` is when a silence that is made now begins.
+    """
 
     alerts: list[Alert]
     series: Count
+    past: Count
+    now_ms: int
 
 
 class PutSubscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -27,9 +27,10 @@ from streams.board.shapes.alerts import (
     Decided,
     Explanation,
     Finding,
+    SilencedBy,
     Verdict,
 )
-from streams.board.shapes.arrangements import Silence
+from streams.board.shapes.arrangements import Silence, SilencePreview
 from streams.board.shapes.base import Page
 from streams.board.shapes.items import FacetCount, Facets, FacetsQuery, Feedback, Item, ItemsQuery, Received
 from streams.board.shapes.series import AlertSpan, Heatmap, HeatmapQuery, HeatmapRow, Points, PointsQuery, SeriesQuery
@@ -65,6 +66,7 @@ class Desk:
         self.did: list[tuple[str, dict[str, Any]]] = []
         self.silences: list[Silence] = []
         self.verdicts: dict[str, str] = {}
+        self.views: dict[str, dict[str, Any]] = {}
         self.asked: Counter[str] = Counter()
         self.newest_ms = self.now_ms - 5_000
         self.troubles: list[Trouble] = []
@@ -271,12 +273,32 @@ class Desk:
 
     def _view(self, request: web.Request, _: bytes) -> object:
         alert = self._alert(request)
-        return view_of(alert, self.now_ms, self.verdicts.get(alert.id))
+        silences = [
+            SilencedBy(
+                id=one.id, version=one.version, about=one.about, by=one.by, comment=one.comment, ends_ms=one.ends_ms,
+                maintenance=one.maintenance,
+            )
+            for one in self.silences
+            if alert in self._hit(one.matchers)
+        ]  # fmt: skip
+        verdict = self.verdicts.get(alert.id)
+        return view_of(alert, self.now_ms, your_verdict=verdict, silences=silences, **self.views.get(alert.id, {}))
 
     def _explain(self, request: web.Request, _: bytes) -> object:
         alert = self._alert(request)
-        finding = Finding(reason="opens", text="23 negative of 31 in 2 h, expected 1.1: opens")
-        return Explanation(id=alert.id, series=alert.series, rule=alert.rule, findings=[finding])
+        numbers = {
+            "rule": "share",
+            "hits": 23,
+            "total": 31,
+            "window_seconds": 7_200,
+            "interval": [0, 4],
+            "p_value": 1e-3,
+        }
+        findings = [
+            Finding(reason="opened", text="23 negative in 2 h, expected 1.1"),
+            Finding(reason="opened", text="23 of 31 negative in 2 h, expected 1.1: an alert opens", numbers=numbers),
+        ]
+        return Explanation(id=alert.id, series=alert.series, rule=alert.rule, findings=findings)
 
     def _decide(self, request: web.Request, body: bytes) -> object:
         alert, action = self._alert(request), request.match_info["action"]
@@ -296,25 +318,28 @@ class Desk:
         later = msgspec.structs.replace(alert, version=alert.version + 1, **changes)
         self.alerts[self.alerts.index(alert)] = later
 
-    def _hit(self, body: bytes) -> list[Alert]:
-        wanted = [part.partition("=") for part in msgspec.json.decode(body)["matchers"]]
+    def _hit(self, matchers: Sequence[str]) -> list[Alert]:
+        wanted = [part.partition("=") for part in matchers]
         labels = {name: msgspec.json.decode(value) for name, _, value in wanted}
         return [one for one in self.alerts if labels.items() <= one.labels.items()]
 
     def _preview(self, _: web.Request, body: bytes) -> object:
-        hit = self._hit(body)
-        return {"alerts": hit, "series": len({one.series for one in hit})}
+        hit = self._hit(msgspec.json.decode(body)["matchers"])
+        open_ones = [one for one in hit if one.state != "resolved"]
+        series = len({one.series for one in open_ones})
+        return SilencePreview(alerts=open_ones, series=series, past=len(hit) - len(open_ones), now_ms=self.now_ms)
 
     def _silence(self, _: web.Request, body: bytes) -> object:
-        self.did.append(("silence", msgspec.json.decode(body)))
-        for alert in self._hit(body):
-            self._replace(alert, silenced=["s1"])
         made = msgspec.json.decode(body)
+        self.did.append(("silence", made))
+        hit = [one for one in self._hit(made["matchers"]) if one.state != "resolved"]
+        for alert in hit:
+            self._replace(alert, silenced=["s1"])
         self.silences.append(
             Silence(
-                id="s1", version=1, by="you", at_ms=self.now_ms, matchers=made["matchers"], starts_ms=self.now_ms,
-                ends_ms=self.now_ms + 1000 * made["for_seconds"], until_worse=False, maintenance=False,
-                comment=made["comment"], firing=len(self._hit(body)),
+                id="s1", version=1, about="Acme Bank, negative", by="you", at_ms=self.now_ms, matchers=made["matchers"],
+                starts_ms=self.now_ms, ends_ms=self.now_ms + 1000 * made["for_seconds"], until_worse=False,
+                maintenance=False, comment=made["comment"], firing=len(hit),
             )
         )  # fmt: skip
         return Decided(id="s1", outcome="accepted", version=1, warnings=self.warnings)

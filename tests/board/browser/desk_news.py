@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from streams.board.shapes.alerts import Alert, AlertView, Headline, Hour, Notified, TimelineEntry
+from streams.board.shapes.alerts import Alert, AlertView, Headline, Hour, Look, Notified, TimelineEntry
 from streams.board.shapes.items import Entity, HeadAnswer, Item, StoryAnswer
 from streams.board.shapes.series import Cell, Newest, Point, SeriesRow
 from streams.wall_clock import HOUR_MS, MINUTE_MS
@@ -84,7 +84,7 @@ def alert_of(number: int, now_ms: int, *, series: str = ACME, state: str = "firi
         "signal": "negative", "rule": "volume", "series": series, "kind": series.partition("/")[0],
         "label": NAMES[series], "state": state, "change": "opened", "severity": ("critical", "warning")[number % 2],
         "onset_ms": now_ms - 2 * HOUR_MS - number, "updated_ms": now_ms - HOUR_MS,
-        "sentence": f"{NAMES[series]}: 23 negative of 31 items in 2 h, expected 0.4 to 2.1",
+        "sentence": f"{NAMES[series]}: 23 negative of 31 items in 2 h, usual 0 to 2",
         "observed": {"hits": 23, "total": 31}, "expected": {"hits": 1.1, "rate": 0.5, "interval": [0, 4]},
         "window": span, "p_value": 4e-12,
         "peak": {
@@ -110,12 +110,13 @@ def _headline(title: str, url: str, now_ms: int) -> Headline:
     return Headline(id="1" * 32, title=title, publisher="Wire one", url=url, seen_ms=now_ms)
 
 
-def view_of(alert: Alert, now_ms: int, verdict: str | None = None) -> AlertView:
+def view_of(alert: Alert, now_ms: int, **changes: object) -> AlertView:
     """The alert with its timeline and who was notified."""
     fields = {name: getattr(alert, name) for name in alert.__struct_fields__}
-    return AlertView(
-        **fields,
-        your_verdict=verdict,
-        timeline=[TimelineEntry(at_ms=now_ms - 2 * HOUR_MS, kind="opened", by="", text="opened")],
-        notified=[Notified(receiver="desk mail", status="sent", at_ms=now_ms, attempts=1, problem="")],
-    )
+    first = Look(at_ms=alert.onset_ms, hits=4, total=5, seconds=7_200, low=0, high=1, p_value=7e-4)
+    shown: dict[str, object] = {
+        "silences": [], "inhibited_by": None, "your_verdict": None, "opening_headlines": [],
+        "timeline": [TimelineEntry(at_ms=now_ms - 2 * HOUR_MS, kind="opened", by="", text="opened")],
+        "notified": [Notified(receiver="desk mail", status="sent", at_ms=now_ms, attempts=1, problem="")],
+    }  # fmt: skip
+    return AlertView(**fields, opened=first, **(shown | changes))  # type: ignore[arg-type]  # as in alert_of

@@ -55,7 +55,7 @@ def test_a_silence_is_listed_and_ended(desk: Desk, opening: Opening) -> None:
     page.keyboard.press("s")
     page.get_by_role("dialog").get_by_role("button", name="Silence").click()
     page.get_by_role("link", name="Silenced").click()
-    expect(page.locator(".list-foot")).to_contain_text('series="entity/ACME"')
+    expect(page.locator(".list-foot")).to_contain_text("Acme Bank, negative silenced from")
     expect(page.locator(".alert-row")).to_have_count(1)
     page.get_by_role("button", name="End", exact=True).click()
     expect(page.locator(".alert-row")).to_have_count(0)

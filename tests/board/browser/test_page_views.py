@@ -216,7 +216,7 @@ def test_an_alert_says_why_and_who_was_notified(desk: Desk, opening: Opening) ->
     for said in ("critical", "1 in 250 billion", "Run on Acme Bank", "Opened", "desk mail", "Ask the bank."):
         expect(detail).to_contain_text(said)
     detail.get_by_text("Every rule and window").click()
-    expect(detail).to_contain_text("expected 1.1: opens")
+    expect(detail).to_contain_text("usual 0 to 4, 1 in 1,000 by chance: an alert opens")
     page.get_by_role("link", name="History").click()
     expect(page.locator(".empty").first).to_contain_text("No alert has ended yet.")
 

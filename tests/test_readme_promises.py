@@ -104,6 +104,7 @@ PROMISES = {
         "test_time_that_is_ahead_is_trouble_until_the_clock_has_caught_up",
         "test_a_silent_feed_is_trouble_until_it_speaks",
         "test_a_channel_that_fails_for_five_minutes_is_trouble_until_it_takes_something",
+        "test_a_full_disk_is_trouble_at_the_next_turn_and_over_when_there_is_room",
     ],
     "**Dead man's switch.**": [
         "test_it_pings_once_a_period_while_all_is_well", "test_it_is_silent_while_anything_is_wrong_and_comes_back",

@@ -42,8 +42,9 @@ class BrokerWatch:
         self._lock = threading.Lock()
 
     def lag(self) -> Sequence[GroupLag]:
-        """Raises `MoodwireError` when the broker does not answer."""
+        """Raises `MoodwireError` when the broker does not answer, or refuses what this process writes."""
         with self._alone():
+            self._broker.check_writes()
             return [
                 (group, topic, partition, records)
                 for group, topic in self._work

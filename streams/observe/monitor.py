@@ -1,6 +1,6 @@
 """Every few seconds: asks broker and archive, looks at lag, retention, feeds, watermark and stages, and acts on it.
 
-turn ─┬─► broker: lag ───────► /ready, troubles broker, lag
+turn ─┬─► broker: lag, write ► /ready, troubles broker, lag
       ├─► broker: late ──────► trouble retention
       ├─► archive ───────────► /ready, trouble archive
       ├─► stages, watermark, newest item, feeds ─► troubles stage, watermark, clock, feed_silent, feed_overdue

@@ -99,6 +99,9 @@ class Broker(Protocol):
         after the records were acknowledged, so that a crash repeats records and never skips any.
         """
 
+    def check_writes(self) -> None:
+        """Raises TransportError while the broker refuses what this process writes, as a full disk does."""
+
     def progress(self, key: str) -> str | None:
         """Returns the note last written under `key`."""
 

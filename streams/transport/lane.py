@@ -102,6 +102,7 @@ class Lane:
         self._rests_until = 0.0
         self._in_hand: list[Any] = []
         self._may_park_alone = True
+        self._idle_problem = ""
         self.task = asyncio.create_task(self._work(), name=f"lane {topic}/{partition}")
 
     def put(self, event: Any) -> None:
@@ -158,9 +159,18 @@ class Lane:
         except Damaged as error:
             await owner.give_up(error)
         except MoodwireError as error:
-            log.warning("Idle tick failed", topic=self._topic, partition=self._partition, error=error)
+            self._idle_failed(error)
         except Exception:
             log.exception("Idle tick failed unexpectedly", topic=self._topic, partition=self._partition)
+        else:
+            self._idle_problem = ""
+
+    def _idle_failed(self, error: MoodwireError) -> None:
+        """Logged once an episode: a tick comes every second, and a full disk stays full for hours."""
+        problem = str(error)
+        if problem != self._idle_problem:
+            log.warning("Idle tick failed", topic=self._topic, partition=self._partition, error=error)
+        self._idle_problem = problem
 
     async def _finish(self, event: Any) -> None:
         """Tries the run until it succeeds, then acknowledges it; else leaves it for the next start.

@@ -115,6 +115,7 @@ async def _checking(jobs: Sequence[StageJob], check: Callable[[], None]) -> None
 async def _upkeep(jobs: Sequence[StageJob]) -> None:
     """Retention and compaction of an embedded broker, in a thread, now and then; a word about stages that are late."""
     transports = {str(job.app.transport.url): job.app.transport for job in jobs}
+    problems: dict[str, str] = {}  # each is logged once an episode
     for turn in count():
         await asyncio.sleep(_UPKEEP_SECONDS)
         now_ms = wall_clock_ms()
@@ -127,9 +128,13 @@ async def _upkeep(jobs: Sequence[StageJob]) -> None:
             except Damaged as error:
                 await jobs[0].app.crash(error)
             except MoodwireError as error:
-                log.warning("Upkeep of the broker failed", error=error, retry_seconds=_UPKEEP_SECONDS)
+                if problems.get(url) != str(error):
+                    log.warning("Upkeep of the broker failed", error=error, retry_seconds=_UPKEEP_SECONDS)
+                problems[url] = str(error)
             except Exception:  # one turn's failure, whatever it is, must not end upkeep for good
                 log.exception("Upkeep of the broker failed unexpectedly", retry_seconds=_UPKEEP_SECONDS)
+            else:
+                problems.pop(url, None)
 
 
 def _warn_of_the_late(found: Sequence[Late]) -> None:

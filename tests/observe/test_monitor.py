@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from streams.archive.memory import MemoryArchive
 from streams.archive.protocol import ArchiveError, Claims, StoredAlert, Written
+from streams.engine.ports import Send
 from streams.errors import Retry, TransportError
 from streams.feeds.poller import Poll, PollOutcome
 from streams.observe.archive import observed_archive
@@ -24,7 +27,9 @@ from streams.observe.stage import ObservedStage
 from streams.records import Scored
 from streams.supervision import Supervisor
 from streams.transport.asking import ask
-from streams.transport.broker import Late
+from streams.transport.broker import Late, TopicSpec
+from streams.transport.sqlite.client import EmbeddedBroker
+from tests.full_disk import full_disk
 from tests.observe.watched import Clock, Listener, State, ToldStage, metrics_of, sample, troubles_of
 
 
@@ -287,10 +292,36 @@ async def test_lag_is_that_of_the_last_answer(monitor: Monitor, world: World, me
     assert sample(metrics, "consumer_lag_records", **labels) is None
 
 
+async def test_a_full_disk_is_trouble_at_the_next_turn_and_over_when_there_is_room(
+    monitor: Monitor, clock: Clock, metrics: Metrics, tmp_path: Path
+) -> None:
+    path = tmp_path / "broker.db"
+    with closing(EmbeddedBroker(f"sqlite://{path}")) as broker:
+        broker.ensure_topics([TopicSpec("news")])
+        monitor.probes = replace(monitor.probes, lag=BrokerWatch(broker, [("g", "news")], [], clock).lag)
+        await monitor.turn()
+        assert monitor.health.ready().good
+        with full_disk(path):
+            with pytest.raises(TransportError, match="No space left"):
+                broker.append([Send("news", None, bytes(100_000))])
+            await turns(monitor, clock, 3)
+        ready = monitor.health.ready()
+        assert not ready.good
+        assert not monitor.health.well  # the watchdog is not pinged
+        assert [one["reason"] for one in ready.body["troubles"]] == ["broker"]
+        full = f"No space left for the broker's file {path}: free some on its disk, and start again what has ended."
+        assert ready.body["missing"] == [f"broker: {full}"]
+        assert sample(metrics, "broker_up") == 0
+        await monitor.turn()  # nothing else writes: the broker is tried
+        assert monitor.health.ready().good
+        assert monitor.troubles.active == []
+        assert sample(metrics, "troubles_total", reason="broker") == 1
+
+
 async def test_a_broker_that_hangs_takes_one_thread_and_no_time(monitor: Monitor, world: World, clock: Clock) -> None:
     hangs = threading.Event()
     broker = Hanging(hangs)
-    watch = BrokerWatch(broker, [("g", "news")], [("g", "news")], clock)  # type: ignore[arg-type]  # asks `lags` alone
+    watch = BrokerWatch(broker, [("g", "news")], [("g", "news")], clock)  # type: ignore[arg-type]  # asks no more
     first = asyncio.ensure_future(ask(watch.lag, "lag"))
     await asyncio.to_thread(broker.begun.wait)
     with pytest.raises(TransportError, match="has not answered"):
@@ -307,6 +338,8 @@ class Hanging:
         self.answers = answers
         self.asked = 0
         self.begun = threading.Event()
+
+    def check_writes(self) -> None: ...
 
     def lags(self, group: str, topic: str) -> dict[int, int]:
         self.asked += 1

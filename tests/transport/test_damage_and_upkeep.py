@@ -61,6 +61,24 @@ async def test_upkeep_that_fails_goes_on_and_the_stages_stop_well(
     assert "Upkeep of the broker failed" in caplog.text
 
 
+async def test_upkeep_that_goes_on_failing_is_logged_once_an_episode(
+    topics: ContractBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns: list[int] = []
+
+    def tidy(self: Transport, now_ms: int) -> None:
+        turns.append(now_ms)
+        if len(turns) != 3:
+            raise TransportError("no space left")
+
+    monkeypatch.setattr(stages, "_UPKEEP_SECONDS", 0.01)
+    monkeypatch.setattr(Transport, "tidy", tidy)
+    worker = Worker(topics)
+    async with worker.running():
+        await until(lambda: len(turns) > 6)
+    assert caplog.text.count("Upkeep of the broker failed") == 2
+
+
 def test_upkeep_beside_topics_that_come_and_go(tmp_path: Path) -> None:
     store, other = (Store.open(tmp_path / "broker.db") for _ in range(2))
     over = threading.Event()

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.backoff import Backoff
 from streams.engine.runs import Record, Run
-from streams.errors import LeaseLost, Retry
+from streams.errors import LeaseLost, Retry, TransportError
 from streams.transport.dispatch import Dispatcher
 from streams.transport.lane import BACKOFF, Pace
 
@@ -172,16 +172,33 @@ async def test_a_run_of_a_lost_lease_is_dropped_before_its_stage_sees_it(rig: Ri
     await rig.lanes.close(1)
 
 
+async def until_ticked(rig: Rig, ticks: int) -> None:
+    async with asyncio.timeout(5):
+        while len(rig.stage.ticks) < ticks:
+            rig.stage.ticked.clear()
+            await rig.stage.ticked.wait()
+
+
 async def test_a_failing_idle_tick_does_not_end_the_lane(rig: Rig) -> None:
     rig.stage.failures[0, -1] = [Retry("later"), RuntimeError("a bug")]
     rig.lanes.own("t", 0)
-    async with asyncio.timeout(5):
-        while len(rig.stage.ticks) < 3:
-            rig.stage.ticked.clear()
-            await rig.stage.ticked.wait()
+    await until_ticked(rig, 3)
     rig.lanes.take(event(0, 0))
     await until_done(rig, 1)
     await rig.lanes.close(1)
+
+
+async def test_an_idle_tick_that_goes_on_failing_is_logged_once_an_episode(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = "No space left for the broker's file"
+    rig.stage.failures[0, -1] = [*(TransportError(full) for _ in range(5)), Retry("the end")]
+    rig.lanes.own("t", 0)
+    await until_ticked(rig, 8)
+    rig.stage.failures[0, -1] = [TransportError(full)]
+    await until_ticked(rig, len(rig.stage.ticks) + 2)
+    await rig.lanes.close(1)
+    assert [message.rpartition("error=")[2] for message in caplog.messages] == [full, "the end", full]
 
 
 async def test_closing_finishes_what_is_in_hand_and_drops_what_waits(rig: Rig) -> None:

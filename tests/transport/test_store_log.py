@@ -13,6 +13,7 @@ from streams.engine.ports import Send
 from streams.errors import TransportError
 from streams.transport.sqlite.store import Commit, Store
 from streams.transport.sqlite.upkeep import MARK_STAYS_MS, Held
+from tests.full_disk import full_disk
 
 NOW_MS = 1_700_000_000_000
 
@@ -248,6 +249,34 @@ def test_a_full_disk_names_the_file_and_goes_on_when_there_is_room(path: Path, s
     assert store.read("t", 0, 0, 9) == []
     store._write_db.execute("PRAGMA max_page_count = 1000000")
     assert store.append([Send("t", None, bytes(100_000))]) == [0]
+
+
+def test_a_refusal_lasts_until_a_write_succeeds_the_trial_one_too(path: Path, store: Store) -> None:
+    store.create_topic("t", 1)
+    store.check_writes()
+    with full_disk(path), pytest.raises(TransportError, match="No space left"):
+        store.append([Send("t", None, bytes(100_000))])
+    assert "No space left" in store.hub.refusal
+    with full_disk(path):
+        with store.writing():
+            pass  # nothing was written
+        with pytest.raises(TransportError, match=r"No space left for the broker's file .*broker\.db"):
+            store.check_writes()
+    store.check_writes()
+    assert store.hub.refusal == ""
+    with full_disk(path), pytest.raises(TransportError, match="No space left"):
+        store.append([Send("t", None, bytes(100_000))])
+    store.append([Send("t", None, b"")])
+    assert store.hub.refusal == ""
+
+
+def test_what_is_wrong_with_a_record_is_no_refusal(store: Store) -> None:
+    store.create_topic("t", 1)
+    with pytest.raises(TransportError):
+        store.append([Send("no topic", None, b"")])
+    with pytest.raises(OverflowError):
+        store.append([Send("t", None, b"", timestamp_ms=1 << 70)])
+    assert store.hub.refusal == ""
 
 
 def test_a_folder_that_cannot_be_made_names_the_fix(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ class KafkaBroker(Broker):
         if progress:
             self._notes.write(progress)
 
+    def check_writes(self) -> None:
+        """Nothing to ask: a cluster's refusals are known to the producers, which retry."""
+
     def progress(self, key: str) -> str | None:
         return self._notes.get(key)
 

@@ -57,6 +57,9 @@ class EmbeddedBroker(Broker):
         check_records(sends)
         self.store.append(sends, progress)
 
+    def check_writes(self) -> None:
+        self.store.check_writes()
+
     def progress(self, key: str) -> str | None:
         return self.store.progress(key)
 

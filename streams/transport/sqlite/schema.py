@@ -73,11 +73,14 @@ INSERT INTO layout VALUES (0);
 """
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Opens a connection that commits durably; any thread may use it, one at a time."""
+def connect(path: Path, *, busy_seconds: float = _BUSY_TIMEOUT_SECONDS) -> sqlite3.Connection:
+    """Opens a connection that commits durably; any thread may use it, one at a time.
+
+    `busy_seconds` is how long it waits for a lock of another program.
+    """
     connection = sqlite3.connect(
         path,
-        timeout=_BUSY_TIMEOUT_SECONDS,
+        timeout=busy_seconds,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=64,

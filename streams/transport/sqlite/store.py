@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -11,6 +13,7 @@ from typing import Self
 
 from streams.engine.ports import Send
 from streams.engine.runs import Record
+from streams.errors import TransportError
 from streams.group_commit import transaction
 from streams.kept_file import KeptFile
 from streams.private_files import private_database, tighten
@@ -24,6 +27,11 @@ __all__ = ["Commit", "Store"]
 
 _SCAN_RECORDS = 1_000
 _MAX_READ_BYTES = 4 << 20
+
+#: A trial write is that of a small run, so that a file with room for a few bytes is still full.
+_TRIAL_BYTES = 32 << 10
+_TRIAL_NOTE = "trial write"
+_TRIAL_BUSY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,36 @@ class Store:
     def writing(self) -> Iterator[Log]:
         """One transaction on the log, committed at the end; raises TransportError."""
         self.check()
-        with explained(self.path), self.hub.write_lock, transaction(self._write_db):
+        with explained(self.path), self.hub.write_lock, self._noted(self._write_db), transaction(self._write_db):
             yield self._write_log
         self.check()  # after the commit: what went to a file that is gone is not durable
+
+    @contextmanager
+    def _noted(self, db: sqlite3.Connection) -> Iterator[None]:
+        """Keeps in the hub why the file refused the write; a transaction that changed nothing proves nothing."""
+        before = db.total_changes
+        try:
+            with explained(self.path):
+                yield
+        except TransportError as error:
+            if isinstance(error.__cause__, sqlite3.OperationalError):  # no other is about the file as a whole
+                self.hub.refusal = str(error)
+            raise
+        if db.total_changes > before:
+            self.hub.refusal = ""
+
+    def check_writes(self) -> None:
+        """Raises TransportError when the file refused this process's last write and refuses a trial write too.
+
+        Costs nothing while writes succeed. The trial ends the refusal where nothing else is written.
+        """
+        if not self.hub.refusal:
+            return
+        self.check()  # to connect would make the file anew
+        with explained(self.path), closing(connect(self.path, busy_seconds=_TRIAL_BUSY_SECONDS)) as db:
+            for note in (os.urandom(_TRIAL_BYTES // 2).hex(), ""):
+                with self._noted(db), transaction(db):
+                    Log(db).set_progress({_TRIAL_NOTE: note})
 
     @contextmanager
     def _looking(self) -> Iterator[Log]:

@@ -10,10 +10,14 @@ __all__ = ["Hub", "hub"]
 
 
 class Hub:
-    """One per file and process. `write_lock` keeps this process's own writers from busy-waiting on SQLite's."""
+    """One per file and process. `write_lock` keeps this process's own writers from busy-waiting on SQLite's.
+
+    `refusal` is why the file refused this process's last write; empty once it has taken one.
+    """
 
     def __init__(self) -> None:
         self.write_lock = threading.Lock()
+        self.refusal = ""
         self._lock = threading.Lock()
         self._listeners: frozenset[Callable[[], None]] = frozenset()
 

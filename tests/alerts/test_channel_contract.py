@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from streams.receivers.chat import AppriseChannel
 from streams.receivers.topic import TopicChannel
 from streams.transport.broker import open_broker
 from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.integration.ports import free_port
 from tests.stages.deliver_harness import FakeReceiver, down
 from tests.webhook_receiver import receiving
 
@@ -94,7 +94,7 @@ def _alertmanager(status: int) -> Callable[[Path], Channel]:
 @lru_cache
 def _mail_port() -> int:
     """Of an SMTP server that takes everything."""
-    server = Controller(Sink(), hostname="127.0.0.1", port=_closed_port())
+    server = Controller(Sink(), hostname="127.0.0.1", port=free_port())
     server.start()
     SERVERS.callback(server.stop)
     return int(server.port)
@@ -102,12 +102,6 @@ def _mail_port() -> int:
 
 def _email(server: Callable[[], SmtpServer]) -> Callable[[Path], Channel]:
     return lambda _: EmailChannel(server(), "moodwire@example.org", [f"{SECRET}@example.org"])
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pagerduty(status: int) -> Callable[[Path], Channel]:
@@ -149,7 +143,7 @@ CHANNELS = {
     "alertmanager": Made(_alertmanager(200), _alertmanager(503)),
     "email": Made(
         _email(lambda: SmtpServer("127.0.0.1", _mail_port(), "none")),
-        _email(lambda: SmtpServer("127.0.0.1", _closed_port(), "none")),
+        _email(lambda: SmtpServer("127.0.0.1", free_port(), "none")),
     ),
     "pagerduty": Made(_pagerduty(202), _pagerduty(429)),
     "atom": Made(_atom, _atom_refused),

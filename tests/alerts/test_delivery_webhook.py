@@ -35,6 +35,7 @@ from alerts.delivery import (
 )
 from streams.net.client import open_client
 from tests.alerts.delivery_event import NOW_MS, delivery_event
+from tests.integration.ports import free_port
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -172,11 +173,7 @@ async def test_a_receiver_that_says_nothing_is_tried_again(receiver: Receiver) -
 
 
 async def test_a_receiver_that_is_away_is_tried_again(receiver: Receiver) -> None:
-    closed = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    port = closed.sockets[0].getsockname()[1]
-    closed.close()
-    await closed.wait_closed()
-    channel = WebhookChannel(f"http://127.0.0.1:{port}/")
+    channel = WebhookChannel(f"http://127.0.0.1:{free_port()}/")
     answer = await channel.notify(Notification(EVENT), NOW_MS)
     assert isinstance(answer, RetryLater)
     assert "connection" in answer.problem

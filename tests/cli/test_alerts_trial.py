@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
@@ -17,6 +16,7 @@ from streams.cli import app
 from streams.errors import MoodwireError
 from streams.receivers.entries import CHANNEL_KEYS
 from streams.transport.broker import open_broker
+from tests.integration.ports import free_port
 from tests.webhook_receiver import WebhookReceiver, receiving
 
 RUNNER = CliRunner(env={"COLUMNS": "200"})
@@ -58,9 +58,7 @@ def server() -> Iterator[WebhookReceiver]:
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     box = Mailbox()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()

@@ -28,6 +28,7 @@ from streams.feeds.feedlist import Feed
 from streams.settings import Settings, load_settings
 from tests.cli.test_asking_creates_nothing import called, nowhere
 from tests.cli.test_commands import moodwire
+from tests.integration.ports import free_port
 
 __all__ = ["nowhere"]
 
@@ -206,7 +207,7 @@ def test_each_feed_is_fetched_once_and_read(nowhere: Path) -> None:
 
 def test_a_webhook_is_connected_to_and_never_posted_to(nowhere: Path) -> None:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", free_port()))
         listener.listen()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/hook/s3cret"
         line = found(load_settings(webhook_url=address, webhook_secret=SECRET))["webhook"]

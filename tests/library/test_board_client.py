@@ -20,6 +20,7 @@ from streams.transport.broker import open_broker
 from tests.archive_news import SERIES, crisis_news
 from tests.board.board_server import filled
 from tests.board.live_board import board_of, desk, live_settings
+from tests.integration.ports import free_port
 
 T = TypeVar("T")
 
@@ -73,8 +74,8 @@ async def test_it_pushes_in_parts_and_numbers_the_results_through(settings: Sett
 
 async def test_it_follows_a_board_over_its_restart(settings: Settings) -> None:
     heard: Queue[Event] = Queue()
+    settings = settings.changed(board_port=free_port())
     async with board_of(settings) as first:
-        port = first.server.port
         follower = threading.Thread(target=follow, args=(first.server.address, heard), daemon=True)
         follower.start()
         while not first.server.live.hub.readers:  # noqa: ASYNC110  # the server tells no one
@@ -82,7 +83,7 @@ async def test_it_follows_a_board_over_its_restart(settings: Settings) -> None:
         score(settings, 0, 1)
         assert [await title(heard) for _ in range(2)] == ["0", "1"]
     score(settings, 2)
-    async with BoardServer(settings, port=port):
+    async with BoardServer(settings):
         score(settings, 3)
         assert [await title(heard) for _ in range(2)] == ["2", "3"]
         score(settings, 4)

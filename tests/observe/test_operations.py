@@ -23,7 +23,8 @@ from streams.records import Scored
 from streams.settings import Settings
 from streams.transport.runs import RunLimits
 from streams.transport.stages import run_stages
-from tests.observe.test_run_operations import free_port, lag, publish
+from tests.integration.ports import free_port
+from tests.observe.test_run_operations import lag, publish
 from tests.observe.watched import Listener, sample
 
 HEADS = {"sentiment": ("negative", "neutral", "positive"), "topic": ("Earnings", "Markets")}

@@ -18,8 +18,9 @@ from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
 from tests.integration.kafka_server import KafkaServer
+from tests.integration.ports import free_port
 from tests.integration.required import required_kafka
-from tests.observe.test_run_operations import end, free_port, lag, publish, running, wait_until_ready
+from tests.observe.test_run_operations import end, lag, publish, running, wait_until_ready
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -21,6 +21,7 @@ from streams.engine.ports import Send
 from streams.settings import Settings
 from streams.topics import topic_specs
 from streams.transport.broker import open_broker
+from tests.integration.ports import free_port
 from tests.integration.replays import command, environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,13 +31,6 @@ SECRETS = {
     "MOODWIRE_WATCHDOG_URL": "http://127.0.0.1:9/ping/s3cr3tpath",
     "MOODWIRE_WATCHDOG_SECONDS": "1",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.integration.ports import free_port
 from tests.system_needs import find_alertmanager, in_ci
 from tests.webhook_receiver import WebhookReceiver
 
@@ -45,7 +45,7 @@ def running_alertmanager(folder: Path, receiver: WebhookReceiver) -> Iterator[Al
         (pytest.fail if in_ci() else pytest.skip)("no Alertmanager here: apt-get install prometheus-alertmanager")
     config = folder / "alertmanager.yml"
     config.write_text(_CONFIG.format(url=receiver.url))
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     options = ("--cluster.listen-address=", f"--web.listen-address={address}", f"--storage.path={folder / 'data'}")
     with (folder / "alertmanager.log").open("wb") as log:
         process = subprocess.Popen([program, f"--config.file={config}", *options], stdout=log, stderr=log)
@@ -55,12 +55,6 @@ def running_alertmanager(folder: Path, receiver: WebhookReceiver) -> Iterator[Al
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 LOCKS := deploy/locks
 PYTHON ?=
 ARGS ?=
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations 25
 
 # The locks hold every dependency with its hashes, so pip resolves nothing and builds nothing from source.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -27,10 +28,12 @@ help:  ## list the commands
 demo: $(VENV)/.runtime  ## see news being scored and an alert firing; needs Python 3.11+ alone
 	$(BIN)/moodwire demo $(ARGS)
 
-# With ARGS a part was asked for: the other Pythons are left out, and nothing is built beside the tests.
+# Two processes share all tests: one begins with those that use a server, the other with the rest
+# (tests/two_processes.py); one that crashes fails the run. With ARGS a part was asked for: it runs in one process, the
+# other Pythons are left out, and nothing is built beside the tests.
 test: $(VENV)/.dev  ## run all tests, the fast ones on every supported Python here; brings the servers, or says how to
 	$(BIN)/python tests/system_needs.py
-	$(if $(ARGS),,$(BIN)/python -m tests.deploy.programs >/dev/null 2>&1 &) $(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m tests.deploy.programs >/dev/null 2>&1 &) $(BIN)/python -m pytest $(or $(ARGS),$(IN_TWO))
 	$(if $(ARGS),,$(BIN)/python tests/pythons.py)
 
 test-pythons: $(VENV)/.dev  ## run the fast tests on the other supported Pythons of this machine

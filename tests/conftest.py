@@ -13,10 +13,19 @@ import pytest
 
 from tests.integration.elastic_fixtures import elastic_prefix, elastic_server, elastic_url
 from tests.integration.kafka_fixtures import collected, kafka_bootstrap, kafka_server, kafka_url, unique_topic
+from tests.two_processes import (
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_configure_node,
+    pytest_sessionfinish,
+    pytest_testnodedown,
+    pytest_xdist_make_scheduler,
+)
 
 __all__ = [
     "collected", "elastic_prefix", "elastic_server", "elastic_url", "kafka_bootstrap", "kafka_server", "kafka_url",
-    "shared_data", "unique_topic",
+    "pytest_collection_finish", "pytest_collection_modifyitems", "pytest_configure_node", "pytest_sessionfinish",
+    "pytest_testnodedown", "pytest_xdist_make_scheduler", "shared_data", "unique_topic",
 ]  # fmt: skip
 
 
@@ -48,9 +57,13 @@ def _of_executors() -> set[threading.Thread]:
     return set(concurrent.futures.thread._threads_queues)
 
 
-def pytest_unconfigure() -> None:
-    """An interpreter that does not end within a minute shows where each of its threads stands, and fails."""
-    faulthandler.dump_traceback_later(60, exit=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """An interpreter that does not end within a minute shows where each of its threads is, and fails.
+
+    One of two processes waits here for the other, and has awaited its threads before (`tests/two_processes.py`).
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(60, exit=True)
 
 
 ROOT = Path(__file__).resolve().parents[1]

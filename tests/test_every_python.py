@@ -98,7 +98,7 @@ def test_scores() -> None:
     ]
 
 
-SOURCES = [path for package in ("alerts", "models", "streams") for path in (ROOT / package).rglob("*.py")]
+SOURCES = [path for package in ("alerts", "models", "streams") for path in sorted((ROOT / package).rglob("*.py"))]
 SOURCES_WITH_PATTERNS = [
     path for path in SOURCES if re.search(r"^\s*(import|from) re\b", path.read_text(), re.MULTILINE)
 ]

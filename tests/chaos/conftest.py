@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -66,11 +67,11 @@ def long() -> bool:
 
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str]) -> Report:
-    """Prints a scenario's figures, past pytest's capture."""
+    """Prints a scenario's figures, past pytest's capture; to standard error, as one of two processes has no output."""
 
     def show(scenario: str, figures: Figures) -> None:
         with capsys.disabled():
-            print(f"\n{figures.line(scenario)}")
+            print(f"\n{figures.line(scenario)}", file=sys.stderr)
 
     return show
 

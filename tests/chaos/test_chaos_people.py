@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -377,5 +378,6 @@ def test_each_is_sent_what_a_plain_function_says(scene: Scene, feed: Path, capsy
         print(
             f"\nchaos: {len(WISHES)} people and {len(scene.desks.hooks)} desks: {sum(map(len, parts)):,} records, "
             f"{scene.people.made} decisions, {scene.kills} kills, {len(by_log):,} messages to {len(found)} receivers, "
-            f"of which {twice} came twice"
+            f"of which {twice} came twice",
+            file=sys.stderr,  # as one of two processes has no output
         )

@@ -14,7 +14,7 @@ import pytest
 from streams import feeds
 from tests.integration.replays import Outcome, outcome, replay, replay_killed, shuffled
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 SVB_ITEMS = 39_427
 FEBRUARY_LINES = 6_000

@@ -12,7 +12,8 @@ from streams.board.reading.alerts import open_alerts
 from streams.board.reading.counts import items_total
 from streams.board.reading.mood import everything, mood_at, newest_ms
 from streams.board.shapes.base import NoQuery
-from streams.board.shapes.status import Feeds, Kind, Mood, SeriesOf, Status, Trouble
+from streams.board.shapes.status import Feeds, HeadOf, Kind, Mood, SeriesOf, Status, Trouble
+from streams.text.heads import Judges
 from streams.text.profile import Profile
 
 __all__ = ["get_status", "kinds_of", "status_of"]
@@ -44,6 +45,10 @@ async def status_of(board: Board, scopes: Collection[str], now_ms: int) -> Statu
         mood=await _mood(board, newest),
         feeds=_feeds(board),
         kinds=kinds_of(board.profile),
+        heads=[
+            HeadOf(name=name, labels=list(head.labels), of_entities=head.judges is Judges.ENTITY)
+            for name, head in board.profile.heads.items()
+        ],
         scopes=sorted(scopes),
         version=_VERSION,
     )

@@ -245,7 +245,13 @@ function timeline(entries) {
         "li",
         {},
         timeOf(at_ms),
-        h("span", {}, h("strong", {}, foreign(DECIDED[kind] ?? titled(kind))), by ? [" by ", foreign(by)] : "", text ? [": ", foreign(text)] : ""),
+        h(
+          "span",
+          {},
+          h("strong", {}, foreign(DECIDED[kind] ?? titled(kind))),
+          by ? [" by ", foreign(by)] : "",
+          text ? [": ", foreign(text)] : "",
+        ),
       ),
     ),
   );

@@ -241,7 +241,7 @@ export function row(item) {
       { class: "item-foot" },
       Object.entries(item.heads).map(([head, said]) => label(head, said)),
       companies,
-      may("act") ? button("Correct", () => correct(item), { class: "quiet-button" }) : "",
+      may("act") ? button("Correct the label…", () => correct(item), { class: "quiet-button" }) : "",
     ),
   );
 }
@@ -312,11 +312,11 @@ function showHeld(view) {
 // --- Corrections
 
 function correct(item) {
-  const heads = Object.entries(item.heads);
+  const heads = Object.keys(item.heads);
   const head = h(
     "select",
     { name: "head" },
-    heads.map(([name]) => h("option", { value: name }, titled(name))),
+    heads.map((name) => h("option", { value: name }, titled(name))),
   );
   const about = h(
     "select",
@@ -324,32 +324,60 @@ function correct(item) {
     h("option", { value: "" }, "the item itself"),
     item.entities.map(({ id, name }) => h("option", { value: id }, name)),
   );
-  const label = h("input", { name: "label", required: true, maxlength: "200", list: "labels", autocomplete: "off" });
-  const labels = h("datalist", { id: "labels" });
-  const known = () =>
-    replace(
-      labels,
-      labelsOf(item.heads[head.value]).map((name) => h("option", { value: name })),
-    );
-  head.addEventListener("change", () => ((label.value = ""), known()));
-  known();
+  const now = h("p", { class: "quiet" });
+  const wanted = h("span", { class: "wanted" });
+  const offer = () => {
+    const { label, labels } = judged(item, head.value, about.value);
+    head.disabled = Boolean(about.value);
+    replace(now, "Now: ", h("strong", {}, foreign(label || "none")));
+    replace(wanted, ...labelField(labels, about.value ? "" : head.value));
+  };
+  for (const each of [head, about]) each.addEventListener("change", offer);
+  offer();
   const fields = [
     h("p", {}, foreign(item.title)),
     h("label", {}, "What", head),
     item.entities.length ? h("label", {}, "About", about) : null,
-    h("label", {}, "Should be", label, labels),
+    now,
+    h("label", {}, "Should be", wanted),
     h("label", {}, "Note", h("input", { name: "note", maxlength: "2000", autocomplete: "off" })),
   ];
-  ask("Correct a label", fields, "Send", async (form) => {
-    const body = { head: head.value, label: label.value.trim(), note: form.elements.note.value.trim() };
+  ask("Correct the label", fields, "Send", async (form) => {
+    const body = { head: head.value, label: form.elements.label.value.trim(), note: form.elements.note.value.trim() };
     if (about.value) body.entity = about.value;
     await send("POST", `items/${encodeURIComponent(item.id)}/feedback`, body);
     toast("Thank you. It is used when the model is trained next.");
   });
 }
 
-function labelsOf({ label, probabilities }) {
-  return [...new Set([...Object.keys(probabilities ?? {}), label])];
+/** The present label of the item by a head, or of an entity in it, and the labels that there are; none where the model says which. */
+function judged(item, head, entity) {
+  const known = status.get()?.heads ?? [];
+  const own = entity ? item.entities.find(({ id }) => id === entity) : item.heads[head];
+  const labels = known.find((each) => (entity ? each.of_entities : each.name === head))?.labels ?? [];
+  return { label: own?.label, labels: labels.length ? labels : Object.keys(own?.probabilities ?? {}) };
+}
+
+function labelField(labels, head) {
+  if (!labels.length) return typedField(head);
+  const options = labels.map((name) => h("option", { value: name }, name));
+  return [h("select", { name: "label", required: true }, h("option", { value: "" }, "Choose …"), options)];
+}
+
+/** Any label may be written; those that have series of their own are offered. */
+function typedField(head) {
+  const offered = h("datalist", { id: "labels" });
+  const kind = kinds().find((each) => each.head === head)?.name;
+  if (kind)
+    get("series", { kind, limit: 200 }).then(
+      ({ items }) =>
+        replace(
+          offered,
+          items.map(({ name }) => h("option", { value: name.slice(kind.length + 1) })),
+        ),
+      () => {}, // without offers
+    );
+  return [h("input", { name: "label", required: true, maxlength: "200", list: "labels", autocomplete: "off" }), offered];
 }
 
 // --- Keys

@@ -9,7 +9,7 @@ import msgspec
 from streams.board.shapes.base import Count, Share, TimeMs
 from streams.text.heads import Of
 
-__all__ = ["Feeds", "Kind", "Mood", "SeriesOf", "Status", "Trouble"]
+__all__ = ["Feeds", "HeadOf", "Kind", "Mood", "SeriesOf", "Status", "Trouble"]
 
 
 class Kind(StrEnum):
@@ -55,6 +55,14 @@ class SeriesOf(msgspec.Struct, frozen=True, kw_only=True):
     head: str | None
 
 
+class HeadOf(msgspec.Struct, frozen=True, kw_only=True):
+    """A head of the classifier and its labels, none where the model says which; `of_entities`: it judges entities."""
+
+    name: str
+    labels: list[str]
+    of_entities: bool
+
+
 class Feeds(msgspec.Struct, frozen=True, kw_only=True):
     """How many feeds are polled, and how many of them answered at their last poll."""
 
@@ -82,5 +90,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     mood: Mood | None
     feeds: Feeds | None
     kinds: list[SeriesOf]
+    heads: list[HeadOf]
     scopes: list[str]
     version: str

@@ -34,7 +34,7 @@ from streams.board.shapes.arrangements import Silence, SilencePreview
 from streams.board.shapes.base import Page
 from streams.board.shapes.items import FacetCount, Facets, FacetsQuery, Feedback, Item, ItemsQuery, Received
 from streams.board.shapes.series import AlertSpan, Heatmap, HeatmapQuery, HeatmapRow, Points, PointsQuery, SeriesQuery
-from streams.board.shapes.status import Feeds, Kind, Mood, SeriesOf, Status, Trouble
+from streams.board.shapes.status import Feeds, HeadOf, Kind, Mood, SeriesOf, Status, Trouble
 from streams.text.heads import Of
 from streams.transport.loop_thread import LoopThread
 from streams.wall_clock import HOUR_MS, MINUTE_MS, wall_clock_ms
@@ -54,6 +54,12 @@ KINDS: Final = [
     SeriesOf(name="topic", label="Topics", of=Of.LABELS, head="topic"),
     SeriesOf(name="entity", label="Companies", of=Of.ENTITIES, head=None),
 ]  # fmt: skip
+_LABELS: Final = ["negative", "neutral", "positive"]
+HEADS: Final = [
+    HeadOf(name="sentiment", labels=_LABELS, of_entities=False),
+    HeadOf(name="entity", labels=_LABELS, of_entities=True),
+    HeadOf(name="topic", labels=[], of_entities=False),
+]
 
 
 class Desk:
@@ -195,7 +201,8 @@ class Desk:
         return Status(
             namespace="live", profile="finance", kind=Kind.LIVE, now_ms=wall_clock_ms(), event_ms=self.newest_ms,
             newest_ms=self.newest_ms, items_total=len(self.items), open_alerts=len(self._of_state("open")),
-            troubles=self.troubles, feeds=Feeds(alive=38, total=39), kinds=KINDS, scopes=["act", "read"], version="1",
+            troubles=self.troubles, feeds=Feeds(alive=38, total=39), kinds=KINDS, heads=HEADS,
+            scopes=["act", "read"], version="1",
             mood=Mood(signal="negative", share=0.24, low=0.17, high=0.26, hits=24, total=100, hours=24),
         )  # fmt: skip
 

@@ -120,9 +120,19 @@ def test_assign_remembers_the_name(desk: Desk, opening: Opening) -> None:
 
 def test_correct_a_label_in_place(desk: Desk, opening: Opening) -> None:
     page = opening(f"{desk.address}feed")
-    page.locator(".item").first.get_by_role("button", name="Correct").click()
-    page.get_by_label("Should be").fill("negative")
+    page.locator(".item").first.get_by_role("button", name="Correct the label…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Now: neutral")
+    should = page.get_by_label("Should be")
+    expect(should.locator("option")).to_have_text(["Choose …", "negative", "neutral", "positive"])
+    page.get_by_label("What").select_option("topic")
+    expect(dialog).to_contain_text("Now: Earnings")
+    expect(page.locator("#labels option")).to_have_count(2)  # those of series: the model says which there are
+    expect(should).to_have_attribute("list", "labels")
+    page.get_by_label("What").select_option("sentiment")
     page.get_by_label("About").select_option(label="Bolt Motors")
+    expect(page.get_by_label("What")).to_be_disabled()
+    should.select_option("negative")
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".toast")).to_contain_text("Thank you")
     assert desk.did == [("feedback", {"head": "sentiment", "label": "negative", "entity": "BOLT", "note": ""})]

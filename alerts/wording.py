@@ -117,7 +117,7 @@ class Wording:
     def sentence(
         self, name: str, signal: str, rule: str, *, hits: int, total: int, seconds: int, interval: tuple[int, int]
     ) -> str:
-        """`Harrowgate: 23 negative of 31 items in 2 h, expected 0 to 2`: what happened, for people in a hurry."""
+        """`Harrowgate: 23 negative of 31 items in 2 h, usual 0 to 2`: what happened, for people in a hurry."""
         texts = self.texts.sentences
         text = texts.get(rule) or (texts.get("none") if interval[1] == 0 else None) or texts["any"]
         return text.format(

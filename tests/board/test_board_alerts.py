@@ -187,6 +187,7 @@ def test_the_timeline_has_changes_and_decisions_in_order(events: list[AlertEvent
     entries = timeline_of([stored_alert(one) for one in events], [note], CONFIG.wording)
     assert [one.at_ms for one in entries] == sorted(one.at_ms for one in entries)
     assert entries[0].kind == "opened"
+    assert entries[0].text == sentence_of(events[0], LABELS, CONFIG.wording).removeprefix("Acme: ")
     assert (entries[1].kind, entries[1].by, entries[1].text) == ("note", "ann", "calling them")
 
 

@@ -20,7 +20,7 @@ export function alertAddress(alert) {
   return address(`alerts/${alert.id}`, { state: isOver(alert) ? "history" : "" });
 }
 
-/** The most severe first, inhibited ones last; of the same severity the one with the most items at its height. */
+/** The most severe first, those held back last; of the same severity the one with the most items at its worst. */
 export function worstFirst(alerts) {
   const rank = ({ inhibited, severity }) => (inhibited ? 10 : 0) + (RANKS[severity] ?? 2);
   return alerts.toSorted((a, b) => rank(a) - rank(b) || (b.peak?.hits ?? 0) - (a.peak?.hits ?? 0) || b.onset_ms - a.onset_ms);
@@ -50,13 +50,13 @@ export function endedBox({ lately, count: number, any }) {
 }
 
 function endedLine(alert) {
-  const hits = alert.peak?.hits ? ` · ${count(alert.peak.hits)} ${alert.signal} at its height` : "";
+  const hits = alert.peak?.hits ? ` · ${count(alert.peak.hits)} ${alert.signal} at its worst` : "";
   return h(
     "li",
     {},
     severity(alert.severity, { word: false }),
     " ",
     h("a", { href: alertAddress(alert) }, foreign(alert.label)),
-    h("span", { class: "quiet" }, `${hits} · ${interval(alert.onset_ms, alert.updated_ms)}${alert.inhibited ? " · inhibited" : ""}`),
+    h("span", { class: "quiet" }, `${hits} · ${interval(alert.onset_ms, alert.updated_ms)}${alert.inhibited ? " · held back" : ""}`),
   );
 }

@@ -142,6 +142,8 @@ function actions(alert, done) {
 
 // --- Why
 
+let unfolded = ""; // the alert whose findings are shown, also once it is drawn again
+
 function why(alert, place) {
   const { observed, expected, window: span, peak, opened } = alert;
   const rows = [
@@ -155,14 +157,13 @@ function why(alert, place) {
   const head = ["", alert.signal, "Share", "Usual", "Window", "By chance"].map((text, index) =>
     h("th", { scope: "col", class: index && index < 5 ? "number" : null }, text),
   );
-  const more = h("details", { class: "explain" }, h("summary", {}, "Every rule and window, counted again"));
+  const more = h("details", { class: "explain", open: unfolded === alert.id }, h("summary", {}, "Every rule and window, counted again"));
   const body = h("div", {});
   more.append(body);
-  more.addEventListener(
-    "toggle",
-    () => more.open && !body.childElementCount && fill(body, place.signal, () => findings(alert, place.signal)),
-    { once: true },
-  );
+  more.addEventListener("toggle", () => {
+    if (more.open || unfolded === alert.id) unfolded = more.open ? alert.id : "";
+    if (more.open && !body.childElementCount) fill(body, place.signal, () => findings(alert, place.signal));
+  });
   return h(
     "div",
     {},

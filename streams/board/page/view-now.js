@@ -128,7 +128,7 @@ function alertLine(alert) {
     " ",
     h("a", { href: alertAddress(alert) }, foreign(alert.sentence)),
     h("span", { class: "quiet" }, " · ", isOver(alert) ? interval(alert.onset_ms, alert.updated_ms) : ["since ", timeOf(alert.onset_ms)]),
-    alert.inhibited ? h("span", { class: "quiet" }, " · inhibited") : "",
+    alert.inhibited ? h("span", { class: "quiet" }, " · held back") : "",
   );
 }
 

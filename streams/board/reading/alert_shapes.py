@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 
 from alerts import AlertEvent, Wording
-from alerts.delivery.rendering import summary
 from alerts.judge import Outcome
 from alerts.records import rounded
 from streams.archive.protocol import Archive, StoredAlert, StoredDecision, StoredNotification
@@ -29,7 +28,11 @@ _VERDICT: Final = "verdict"
 
 def sentence_of(event: AlertEvent, labels: Labels, wording: Wording) -> str:
     """Returns what the alert is about in one sentence; of one that is over its worst moment."""
-    name, peak = labels.of(event.series), event.peak
+    return _sentence(labels.of(event.series), event, wording)
+
+
+def _sentence(name: str, event: AlertEvent, wording: Wording) -> str:
+    peak = event.peak
     if event.state == "resolved" and peak.at_ms:
         counted: dict[str, Any] = {
             "hits": peak.hits,
@@ -200,7 +203,16 @@ def _words(kind: str, body: Mapping[str, Any]) -> str:
 
 
 def _changed(event: AlertEvent, wording: Wording) -> TimelineEntry:
-    return TimelineEntry(at_ms=max(event.updated_ms, 0), kind=event.change, by="", text=summary(event, wording))
+    text = _change_words(event, wording)
+    return TimelineEntry(at_ms=max(event.updated_ms, 0), kind=event.change, by="", text=text)
+
+
+def _change_words(event: AlertEvent, wording: Wording) -> str:
+    """What was counted, in the words of the sentence; at the end, how long it lasted and its worst."""
+    counted = _sentence("", event, wording).removeprefix(": ")
+    if event.change != "resolved":
+        return counted
+    return wording.texts.resolved.format(lasted=wording.lasted(event.updated_ms - event.onset_ms), worst=counted)
 
 
 def _decided(decision: StoredDecision, text: str) -> TimelineEntry:

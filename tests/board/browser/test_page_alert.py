@@ -94,6 +94,9 @@ def test_why_begins_with_the_look_that_it_fired_at(desks: Desks, opening: Openin
     expect(page.locator(".findings li")).to_have_text(
         ["share over 2 h: 23 negative of 31 items, usual 0 to 4, 1 in 1,000 by chance: an alert opens"]
     )
+    page.get_by_role("button", name="noise").click()
+    expect(page.get_by_role("button", name="noise")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".findings li")).to_be_visible()  # also once it is drawn again
 
 
 def test_a_silence_of_an_alert_that_ended_is_seen_and_ended_on_its_page(desks: Desks, opening: Opening) -> None:

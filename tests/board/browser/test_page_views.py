@@ -89,7 +89,7 @@ def test_what_ended_while_the_reader_was_away_is_named_worst_first(desk: Desk, o
     expect(away.locator(".lines a").nth(1)).to_have_text("a warning")
     expect(away.locator(".lines li").first).to_contain_text(re.compile(r"\d\d:\d\d to .*\d\d:\d\d"))
     expect(away.locator(".lines li").first).not_to_contain_text("since")
-    expect(away.locator(".lines li").nth(2)).to_contain_text("inhibited")
+    expect(away.locator(".lines li").nth(2)).to_contain_text("held back")
     expect(away.locator(".away")).to_have_text(re.compile(r"^Ended \(7\)"))  # no zero of the empty groups
     away.locator(".lines a").first.click()
     expect(again.locator(".alert-row")).to_have_count(7)
@@ -106,7 +106,7 @@ def test_where_no_alert_is_open_those_that_ended_are_named(desks: Desks, opening
     calm = page.get_by_role("region", name="Now")
     expect(calm).to_contain_text("2 alerts ended in the last 7 days, the worst first:")
     expect(calm.locator(".lines a")).to_have_text(["Acme Bank", "Bolt Motors"])
-    expect(calm.locator(".lines li").first).to_contain_text("30 negative at its height")
+    expect(calm.locator(".lines li").first).to_contain_text("30 negative at its worst")
     page.goto(f"{desk.address}alerts")
     expect(page.locator(".list-foot")).to_contain_text("No alert is open.")
     expect(page.locator(".list-foot .lines a")).to_have_text(["Acme Bank", "Bolt Motors"])

@@ -33,7 +33,9 @@ Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def make_application(board: Board, routes: Sequence[Route], access: Access, guard: Guard) -> web.Application:
     """Returns the application, mounted at the base of the settings."""
     base = board.settings.board_base
-    app = web.Application(middlewares=[Entrance(guard, access, board.metrics).answer], client_max_size=LONGEST_BODY)
+    pages = Pages(base)
+    entrance = Entrance(guard, access, board.metrics, missing=pages.missing)
+    app = web.Application(middlewares=[entrance.answer], client_max_size=LONGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
     router, prefix = app.router, base.rstrip("/")
     for route in sorted(routes, key=lambda one: one.path.count("{")):
@@ -43,7 +45,6 @@ def make_application(board: Board, routes: Sequence[Route], access: Access, guar
             if route.method is HTTPMethod.GET and route.media == _JSON:
                 router.add_route(HTTPMethod.HEAD, f"{prefix}{path}", answering)
     router.add_get(f"{prefix}/openapi.json", _describing(routes, base))
-    pages = Pages(base)
     for view in VIEWS:
         router.add_get(f"{prefix}{view}", pages.index)
     router.add_get(f"{prefix}/page/{{path:.+}}", pages.file)

@@ -29,7 +29,10 @@ _RATE: Final = Rate(per_second=200.0, burst=1_000)
 
 
 class Entrance:
-    """The middleware of an application; `clock` gives seconds that only grow."""
+    """The middleware of an application; `clock` gives seconds that only grow.
+
+    `missing` answers a browser that opens an address that is none; without it, and in the API, it is a problem.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,9 @@ class Entrance:
         *,
         rate: Rate = _RATE,
         clock: Callable[[], float] = time.monotonic,
+        missing: Handler | None = None,
     ) -> None:
+        self._missing = missing
         self._guard, self._access, self._metrics, self._clock = guard, access, metrics, clock
         self._rate = RateLimit(rate, clock)
 
@@ -59,6 +64,10 @@ class Entrance:
             self._check_rate(request)
             self._guard.check(request.method, request.raw_path, list(request.headers.items()), request.query)
             return await handler(request)
+        except web.HTTPNotFound as error:
+            if self._missing is not None and _is_of_a_reader(request):
+                return await self._missing(request)
+            return problem_response(_problem_of(request, error))
         except Exception as error:  # the boundary of a request: one that fails ends no other
             return problem_response(_problem_of(request, error))
 
@@ -77,6 +86,12 @@ def credentials_of(request: web.Request) -> Credentials:
     """Returns what of a request says who sends it."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Credentials(request.remote or "", headers, request.cookies.get(COOKIE, ""))
+
+
+def _is_of_a_reader(request: web.Request) -> bool:
+    """Whether a browser opens the address as a page: not a file of one, and not the API."""
+    accepted = ",".join(request.headers.getall("Accept", ()))
+    return request.method == "GET" and "text/html" in accepted and "/v1/" not in request.path
 
 
 def _route_of(request: web.Request) -> str:

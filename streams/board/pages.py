@@ -41,6 +41,12 @@ class Pages:
         """Answers every view."""
         return _answer(request, self._index)
 
+    async def missing(self, _: web.Request) -> web.StreamResponse:
+        """Answers a reader's address that is none: the page, which says so."""
+        response = web.Response(status=404, body=self._index.body, headers={"Cache-Control": "no-store"})
+        response.content_type, response.charset = self._index.content_type, "utf-8"
+        return response
+
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Answers a file of the page by its path; raises HTTPNotFound."""
         found = self._files.get(request.match_info["path"])

@@ -57,6 +57,17 @@ async def all_pages(board: Served, path: str) -> list[Any]:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+async def test_an_address_that_is_none_is_the_page_to_a_browser_and_a_problem_to_a_program(board: Served) -> None:
+    for path, accept, kind in (
+        ("nonsense", "text/html,*/*;q=0.8", "text/html"),
+        ("nonsense", "*/*", "application/problem+json"),
+        ("v1/nonsense", "text/html", "application/problem+json"),
+    ):
+        async with board.client.get(path, headers={"Accept": accept}) as answer:
+            assert (answer.status, answer.content_type) == (404, kind)
+            assert "Content-Security-Policy" in answer.headers
+
+
 async def test_items_page_by_page(board: Served) -> None:
     found = await all_pages(board, "v1/items?limit=100")
     assert len(found) == len({one["id"] for one in found}) == len(crisis_news())

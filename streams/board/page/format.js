@@ -38,6 +38,12 @@ export function zoneName() {
   return preferences.get().zone === "utc" ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
+/** The zone as people abbreviate it at that time: "CEST", "GMT+2". */
+export function zoneShort(ms) {
+  const options = { timeZoneName: "short", timeZone: preferences.get().zone === "utc" ? "UTC" : undefined };
+  return new Intl.DateTimeFormat("en-GB", options).formatToParts(ms).find(({ type }) => type === "timeZoneName").value;
+}
+
 export function count(value) {
   return NUMBER.format(value);
 }
@@ -70,9 +76,12 @@ const UNITS = [
   [1000, "s"],
 ];
 
-/** A length of time in its largest unit that fits: "2 h", "15 min". */
+const LEAST_DAYS = 4; // below, and as messages say it, hours: "69 h" is not "2 d"
+
+/** A length of time in its largest unit that fits: "2 h", "15 min", "69 h"; whole days from two on. */
 export function length(ms) {
-  const [size, unit] = UNITS.find(([unitMs]) => ms >= unitMs * (unitMs === DAY ? 2 : 1)) ?? UNITS.at(-1);
+  const inDays = ms >= LEAST_DAYS * DAY || (ms >= 2 * DAY && ms % DAY === 0);
+  const [size, unit] = UNITS.find(([unitMs]) => (unitMs === DAY ? inDays : ms >= unitMs)) ?? UNITS.at(-1);
   return `${Math.max(0, Math.floor(ms / size))} ${unit}`;
 }
 

@@ -1,13 +1,12 @@
 // What every view shows on top: mood, age of the data, open alerts, troubles, and how to show times and colours.
 
 import { button, foreign, h, replace } from "./dom.js";
-import { ago, count, length, moment, percent, plural, zoneName } from "./format.js";
+import { ago, count, length, moment, percent, plural, zoneName, zoneShort } from "./format.js";
 import { help } from "./help.js";
 import { address } from "./router.js";
 import { contact, prefer, preferences, status } from "./store.js";
 
 const STALE_MS = 10 * 60_000; // without a new item in a live stream
-const THEMES = ["system", "light", "dark"];
 const VIEWS = [
   ["now", "Now"],
   ["series", "Series"],
@@ -120,7 +119,7 @@ function drawAge(root) {
   if (state === "lost")
     return replace(root, h("span", { class: "mark", role: "status" }, `Connection lost, data of ${ago(reached.heardMs, Date.now())}`));
   if (now.newest_ms === null) return replace(root, h("span", {}, "No items yet"));
-  if (now.kind === "replay") return replace(root, h("span", {}, `Replay, up to ${moment(now.newest_ms)}`));
+  if (now.kind === "replay") return replace(root, h("span", {}, `Replay, up to ${moment(now.newest_ms)} ${zoneShort(now.newest_ms)}`));
   const newest = `Newest item ${ago(now.newest_ms, Date.now())}`;
   return replace(
     root,
@@ -156,9 +155,11 @@ function drawTroubles(root) {
   return replace(root, box);
 }
 
+const noun = (text) => h("span", { class: "noun" }, text);
+
 function zoneButton() {
   const utc = preferences.get().zone === "utc";
-  return button(utc ? "UTC" : "Local", toggleZone, {
+  return button([noun("Time: "), utc ? "UTC" : "local"], toggleZone, {
     class: "tool",
     title: `Times are in ${zoneName()}; show ${utc ? "local time" : "UTC"} (t)`,
   });
@@ -166,7 +167,7 @@ function zoneButton() {
 
 function themeButton() {
   const { theme } = preferences.get();
-  return button({ system: "Auto", light: "Light", dark: "Dark" }[theme], toggleTheme, {
+  return button([noun("Colours: "), { system: "auto", light: "light", dark: "dark" }[theme]], toggleTheme, {
     class: "tool",
     title: "Colours: as the system, light or dark (d)",
   });
@@ -177,7 +178,9 @@ export function toggleZone() {
 }
 
 export function toggleTheme() {
-  prefer({ theme: THEMES[(THEMES.indexOf(preferences.get().theme) + 1) % THEMES.length] });
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const themes = isDark ? ["system", "light", "dark"] : ["system", "dark", "light"]; // each press changes what is seen
+  prefer({ theme: themes[(themes.indexOf(preferences.get().theme) + 1) % themes.length] });
 }
 
 export function applyTheme() {

@@ -2,7 +2,7 @@
 
 import { foreign, h, outLink, replace, svg, button } from "./dom.js";
 import { ago, clock, count, moment, plural, sourceName } from "./format.js";
-import { address, seriesAddress } from "./router.js";
+import { address, cameFrom, seriesAddress } from "./router.js";
 import { eventNow, kindLabel, whenBack } from "./store.js";
 
 // A shape each, so that severity needs no colour.
@@ -144,7 +144,15 @@ export function heading(text, ...beside) {
   return h("div", { class: "heading" }, h("h1", {}, text), beside);
 }
 
-export const homeLink = () => h("a", { href: address("now") }, "← Now");
+const BACK = { series: "Series", alerts: "Alerts", feed: "Feed" };
+
+/** Back to where the reader came from; to Now without a place. */
+export function backLink() {
+  const { path, href } = cameFrom();
+  const [view, name] = (path ?? "").split("/");
+  const text = view === "alerts" && name ? "the alert" : view === "series" && name ? "the series before" : BACK[view];
+  return text ? h("a", { href }, `← ${text[0].toUpperCase()}${text.slice(1)}`) : h("a", { href: address("now") }, "← Now");
+}
 
 export function dataLinks(url) {
   const [path, words] = url.split("?");

@@ -5,6 +5,8 @@ import { BASE } from "./api.js";
 const routes = [];
 let leaving = new AbortController();
 let present = null;
+let came = { path: null, href: "" };
+let here = "";
 
 export function route(pattern, view) {
   routes.push({ pattern, view });
@@ -17,6 +19,9 @@ export function address(path, query = {}) {
   const asked = words.toString();
   return `${BASE}${path}${asked ? `?${asked}` : ""}`;
 }
+
+/** The view before this one: its path (null without one) and its address. */
+export const cameFrom = () => came;
 
 export const seriesAddress = (name, query) => address(`series/${encodeURIComponent(name)}`, query);
 
@@ -42,7 +47,9 @@ export function render() {
   const raw = location.pathname.slice(BASE.length).replace(/\/$/, "");
   const found = routes.map(({ pattern, view }) => ({ view, match: pattern.exec(raw) })).find(({ match }) => match);
   const moved = present !== raw;
+  if (moved) came = { path: present, href: here };
   present = raw;
+  here = `${location.pathname}${location.search}`;
   const root = document.getElementById("main");
   const place = {
     path: raw,

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { ENOUGH_ITEMS, rolling, shareSpan } from "./chart.js";
 import { button, foreign, h, outLink, replace } from "./dom.js";
 import { alertAddress, endedBox, endedLately, isOver, worstFirst } from "./ended.js";
-import { count, day, hourOf, interval, length, moment, percent, plural, sourceName, usual } from "./format.js";
+import { clock, count, day, hourOf, interval, length, moment, percent, plural, sourceName, usual } from "./format.js";
 import { titleIs } from "./header.js";
 import { HEAT_STEPS, heatmap, walk } from "./heat.js";
 import { hear, paced } from "./live.js";
@@ -186,11 +186,13 @@ async function proof(now, signal) {
       { class: "plain facts" },
       fact(count(day24), "items in the last 24 h"),
       now.feeds && fact(`${count(now.feeds.alive)} of ${count(now.feeds.total)}`, "feeds alive"),
-      next && fact(`${count(next.low)} to ${count(next.high)}`, `items in this hour of the last ${next.days} days`),
+      next && fact(`${count(next.low)} to ${count(next.high)}`, `items ${hoursOf(end + HOUR_MS)} on each of the last ${next.days} days`),
       fact(count(now.items_total), "items in the archive"),
     ),
   ];
 }
+
+const hoursOf = (startMs) => `from ${clock(startMs)} to ${clock(startMs + HOUR_MS)}`;
 
 function fact(figure, text) {
   return h("li", {}, h("strong", { class: "figure" }, figure), " ", text);
@@ -285,11 +287,16 @@ async function multiple(series, endMs, signal) {
       h("span", { class: "multiple-name" }, foreign(labelOf(series))),
       h("span", { class: "figure" }, share),
     ),
-    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))), {
+    shareLine(rolling(points, Math.max(SMOOTH, shareSpan(points))).map(withoutWholeBand), {
       said: `${labelOf(series)}, last 24 h: ${share} ${series.signal}`,
     }),
     h("span", { class: "quiet" }, few ? "too few" : counted, series.low === null ? "" : `, ${usual(series.low, series.high)}`),
   );
+}
+
+/** A band from nothing to everything says nothing: it is left out. */
+function withoutWholeBand(point) {
+  return point.low !== null && point.low <= 0 && point.high >= 1 ? { ...point, low: null, high: null } : point;
 }
 
 // --- Heat map
@@ -339,7 +346,10 @@ async function heatSection(place) {
 async function movers(signal) {
   const { items } = await everySeries(signal);
   const moved = items.filter(isMover).slice(0, MOVERS);
-  if (!moved.length) return empty(`${plural(items.length, "series", "series")} had news in the last 24 h; none is worth a look.`);
+  if (!moved.length) {
+    const had = `${plural(items.length, "series", "series")} had news in the last 24 h. `;
+    return empty(had, "None has ", String(LEAST_HITS), " or more ", foreign(items[0]?.signal ?? ""), " items where so many are rare.");
+  }
   return h("ol", { class: "plain movers" }, moved.map(mover));
 }
 

@@ -7,19 +7,23 @@ import { amount, count, length, moment, percent, plural, usual, weekday } from "
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear, paced } from "./live.js";
-import { agoOf, choices, dataLinks, empty, fill, heading, homeLink, labelOf, publishers, seriesLink, timeOf } from "./parts.js";
-import { address, change } from "./router.js";
+import { agoOf, backLink, choices, dataLinks, empty, fill, heading, labelOf, publishers, seriesLink, timeOf } from "./parts.js";
+import { address, change, go, seriesAddress } from "./router.js";
 import { eventNow, kindLabel, preferences, status } from "./store.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const RANGES = { "24h": DAY_MS, "3d": 3 * DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS };
 const BUCKETS = { "24h": HOUR_MS, "3d": HOUR_MS, "7d": HOUR_MS, "30d": 6 * HOUR_MS };
+const PHONE_PX = 700;
 const RELOAD_MS = 20_000;
 const ALERT_MS = 400;
 const TYPING_MS = 250;
 const MOST_ITEMS = 200; // of an hour
 const MOST_STORIES = 30;
+
+/** On a phone a week of hours would be bars of a pixel. */
+const bucketOf = (range) => (range === "7d" && innerWidth < PHONE_PX ? 3 * HOUR_MS : BUCKETS[range]);
 
 export function series(root, place) {
   return place.name ? one(root, place) : list(root, place);
@@ -45,11 +49,17 @@ function list(root, place) {
   replace(
     root,
     heading("Series"),
-    h("div", { class: "bar" }, h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), search()) } }, field), kinds),
+    h("div", { class: "bar" }, h("form", { role: "search", on: { submit: (event) => (event.preventDefault(), enter()) } }, field), kinds),
     body,
   );
   const search = () => change({ q: field.value.trim() }, { replace: true });
   let due = 0;
+  const enter = async () => {
+    clearTimeout(due);
+    const { items } = await get("series", { q: field.value.trim(), kind, limit: 2 }, place.signal);
+    if (field.value.trim() && items.length === 1) go(seriesAddress(items[0].name)); // the only one that fits
+    else search();
+  };
   field.addEventListener("input", () => (clearTimeout(due), (due = setTimeout(search, TYPING_MS))));
   place.signal.addEventListener("abort", () => clearTimeout(due));
   if (!place.moved && asked !== "") refocus(field);
@@ -76,13 +86,15 @@ function kindChoices({ items }, chosen) {
   );
 }
 
+function noSeries(asked, kind) {
+  if (!asked && !kind) return empty("No series yet: they come with the first items.");
+  const [among, called] = [kind ? ` of the kind ${kindLabel(kind)}` : "", asked ? [" is called ", foreign(`“${asked}”`)] : " is there"];
+  const everyKind = kind ? [" ", h("a", { href: address("series", { q: asked }) }, "Look in every kind"), "."] : "";
+  return empty("No series", among, called, ". A part of the name is enough.", everyKind);
+}
+
 function listed({ items }, asked, kind) {
-  if (!items.length)
-    return empty(
-      asked
-        ? ["No series is called ", foreign(`“${asked}”`), ". A part of the name is enough."]
-        : "No series yet: they come with the first items.",
-    );
+  if (!items.length) return noSeries(asked, kind);
   const row = (each) =>
     h(
       "tr",
@@ -139,7 +151,7 @@ function one(root, place) {
     head,
     h("div", { class: "series-page" }, h("section", { class: "card", "aria-label": "Chart" }, readout, charts, failedBox, table), hour),
   );
-  const seen = { chart: null, data: null, range, signal, untilMs, place, head, readout, charts, hour, table };
+  const seen = { chart: null, back: backLink(), data: null, range, signal, untilMs, place, head, readout, charts, hour, table };
   const load = () => fill(failedBox, place.signal, () => drawn(seen), { wait: false });
   load();
   rangeKeys(seen);
@@ -153,7 +165,7 @@ function one(root, place) {
 async function drawn(seen) {
   const { place, range, signal } = seen;
   const until = seen.untilMs || Math.ceil((eventNow() + 1) / HOUR_MS) * HOUR_MS;
-  const query = { signal, since_ms: until - RANGES[range], until_ms: until, bucket_ms: BUCKETS[range] };
+  const query = { signal, since_ms: until - RANGES[range], until_ms: until, bucket_ms: bucketOf(range) };
   const path = `series/${encodeURIComponent(place.name)}/points`;
   const [data, listing] = await Promise.all([
     get(path, query, place.signal),
@@ -165,6 +177,7 @@ async function drawn(seen) {
   titleIs(labelOf(data));
   seen.charts.setAttribute("aria-label", `Hours of ${labelOf(data)}: arrows move, Enter shows an hour's headlines`);
   replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
+  if (!own && !data.points.some(({ total }) => total)) return (seen.chart?.destroy(), (seen.chart = null), unknown(seen));
   if (!data.points.some(({ total }) => total))
     return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
   drawChart(seen);
@@ -172,6 +185,13 @@ async function drawn(seen) {
   replace(seen.table, h("summary", {}, "The numbers as a table"), pointsTable(data), dataLinks(apiPath(path, query)));
   showHour(seen, chosen || busiest(data).start_ms, Boolean(chosen));
   return [];
+}
+
+/** A name without items: of a series that does not exist, or of one that was silent. */
+function unknown(seen) {
+  replace(seen.head, heading(foreign(labelOf(seen.data))), homeAndRanges(seen));
+  const list = h("a", { href: address("series", { q: bare(seen.data.name) }) }, "Find a series");
+  return empty("No items of ", foreign(seen.data.name), " in this time. A longer range may have some, or the name is another: ", list, ".");
 }
 
 const bare = (name) => name.slice(name.indexOf("/") + 1);
@@ -206,7 +226,7 @@ function homeAndRanges(seen) {
   return h(
     "div",
     { class: "bar" },
-    homeLink(),
+    seen.back,
     choices(
       "Range",
       Object.keys(RANGES).map((range) => [range, range.replace("h", " h").replace("d", " d")]),

@@ -187,6 +187,15 @@ def test_help_lists_the_keys_and_switches_them_off(desk: Desk, opening: Opening)
     assert desk.did == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_press_changes_the_colours(desk: Desk, opening: Opening, scheme: str) -> None:
+    page = opening(desk.address, color_scheme=scheme)
+    expect(page.locator(".movers li")).to_have_count(1)
+    expect(page.get_by_role("button", name="Colours: auto")).to_be_visible()
+    page.keyboard.press("d")
+    expect(page.locator("html")).to_have_attribute("data-theme", {"light": "dark", "dark": "light"}[scheme])
+
+
 def test_zone_and_colours_are_kept(desk: Desk, opening: Opening) -> None:
     page = opening(desk.address, color_scheme="dark")
     expect(page.locator(".movers li")).to_have_count(1)

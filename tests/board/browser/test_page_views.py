@@ -34,7 +34,7 @@ def test_calm_is_proved(desks: Desks, opening: Opening) -> None:
     calm = page.get_by_role("region", name="Now")
     expect(calm).to_contain_text("Nothing unusual.")
     expect(calm).to_contain_text("38 of 39 feeds alive")
-    expect(calm).to_contain_text("10 to 10 items in this hour of the last 7 days")
+    expect(calm).to_contain_text(re.compile(r"10 to 10 items from \d\d:00 to \d\d:00 on each of the last 7 days"))
 
 
 def test_the_heat_map_goes_back_in_time_and_to_now(desk: Desk, opening: Opening) -> None:
@@ -204,8 +204,50 @@ def test_a_series_is_found_by_its_name(desk: Desk, opening: Opening) -> None:
     page.get_by_label("Find a series").fill("BOLT")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page).to_have_url(f"{desk.address}series?q=BOLT")
+    page.get_by_label("Find a series").press("Enter")  # the only one that fits
+    expect(page.locator("h1")).to_have_text("Bolt Motors")
+    page.get_by_role("link", name="← Series").click()
+    expect(page).to_have_url(f"{desk.address}series?q=BOLT")
     page.get_by_label("Find a series").fill("nobody")
     expect(page.locator(".empty")).to_contain_text("No series is called “nobody”")
+
+
+def test_a_search_of_one_kind_offers_every_kind(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}series?q=BOLT&kind=source")
+    expect(page.locator(".empty")).to_contain_text("No series of the kind Sources is called “BOLT”")
+    page.get_by_role("link", name="Look in every kind").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_series_leads_back_to_the_alert_that_one_came_from(desk: Desk, opening: Opening) -> None:
+    alert = f"{desk.address}alerts/{desk.alerts[0].id}"
+    page = opening(alert)
+    page.locator(".detail .series-link").first.click()
+    expect(page.locator(".charts canvas")).to_have_count(2)
+    page.get_by_role("link", name="← The alert").click()
+    expect(page).to_have_url(alert)
+    expect(page.locator(".lead")).to_be_visible()
+
+
+def test_a_name_without_items_is_no_series_with_none(desk: Desk, opening: Opening) -> None:
+    page = opening(f"{desk.address}series")
+    expect(page.locator("tbody tr")).to_have_count(7)
+    nothing = '{"name": "entity/NONE", "kind": "entity", "label": "", "signal": "negative", "bucket_ms": 3600000'
+    body = nothing + ', "points": [], "alerts": []}'
+    page.route("**/points?*", lambda route: route.fulfill(body=body, content_type="application/json"))
+    page.goto(f"{desk.address}series/entity%2FNONE")
+    expect(page.get_by_role("region", name="Chart")).to_contain_text("No items of entity/NONE in this time.")
+    expect(page.locator("main")).not_to_contain_text("0 of 0")
+    expect(page.get_by_role("link", name="Find a series")).to_be_visible()
+
+
+def test_on_a_phone_dates_are_on_one_line_and_the_header_is_low(desk: Desk, opening: Opening) -> None:
+    desk.items = [item_of(n, desk.now_ms - 400 * 24 * HOUR_MS - n, copies=2) for n in range(3)]
+    page = opening(f"{desk.address}feed", viewport=PHONE)
+    expect(page.locator(".item")).to_have_count(3)
+    heights = page.locator(".item-head time").evaluate_all("all => all.map((each) => each.getClientRects()[0].height)")
+    assert max(heights) < 30
+    assert page.locator("#top").evaluate("top => top.offsetHeight") < 130
 
 
 def test_an_alert_says_why_and_who_was_notified(desk: Desk, opening: Opening) -> None:
@@ -320,7 +362,7 @@ def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: D
         """async () => {
             const { bandNote, rolling } = await import('/page/chart.js');
             const { isMover } = await import('/page/view-now.js');
-            const { usual } = await import('/page/format.js');
+            const { length, usual } = await import('/page/format.js');
             const point = (high) => ({ start_ms: 0, hits: 1, total: 2, low: high === null ? null : 0, high });
             const note = (...highs) => bandNote({ signal: 'negative', points: highs.map(point) });
             return {
@@ -328,6 +370,7 @@ def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: D
                 quiet: rolling([point(1), point(null), point(null)], 3).at(-1).high,
                 moved: [[1, 9], [3, 1.9], [3, 2]].map(([hits, surprise]) => isMover({ hits, surprise })),
                 usual: [usual(0, 0), usual(3, 43)],
+                lengths: [1, 69, 48, 168, 170].map((hours) => length(hours * 3_600_000)),
             };
         }"""
     )
@@ -340,6 +383,7 @@ def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: D
         "quiet": 0.5,
         "moved": [False, False, True],
         "usual": ["usually none", "usual 3 to 43"],
+        "lengths": ["1 h", "69 h", "2 d", "7 d", "7 d"],
     }
 
 

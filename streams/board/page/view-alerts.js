@@ -5,7 +5,7 @@ import { acknowledge, assign, endSilence, judge, silence, VERDICTS } from "./act
 import { hoursInWords } from "./alert-day.js";
 import { button, foreign, h, replace } from "./dom.js";
 import { endedBox, endedLately } from "./ended.js";
-import { moment, plural, sourceName } from "./format.js";
+import { count, moment, plural, sourceName } from "./format.js";
 import { titleIs } from "./header.js";
 import { bind } from "./keys.js";
 import { hear, paced } from "./live.js";
@@ -28,6 +28,7 @@ const ARCHIVED_MS = 1_500; // a decision is in the lists once the archive has it
 
 let state = "open";
 let ended = null; // what ended lately: known where no alert is open
+let past = ""; // how many alerts the history has, where that is known
 let kept = null; // shown at once while one walks through its alerts, then asked for again
 
 export function alerts(root, place) {
@@ -58,7 +59,7 @@ function tabs() {
   const open = status.get()?.open_alerts;
   return choices(
     "Which alerts",
-    STATES.map(([name, text]) => [name, text, { open, history: ended?.count }[name]]),
+    STATES.map(([name, text]) => [name, text, { open, history: past || undefined }[name]]),
     state,
     (name) => address("alerts", { state: name === "open" ? "" : name }),
   );
@@ -74,6 +75,8 @@ async function load(view, { more = false } = {}) {
     view.items = more ? [...view.items, ...page.items] : page.items;
     view.next = page.next;
     kept = { state, items: view.items };
+    const isWhole = !Object.values(filterOf(query)).some(Boolean);
+    if (state === "history" && isWhole) countPast(`${count(view.items.length)}${view.next ? "+" : ""}`);
     if (state === "open" && !more) await lookAtEnded(view);
     if (state === "silenced") view.silences = (await get("silences", {}, signal)).items;
     drawList(view);
@@ -88,6 +91,11 @@ async function load(view, { more = false } = {}) {
 /** Where no alert is open: those that ended, so that the view is no dead end. */
 async function lookAtEnded(view) {
   ended = view.items.length ? null : await endedLately(view.place.signal);
+  countPast(ended?.count ?? "");
+}
+
+function countPast(text) {
+  past = text;
   replaceTabs();
 }
 

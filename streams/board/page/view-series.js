@@ -177,6 +177,7 @@ async function drawn(seen) {
   titleIs(labelOf(data));
   seen.charts.setAttribute("aria-label", `Hours of ${labelOf(data)}: arrows move, Enter shows an hour's headlines`);
   replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
+  seen.hour.hidden = seen.table.hidden = !data.points.some(({ total }) => total);
   if (!own && !data.points.some(({ total }) => total)) return (seen.chart?.destroy(), (seen.chart = null), unknown(seen));
   if (!data.points.some(({ total }) => total))
     return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));

@@ -114,6 +114,8 @@ def test_where_no_alert_is_open_those_that_ended_are_named(desks: Desks, opening
     expect(page.get_by_role("region", name="The chosen alert")).to_be_hidden()
     page.get_by_role("link", name="History (3)").click()
     expect(page.locator(".alert-row")).to_have_count(3)
+    page.reload()
+    expect(page.get_by_role("navigation", name="Which alerts")).to_contain_text("History3")
     expect(page.get_by_role("region", name="The chosen alert")).to_be_visible()
 
 
@@ -238,6 +240,7 @@ def test_a_name_without_items_is_no_series_with_none(desk: Desk, opening: Openin
     page.goto(f"{desk.address}series/entity%2FNONE")
     expect(page.get_by_role("region", name="Chart")).to_contain_text("No items of entity/NONE in this time.")
     expect(page.locator("main")).not_to_contain_text("0 of 0")
+    expect(page.get_by_role("region", name="Headlines of an hour")).to_be_hidden()
     expect(page.get_by_role("link", name="Find a series")).to_be_visible()
 
 

@@ -1,6 +1,6 @@
 // Numbers and times as people read them. Times are epoch ms; the zone is the reader's choice.
 
-import { preferences } from "./store.js";
+import { preferences, status } from "./store.js";
 
 const NUMBER = new Intl.NumberFormat("en-GB");
 const HOUR = 3_600_000;
@@ -20,10 +20,11 @@ export const hourOf = (ms) => formatted(ms, { hour: "2-digit", hourCycle: "h23" 
 export const day = (ms) => formatted(ms, { day: "numeric", month: "short" });
 export const weekday = (ms) => formatted(ms, { weekday: "short", day: "numeric", month: "short" });
 
-/** Date and time; the year only where it is not this year's. */
+/** Date and time; the year only where it is not this year's, or where two years meet: a replay has its own. */
 export function moment(ms) {
   const year = formatted(ms, { year: "numeric" });
-  const date = year === formatted(Date.now(), { year: "numeric" }) ? day(ms) : `${day(ms)} ${year}`;
+  const isPlain = status.get()?.kind !== "replay" && year === formatted(Date.now(), { year: "numeric" });
+  const date = isPlain ? day(ms) : `${day(ms)} ${year}`;
   return `${date}, ${clock(ms)}`;
 }
 

@@ -365,7 +365,9 @@ def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: D
         """async () => {
             const { bandNote, rolling } = await import('/page/chart.js');
             const { isMover } = await import('/page/view-now.js');
-            const { length, usual } = await import('/page/format.js');
+            const { length, moment, usual } = await import('/page/format.js');
+            const { status } = await import('/page/store.js');
+            const yearly = (kind) => (status.set({ ...status.get(), kind }), /20\\d\\d/.test(moment(Date.now())));
             const point = (high) => ({ start_ms: 0, hits: 1, total: 2, low: high === null ? null : 0, high });
             const note = (...highs) => bandNote({ signal: 'negative', points: highs.map(point) });
             return {
@@ -373,6 +375,7 @@ def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: D
                 quiet: rolling([point(1), point(null), point(null)], 3).at(-1).high,
                 moved: [[1, 9], [3, 1.9], [3, 2]].map(([hits, surprise]) => isMover({ hits, surprise })),
                 usual: [usual(0, 0), usual(3, 43)],
+                years: [yearly('live'), yearly('replay')],
                 lengths: [1, 69, 48, 168, 170].map((hours) => length(hours * 3_600_000)),
             };
         }"""
@@ -386,6 +389,7 @@ def test_the_page_says_what_is_usual_why_there_is_no_band_and_what_moved(desk: D
         "quiet": 0.5,
         "moved": [False, False, True],
         "usual": ["usually none", "usual 3 to 43"],
+        "years": [False, True],
         "lengths": ["1 h", "69 h", "2 d", "7 d", "7 d"],
     }
 

@@ -154,7 +154,7 @@ function why(alert, place) {
     const [low, high] = expected.interval ?? [];
     rows.push(look("Last look", { ...observed, at_ms: alert.updated_ms, seconds: span.seconds, low, high, p_value: alert.p_value }));
   }
-  const head = ["", alert.signal, "Share", "Usual", "Window", "By chance"].map((text, index) =>
+  const head = ["Look", alert.signal, "Share", "Usual", "Window", "By chance"].map((text, index) =>
     h("th", { scope: "col", class: index && index < 5 ? "number" : null }, text),
   );
   const more = h("details", { class: "explain", open: unfolded === alert.id }, h("summary", {}, "Every rule and window, counted again"));

@@ -36,7 +36,7 @@ PROMISES = {
         "test_a_series_shows_its_worst_hour_and_the_one_that_is_chosen", "test_an_alert_says_why_and_who_was_notified",
         "test_a_silence_shows_what_it_hits_before_it_is_made", "test_one_key_says_what_an_alert_was_worth",
         "test_correct_a_label_in_place", "test_help_lists_the_keys_and_switches_them_off",
-        "test_first_paint_is_quick_and_the_page_is_small", "test_zone_and_colours_are_kept",
+        "test_the_page_is_small_and_asks_nobody_else", "test_zone_and_colours_are_kept",
         "test_acknowledge_by_key_and_take_it_back", "test_assign_remembers_the_name",
         "test_a_reader_acknowledges_assigns_judges_and_silences", "test_the_feed_is_searched_and_narrowed",
         "test_the_crisis_is_in_the_series_its_hour_and_its_alert", "test_the_feed_shows_each_story_once",

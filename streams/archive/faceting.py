@@ -59,9 +59,9 @@ class _Source(msgspec.Struct):
 
 
 FIELDS: Final = [
-    f"moodwire.{name}"
-    for name in ("source", "language", "story.id", "current.heads.*.label", "entities.id", "entities.name")
-]
+    "moodwire.source", "moodwire.language", "moodwire.story.id", "moodwire.current.heads.*.label",
+    "moodwire.entities.id", "moodwire.entities.name",
+]  # fmt: skip
 """Of Elasticsearch's documents."""
 
 _decoder = msgspec.msgpack.Decoder(_Body)

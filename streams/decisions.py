@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.5
 def decide(broker: Broker, topics: Topics, decision: Decision, *, wait_seconds: float) -> Answer | None:
     """Sends the decision; returns its answer, or None when no worker has given one within the wait.
 
-    Raises TransportError. Sent again under the same id it is answered as a repetition.
+    Raises TransportError. Sent again under the same id it is answered as before.
     """
     before = max((row.place for row in read_answers(broker, topics)), default=-1)
     broker.append([decision_send(topics.control, decision)])

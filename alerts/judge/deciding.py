@@ -74,21 +74,30 @@ class Deciding:
         self._grouping = grouping
 
     def answer(self, decision: Decision) -> Answer:
-        """Follows the decision, or says why not. One that comes again is followed once."""
+        """Follows the decision, or says why not. One that comes again is answered alike, whatever has changed since.
+
+        What cannot be read is not kept: a judge that can read it decides it.
+        """
         before = self._state.answers.get(decision.id)
         if before is not None:
-            return Answer(decision=decision.id, outcome=Outcome.REPEATED, version=before.target_version)
+            return before.again(decision.id)
+        answer = self._decided(decision)
+        if not isinstance(decision, Unreadable):
+            self._keep(answer)
+        return answer
+
+    def _decided(self, decision: Decision) -> Answer:
         try:
             self._check_words(decision)
             version, detail = self._follow(decision)
         except _Refused as refused:
             return Answer(decision=decision.id, outcome=refused.outcome, version=refused.version, detail=refused.detail)
-        self._keep(decision.id, version)
         return Answer(decision=decision.id, outcome=Outcome.ACCEPTED, version=version, detail=detail)
 
-    def _keep(self, decision: str, version: int) -> None:
-        answers = self._state.answers
-        answers[decision] = AnswerRow(self._state.meta.position, version)
+    def _keep(self, answer: Answer) -> None:
+        answers, decision = self._state.answers, answer.decision
+        detail = "" if answer.outcome is Outcome.ACCEPTED else answer.detail
+        answers[decision] = AnswerRow(self._state.meta.position, answer.version, outcome=answer.outcome, detail=detail)
         self._state.touch(ANSWER + decision)
         if len(answers) > _KEPT_ANSWERS:
             oldest = min(answers, key=lambda name: answers[name].position)

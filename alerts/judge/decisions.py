@@ -10,7 +10,8 @@
     unreadable                     in place of a record of `control` that is none of these: refused, and in the trail
 
 A decision carries `seen`, the version of its target that the person saw, and is refused when that has moved;
-None decides whatever the version. The judge answers every decision once, by its place in the log.
+None decides whatever the version. The judge answers every decision once, by its place in the log:
+one that comes again is not followed again, and one that was refused stays refused.
 """
 
 from __future__ import annotations

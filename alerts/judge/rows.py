@@ -7,7 +7,7 @@
 "j/m/ID"           a silence or a maintenance window
 "j/s/NAME"         a subscription
 "j/w/NAME"         a watchlist that was made while workers ran
-"j/d/ID"           a decision that was answered
+"j/d/ID"           a decision that was accepted or refused
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from alerts.judge.decisions import Subscribe
+from alerts.judge.decisions import Answer, Outcome, Subscribe
 from alerts.records import AlertEvent
 from alerts.rows import decoded
 
@@ -222,11 +222,19 @@ class WatchlistRow(msgspec.Struct, kw_only=True):
 
 
 class AnswerRow(msgspec.Struct, frozen=True):
-    """That a decision was accepted at a position of the log, and the version of its target then."""
+    """What became of a decision at a position of the log, and the version of its target then."""
 
     position: int
     target_version: int
     version: int = ROW_VERSION
+    outcome: Outcome = Outcome.ACCEPTED
+    detail: str = ""
+
+    def again(self, decision: str) -> Answer:
+        """Returns the answer to the decision when it comes again: a refused one is refused alike."""
+        if self.outcome is Outcome.ACCEPTED:
+            return Answer(decision=decision, outcome=Outcome.REPEATED, version=self.target_version)
+        return Answer(decision=decision, outcome=self.outcome, version=self.target_version, detail=self.detail)
 
 
 R = TypeVar("R", MetaRow, HeldRow, AlertRow, GroupRow, MuteRow, SubscriptionRow, WatchlistRow, AnswerRow)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from alerts.judge import Answer, Outcome
 from streams.board.problem import Mistake, Part, Problem
 
-__all__ = ["ANSWER_SECONDS", "accepted", "decision_header", "etag", "idempotency_key", "seen_version"]
+__all__ = ["ANSWER_SECONDS", "accepted", "answered", "decision_header", "etag", "idempotency_key", "seen_version"]
 
 ANSWER_SECONDS: Final = 10.0
 """How long a request waits for the judge; a worker of `deliver` answers within a second."""
@@ -84,11 +84,10 @@ def idempotency_key(headers: Mapping[str, str]) -> str:
     return key
 
 
-def accepted(answer: Answer | None) -> Answer:
-    """Returns the answer of a decision that was accepted; raises the `Problem` of any other.
+def answered(answer: Answer | None) -> Answer:
+    """Returns the answer; raises `Problem` 503 when none came in time.
 
-    412 and the present version when it was refused as moved; 503 when none came in time: the decision waits in the
-    log, and sent again under the same key it is not judged twice.
+    The decision waits in the log then, and sent again under the same key it is not judged twice.
     """
     if answer is None:
         raise Problem(
@@ -97,6 +96,14 @@ def accepted(answer: Answer | None) -> Answer:
             "ask again with the same Idempotency-Key to hear its answer",
             headers={"Retry-After": str(_RETRY_SECONDS)},
         )
+    return answer
+
+
+def accepted(answer: Answer) -> Answer:
+    """Returns the answer of a decision that was accepted; raises the `Problem` of any other.
+
+    412 and the present version when it was refused as moved.
+    """
     if answer.accepted:
         return answer
     tag = {"ETag": etag(answer.version)} if answer.version else {}

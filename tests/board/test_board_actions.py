@@ -12,6 +12,7 @@ import pytest
 
 from streams.archive import closing_archive, open_archive
 from streams.board.context import Caller, Scope
+from streams.board.once import Once
 from streams.board.server import BoardServer
 from streams.board.tokens import token_file
 from streams.namespaces import Kind
@@ -153,6 +154,25 @@ async def test_without_a_worker_the_decision_waits_and_is_judged_by_the_next_one
         assert (silence["id"], silence["by"], silence["firing"], silence["about"]) == (one["id"], "local", 1, "a")
         assert (await asked(board, "DELETE", f"v1/silences/{one['id']}", If_Match=f'"{silence["version"]}"'))[0] == 200
         assert (await asked(board, "GET", "v1/silences"))[1]["items"] == []
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_refusal_is_answered_alike_under_its_key_and_undoes_nothing_of_others(
+    settings: Settings, restarted: bool
+) -> None:
+    path = "v1/alerts/a/acknowledge"
+    async with desk(settings, "a") as board:
+        refused = await asked(board, "DELETE", path, If_Match="*", Idempotency_Key="k")
+        assert (refused[0], refused[1]["detail"]) == (409, "none is acknowledged")
+        assert (await asked(board, "POST", path, {"for_seconds": 3600}, If_Match="*"))[0] == 200
+        if restarted:
+            board.server.live.decisions = Once()  # the judge remembers
+        assert await asked(board, "DELETE", path, If_Match="*", Idempotency_Key="k") == refused
+        assert board.server.live.judge.state().alerts["a"].acknowledged_by == "local"
+        assert (await asked(board, "DELETE", path, If_Match='"1"', Idempotency_Key="old"))[0] == 412
+        status, problem = await asked(board, "DELETE", path, If_Match='"2"', Idempotency_Key="old")
+        assert (status, "take a new key" in problem["detail"]) == (422, True)
+        assert (await asked(board, "DELETE", path, If_Match='"2"', Idempotency_Key="new"))[0] == 200
 
 
 REFUSED: list[tuple[str, dict[str, Any], int, str]] = [

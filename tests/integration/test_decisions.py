@@ -49,8 +49,8 @@ def publish(broker: Broker, settings: Settings, *names: str, tick_ms: int = NOW_
     broker.append([*events, seal_send(topic, Seal(partition=0, partitions=1, tick_ms=tick_ms))])
 
 
-def acknowledge(name: str, seen: int | None) -> Acknowledge:
-    return Acknowledge(id=name, by=name, at_ms=NOW_MS, seen=seen, target="a", until_ms=NOW_MS + 4 * HOUR_MS)
+def acknowledge(name: str, seen: int | None, attempt: str = "") -> Acknowledge:
+    return Acknowledge(id=name + attempt, by=name, at_ms=NOW_MS, seen=seen, target="a", until_ms=NOW_MS + 4 * HOUR_MS)
 
 
 def waiting(broker: Broker, settings: Settings) -> list[bytes | None]:
@@ -74,7 +74,7 @@ async def test_two_people_decide_at_once_and_each_hears_what_became_of_it(settin
             second = await ask(broker, settings, acknowledge("bob", 1))
             assert (first.outcome, second.outcome) == (Outcome.ACCEPTED, Outcome.MOVED)
             assert first.version > 1
-            assert (await ask(broker, settings, acknowledge("bob", second.version))).accepted
+            assert (await ask(broker, settings, acknowledge("bob", second.version, "again"))).accepted
             assert pipeline.archive is not None
             while len(trail := await pipeline.archive.decisions()) < 3:  # noqa: ASYNC110  # the copier tells no one
                 await asyncio.sleep(0.05)

@@ -11,7 +11,15 @@ import msgspec
 from alerts import judge
 from alerts.judge import Decision
 from alerts.judge import decisions as decide
-from streams.board.acting import ANSWER_SECONDS, accepted, decision_header, etag, idempotency_key, seen_version
+from streams.board.acting import (
+    ANSWER_SECONDS,
+    accepted,
+    answered,
+    decision_header,
+    etag,
+    idempotency_key,
+    seen_version,
+)
 from streams.board.context import Answer, Asked
 from streams.board.event_time import event_ms
 from streams.board.problem import Mistake, Part, Problem
@@ -80,17 +88,19 @@ def _about(asked: Asked[Any, Any]) -> dict[str, Any]:
 async def _answer(asked: Asked[Any, Any], decision: Decision) -> judge.Answer:
     """The judge's answer; a request that is sent again under its `Idempotency-Key` is answered without asking it again.
 
-    Raises `Problem` 422 for a key that was used for another request, and what `accepted` raises.
+    A refusal is an answer too; only a request that was not answered is sent to the judge again.
+
+    Raises `Problem` 422 for a key that was used for another request, and what `answered` and `accepted` raise.
     """
     board, key = asked.board, idempotency_key(asked.http.headers)
 
     async def ask() -> judge.Answer:
-        return accepted(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
+        return answered(await board.live.decide(board.broker, decision, ANSWER_SECONDS))
 
     if not key:
-        return await ask()
+        return accepted(await ask())
     given = (asked.http.method, asked.path, asked.http.headers.get("If-Match"), type(decision).__name__, asked.body)
-    return await board.live.decisions.once((asked.caller.name, key), msgspec.json.encode(given), ask)
+    return accepted(await board.live.decisions.once((asked.caller.name, key), msgspec.json.encode(given), ask))
 
 
 async def decided(asked: Asked[Any, Any], decision: Decision) -> Answer:

@@ -66,8 +66,8 @@ class Live:
     async def decide(self, broker: Broker, decision: Decision, wait_seconds: float) -> Answer | None:
         """Sends the decision; returns its answer, or None when no worker has given one within the wait.
 
-        Raises `Retry` and `TransportError` where it could not be sent. Sent again under the same id it is answered as a
-        repetition.
+        Raises `Retry` and `TransportError` where it could not be sent. Sent again under the same id it is answered as
+        before.
         """
         after = self.judge.last_place()
         await ask(lambda: broker.append([decision_send(self._topics.control, decision)]), "decide")

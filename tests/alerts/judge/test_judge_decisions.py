@@ -19,6 +19,7 @@ from alerts.judge.decisions import (
     Note,
     Silence,
     Unacknowledge,
+    Unreadable,
     Unwatch,
     Verdict,
     Watch,
@@ -98,6 +99,24 @@ def test_the_second_of_two_who_decide_at_once_is_refused(court: Court) -> None:
     assert court.decide(Acknowledge(id=first, target="a", until_ms=at(60), seen=seen, **BY)) == "repeated"
 
 
+def test_a_refused_decision_that_comes_again_is_refused_alike_whatever_has_changed_since(court: Court) -> None:
+    court.events(alert("a", 1))
+    court.tick(2)
+    seen = shown(court, "a").seen_version
+    early = Unacknowledge(id=new_id(), target="a", **BY)
+    assert court.decide(early) == "over"
+    refused = court.effects[-1].answers
+    taken = Acknowledge(id=new_id(), target="a", until_ms=at(60), by="bob", at_ms=at(0))
+    assert court.decide(taken) == "accepted"
+    assert court.decide(early) == "over"
+    assert court.effects[-1].answers == refused
+    assert shown(court, "a").acknowledged_by == "bob"
+    old = Note(id=new_id(), target="a", text="x", seen=seen, **BY)
+    assert court.decide(old) == "moved"
+    assert court.decide(msgspec.structs.replace(old, seen=seen + 1)) == "moved"
+    assert court.decide(msgspec.structs.replace(old, id=new_id(), seen=seen + 1)) == "accepted"
+
+
 def test_a_verdict_stays_with_the_alert_and_is_taken_of_one_that_ended_long_ago(court: Court) -> None:
     court.events(alert("a", 1))
     court.tick(2)
@@ -144,7 +163,7 @@ def test_a_decision_that_cannot_be_followed_is_refused_with_its_reason(decision:
     before = dict(court.rows)
     assert court.decide(decision) == outcome
     assert court.effects[-1].answers[0].detail
-    assert {key: row for key, row in court.rows.items() if key != "j/meta"} == {
+    assert {key: row for key, row in court.rows.items() if key not in ("j/meta", "j/d/x")} == {
         key: row for key, row in before.items() if key != "j/meta"
     }
     assert decision_from_json(msgspec.json.encode(decision)) == decision
@@ -240,6 +259,22 @@ def test_answers_are_kept_for_a_while() -> None:
         court.decide(Watch(id=f"many{number}", name=f"w{number % 7}", **BY))
     assert len([key for key in court.rows if key.startswith("j/d/")]) == 1_000
     assert court.decide(Watch(id="many1009", name="w0", **BY)) == "repeated"
+
+
+def test_refusals_are_kept_as_long_as_what_was_accepted() -> None:
+    court = Court(POLICY)
+    for number in range(1_010):
+        assert court.decide(Unwatch(id=f"many{number}", name="none", **BY)) == "unknown"
+    assert len([key for key in court.rows if key.startswith("j/d/")]) == 1_000
+    assert court.decide(Watch(id="w", name="none", **BY)) == "accepted"
+    assert court.decide(Unwatch(id="many1009", name="none", **BY)) == "unknown"
+    assert court.decide(Unwatch(id="many0", name="none", **BY)) == "accepted"
+
+
+def test_what_cannot_be_read_is_decided_once_it_can() -> None:
+    court = Court(POLICY)
+    assert court.decide(Unreadable(id="x", problem="it is newer", **BY)) == "wrong"
+    assert court.decide(Watch(id="x", name="w", **BY)) == "accepted"
 
 
 @pytest.mark.parametrize("restart", [False, True])

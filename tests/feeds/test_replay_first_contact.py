@@ -174,7 +174,7 @@ LATIN = json.dumps(item(1, title="Zürich Börse fällt"), ensure_ascii=False).e
         ("news.json", json.dumps([item(1), item(2)]).encode(), "one JSON array.*python3"),
         ("news.json", json.dumps([item(1), item(2)], indent=1).encode(), "one JSON array"),
         ("news.json", json.dumps(item(1), indent=1).encode(), "span lines.*jq"),
-        ("news.json.gz", gzip.compress(json.dumps([item(1)]).encode()), "one JSON array"),
+        ("news.json.gz", gzip.compress(json.dumps([item(1)]).encode(), mtime=0), "one JSON array"),
         ("news.ndjson.gz", b"not a gzip at all\n", r"\.gz.*not gzip"),
         ("news.csv", b"PK\x03\x04\x14\x00\x06\x00 xl/workbook", "Excel workbook"),
         ("news.parquet", b"PAR1\x15\x04\x15\x10", "Parquet"),

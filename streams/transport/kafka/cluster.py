@@ -261,11 +261,15 @@ def _explained(bootstrap: str, hint: str) -> Iterator[None]:
 def opened(kind: Any, **options: Any) -> Any:
     """A client of kafka-python. One that finds no broker leaves its thread and sockets behind: they are closed here,
     for otherwise every retry against a dead broker would leave some more.
+
+    A topic that was deleted is not made again by asking about it, as most clusters would: kafka-python has a setting
+    for that, `allow_auto_create_topics`, and does not hand it on to where it is read.
     """
     made: list[Any] = []
 
     def connection(**given: Any) -> Any:
         made.append(kind.DEFAULT_CONFIG["kafka_client"](**given))
+        made[-1].cluster.config["allow_auto_create_topics"] = False
         return made[-1]
 
     try:

@@ -26,13 +26,13 @@ from alerts.copies_rows import Part, packed, unpacked
 from alerts.memory import Heard, id_key, story_key
 from alerts.sections import HORIZON_HOURS
 
-__all__ = ["Copies", "Counted"]
+__all__ = ["HORIZON_SECONDS", "Copies", "Counted"]
 
 PART_KEYS: Final = 8_192
 """Keys of a full part: 82 KB. The part that grows is written at each tick, so it must not be large."""
 
 _PART_SPAN_MS: Final = 12 * HOUR_MS
-_HORIZON_SECONDS: Final = HORIZON_HOURS * 3_600
+HORIZON_SECONDS: Final = HORIZON_HOURS * 3_600
 
 
 class Counted(NamedTuple):
@@ -104,7 +104,7 @@ class Copies:
         return Counted(fresh, found)
 
     def _is_known(self, key: int, second: int, old: Mapping[int, int]) -> bool:
-        expired = second - _HORIZON_SECONDS
+        expired = second - HORIZON_SECONDS
         return (
             self._part.seconds.get(key, expired) > expired
             or self._index.recent.get(key, expired) > expired
@@ -143,7 +143,7 @@ class Copies:
         """Drops the parts that have left the horizon."""
         if not self._newest:
             return
-        expired = tick_ms // 1000 - _HORIZON_SECONDS
+        expired = tick_ms // 1000 - HORIZON_SECONDS
         gone = list(takewhile(lambda number: self._newest[number] <= expired, self._newest))
         for number in gone:
             del self._newest[number]

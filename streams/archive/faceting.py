@@ -86,5 +86,4 @@ def faceted_body(body: bytes) -> Faceted:
 def faceted_source(source: Mapping[str, Any]) -> Faceted:
     """Returns it of a document that has `FIELDS` at least."""
     own = msgspec.convert(source, _Source).moodwire
-    labels = {head: said.label for head, said in own.current.heads.items()}
-    return Faceted(own.source, own.language, own.story.id, labels, {one.id: one.name for one in own.entities})
+    return faceted_of(_Body(_News(own.source), own.language, own.current.heads, own.story, own.entities))

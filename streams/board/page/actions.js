@@ -3,6 +3,7 @@
 import { get, Problem, send } from "./api.js";
 import { ask, failed, toast } from "./dialog.js";
 import { foreign, h, replace } from "./dom.js";
+import { isOver } from "./ended.js";
 import { moment, plural } from "./format.js";
 import { eventNow, prefer, preferences } from "./store.js";
 import { severity } from "./parts.js";
@@ -71,8 +72,6 @@ function lengthField(chosen, properties = {}) {
 function noteField(text = "Note (others see it)") {
   return h("label", {}, text, h("input", { name: "note", maxlength: "2000", autocomplete: "off" }));
 }
-
-const isOver = ({ state }) => state === "resolved" || state === "noted";
 
 export function acknowledge(alert, done) {
   if (isOver(alert)) return toast("It has ended: there is nothing to acknowledge");

@@ -177,10 +177,13 @@ async function drawn(seen) {
   titleIs(labelOf(data));
   seen.charts.setAttribute("aria-label", `Hours of ${labelOf(data)}: arrows move, Enter shows an hour's headlines`);
   replace(seen.head, pageHead(seen, own, until), homeAndRanges(seen));
-  seen.hour.hidden = seen.table.hidden = !data.points.some(({ total }) => total);
-  if (!own && !data.points.some(({ total }) => total)) return (seen.chart?.destroy(), (seen.chart = null), unknown(seen));
-  if (!data.points.some(({ total }) => total))
-    return (seen.chart?.destroy(), (seen.chart = null), empty("No items in this time. A longer range may have some."));
+  const isEmpty = !data.points.some(({ total }) => total);
+  seen.hour.hidden = seen.table.hidden = isEmpty;
+  if (isEmpty) {
+    seen.chart?.destroy();
+    seen.chart = null;
+    return own ? empty("No items in this time. A longer range may have some.") : unknown(seen);
+  }
   drawChart(seen);
   const chosen = Number(new URLSearchParams(location.search).get("hour")); // a click has changed it since
   replace(seen.table, h("summary", {}, "The numbers as a table"), pointsTable(data), dataLinks(apiPath(path, query)));

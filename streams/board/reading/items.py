@@ -8,8 +8,8 @@ A page ends after `SCANNED` hits, so that a query of which all hits are of one s
 from __future__ import annotations
 
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ _STORIES_KEPT: Final = 120
 """Stories of the pages before that a cursor remembers, in 4 bytes each: it stays below 1,000 characters."""
 _PUBLISHERS: Final = 20
 _NAMES: Final = 50
+_FACETS: Final = ("sentiment", "subject", "source", "language", "entity")
 
 Place = tuple[int, str, tuple[int, ...]]
 """Time and id of the last hit that was looked at, and the stories that were shown, as `story_mark`."""
@@ -188,30 +189,28 @@ def facets_of(
 
     With `one_per_story` a value counts the stories that have an item with it, as a search for the value shows them.
     """
-    counts = {name: Counter[str]() for name in ("sentiment", "subject", "source", "language", "entity")}
+    told: dict[str, defaultdict[str, set[str | int]]] = {name: defaultdict(set) for name in _FACETS}
     names: dict[str, str] = {}
-    counted: set[tuple[str, str, str]] = set()
-    of = 0
-    for item in items:
-        values = [("", ""), ("source", item.source), ("language", item.language)]
-        values += [("entity", name) for name in item.entities]
-        values += [
-            (facet, item.labels[head])
-            for facet, head in (("sentiment", sentiment), ("subject", subject))
-            if head in item.labels
-        ]
+    everything: set[str | int] = set()
+    for number, item in enumerate(items):
+        teller = item.story if one_per_story else number
+        everything.add(teller)
         names |= item.entities
-        for facet, value in values:
-            if one_per_story:
-                if (item.story, facet, value) in counted:
-                    continue
-                counted.add((item.story, facet, value))
-            if facet:
-                counts[facet][value] += 1
-            else:
-                of += 1
-    listed = {name: _listed(values, names if name == "entity" else {}) for name, values in counts.items()}
-    return Facets(of=of, complete=complete, **listed)
+        for facet, value in _values(item, sentiment, subject):
+            told[facet][value].add(teller)
+    counts = {name: Counter({value: len(tellers) for value, tellers in found.items()}) for name, found in told.items()}
+    listed = {name: _listed(counted, names if name == "entity" else {}) for name, counted in counts.items()}
+    return Facets(of=len(everything), complete=complete, **listed)
+
+
+def _values(item: Faceted, sentiment: str, subject: str) -> Iterator[tuple[str, str]]:
+    """Yields each facet that the item has a value of, with the value."""
+    yield "source", item.source
+    yield "language", item.language
+    yield from (("entity", entity) for entity in item.entities)
+    for facet, head in (("sentiment", sentiment), ("subject", subject)):
+        if head in item.labels:
+            yield facet, item.labels[head]
 
 
 def _listed(counted: Counter[str], names: Mapping[str, str]) -> list[FacetCount]:

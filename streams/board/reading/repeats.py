@@ -12,10 +12,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from alerts.sections import HORIZON_HOURS
+from alerts.copies import HORIZON_SECONDS
 from streams.archive.protocol import Archive, StoryMember
 from streams.records import Scored
-from streams.wall_clock import HOUR_MS
 
 __all__ = ["repeats_of"]
 
@@ -51,7 +50,7 @@ def _repeats(rows: Sequence[tuple[int, str]]) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     counted_ms: int | None = None
     for seen_ms, item_id in sorted(rows):
-        if counted_ms is not None and seen_ms // 1000 - counted_ms // 1000 < HORIZON_HOURS * HOUR_MS // 1000:
+        if counted_ms is not None and seen_ms // 1000 - counted_ms // 1000 < HORIZON_SECONDS:
             found.append((item_id, counted_ms))
         else:
             counted_ms = seen_ms
